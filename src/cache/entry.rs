@@ -1,0 +1,221 @@
+//! What the cache remembers of one token, and for how long. Pure: time comes as an argument.
+
+use std::{
+    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    time::Duration,
+};
+
+use super::key::Key;
+use crate::{AuthErrorKind, ClerkClaims, clock::Now, verify::Verified};
+
+/// The bounds that a configuration sets, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Lifetimes {
+    ttl: u64,
+    stale_for: u64,
+}
+
+impl Lifetimes {
+    pub(crate) fn new(ttl: Duration, stale_for: Duration) -> Self {
+        Self {
+            ttl: millis(ttl),
+            stale_for: millis(stale_for),
+        }
+    }
+
+    /// Whether anything is remembered at all.
+    pub(super) fn is_off(self) -> bool {
+        self.ttl == 0
+    }
+
+    /// How long anything can be of use after it was made.
+    pub(super) fn longest(self) -> Duration {
+        Duration::from_millis(self.ttl.saturating_add(self.stale_for))
+            .max(Duration::from_millis(NEGATIVE_TTL))
+    }
+}
+
+/// A moment on both clocks after which something is over. Whichever clock gets there first counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Deadline {
+    mono: u64,
+    wall: u64,
+}
+
+impl Deadline {
+    fn after(now: Now, millis: u64) -> Self {
+        Self {
+            mono: now.mono.saturating_add(millis),
+            wall: now.wall.saturating_add(millis),
+        }
+    }
+
+    fn has_passed(self, now: Now) -> bool {
+        now.mono >= self.mono || now.wall >= self.wall
+    }
+}
+
+/// A token that was found good.
+#[derive(Debug)]
+pub(crate) struct Entry {
+    verified: Verified,
+    /// Which invalidations it is later than.
+    pub(super) epoch: u64,
+    fresh: Deadline,
+    usable: Deadline,
+    /// From when, on the monotonic clock, a hit asks for a refresh.
+    refresh_from: u64,
+    /// Before this, on the monotonic clock, nobody asks Clerk again ahead of time. Set by the hit that
+    /// starts a refresh, and by a verification that failed.
+    next_attempt: AtomicU64,
+    failures: AtomicU32,
+    /// Whether the last failure was an outage, which old verdicts may bridge.
+    is_outage: AtomicBool,
+}
+
+impl Entry {
+    pub(super) fn new(
+        verified: Verified,
+        key: Key,
+        epoch: u64,
+        lifetimes: Lifetimes,
+        now: Now,
+    ) -> Self {
+        let ttl = if verified.is_complete() {
+            lifetimes.ttl
+        } else {
+            lifetimes.ttl.min(INCOMPLETE_TTL)
+        };
+        // The jitter comes from the key: it spreads what was verified at once, and needs no dice.
+        let ttl = ttl - ttl / 1000 * (key.prefix() % MAX_JITTER_PER_MILLE);
+        let remaining = remaining(&verified, now);
+        let life = ttl.min(remaining);
+        Self {
+            verified,
+            epoch,
+            fresh: Deadline::after(now, life),
+            usable: Deadline::after(now, ttl.saturating_add(lifetimes.stale_for).min(remaining)),
+            refresh_from: now.mono.saturating_add(life - life / 5),
+            next_attempt: AtomicU64::new(0),
+            failures: AtomicU32::new(0),
+            is_outage: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn claims(&self) -> &ClerkClaims {
+        self.verified.claims()
+    }
+
+    /// Whether the verdict may be used without asking anybody.
+    pub(super) fn is_fresh(&self, now: Now) -> bool {
+        !self.fresh.has_passed(now)
+    }
+
+    /// Whether the verdict may be used where Clerk cannot be asked.
+    pub(crate) fn is_usable(&self, now: Now) -> bool {
+        !self.usable.has_passed(now)
+    }
+
+    /// Whether the token itself is over. The only bound for those who waited for this very verdict.
+    pub(crate) fn has_expired(&self, now: Now) -> bool {
+        self.verified
+            .expires()
+            .is_some_and(|expires| expires <= now.unix_seconds())
+    }
+
+    /// Whether this hit is the one to start a refresh: in the last fifth of the life, once.
+    pub(super) fn claim_refresh(&self, now: Now) -> bool {
+        if now.mono < self.refresh_from {
+            return false;
+        }
+        let next = self.next_attempt.load(Ordering::Relaxed);
+        now.mono >= next
+            && self
+                .next_attempt
+                .compare_exchange(
+                    next,
+                    now.mono.saturating_add(FIRST_PAUSE),
+                    Ordering::Relaxed,
+                    Ordering::Relaxed,
+                )
+                .is_ok()
+    }
+
+    /// Notes that asking Clerk came to nothing: from 1 s, doubled each time up to 30 s, nobody tries
+    /// again ahead of time, and nobody at all where old verdicts bridge an outage.
+    pub(super) fn back_off(&self, is_outage: bool, now: Now) {
+        self.is_outage.store(is_outage, Ordering::Relaxed);
+        let failures = self.failures.fetch_add(1, Ordering::Relaxed).min(5);
+        let pause = (FIRST_PAUSE << failures).min(LONGEST_PAUSE);
+        self.next_attempt
+            .store(now.mono.saturating_add(pause), Ordering::Relaxed);
+    }
+
+    /// Whether Clerk could not be asked so recently that it is not tried again.
+    pub(super) fn is_bridging(&self, now: Now) -> bool {
+        self.is_outage.load(Ordering::Relaxed)
+            && now.mono < self.next_attempt.load(Ordering::Relaxed)
+    }
+
+    /// In units of a KiB, rounded up: what the capacity is counted in.
+    pub(super) fn weight(&self) -> u32 {
+        u32::try_from(self.claims().size().div_ceil(1024)).unwrap_or(u32::MAX)
+    }
+}
+
+/// How long, in milliseconds, a verdict may be remembered at all.
+fn remaining(verified: &Verified, now: Now) -> u64 {
+    verified.good_until().map_or(u64::MAX, |end| {
+        u64::try_from(end)
+            .unwrap_or(0)
+            .saturating_mul(1000)
+            .saturating_sub(now.wall)
+    })
+}
+
+/// A token that was found bad, by Clerk or by the rules.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Refusal {
+    pub(super) kind: AuthErrorKind,
+    pub(super) epoch: u64,
+    until: Deadline,
+}
+
+impl Refusal {
+    pub(super) fn new(kind: AuthErrorKind, epoch: u64, now: Now) -> Self {
+        let life = match kind {
+            // It ends by itself, maybe sooner than anything else would be remembered.
+            AuthErrorKind::NotYetValid => NEGATIVE_TTL.min(1000),
+            _ => NEGATIVE_TTL,
+        };
+        Self {
+            kind,
+            epoch,
+            until: Deadline::after(now, life),
+        }
+    }
+
+    pub(super) fn holds(&self, now: Now) -> bool {
+        !self.until.has_passed(now)
+    }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How long a refusal is remembered: long enough to blunt a client that repeats a bad token, short
+/// enough that a token that was not replicated yet is soon accepted.
+const NEGATIVE_TTL: u64 = 5_000;
+
+/// How long a verdict without its profile is remembered: the profile should be tried again soon.
+const INCOMPLETE_TTL: u64 = 5_000;
+
+/// Up to a tenth of the life is cut off.
+const MAX_JITTER_PER_MILLE: u64 = 101;
+
+const FIRST_PAUSE: u64 = 1_000;
+const LONGEST_PAUSE: u64 = 30_000;
+
+#[cfg(test)]
+mod tests;

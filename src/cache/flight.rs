@@ -1,0 +1,150 @@
+//! One verification per key at a time.
+//!
+//! A verification flies in a task of its own, so that a client that hangs up takes nobody with it.
+//! Everybody who asks for the same key meanwhile waits for its one outcome. Whatever ends the task, a
+//! result, a panic or the end of its runtime, frees the key.
+
+use std::{
+    collections::HashMap,
+    future::Future,
+    sync::{Arc, PoisonError},
+};
+
+use tokio::sync::watch;
+
+use super::{
+    Entry,
+    key::{Key, KeyHasher},
+};
+use crate::{
+    AuthError, AuthErrorKind,
+    sync::{Mutex, MutexGuard, Spawner},
+};
+
+/// What a verification came to, for all who waited.
+pub(crate) type Outcome = Result<Arc<Entry>, AuthError>;
+
+/// The verifications under way.
+#[derive(Debug, Default)]
+pub(crate) struct Flights {
+    by_key: Mutex<HashMap<Key, watch::Receiver<Option<Outcome>>, KeyHasher>>,
+}
+
+/// What there is for somebody who comes to board.
+#[derive(Debug)]
+pub(crate) enum Boarding<K> {
+    /// A place on a flight.
+    Seat(Seat),
+    /// The flight has landed meanwhile, and this is what is known.
+    Landed(K),
+}
+
+/// A place on a flight.
+#[derive(Debug)]
+pub(crate) struct Seat {
+    outcome: watch::Receiver<Option<Outcome>>,
+    /// Whether somebody else started the flight.
+    pub(crate) is_shared: bool,
+}
+
+impl Flights {
+    /// Joins the flight for a key, or starts it.
+    ///
+    /// `known` is asked before one is started: between the caller's look at the cache and this, a
+    /// flight may have landed, and what it brought would be asked for a second time.
+    ///
+    /// # Errors
+    ///
+    /// Where a flight would have to be started outside of a tokio runtime.
+    pub(crate) fn board<F, K>(
+        self: &Arc<Self>,
+        key: Key,
+        known: impl FnOnce() -> Option<K>,
+        start: impl FnOnce() -> F,
+    ) -> Result<Boarding<K>, AuthError>
+    where
+        F: Future<Output = Outcome> + Send + 'static,
+    {
+        let mut by_key = self.lock();
+        if let Some(outcome) = by_key.get(&key) {
+            return Ok(Boarding::Seat(Seat {
+                outcome: outcome.clone(),
+                is_shared: true,
+            }));
+        }
+        // Ordering: while the map is locked. A flight is remembered first and frees its key then, so
+        // that one of the two is always to be seen.
+        if let Some(known) = known() {
+            return Ok(Boarding::Landed(known));
+        }
+        let spawner = Spawner::current()?;
+        let (announce, outcome) = watch::channel(None);
+        by_key.insert(key, outcome.clone());
+        // Not while the map is locked: on a runtime that is shutting down the task is dropped at
+        // once, and frees its key.
+        drop(by_key);
+        let landing = Landing {
+            flights: Arc::clone(self),
+            key,
+        };
+        let flight = start();
+        spawner.spawn(async move {
+            let outcome = flight.await;
+            // Ordering: the key is free before anybody learns the outcome, so that who finds it
+            // wanting can start anew.
+            drop(landing);
+            announce.send_replace(Some(outcome));
+        });
+        Ok(Boarding::Seat(Seat {
+            outcome,
+            is_shared: false,
+        }))
+    }
+
+    /// How many flights are under way.
+    pub(crate) fn len(&self) -> usize {
+        self.lock().len()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<Key, watch::Receiver<Option<Outcome>>, KeyHasher>> {
+        self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seat {
+    /// Waits for the outcome.
+    ///
+    /// # Cancel safety
+    ///
+    /// Who stops waiting leaves the flight as it is.
+    pub(crate) async fn outcome(mut self) -> Outcome {
+        match self.outcome.wait_for(Option::is_some).await.as_deref() {
+            Ok(Some(outcome)) => outcome.clone(),
+            // The task is gone without a word.
+            Ok(None) | Err(_) => {
+                Err(AuthError::new(AuthErrorKind::UpstreamUnavailable).with_source(Lost))
+            }
+        }
+    }
+}
+
+/// Frees the key when the flight is over, however it ended. Without it, a verifier that panics would
+/// leave a key that everybody waits for in vain.
+#[derive(Debug)]
+struct Landing {
+    flights: Arc<Flights>,
+    key: Key,
+}
+
+impl Drop for Landing {
+    fn drop(&mut self) {
+        self.flights.lock().remove(&self.key);
+    }
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("the verification ended without an outcome: it panicked, or its runtime was shut down")]
+struct Lost;
+
+#[cfg(test)]
+mod tests;

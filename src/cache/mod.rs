@@ -1,0 +1,176 @@
+//! What is known of tokens: good ones, bad ones, and those that are being asked about.
+//!
+//! Good and bad ones are apart, so that a flood of bad tokens evicts no good one. The cache belongs to
+//! one configuration: an entry is a verdict under its rules. Nothing here asks anybody.
+
+mod entry;
+mod flight;
+mod key;
+mod memory;
+mod void;
+
+use std::{sync::Arc, time::Duration};
+
+use self::{entry::Refusal, memory::Store, void::Voids};
+pub(crate) use self::{
+    entry::{Entry, Lifetimes},
+    flight::{Boarding, Flights, Outcome},
+    key::{Key, Keyer},
+};
+use crate::{AuthError, AuthErrorKind, ClerkClaims, clock::Now, verify::Verified};
+
+/// What the cache says of a token.
+#[derive(Debug)]
+pub(crate) enum Lookup {
+    /// It is good. `refresh`: the end of the entry is near, and it is on this request to have it
+    /// verified again in the background.
+    Good { claims: ClerkClaims, refresh: bool },
+    /// It was good, Clerk could not be asked a moment ago, and old verdicts may be used meanwhile.
+    Stale { claims: ClerkClaims },
+    /// It is bad.
+    Bad(AuthErrorKind),
+    /// It must be asked about. `last`: it was good some time ago.
+    Unknown { last: Option<Arc<Entry>> },
+}
+
+/// See the module docs.
+pub(crate) struct Cache {
+    keyer: Keyer,
+    lifetimes: Lifetimes,
+    good: Store<Arc<Entry>>,
+    bad: Store<Refusal>,
+    voids: Voids,
+    pub(crate) flights: Arc<Flights>,
+}
+
+impl Cache {
+    /// `capacity` is the number of good tokens that are remembered; a tenth as many bad ones are.
+    /// `longest_flight`: how long a verification takes at most.
+    pub(crate) fn new(
+        keyer: Keyer,
+        lifetimes: Lifetimes,
+        capacity: u64,
+        longest_flight: Duration,
+    ) -> Self {
+        let longest = lifetimes.longest();
+        Self {
+            keyer,
+            lifetimes,
+            good: Store::new(capacity, longest, |entry| entry.weight()),
+            bad: Store::new((capacity / 10).max(1), longest, |_| 1),
+            voids: Voids::new(longest.saturating_add(longest_flight)),
+            flights: Arc::default(),
+        }
+    }
+
+    pub(crate) fn key(&self, token: &str) -> Key {
+        self.keyer.key(token)
+    }
+
+    /// Looks a token up.
+    pub(crate) fn get(&self, key: Key, now: Now) -> Lookup {
+        if let Some(entry) = self.good.get(&key) {
+            return self.judge(key, entry, now);
+        }
+        match self.bad.get(&key) {
+            Some(refusal)
+                if refusal.holds(now) && !self.voids.is_void(refusal.epoch, key, None) =>
+            {
+                Lookup::Bad(refusal.kind)
+            }
+            _ => Lookup::Unknown { last: None },
+        }
+    }
+
+    fn judge(&self, key: Key, entry: Arc<Entry>, now: Now) -> Lookup {
+        if self.is_void(key, &entry) || !entry.is_usable(now) {
+            self.good.remove(&key);
+            return Lookup::Unknown { last: None };
+        }
+        let claims = || entry.claims().clone();
+        if entry.is_fresh(now) {
+            return Lookup::Good {
+                claims: claims(),
+                refresh: entry.claim_refresh(now),
+            };
+        }
+        if entry.is_bridging(now) {
+            return Lookup::Stale {
+                claims: claims().into_stale(),
+            };
+        }
+        Lookup::Unknown { last: Some(entry) }
+    }
+
+    /// Whether an entry has been invalidated, at any time since its verification began.
+    pub(crate) fn is_void(&self, key: Key, entry: &Entry) -> bool {
+        self.voids
+            .is_void(entry.epoch, key, Some(entry.claims().subject()))
+    }
+
+    /// To be noted before a verification asks anybody; see [`settle`](Self::settle).
+    pub(crate) fn epoch(&self) -> u64 {
+        self.voids.epoch()
+    }
+
+    /// Remembers what a verification came to, if it may be remembered.
+    pub(crate) fn settle(
+        &self,
+        key: Key,
+        epoch: u64,
+        result: Result<Verified, AuthError>,
+        now: Now,
+    ) -> Outcome {
+        match result {
+            Ok(verified) => {
+                let entry = Arc::new(Entry::new(verified, key, epoch, self.lifetimes, now));
+                if entry.is_fresh(now) {
+                    self.good.insert(key, Arc::clone(&entry));
+                    self.bad.remove(&key);
+                } else {
+                    self.good.remove(&key);
+                }
+                Ok(entry)
+            }
+            Err(error) => {
+                if error.kind().is_authoritative() {
+                    self.good.remove(&key);
+                    if !self.lifetimes.is_off() {
+                        self.bad.insert(key, Refusal::new(error.kind(), epoch, now));
+                    }
+                } else if let Some(entry) = self.good.get(&key) {
+                    entry.back_off(error.kind().is_outage(), now);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Forgets a token. A verification of it that is under way will not count.
+    pub(crate) fn invalidate(&self, token: &str, now: Now) {
+        let key = self.key(token);
+        self.voids.void_token(key, now);
+        self.good.remove(&key);
+        self.bad.remove(&key);
+    }
+
+    /// Forgets all tokens of a subject.
+    pub(crate) fn invalidate_subject(&self, subject: &str, now: Now) {
+        self.voids.void_subject(subject, now);
+    }
+
+    /// Forgets everything.
+    pub(crate) fn clear(&self, now: Now) {
+        self.voids.void_all(now);
+        self.good.clear();
+        self.bad.clear();
+    }
+
+    /// How many good and bad tokens are remembered.
+    pub(crate) fn len(&self) -> (u64, u64) {
+        (self.good.len(), self.bad.len())
+    }
+}
+
+#[cfg(test)]
+mod tests;

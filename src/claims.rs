@@ -1,0 +1,413 @@
+//! What a handler is told: who sent the request, with which client, and what it may do.
+
+use std::{fmt, sync::Arc};
+
+use serde::{Serialize, Serializer, de::DeserializeOwned, ser::SerializeMap};
+use serde_json::{Map, Value};
+
+/// The verified claims of the token that came with a request.
+///
+/// A handler finds them in the extensions of its request, or takes them as an argument (feature
+/// `axum`). Cloning copies a pointer. What is unknown is `None`, never a made-up value.
+///
+/// `Debug` shows nothing that says who a person is. `Serialize` shows everything: it is meant for
+/// the person themself, not for logs.
+///
+/// ```
+/// use tower_clerk::ClerkClaims;
+///
+/// fn greet(request: &http::Request<()>) -> String {
+///     match request.extensions().get::<ClerkClaims>() {
+///         Some(claims) if claims.has_scope("email") => format!("hello {}", claims.subject()),
+///         _ => "hello, whoever you are".to_owned(),
+///     }
+/// }
+/// # assert_eq!(greet(&http::Request::new(())), "hello, whoever you are");
+/// ```
+#[derive(Clone)]
+pub struct ClerkClaims {
+    claims: Arc<Claims>,
+    stale: bool,
+}
+
+/// Which kind of token the claims come from, in Clerk's own names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[non_exhaustive]
+pub enum TokenKind {
+    /// An OAuth access token, opaque (`oat_…`) or a JWT.
+    #[serde(rename = "oauth_token")]
+    OAuth,
+}
+
+/// Who the subject is, as userinfo tells (OpenID Connect Core §5.3.2).
+///
+/// Which members there are depends on the scopes that were granted: `email`, `profile`,
+/// `public_metadata`, `user:org:read`.
+#[derive(Clone, Default)]
+pub struct Profile {
+    pub(crate) email: Option<Box<str>>,
+    pub(crate) email_verified: Option<bool>,
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) given_name: Option<Box<str>>,
+    pub(crate) family_name: Option<Box<str>>,
+    pub(crate) preferred_username: Option<Box<str>>,
+    pub(crate) picture: Option<Box<str>>,
+    pub(crate) organization: Option<Organization>,
+    /// The whole userinfo object, as text: a tree of values would be several times its size.
+    pub(crate) userinfo: Box<str>,
+}
+
+/// The organization that the user picked on the consent screen, with scope `user:org:read`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Organization {
+    pub(crate) id: Box<str>,
+    pub(crate) name: Option<Box<str>>,
+    pub(crate) slug: Option<Box<str>>,
+}
+
+/// The claims before they are shared.
+#[derive(Clone)]
+pub(crate) struct Claims {
+    pub(crate) kind: TokenKind,
+    pub(crate) subject: Box<str>,
+    pub(crate) client_id: Option<Arc<str>>,
+    /// As it was sent: scope tokens with single spaces between them.
+    pub(crate) scope: Arc<str>,
+    pub(crate) audience: Box<[Box<str>]>,
+    pub(crate) issuer: Option<Arc<str>>,
+    pub(crate) issued_at: Option<i64>,
+    pub(crate) expires_at: Option<i64>,
+    pub(crate) org_id: Option<Box<str>>,
+    pub(crate) profile: Option<Profile>,
+    /// The members of the introspection answer that have no field here, as the text of a JSON
+    /// object; `None` where there are none.
+    pub(crate) other: Option<Box<str>>,
+}
+
+// === impl ClerkClaims ===
+
+impl ClerkClaims {
+    pub(crate) fn new(claims: Claims) -> Self {
+        Self {
+            claims: Arc::new(claims),
+            stale: false,
+        }
+    }
+
+    /// The same claims, marked as served beyond their time.
+    pub(crate) fn into_stale(self) -> Self {
+        Self {
+            stale: true,
+            ..self
+        }
+    }
+
+    /// About how many bytes the claims take in memory, for the cache to count.
+    pub(crate) fn size(&self) -> usize {
+        self.claims.size()
+    }
+
+    /// Who the token was issued for: Clerk's id of a user, `user_…`.
+    pub fn subject(&self) -> &str {
+        &self.claims.subject
+    }
+
+    /// The OAuth client that the token was issued to.
+    pub fn client_id(&self) -> Option<&str> {
+        self.claims.client_id.as_deref()
+    }
+
+    /// The scopes that were granted, in the order of the answer.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        split_scope(&self.claims.scope)
+    }
+
+    /// Whether exactly this scope was granted. Case matters, and no scope implies another (RFC 6749
+    /// §3.3); a hierarchy configured with
+    /// [`scope_implies`](crate::ClerkConfigBuilder::scope_implies) counts for the layer's required
+    /// scopes only.
+    pub fn has_scope(&self, scope: &str) -> bool {
+        self.scopes().any(|granted| granted == scope)
+    }
+
+    /// Whom the token is meant for, where its client asked for a resource (RFC 8707); else empty.
+    pub fn audience(&self) -> impl Iterator<Item = &str> {
+        self.claims.audience.iter().map(|entry| &**entry)
+    }
+
+    /// The issuer, where Clerk's answer names it. It then equals the configured one.
+    pub fn issuer(&self) -> Option<&str> {
+        self.claims.issuer.as_deref()
+    }
+
+    /// When the token was issued, in seconds since the Unix epoch.
+    pub fn issued_at(&self) -> Option<i64> {
+        self.claims.issued_at
+    }
+
+    /// When the token expires, in seconds since the Unix epoch. Clerk's documented answer does not
+    /// say.
+    pub fn expires_at(&self) -> Option<i64> {
+        self.claims.expires_at
+    }
+
+    /// The organization that the user picked on the consent screen (scope `user:org:read`).
+    pub fn org_id(&self) -> Option<&str> {
+        self.claims.org_id.as_deref()
+    }
+
+    /// Which kind of token this is.
+    pub fn token_kind(&self) -> TokenKind {
+        self.claims.kind
+    }
+
+    /// Whether these claims were served beyond their time because Clerk could not be asked. See
+    /// [`stale_for`](crate::ClerkConfigBuilder::stale_for).
+    pub fn is_stale(&self) -> bool {
+        self.stale
+    }
+
+    /// What userinfo told of the subject. `None` where enrichment is off or failed.
+    pub fn profile(&self) -> Option<&Profile> {
+        self.claims.profile.as_ref()
+    }
+
+    /// The claims as a type of your own.
+    ///
+    /// It is given the members of the introspection answer under their names in RFC 7662 §2.2,
+    /// those that this crate does not know included, and the userinfo object as `userinfo`.
+    /// `aud` is always an array.
+    ///
+    /// # Errors
+    ///
+    /// Where the claims do not fit the type.
+    ///
+    /// ```no_run
+    /// # fn f(claims: tower_clerk::ClerkClaims) -> Result<(), serde_json::Error> {
+    /// #[derive(serde::Deserialize)]
+    /// struct Tenant {
+    ///     sub: String,
+    ///     tenant: Option<String>,
+    /// }
+    /// let Tenant { sub, tenant } = claims.claims_as()?;
+    /// # Ok(()) }
+    /// ```
+    pub fn claims_as<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
+        let claims = &*self.claims;
+        let mut members = match &claims.other {
+            Some(other) => serde_json::from_str(other)?,
+            None => Map::new(),
+        };
+        // What introspection calls so is no answer of userinfo's.
+        members.remove("userinfo");
+        let mut put = |name: &str, value: Option<Value>| {
+            if let Some(value) = value {
+                members.insert(name.to_owned(), value);
+            }
+        };
+        put("sub", Some(self.subject().into()));
+        put("client_id", self.client_id().map(Into::into));
+        put("scope", Some((*claims.scope).into()));
+        put("iss", self.issuer().map(Into::into));
+        put("iat", self.issued_at().map(Into::into));
+        put("exp", self.expires_at().map(Into::into));
+        put("org_id", self.org_id().map(Into::into));
+        if !claims.audience.is_empty() {
+            put("aud", Some(self.audience().collect()));
+        }
+        put("userinfo", self.profile().map(Profile::userinfo));
+        serde_json::from_value(Value::Object(members))
+    }
+}
+
+impl Serialize for ClerkClaims {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let profile = self.profile();
+        let userinfo = profile.map(Profile::userinfo);
+        let mut map = serializer.serialize_map(None)?;
+        map.serialize_entry("sub", self.subject())?;
+        map.serialize_entry("client_id", &self.client_id())?;
+        map.serialize_entry("scopes", &self.scopes().collect::<Vec<_>>())?;
+        map.serialize_entry("aud", &self.claims.audience)?;
+        map.serialize_entry("iss", &self.issuer())?;
+        map.serialize_entry("iat", &self.issued_at())?;
+        map.serialize_entry("exp", &self.expires_at())?;
+        map.serialize_entry("org_id", &self.org_id())?;
+        map.serialize_entry("token_kind", &self.token_kind())?;
+        map.serialize_entry("stale", &self.is_stale())?;
+        map.serialize_entry("email", &profile.and_then(Profile::email))?;
+        map.serialize_entry("email_verified", &profile.and_then(Profile::email_verified))?;
+        map.serialize_entry("name", &profile.and_then(Profile::name))?;
+        map.serialize_entry("given_name", &profile.and_then(Profile::given_name))?;
+        map.serialize_entry("family_name", &profile.and_then(Profile::family_name))?;
+        map.serialize_entry(
+            "preferred_username",
+            &profile.and_then(Profile::preferred_username),
+        )?;
+        map.serialize_entry("picture", &profile.and_then(Profile::picture))?;
+        map.serialize_entry(
+            "public_metadata",
+            &userinfo.as_ref().and_then(|all| all.get("public_metadata")),
+        )?;
+        map.serialize_entry("userinfo", &userinfo)?;
+        map.end()
+    }
+}
+
+impl fmt::Debug for ClerkClaims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let claims = &*self.claims;
+        f.debug_struct("ClerkClaims")
+            .field("kind", &claims.kind)
+            .field("subject", &Redacted)
+            .field("scope", &claims.scope)
+            .field("issued_at", &claims.issued_at)
+            .field("expires_at", &claims.expires_at)
+            .field("profile", &claims.profile)
+            .field("stale", &self.stale)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Profile ===
+
+impl Profile {
+    /// The primary e-mail address (scope `email`). Ask [`email_verified`](Self::email_verified)
+    /// before you trust it.
+    pub fn email(&self) -> Option<&str> {
+        self.email.as_deref()
+    }
+
+    /// Whether the address is known to belong to the person.
+    pub fn email_verified(&self) -> Option<bool> {
+        self.email_verified
+    }
+
+    /// The full name (scope `profile`).
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The given name (scope `profile`).
+    pub fn given_name(&self) -> Option<&str> {
+        self.given_name.as_deref()
+    }
+
+    /// The family name (scope `profile`).
+    pub fn family_name(&self) -> Option<&str> {
+        self.family_name.as_deref()
+    }
+
+    /// The name that the person goes by in the application (scope `profile`).
+    pub fn preferred_username(&self) -> Option<&str> {
+        self.preferred_username.as_deref()
+    }
+
+    /// The URL of a picture of the person (scope `profile`).
+    pub fn picture(&self) -> Option<&str> {
+        self.picture.as_deref()
+    }
+
+    /// The organization, with its name (scope `user:org:read`).
+    pub fn organization(&self) -> Option<&Organization> {
+        self.organization.as_ref()
+    }
+
+    /// Metadata that the back end may write and everybody may read (scope `public_metadata`).
+    pub fn public_metadata(&self) -> Option<Value> {
+        self.member("public_metadata")
+    }
+
+    /// Metadata that only the back end may read and write (scope `private_metadata`).
+    pub fn private_metadata(&self) -> Option<Value> {
+        self.member("private_metadata")
+    }
+
+    /// Metadata that the person themself may write: never base a decision on it (scope
+    /// `public_metadata`).
+    pub fn unsafe_metadata(&self) -> Option<Value> {
+        self.member("unsafe_metadata")
+    }
+
+    /// The whole userinfo object. It is kept as text and parsed here, at each call.
+    pub fn userinfo(&self) -> Value {
+        serde_json::from_str(&self.userinfo).unwrap_or_default()
+    }
+
+    fn member(&self, name: &str) -> Option<Value> {
+        match self.userinfo() {
+            Value::Object(mut members) => members.remove(name).filter(|value| !value.is_null()),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Debug for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Profile")
+            .field("email_verified", &self.email_verified)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Organization ===
+
+impl Organization {
+    /// Clerk's id, `org_…`.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The name for people.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The name for URLs.
+    pub fn slug(&self) -> Option<&str> {
+        self.slug.as_deref()
+    }
+}
+
+impl fmt::Debug for Organization {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Organization").finish_non_exhaustive()
+    }
+}
+
+// === impl Claims ===
+
+impl Claims {
+    fn size(&self) -> usize {
+        let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+        let profile = self.profile.as_ref().map_or(0, |profile| {
+            // The typed members repeat a part of the object.
+            profile.userinfo.len().saturating_mul(3) / 2
+        });
+        let audience = self.audience.iter().map(|entry| entry.len() + 16);
+        size_of::<Self>()
+            + self.subject.len()
+            + self.scope.len()
+            + audience.sum::<usize>()
+            + text(&self.org_id)
+            + text(&self.other)
+            + profile
+    }
+}
+
+/// Scope tokens are separated by the space alone (RFC 6749 §3.3): other white space is part of a
+/// name, and makes it match nothing.
+pub(crate) fn split_scope(scope: &str) -> impl Iterator<Item = &str> {
+    scope.split(' ').filter(|token| !token.is_empty())
+}
+
+struct Redacted;
+
+impl fmt::Debug for Redacted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("[redacted]")
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,439 @@
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::{Claims, ClerkClaims, Organization, Profile, TokenKind, split_scope};
+
+/// Claims of which nothing but the subject is known.
+fn bare() -> Claims {
+    Claims {
+        kind: TokenKind::OAuth,
+        subject: "user_canary".into(),
+        client_id: None,
+        scope: "".into(),
+        audience: Box::default(),
+        issuer: None,
+        issued_at: None,
+        expires_at: None,
+        org_id: None,
+        profile: None,
+        other: None,
+    }
+}
+
+fn userinfo() -> Value {
+    json!({
+        "sub": "user_canary",
+        "email": "ada@canary.example",
+        "email_verified": true,
+        "public_metadata": { "plan": "gold" },
+        "private_metadata": { "note": 1 },
+        "unsafe_metadata": { "theme": "dark" },
+        "locale": "en",
+    })
+}
+
+fn profile() -> Profile {
+    Profile {
+        email: Some("ada@canary.example".into()),
+        email_verified: Some(true),
+        name: Some("Ada Canary".into()),
+        given_name: Some("Ada-canary".into()),
+        family_name: Some("Canary".into()),
+        preferred_username: Some("ada_canary".into()),
+        picture: Some("https://img.canary.example/1".into()),
+        organization: Some(organization()),
+        userinfo: userinfo().to_string().into(),
+    }
+}
+
+fn organization() -> Organization {
+    Organization {
+        id: "org_canary".into(),
+        name: Some("Canary Ltd".into()),
+        slug: Some("canary-ltd".into()),
+    }
+}
+
+fn full() -> Claims {
+    Claims {
+        client_id: Some("client_1".into()),
+        scope: "email profile".into(),
+        audience: ["https://a.example".into(), "https://b.example".into()].into(),
+        issuer: Some("https://clerk.example.com".into()),
+        issued_at: Some(1_700_000_000),
+        expires_at: Some(1_700_086_400),
+        org_id: Some("org_canary".into()),
+        profile: Some(profile()),
+        other: Some(r#"{"jti":"j1","tenant":{"id":7}}"#.into()),
+        ..bare()
+    }
+}
+
+fn json_of(claims: Claims) -> Value {
+    serde_json::to_value(ClerkClaims::new(claims)).unwrap()
+}
+
+#[test]
+fn json_of_full_claims_has_exactly_the_promised_members() {
+    let expected = json!({
+        "sub": "user_canary",
+        "client_id": "client_1",
+        "scopes": ["email", "profile"],
+        "aud": ["https://a.example", "https://b.example"],
+        "iss": "https://clerk.example.com",
+        "iat": 1_700_000_000,
+        "exp": 1_700_086_400,
+        "org_id": "org_canary",
+        "token_kind": "oauth_token",
+        "stale": false,
+        "email": "ada@canary.example",
+        "email_verified": true,
+        "name": "Ada Canary",
+        "given_name": "Ada-canary",
+        "family_name": "Canary",
+        "preferred_username": "ada_canary",
+        "picture": "https://img.canary.example/1",
+        "public_metadata": { "plan": "gold" },
+        "userinfo": userinfo(),
+    });
+    assert_eq!(json_of(full()), expected);
+}
+
+#[test]
+fn json_of_bare_claims_is_null_where_nothing_is_known() {
+    let expected = json!({
+        "sub": "user_canary",
+        "client_id": null,
+        "scopes": [],
+        "aud": [],
+        "iss": null,
+        "iat": null,
+        "exp": null,
+        "org_id": null,
+        "token_kind": "oauth_token",
+        "stale": false,
+        "email": null,
+        "email_verified": null,
+        "name": null,
+        "given_name": null,
+        "family_name": null,
+        "preferred_username": null,
+        "picture": null,
+        "public_metadata": null,
+        "userinfo": null,
+    });
+    assert_eq!(json_of(bare()), expected);
+}
+
+#[test]
+fn stale_claims_say_so_and_are_else_the_same() {
+    let fresh = ClerkClaims::new(full());
+    let stale = fresh.clone().into_stale();
+    assert!(!fresh.is_stale());
+    assert!(stale.is_stale());
+    let mut expected = serde_json::to_value(&fresh).unwrap();
+    expected["stale"] = true.into();
+    assert_eq!(serde_json::to_value(&stale).unwrap(), expected);
+}
+
+#[test]
+fn accessors_tell_what_is_known() {
+    let claims = ClerkClaims::new(full());
+    assert_eq!(claims.subject(), "user_canary");
+    assert_eq!(claims.client_id(), Some("client_1"));
+    assert_eq!(claims.scopes().collect::<Vec<_>>(), ["email", "profile"]);
+    let audience: Vec<_> = claims.audience().collect();
+    assert_eq!(audience, ["https://a.example", "https://b.example"]);
+    assert_eq!(claims.issuer(), Some("https://clerk.example.com"));
+    assert_eq!(claims.issued_at(), Some(1_700_000_000));
+    assert_eq!(claims.expires_at(), Some(1_700_086_400));
+    assert_eq!(claims.org_id(), Some("org_canary"));
+    assert_eq!(claims.token_kind(), TokenKind::OAuth);
+
+    let profile = claims.profile().unwrap();
+    assert_eq!(profile.email(), Some("ada@canary.example"));
+    assert_eq!(profile.email_verified(), Some(true));
+    assert_eq!(profile.name(), Some("Ada Canary"));
+    assert_eq!(profile.given_name(), Some("Ada-canary"));
+    assert_eq!(profile.family_name(), Some("Canary"));
+    assert_eq!(profile.preferred_username(), Some("ada_canary"));
+    assert_eq!(profile.picture(), Some("https://img.canary.example/1"));
+    assert_eq!(profile.public_metadata(), Some(json!({ "plan": "gold" })));
+    assert_eq!(profile.private_metadata(), Some(json!({ "note": 1 })));
+    assert_eq!(profile.unsafe_metadata(), Some(json!({ "theme": "dark" })));
+    assert_eq!(profile.userinfo(), userinfo());
+
+    let organization = profile.organization().unwrap();
+    assert_eq!(organization.id(), "org_canary");
+    assert_eq!(organization.name(), Some("Canary Ltd"));
+    assert_eq!(organization.slug(), Some("canary-ltd"));
+}
+
+#[test]
+fn accessors_tell_none_where_nothing_is_known() {
+    let claims = ClerkClaims::new(bare());
+    assert_eq!(claims.client_id(), None);
+    assert_eq!(claims.scopes().count(), 0);
+    assert_eq!(claims.audience().count(), 0);
+    assert_eq!(claims.issuer(), None);
+    assert_eq!(claims.issued_at(), None);
+    assert_eq!(claims.expires_at(), None);
+    assert_eq!(claims.org_id(), None);
+    assert!(claims.profile().is_none());
+
+    let empty = Profile::default();
+    assert_eq!(empty.email(), None);
+    assert_eq!(empty.email_verified(), None);
+    assert_eq!(empty.name(), None);
+    assert_eq!(empty.given_name(), None);
+    assert_eq!(empty.family_name(), None);
+    assert_eq!(empty.preferred_username(), None);
+    assert_eq!(empty.picture(), None);
+    assert!(empty.organization().is_none());
+    assert_eq!(empty.userinfo(), Value::Null);
+    assert_eq!(empty.public_metadata(), None);
+    assert_eq!(empty.private_metadata(), None);
+    assert_eq!(empty.unsafe_metadata(), None);
+    let unnamed = Organization {
+        name: None,
+        slug: None,
+        ..organization()
+    };
+    assert_eq!((unnamed.name(), unnamed.slug()), (None, None));
+}
+
+#[test]
+fn metadata_that_is_null_is_unknown() {
+    let profile = Profile {
+        userinfo: r#"{"public_metadata":null,"private_metadata":{}}"#.into(),
+        ..Profile::default()
+    };
+    assert_eq!(profile.public_metadata(), None);
+    assert_eq!(profile.private_metadata(), Some(json!({})));
+}
+
+#[test]
+fn scope_is_split_at_the_space_alone() {
+    let cases: &[(&str, &str, &[&str])] = &[
+        // C069
+        ("empty", "", &[]),
+        ("a space", " ", &[]),
+        ("one", "email", &["email"]),
+        ("two", "email profile", &["email", "profile"]),
+        ("double spaces", "email  profile", &["email", "profile"]),
+        ("a space in front", " email", &["email"]),
+        ("a space behind", "email ", &["email"]),
+        ("a tab", "email\tprofile", &["email\tprofile"]),
+        ("a newline", "email\nprofile", &["email\nprofile"]),
+        (
+            "a no-break space",
+            "email\u{a0}profile",
+            &["email\u{a0}profile"],
+        ),
+        (
+            "an ideographic space",
+            "email\u{3000}profile",
+            &["email\u{3000}profile"],
+        ),
+        ("a comma", "email,profile", &["email,profile"]),
+        ("twice the same", "email email", &["email", "email"]),
+    ];
+    for (name, input, expected) in cases {
+        assert_eq!(split_scope(input).collect::<Vec<_>>(), *expected, "{name}");
+    }
+}
+
+#[test]
+fn scope_is_granted_as_a_whole_or_not() {
+    let claims = ClerkClaims::new(full());
+    for (name, scope, expected) in [
+        ("granted first", "email", true),
+        ("granted last", "profile", true),
+        // C071
+        ("a part", "mail", false),
+        ("a beginning", "emai", false),
+        ("more", "email2", false),
+        ("another case", "Email", false),
+        ("both", "email profile", false),
+        ("none", "", false),
+    ] {
+        assert_eq!(claims.has_scope(scope), expected, "{name}");
+    }
+}
+
+#[test]
+fn debug_shows_nothing_of_a_person() {
+    let claims = ClerkClaims::new(full());
+    let profile = profile();
+    for (name, shown) in [
+        ("claims", format!("{claims:?}")),
+        ("claims, pretty", format!("{claims:#?}")),
+        ("profile", format!("{profile:?}")),
+        ("profile, pretty", format!("{profile:#?}")),
+        ("organization", format!("{:?}", organization())),
+        ("organization, pretty", format!("{:#?}", organization())),
+    ] {
+        assert!(!shown.to_lowercase().contains("canary"), "{name}: {shown}");
+        assert!(!shown.contains("gold"), "{name}: {shown}");
+        assert!(!shown.contains("org_"), "{name}: {shown}");
+    }
+    let shown = format!("{claims:?}");
+    for expected in [
+        "subject: [redacted]",
+        "scope: \"email profile\"",
+        "expires_at: Some(1700086400)",
+        "email_verified: Some(true)",
+        "stale: false",
+    ] {
+        assert!(shown.contains(expected), "{expected} in {shown}");
+    }
+}
+
+#[test]
+fn claims_as_gives_the_members_of_the_answer() {
+    let members: Value = ClerkClaims::new(full()).claims_as().unwrap();
+    let expected = json!({
+        "sub": "user_canary",
+        "client_id": "client_1",
+        "scope": "email profile",
+        "aud": ["https://a.example", "https://b.example"],
+        "iss": "https://clerk.example.com",
+        "iat": 1_700_000_000,
+        "exp": 1_700_086_400,
+        "org_id": "org_canary",
+        "jti": "j1",
+        "tenant": { "id": 7 },
+        "userinfo": userinfo(),
+    });
+    assert_eq!(members, expected);
+    let members: Value = ClerkClaims::new(bare()).claims_as().unwrap();
+    assert_eq!(members, json!({ "sub": "user_canary", "scope": "" }));
+}
+
+#[test]
+fn claims_as_fits_a_type_of_ones_own_or_fails() {
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Tenant {
+        id: u32,
+    }
+    #[derive(Debug, PartialEq, Deserialize)]
+    struct Ours {
+        sub: String,
+        tenant: Option<Tenant>,
+        nothing: Option<String>,
+    }
+    let ours: Ours = ClerkClaims::new(full()).claims_as().unwrap();
+    assert_eq!(ours.sub, "user_canary");
+    assert_eq!(ours.tenant, Some(Tenant { id: 7 }));
+    assert_eq!(ours.nothing, None);
+
+    #[derive(Debug, Deserialize)]
+    struct Theirs {
+        #[expect(dead_code, reason = "it cannot be read")]
+        tenant: String,
+    }
+    assert!(ClerkClaims::new(full()).claims_as::<Theirs>().is_err());
+    assert!(ClerkClaims::new(bare()).claims_as::<Theirs>().is_err());
+}
+
+#[test]
+fn typed_members_win_over_untyped_ones() {
+    let claims = Claims {
+        other: Some(r#"{"sub":"user_other","scope":"admin"}"#.into()),
+        ..bare()
+    };
+    let members: Value = ClerkClaims::new(claims).claims_as().unwrap();
+    assert_eq!(members, json!({ "sub": "user_canary", "scope": "" }));
+}
+
+#[test]
+fn clone_shares_what_it_copies() {
+    // C114
+    let claims = ClerkClaims::new(full());
+    let copy = claims.clone();
+    assert!(std::ptr::eq(claims.subject(), copy.subject()));
+    assert!(std::ptr::eq(claims.subject(), copy.into_stale().subject()));
+}
+
+#[test]
+fn size_counts_every_text() {
+    struct Case {
+        name: &'static str,
+        input: Claims,
+        expected: usize,
+    }
+
+    #[track_caller]
+    fn check(case: Case) {
+        let empty = Claims {
+            subject: "".into(),
+            ..bare()
+        };
+        let size = ClerkClaims::new(case.input).size();
+        let added = size - ClerkClaims::new(empty).size();
+        assert_eq!(added, case.expected, "{}", case.name);
+    }
+
+    let text = || "x".repeat(100);
+    let empty = || Claims {
+        subject: "".into(),
+        ..bare()
+    };
+    let cases = [
+        Case {
+            name: "the subject",
+            input: Claims {
+                subject: text().into(),
+                ..empty()
+            },
+            expected: 100,
+        },
+        Case {
+            name: "the scope",
+            input: Claims {
+                scope: text().into(),
+                ..empty()
+            },
+            expected: 100,
+        },
+        Case {
+            name: "two audiences",
+            input: Claims {
+                audience: [text().into(), text().into()].into(),
+                ..empty()
+            },
+            expected: 232,
+        },
+        Case {
+            name: "the organization",
+            input: Claims {
+                org_id: Some(text().into()),
+                ..empty()
+            },
+            expected: 100,
+        },
+        Case {
+            name: "other members",
+            input: Claims {
+                other: Some(text().into()),
+                ..empty()
+            },
+            expected: 100,
+        },
+        Case {
+            name: "userinfo, and half of it again",
+            input: Claims {
+                profile: Some(Profile {
+                    userinfo: text().into(),
+                    ..Profile::default()
+                }),
+                ..empty()
+            },
+            expected: 150,
+        },
+    ];
+    for case in cases {
+        check(case);
+    }
+    assert!(ClerkClaims::new(empty()).size() >= size_of::<Claims>());
+}

@@ -1,0 +1,158 @@
+//! Where time comes from: the only file that reads a clock.
+
+use coarsetime::Instant;
+
+/// One moment on both clocks, read once per request.
+///
+/// Two clocks, because each lies in its own way: the monotonic one stands still while a host is
+/// suspended, and the wall clock can be set back. What must end is compared with both, so that
+/// neither fault prolongs a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Now {
+    /// Milliseconds on a clock that is never set, from an arbitrary origin.
+    pub(crate) mono: u64,
+    /// Milliseconds since the Unix epoch.
+    pub(crate) wall: u64,
+}
+
+impl Now {
+    /// The wall clock in whole seconds, as the time claims of RFC 7662 §2.2 are given.
+    pub(crate) fn unix_seconds(self) -> i64 {
+        i64::try_from(self.wall / 1000).unwrap_or(i64::MAX)
+    }
+}
+
+/// A source of time.
+pub(crate) trait Clock: Send + Sync + 'static {
+    /// Reads both clocks.
+    fn now(&self) -> Now;
+}
+
+/// The clocks of the operating system, read coarsely: a fifth of the price of an exact reading,
+/// and seconds are what tokens are measured in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct SystemClock;
+
+impl Clock for SystemClock {
+    fn now(&self) -> Now {
+        Now {
+            // Not `Instant::now`, which stores what it read in a global: a line that every core
+            // would fight for.
+            mono: Instant::now_without_cache_update()
+                .duration_since(Instant::from_ticks(0))
+                .as_millis(),
+            wall: coarsetime::Clock::now_since_epoch()
+                .as_millis()
+                .saturating_add(COARSE_MS),
+        }
+    }
+}
+
+/// How far a coarse clock may be behind: a tick of a kernel that ticks 100 times a second. It is
+/// added to the wall clock, so that a token ends early by it rather than late.
+const COARSE_MS: u64 = 10;
+
+#[cfg(feature = "test-util")]
+mod manual {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    };
+    use std::time::Duration;
+
+    use super::{Clock, Now};
+
+    /// A clock that stands still until it is moved, for tests of what expires.
+    ///
+    /// Give it to [`ClerkConfigBuilder::clock`](crate::ClerkConfigBuilder::clock). It rules how long
+    /// entries live and when a token has expired; time-outs of calls to Clerk run on tokio's clock.
+    /// Clones share the time.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_clerk::ManualClock;
+    ///
+    /// let clock = ManualClock::at_unix_seconds(1_700_000_000);
+    /// clock.advance(Duration::from_secs(30));
+    /// assert_eq!(clock.unix_seconds(), 1_700_000_030);
+    /// ```
+    #[derive(Clone, Debug)]
+    pub struct ManualClock {
+        time: Arc<Time>,
+    }
+
+    #[derive(Debug)]
+    struct Time {
+        mono: AtomicU64,
+        wall: AtomicU64,
+    }
+
+    impl ManualClock {
+        /// A clock that shows the present time, and keeps showing it.
+        pub fn new() -> Self {
+            Self::from_millis(super::SystemClock.now().wall)
+        }
+
+        /// A clock that shows this number of seconds since the Unix epoch.
+        pub fn at_unix_seconds(seconds: u64) -> Self {
+            Self::from_millis(seconds.saturating_mul(1000))
+        }
+
+        /// Lets time pass.
+        pub fn advance(&self, by: Duration) {
+            self.time.mono.fetch_add(millis(by), Ordering::SeqCst);
+            self.time.wall.fetch_add(millis(by), Ordering::SeqCst);
+        }
+
+        /// Sets the wall clock, as an administrator or NTP would; the monotonic clock does not move.
+        pub fn set_unix_seconds(&self, seconds: u64) {
+            self.time
+                .wall
+                .store(seconds.saturating_mul(1000), Ordering::SeqCst);
+        }
+
+        /// Lets time pass as a suspended host sees it: the wall clock moves, the monotonic one does
+        /// not.
+        pub fn suspend(&self, for_how_long: Duration) {
+            self.time
+                .wall
+                .fetch_add(millis(for_how_long), Ordering::SeqCst);
+        }
+
+        /// What the wall clock shows, in whole seconds since the Unix epoch.
+        pub fn unix_seconds(&self) -> u64 {
+            self.time.wall.load(Ordering::SeqCst) / 1000
+        }
+
+        fn from_millis(wall: u64) -> Self {
+            Self {
+                time: Arc::new(Time {
+                    mono: AtomicU64::new(0),
+                    wall: AtomicU64::new(wall),
+                }),
+            }
+        }
+    }
+
+    impl Default for ManualClock {
+        fn default() -> Self {
+            Self::new()
+        }
+    }
+
+    impl Clock for ManualClock {
+        fn now(&self) -> Now {
+            Now {
+                mono: self.time.mono.load(Ordering::SeqCst),
+                wall: self.time.wall.load(Ordering::SeqCst),
+            }
+        }
+    }
+
+    fn millis(duration: Duration) -> u64 {
+        u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+#[cfg(feature = "test-util")]
+pub use manual::ManualClock;

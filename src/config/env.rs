@@ -1,0 +1,109 @@
+//! The configuration from the environment.
+
+use super::{ClerkConfig, ClerkConfigBuilder, read};
+use crate::ConfigError;
+
+impl ClerkConfig {
+    /// Reads the configuration from the environment and checks it.
+    ///
+    /// | variable | field | value |
+    /// |---|---|---|
+    /// | `CLERK_DOMAIN` or `CLERK_PUBLISHABLE_KEY` | [`builder`](Self::builder) | host, `https` URL (`http` on loopback), or key |
+    /// | `CLERK_OAUTH_CLIENT_ID` | [`client_credentials`](ClerkConfigBuilder::client_credentials) | |
+    /// | `CLERK_OAUTH_CLIENT_SECRET` | [`client_credentials`](ClerkConfigBuilder::client_credentials) | |
+    /// | `CLERK_REQUIRED_SCOPES` | [`required_scopes`](ClerkConfigBuilder::required_scopes) | separated by spaces or commas |
+    /// | `CLERK_ALLOWED_CLIENTS` | [`allow_clients`](ClerkConfigBuilder::allow_clients) | list, or `*` for [any](ClerkConfigBuilder::allow_any_client) |
+    /// | `CLERK_AUDIENCES` | [`audiences`](ClerkConfigBuilder::audiences) | list |
+    /// | `CLERK_RESOURCE` | [`resource`](ClerkConfigBuilder::resource) | URI |
+    /// | `CLERK_CACHE_TTL` | [`cache_ttl`](ClerkConfigBuilder::cache_ttl) | seconds or `30s`; `0` turns the cache off |
+    /// | `CLERK_ENRICH` | [`enrichment`](ClerkConfigBuilder::enrichment) | `off`, `best-effort`, `required` |
+    /// | `CLERK_STALE_FOR` | [`stale_for`](ClerkConfigBuilder::stale_for) | seconds or `5m` |
+    /// | `CLERK_OPAQUE_TOKENS` | [`accept_unprefixed_tokens`](ClerkConfigBuilder::accept_unprefixed_tokens) | `prefixed`, `any` |
+    ///
+    /// A variable that is empty counts as not set.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`build`](ClerkConfigBuilder::build), and [`ConfigError::Environment`] where a
+    /// variable cannot be read.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        ClerkConfigBuilder::from_env()?.build()
+    }
+}
+
+impl ClerkConfigBuilder {
+    /// Reads the variables of [`ClerkConfig::from_env`], to add to them in code.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Environment`] where a variable cannot be read.
+    pub fn from_env() -> Result<Self, ConfigError> {
+        Self::from_variables(|name| std::env::var(name).ok())
+    }
+
+    pub(super) fn from_variables(
+        lookup: impl Fn(&'static str) -> Option<String>,
+    ) -> Result<Self, ConfigError> {
+        let variable = |name| lookup(name).filter(|value| !value.trim().is_empty());
+        let mut builder = Self::default();
+        if let Some(domain) = variable("CLERK_DOMAIN").or_else(|| variable("CLERK_PUBLISHABLE_KEY"))
+        {
+            builder.domain = domain.trim().to_owned();
+        }
+        if let Some(id) = variable("CLERK_OAUTH_CLIENT_ID") {
+            builder.client_id = id;
+        }
+        if let Some(secret) = variable("CLERK_OAUTH_CLIENT_SECRET") {
+            builder.client_secret = secret.into();
+        }
+        if let Some(scopes) = variable("CLERK_REQUIRED_SCOPES") {
+            builder.required_scopes = read::list(&scopes);
+        }
+        if let Some(clients) = variable("CLERK_ALLOWED_CLIENTS") {
+            builder.allowed_clients = Some(read::clients(&clients));
+        }
+        if let Some(audiences) = variable("CLERK_AUDIENCES") {
+            builder.audiences = read::list(&audiences);
+        }
+        if let Some(resource) = variable("CLERK_RESOURCE") {
+            builder.resource = Some(resource);
+        }
+        if let Some(ttl) = parsed(&variable, "CLERK_CACHE_TTL", read::duration, SECONDS)? {
+            builder.cache_ttl = ttl;
+        }
+        if let Some(stale_for) = parsed(&variable, "CLERK_STALE_FOR", read::duration, SECONDS)? {
+            builder.stale_for = stale_for;
+        }
+        let reason = "give `off`, `best-effort` or `required`";
+        if let Some(enrichment) = parsed(&variable, "CLERK_ENRICH", read::word, reason)? {
+            builder.enrichment = enrichment;
+        }
+        let reason = "give `prefixed` or `any`";
+        if let Some(tokens) = parsed(&variable, "CLERK_OPAQUE_TOKENS", read::word, reason)? {
+            builder.opaque_tokens = tokens;
+        }
+        Ok(builder)
+    }
+}
+
+/// A variable whose text stands for something else.
+fn parsed<T>(
+    variable: &impl Fn(&'static str) -> Option<String>,
+    name: &'static str,
+    read: fn(&str) -> Option<T>,
+    reason: &'static str,
+) -> Result<Option<T>, ConfigError> {
+    let Some(value) = variable(name) else {
+        return Ok(None);
+    };
+    match read(value.trim()) {
+        Some(parsed) => Ok(Some(parsed)),
+        None => Err(ConfigError::Environment {
+            name,
+            value,
+            reason,
+        }),
+    }
+}
+
+const SECONDS: &str = "give a number of seconds, or a duration such as 30s";

@@ -1,0 +1,157 @@
+//! Which Clerk instance: from what a user has at hand to the one origin that everything is derived
+//! from.
+
+use std::net::IpAddr;
+
+use base64::{
+    Engine, alphabet,
+    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
+};
+use http::Uri;
+use url::{Host, Url};
+
+use crate::ConfigError;
+
+/// The frontend API of a Clerk instance.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Instance {
+    /// Scheme, host and port, without a slash at the end: it is also the issuer.
+    origin: String,
+    is_https: bool,
+}
+
+impl Instance {
+    /// Reads a host, an `https` URL (`http` on loopback) or a publishable key.
+    pub(crate) fn parse(value: &str) -> Result<Self, ConfigError> {
+        let invalid = |reason| ConfigError::Invalid {
+            field: "domain",
+            value: value.to_owned(),
+            reason,
+        };
+        if value.is_empty() {
+            return Err(ConfigError::Missing {
+                field: "domain",
+                hint: "give the frontend API of your Clerk instance (its host, its https URL, or the \
+                       publishable key), or set CLERK_DOMAIN or CLERK_PUBLISHABLE_KEY",
+            });
+        }
+        // What is shown in an error must be no secret.
+        if value.starts_with("sk_") {
+            return Err(ConfigError::InvalidSecret {
+                field: "domain",
+                reason: "this is a secret key: give the publishable key, `pk_…`",
+            });
+        }
+        if value.contains('@') {
+            return Err(ConfigError::InvalidSecret {
+                field: "domain",
+                reason: "leave the user info out",
+            });
+        }
+        let url = if value.starts_with("pk_") {
+            let host = decode_publishable_key(value).ok_or_else(|| {
+                invalid("a publishable key is `pk_test_` or `pk_live_` and the encoded host")
+            })?;
+            format!("https://{host}")
+        } else if value.contains("://") {
+            value.to_owned()
+        } else {
+            format!("https://{value}")
+        };
+        // The parser would decode, drop or convert much of what is refused here, without a word.
+        let (scheme, rest) = url.split_once("://").unwrap_or_default();
+        let scheme = scheme.to_ascii_lowercase();
+        if !matches!(&*scheme, "https" | "http") {
+            return Err(invalid("the scheme must be https"));
+        }
+        let authority = rest.strip_suffix('/').unwrap_or(rest);
+        if authority.contains(['/', '?', '#']) {
+            return Err(invalid(
+                "leave the path out: the host is all that is needed",
+            ));
+        }
+        if !is_authority(authority) {
+            return Err(invalid("it is not a host"));
+        }
+        let url = Url::parse(&url).map_err(|_| invalid("it is neither a host nor a URL"))?;
+        let host = url.host_str().unwrap_or_default();
+        if !authority.to_ascii_lowercase().starts_with(host) {
+            return Err(invalid("write an address in its usual form"));
+        }
+        if scheme == "http" && !is_loopback(&url) {
+            return Err(invalid(
+                "plain http is for loopback addresses alone: use https",
+            ));
+        }
+        Ok(Self {
+            origin: url.origin().ascii_serialization(),
+            is_https: scheme == "https",
+        })
+    }
+
+    /// The issuer identifier (RFC 8414 §2).
+    pub(crate) fn issuer(&self) -> &str {
+        &self.origin
+    }
+
+    /// The host, without the port.
+    pub(crate) fn host(&self) -> &str {
+        let (_, host) = self.origin.split_once("://").unwrap_or_default();
+        host.split(':').next().unwrap_or_default()
+    }
+
+    pub(crate) fn is_https(&self) -> bool {
+        self.is_https
+    }
+
+    pub(crate) fn introspection_endpoint(&self) -> Uri {
+        self.endpoint("/oauth/token_info")
+    }
+
+    pub(crate) fn userinfo_endpoint(&self) -> Uri {
+        self.endpoint("/oauth/userinfo")
+    }
+
+    fn endpoint(&self, path: &str) -> Uri {
+        Uri::try_from(format!("{}{path}", self.origin))
+            .expect("an origin in ASCII and a fixed path are a URI")
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(domain)) => domain == "localhost",
+        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
+        None => false,
+    }
+}
+
+/// `pk_test_` or `pk_live_`, and the base64 of the host with a `$` behind it.
+fn decode_publishable_key(key: &str) -> Option<String> {
+    let encoded = key
+        .strip_prefix("pk_test_")
+        .or_else(|| key.strip_prefix("pk_live_"))?;
+    let decoded = String::from_utf8(BASE64.decode(encoded).ok()?).ok()?;
+    let host = decoded.strip_suffix('$')?;
+    (host.contains('.') && host.bytes().all(is_host_byte)).then(|| host.to_owned())
+}
+
+/// A host and perhaps a port: no more than what such names are made of, and no longer (RFC 1035 §2.3.4,
+/// RFC 3986 §3.2.2).
+fn is_authority(authority: &str) -> bool {
+    let is_allowed = |byte: u8| is_host_byte(byte) || matches!(byte, b':' | b'[' | b']');
+    authority.len() <= 255
+        && authority.bytes().all(is_allowed)
+        && !authority.ends_with(':')
+        && authority.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[')
+}
+
+fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-'
+}
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);

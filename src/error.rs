@@ -1,0 +1,243 @@
+//! What can go wrong: with a request ([`AuthError`]), and with a configuration ([`ConfigError`]).
+
+use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+/// Why a request was refused.
+///
+/// On every refusal it is put into the extensions of the *response*, so that layers above can log or
+/// count it. The caller is never shown it: to the outside all reasons for a 401 look the same.
+///
+/// Opaque, so that context can be added without a break: ask for its [`kind`](Self::kind).
+#[derive(Clone, Debug)]
+pub struct AuthError {
+    kind: AuthErrorKind,
+    retry_after: Option<Duration>,
+    source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+impl AuthError {
+    /// An error of this kind, for those who bring their own [`Verify`](crate::Verify).
+    pub fn new(kind: AuthErrorKind) -> Self {
+        Self {
+            kind,
+            retry_after: None,
+            source: None,
+        }
+    }
+
+    /// Adds the cause. It is shown in logs: it must not hold a token or a secret.
+    #[must_use]
+    pub fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
+        self.source = Some(Arc::new(source));
+        self
+    }
+
+    /// Adds how long the authorization server asked callers to stay away.
+    #[must_use]
+    pub fn with_retry_after(mut self, delay: Duration) -> Self {
+        self.retry_after = Some(delay);
+        self
+    }
+
+    /// What kind of refusal this is.
+    pub fn kind(&self) -> AuthErrorKind {
+        self.kind
+    }
+
+    /// How long Clerk asked to be left alone, where it did.
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after
+    }
+}
+
+impl From<AuthErrorKind> for AuthError {
+    fn from(kind: AuthErrorKind) -> Self {
+        Self::new(kind)
+    }
+}
+
+impl fmt::Display for AuthError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.kind.as_str())
+    }
+}
+
+impl Error for AuthError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.source
+            .as_deref()
+            .map(|source| -> &(dyn Error + 'static) { source })
+    }
+}
+
+/// The kinds of refusal. What each becomes on the wire is decided in one place, see
+/// [`Rejection`](crate::Rejection).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum AuthErrorKind {
+    /// Our own client id or secret was refused by Clerk (401 or 403 at the introspection endpoint).
+    CredentialsRejected,
+    /// The token's time is over: `exp` is not in the future.
+    Expired,
+    /// Clerk says that the token is not active: unknown, revoked, expired, or of another instance.
+    Inactive,
+    /// A required scope was not granted.
+    InsufficientScope,
+    /// The credentials are not of the form `Bearer token68` (RFC 6750 §2.1).
+    MalformedCredentials,
+    /// There are no bearer credentials in the request.
+    MissingCredentials,
+    /// There is no usable subject, neither in the introspection answer nor in userinfo.
+    MissingSubject,
+    /// Nothing vouches for this being an access token; it may be a refresh or an ID token.
+    NotAccessToken,
+    /// `nbf` or `iat` lies in the future.
+    NotYetValid,
+    /// Enrichment is required, and the profile could not be had.
+    ProfileUnavailable,
+    /// Clerk said that we ask too often (429), or our own limiter did.
+    RateLimited,
+    /// The token is bound to a key that the sender must prove (`cnf`, or a type other than Bearer).
+    SenderConstrained,
+    /// More than one `Authorization` header (RFC 6750 §3.1).
+    SeveralCredentials,
+    /// Too much is waiting for Clerk already.
+    Shed,
+    /// The token is longer than the configured limit.
+    TokenTooLong,
+    /// By its shape the token is none that this layer accepts; Clerk was not asked.
+    UnsupportedToken,
+    /// Clerk's answer is not what its contract says.
+    UpstreamProtocol,
+    /// Clerk could not be reached, did not answer in time, or answered with a server error.
+    UpstreamUnavailable,
+    /// The token was issued for another audience.
+    WrongAudience,
+    /// The token belongs to a client that is not allowed.
+    WrongClient,
+    /// The token names another issuer.
+    WrongIssuer,
+}
+
+impl AuthErrorKind {
+    /// Whether Clerk, or the rules applied to Clerk's answer, said that this token is no good. Only
+    /// this may be remembered.
+    pub fn is_authoritative(self) -> bool {
+        match self {
+            Self::Expired
+            | Self::Inactive
+            | Self::InsufficientScope
+            | Self::MissingSubject
+            | Self::NotAccessToken
+            | Self::NotYetValid
+            | Self::SenderConstrained
+            | Self::WrongAudience
+            | Self::WrongClient
+            | Self::WrongIssuer => true,
+            Self::CredentialsRejected
+            | Self::MalformedCredentials
+            | Self::MissingCredentials
+            | Self::ProfileUnavailable
+            | Self::RateLimited
+            | Self::SeveralCredentials
+            | Self::Shed
+            | Self::TokenTooLong
+            | Self::UnsupportedToken
+            | Self::UpstreamProtocol
+            | Self::UpstreamUnavailable => false,
+        }
+    }
+
+    /// Whether Clerk could not be asked, as opposed to having answered something. Only this may be
+    /// bridged with a stale entry: not refused credentials of ours, not answers that break the
+    /// contract.
+    pub fn is_outage(self) -> bool {
+        matches!(
+            self,
+            Self::RateLimited | Self::Shed | Self::UpstreamUnavailable
+        )
+    }
+
+    /// The kind in words, for people. Not part of any protocol.
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::CredentialsRejected => "Clerk refused the client id and secret of this service",
+            Self::Expired => "the token has expired",
+            Self::Inactive => "the token is not active",
+            Self::InsufficientScope => "a required scope was not granted",
+            Self::MalformedCredentials => "the credentials are malformed",
+            Self::MissingCredentials => "there are no bearer credentials",
+            Self::MissingSubject => "the token has no usable subject",
+            Self::NotAccessToken => "nothing shows that this is an access token",
+            Self::NotYetValid => "the token is not valid yet",
+            Self::ProfileUnavailable => "the required profile could not be fetched",
+            Self::RateLimited => "too many requests to Clerk",
+            Self::SenderConstrained => "the token is bound to its sender",
+            Self::SeveralCredentials => "there is more than one authorization header",
+            Self::Shed => "too many requests are waiting for Clerk",
+            Self::TokenTooLong => "the token is too long",
+            Self::UnsupportedToken => "the token is of no accepted kind",
+            Self::UpstreamProtocol => "the answer of Clerk breaks its contract",
+            Self::UpstreamUnavailable => "Clerk is unavailable",
+            Self::WrongAudience => "the token is meant for another audience",
+            Self::WrongClient => "the client of the token is not allowed",
+            Self::WrongIssuer => "the token has another issuer",
+        }
+    }
+}
+
+/// What is wrong with a configuration. Every variant names the field; secrets are never shown.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// A mandatory field is missing or empty.
+    #[error("`{field}` is missing or empty: {hint}")]
+    Missing {
+        /// The field.
+        field: &'static str,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// A field has a value that cannot be used.
+    #[error("`{field}` cannot be {value:?}: {reason}")]
+    Invalid {
+        /// The field.
+        field: &'static str,
+        /// The offending value.
+        value: String,
+        /// Why it cannot be used, and what can.
+        reason: &'static str,
+    },
+    /// A secret field has a value that cannot be used. The value is not shown.
+    #[error("`{field}` cannot be used: {reason}")]
+    InvalidSecret {
+        /// The field.
+        field: &'static str,
+        /// Why it cannot be used, and what can.
+        reason: &'static str,
+    },
+    /// A field has a value beyond its bounds.
+    #[error("`{field}` is {value}, but must be {bound}")]
+    OutOfRange {
+        /// The field.
+        field: &'static str,
+        /// The offending value.
+        value: String,
+        /// The bounds.
+        bound: &'static str,
+    },
+    /// An environment variable cannot be read.
+    #[error("the environment variable {name} is {value:?}: {reason}")]
+    Environment {
+        /// The variable.
+        name: &'static str,
+        /// The offending value.
+        value: String,
+        /// Why it cannot be used, and what can.
+        reason: &'static str,
+    },
+    /// The HTTP client could not be made, for instance for want of a TLS library or of trusted
+    /// certificates.
+    #[error("the HTTP client could not be made")]
+    HttpClient(#[source] Box<dyn Error + Send + Sync>),
+}

@@ -1,0 +1,83 @@
+//! The endpoints the fake serves, and the extra members it can be told to answer with.
+
+use http::Method;
+
+/// An endpoint of Clerk's Frontend API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Endpoint {
+    /// `POST /oauth/token_info`, token introspection (RFC 7662).
+    Introspection,
+    /// `GET` or `POST /oauth/userinfo`.
+    Userinfo,
+    /// `GET /.well-known/openid-configuration`.
+    OpenidConfiguration,
+    /// `GET /.well-known/oauth-authorization-server` (RFC 8414).
+    AuthorizationServer,
+    /// `GET /.well-known/jwks.json`.
+    Jwks,
+    /// `POST /oauth/token/revoke` (RFC 7009).
+    Revocation,
+}
+
+impl Endpoint {
+    const ALL: [Self; 6] = [
+        Self::Introspection,
+        Self::Userinfo,
+        Self::OpenidConfiguration,
+        Self::AuthorizationServer,
+        Self::Jwks,
+        Self::Revocation,
+    ];
+
+    /// The path of the endpoint below the issuer's URL.
+    #[must_use]
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::Introspection => "/oauth/token_info",
+            Self::Userinfo => "/oauth/userinfo",
+            Self::OpenidConfiguration => "/.well-known/openid-configuration",
+            Self::AuthorizationServer => "/.well-known/oauth-authorization-server",
+            Self::Jwks => "/.well-known/jwks.json",
+            Self::Revocation => "/oauth/token/revoke",
+        }
+    }
+
+    /// The endpoint at `path`, if there is one.
+    pub(super) fn at(path: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|endpoint| endpoint.path() == path)
+    }
+
+    /// The methods the endpoint answers to.
+    pub(super) fn methods(self) -> &'static [Method] {
+        match self {
+            Self::Introspection | Self::Revocation => &[Method::POST],
+            Self::Userinfo => &[Method::GET, Method::POST],
+            Self::OpenidConfiguration | Self::AuthorizationServer | Self::Jwks => &[Method::GET],
+        }
+    }
+}
+
+/// A member that RFC 7662 knows and that Clerk does not document for its introspection answers.
+///
+/// See [`FakeClerk::introspection_includes`](super::FakeClerk::introspection_includes).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Field {
+    /// `exp`; a refresh token, which does not expire, has none.
+    Exp,
+    /// `aud`; only tokens issued for a resource have one.
+    Aud,
+    /// `iss`.
+    Iss,
+    /// `nbf`, ten seconds before `iat`.
+    Nbf,
+    /// `jti`.
+    Jti,
+    /// `token_type`, always `Bearer`; a refresh token has none.
+    TokenType,
+    /// `username`, the user's preferred username if there is one.
+    Username,
+}

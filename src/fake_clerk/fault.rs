@@ -1,0 +1,220 @@
+//! Scripted misbehaviour of one endpoint.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use http_body_util::Full;
+use tokio::sync::watch;
+
+use super::reply::{self, Reply};
+
+/// A way for an endpoint to misbehave, set with [`FakeClerk::fail`](super::FakeClerk::fail).
+///
+/// A fault holds until it is healed, or for a number of requests with [`times`](Self::times).
+#[derive(Clone, Debug)]
+#[must_use = "a fault does nothing until it is given to `FakeClerk::fail`"]
+pub struct Fault {
+    action: Action,
+    times: Option<usize>,
+}
+
+/// What happens to a request that meets a fault.
+#[derive(Clone, Debug)]
+pub(super) enum Action {
+    Answer(Answer),
+    Delay(Duration),
+    Hang,
+    Reset,
+}
+
+/// A complete scripted answer.
+#[derive(Clone, Debug)]
+pub(super) struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Bytes,
+}
+
+impl Fault {
+    /// Answers with `status` and, unless [`body`](Self::body) replaces it, a Clerk-shaped error.
+    ///
+    /// # Panics
+    ///
+    /// If `status` is not a final status, from 200 to 999.
+    pub fn status(status: u16) -> Self {
+        let status = final_status(status);
+        let message = status.canonical_reason().unwrap_or("Scripted failure");
+        let body = reply::clerk_envelope("fake_clerk_fault", message);
+        Self::json(status, body.to_string())
+    }
+
+    /// Answers with exactly this status, content type and body.
+    ///
+    /// # Panics
+    ///
+    /// If `status` is not a final status, from 200 to 999, or `content_type` no header value.
+    pub fn answer(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
+        Self::json(final_status(status), body).header(CONTENT_TYPE.as_str(), content_type)
+    }
+
+    /// Answers as without the fault, but only after `time`, which passes on the real clock.
+    pub fn delay(time: Duration) -> Self {
+        Self::new(Action::Delay(time))
+    }
+
+    /// Takes the request and never answers.
+    ///
+    /// The request waits until its client leaves or the fake is dropped. Healing the endpoint lets
+    /// it be answered as if nothing had been wrong, even when [`times`](Self::times) has run out.
+    pub fn hang() -> Self {
+        Self::new(Action::Hang)
+    }
+
+    /// Closes the connection with a TCP reset instead of answering.
+    ///
+    /// Over HTTP/2 all requests on that connection fail with it.
+    pub fn reset() -> Self {
+        Self::new(Action::Reset)
+    }
+
+    /// Answers 200 with a body that says JSON and breaks off in the middle.
+    pub fn malformed() -> Self {
+        Self::json(StatusCode::OK, r#"{"active":true,"sub":"#)
+    }
+
+    /// Answers 200 with `bytes` bytes of valid JSON, most of them padding in one string.
+    ///
+    /// Below 30 bytes, where such an object does not fit, the body is white space.
+    pub fn oversized(bytes: usize) -> Self {
+        let (start, end) = (r#"{"active":false,"padding":""#, r#""}"#);
+        let body = match bytes.checked_sub(start.len() + end.len()) {
+            Some(padding) => [start, &"x".repeat(padding), end].concat(),
+            None => " ".repeat(bytes),
+        };
+        Self::json(StatusCode::OK, body)
+    }
+
+    /// Adds a header to the answer, in place of one of the same name.
+    ///
+    /// # Panics
+    ///
+    /// If the fault does not answer (a delay, a hang, a reset), if name or value are not valid, and
+    /// for `content-length` and `transfer-encoding`, which the server sets itself.
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        let name: HeaderName = name.parse().expect("the name must be that of a header");
+        let value: HeaderValue = value.parse().expect("the value must fit in a header");
+        assert!(
+            ![CONTENT_LENGTH, TRANSFER_ENCODING].contains(&name),
+            "the server frames its answers itself"
+        );
+        self.scripted().headers.insert(name, value);
+        self
+    }
+
+    /// Replaces the body of the answer; its content type stays `application/json`, unless
+    /// [`header`](Self::header) changes it.
+    ///
+    /// # Panics
+    ///
+    /// If the fault does not answer (a delay, a hang, a reset).
+    pub fn body(mut self, body: impl Into<Bytes>) -> Self {
+        self.scripted().body = body.into();
+        self
+    }
+
+    /// Lets the fault end by itself after `requests` requests.
+    pub fn times(mut self, requests: usize) -> Self {
+        self.times = Some(requests);
+        self
+    }
+
+    fn new(action: Action) -> Self {
+        Self {
+            action,
+            times: None,
+        }
+    }
+
+    fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
+        Self::new(Action::Answer(Answer {
+            status,
+            headers: HeaderMap::from_iter([(CONTENT_TYPE, reply::JSON)]),
+            body: body.into(),
+        }))
+    }
+
+    fn scripted(&mut self) -> &mut Answer {
+        match &mut self.action {
+            Action::Answer(answer) => answer,
+            Action::Delay(_) | Action::Hang | Action::Reset => {
+                panic!("only a fault that answers has headers and a body")
+            }
+        }
+    }
+}
+
+fn final_status(status: u16) -> StatusCode {
+    StatusCode::from_u16(status)
+        .ok()
+        .filter(|status| !status.is_informational())
+        .expect("the status of an answer must be from 200 to 999")
+}
+
+impl Answer {
+    pub(super) fn into_reply(self) -> Reply {
+        let mut reply = Reply::new(Full::new(self.body));
+        *reply.status_mut() = self.status;
+        *reply.headers_mut() = self.headers;
+        reply
+    }
+}
+
+/// The faults one endpoint still has before it, first come first served.
+#[derive(Debug, Default)]
+pub(super) struct Faults {
+    queue: VecDeque<Fault>,
+    healed: watch::Sender<()>,
+}
+
+/// A fault as it meets one request.
+#[derive(Debug)]
+pub(super) struct Strike {
+    pub(super) action: Action,
+    /// Changes when the endpoint is healed.
+    pub(super) healed: watch::Receiver<()>,
+}
+
+impl Faults {
+    pub(super) fn push(&mut self, fault: Fault) {
+        // Nothing behind an endless fault would ever have its turn, so the new one takes its place.
+        if self.queue.back().is_some_and(|last| last.times.is_none()) {
+            self.queue.pop_back();
+        }
+        if fault.times != Some(0) {
+            self.queue.push_back(fault);
+        }
+    }
+
+    pub(super) fn strike(&mut self) -> Option<Strike> {
+        let fault = self.queue.front_mut()?;
+        let action = fault.action.clone();
+        if let Some(times) = &mut fault.times {
+            *times -= 1;
+            if *times == 0 {
+                self.queue.pop_front();
+            }
+        }
+        Some(Strike {
+            action,
+            healed: self.healed.subscribe(),
+        })
+    }
+
+    pub(super) fn heal(&mut self) {
+        self.queue.clear();
+        self.healed.send_replace(());
+    }
+}

@@ -1,0 +1,256 @@
+//! A server that plays Clerk's OAuth endpoints, for tests.
+//!
+//! [`FakeClerk`] is a real HTTP server on loopback. It speaks HTTP/1.1 and cleartext HTTP/2 and
+//! serves token introspection, userinfo, revocation, both metadata documents and the key set the
+//! way a Clerk instance does: the same paths, members, status codes and error shapes. A test
+//! decides which users and tokens exist, moves the clock, makes endpoints fail, and looks at the
+//! requests that arrived. There is no login: tokens are issued by the test, not over HTTP.
+//!
+//! The server runs on a thread of its own with its own runtime. It thus works from plain tests as
+//! from async ones, and a paused Tokio clock does not stop it. It ends when the last clone of the
+//! handle drops.
+//!
+//! # Examples
+//!
+//! ```
+//! use tower_clerk::fake_clerk::{Endpoint, FakeClerk, Fault};
+//!
+//! # fn main() -> std::io::Result<()> {
+//! let clerk = FakeClerk::start()?;
+//!
+//! // Give these to the code under test in place of the real instance.
+//! let (issuer, id, secret) = (clerk.url(), clerk.client_id(), clerk.client_secret());
+//!
+//! clerk.user("user_2abc").email("ada@example.com").save();
+//! let opaque = clerk.token("user_2abc").scopes(["email"]).issue();
+//! let jwt = clerk.token("user_2abc").resource("https://api.example.com").jwt().issue();
+//!
+//! // The first introspection fails, later ones work.
+//! let overload = Fault::status(503).header("retry-after", "1").times(1);
+//! clerk.fail(Endpoint::Introspection, overload);
+//!
+//! // … send requests with the tokens through the code under test …
+//! assert_eq!(clerk.calls(Endpoint::Introspection), 0);
+//! # let _ = (issuer, id, secret, opaque, jwt);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What it does not know
+//!
+//! Clerk documents neither how introspection answers for tokens that are not active nor the bodies
+//! of some errors. There the fake follows RFC 7662 (`{"active":false}`) and RFC 6749. Any registered
+//! client may introspect and revoke any token.
+
+mod endpoint;
+mod fault;
+mod handlers;
+mod keys;
+mod record;
+mod reply;
+mod server;
+mod state;
+#[cfg(test)]
+mod tests;
+mod tokens;
+mod users;
+
+use std::fmt;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+pub use self::endpoint::{Endpoint, Field};
+pub use self::fault::Fault;
+pub use self::record::RecordedRequest;
+pub use self::tokens::TokenBuilder;
+pub use self::users::UserBuilder;
+
+use self::server::Server;
+use self::state::State;
+
+/// A running fake of a Clerk instance; see the [module documentation](self).
+///
+/// Clones are handles to the same server.
+#[derive(Clone)]
+pub struct FakeClerk {
+    state: Arc<State>,
+    _server: Arc<Server>,
+}
+
+impl FakeClerk {
+    /// Starts a fake on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// If no port can be bound or the server's thread cannot be started.
+    pub fn start() -> io::Result<Self> {
+        Self::start_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+    }
+
+    /// Starts a fake on this address, for instance to bring one back after an outage.
+    ///
+    /// The new fake has its own client, tokens and key.
+    ///
+    /// # Errors
+    ///
+    /// If the address cannot be bound or the server's thread cannot be started.
+    pub fn start_on(addr: SocketAddr) -> io::Result<Self> {
+        let listener = TcpListener::bind(addr)?;
+        let state = Arc::new(State::new(listener.local_addr()?));
+        let server = Server::start(listener, Arc::clone(&state))?;
+        Ok(Self {
+            state,
+            _server: Arc::new(server),
+        })
+    }
+
+    /// The base URL, `http://127.0.0.1:PORT`, which is also the issuer.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.state.url.clone()
+    }
+
+    /// The address the server listens on.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.state.addr
+    }
+
+    /// The id of the client that is registered from the start.
+    #[must_use]
+    pub fn client_id(&self) -> String {
+        self.state.client_id.clone()
+    }
+
+    /// The secret of the client that is registered from the start.
+    #[must_use]
+    pub fn client_secret(&self) -> String {
+        self.state.client_secret.clone()
+    }
+
+    /// Registers another client, or changes the secret of one.
+    pub fn register_client(&self, id: impl Into<String>, secret: impl Into<String>) {
+        let (id, secret) = (id.into(), secret.into());
+        self.state.lock().clients.insert(id, secret);
+    }
+
+    /// Changes what is known about a user. A user that was never changed has an e-mail address and
+    /// names made up from the id.
+    pub fn user(&self, id: impl Into<String>) -> UserBuilder<'_> {
+        UserBuilder::new(&self.state, id.into())
+    }
+
+    /// Prepares an access token for a user.
+    pub fn token(&self, user_id: impl Into<String>) -> TokenBuilder<'_> {
+        TokenBuilder::new(&self.state, user_id.into())
+    }
+
+    /// Issues a refresh token, which introspects as active, does not expire and is no key to
+    /// userinfo.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no random numbers for it.
+    #[must_use]
+    pub fn refresh_token(&self, user_id: impl Into<String>) -> String {
+        TokenBuilder::refresh(&self.state, user_id.into()).issue()
+    }
+
+    /// Revokes a token of any kind, even a JWT, which Clerk's own endpoint refuses to revoke.
+    pub fn revoke(&self, token: &str) {
+        if let Some(token) = self.state.lock().tokens.get_mut(token) {
+            token.revoked = true;
+        }
+    }
+
+    /// Moves the fake's clock forward.
+    pub fn advance(&self, time: Duration) {
+        let mut ledger = self.state.lock();
+        ledger.ahead = ledger.ahead.saturating_add(time);
+    }
+
+    /// The fake's time, in seconds since the Unix epoch.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.state.lock().now()
+    }
+
+    /// Chooses which undocumented members introspection answers have from now on; at first none.
+    pub fn introspection_includes(&self, fields: impl IntoIterator<Item = Field>) {
+        let fields = fields.into_iter().collect();
+        self.state.lock().extra_fields = fields;
+    }
+
+    /// Chooses whether introspection refuses JWTs with 400 `unsupported_token_type`; at first not.
+    pub fn refuse_jwt_introspection(&self, refuse: bool) {
+        self.state.lock().refuses_jwt = refuse;
+    }
+
+    /// Makes an endpoint misbehave.
+    ///
+    /// Faults of one endpoint have their turns in the order of these calls. One that is not limited
+    /// by [`Fault::times`] holds until the endpoint is healed or the next fault is set for it.
+    pub fn fail(&self, endpoint: Endpoint, fault: Fault) {
+        let mut ledger = self.state.lock();
+        ledger.faults.entry(endpoint).or_default().push(fault);
+    }
+
+    /// Ends all faults of an endpoint and answers the requests it let hang.
+    pub fn heal(&self, endpoint: Endpoint) {
+        if let Some(faults) = self.state.lock().faults.get_mut(&endpoint) {
+            faults.heal();
+        }
+    }
+
+    /// Ends all faults of all endpoints and answers the requests they let hang.
+    pub fn heal_all(&self) {
+        for faults in self.state.lock().faults.values_mut() {
+            faults.heal();
+        }
+    }
+
+    /// How many requests have arrived at an endpoint, whatever became of them.
+    #[must_use]
+    pub fn calls(&self, endpoint: Endpoint) -> usize {
+        let ledger = self.state.lock();
+        ledger.calls.get(&endpoint).copied().unwrap_or_default()
+    }
+
+    /// How many requests have arrived in all, those to unknown paths included.
+    #[must_use]
+    pub fn total_calls(&self) -> usize {
+        self.state.lock().total_calls
+    }
+
+    /// Sets the counts of calls to zero and forgets the recorded requests.
+    pub fn reset_calls(&self) {
+        let mut ledger = self.state.lock();
+        ledger.calls.clear();
+        ledger.total_calls = 0;
+        ledger.requests.clear();
+    }
+
+    /// The last 10 000 requests, oldest first. A request is recorded when its body is complete,
+    /// which is a little later than it is counted.
+    #[must_use]
+    pub fn requests(&self) -> Vec<RecordedRequest> {
+        self.state.lock().requests.iter().cloned().collect()
+    }
+
+    /// How many TCP connections have been accepted.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.state.connections.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for FakeClerk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FakeClerk")
+            .field("url", &self.state.url)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,140 @@
+//! What the handles and the server thread share.
+
+use std::collections::{HashMap, VecDeque};
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_lc_rs::error::Unspecified;
+
+use super::endpoint::{Endpoint, Field};
+use super::fault::{Faults, Strike};
+use super::keys::{self, SigningKey};
+use super::record::RecordedRequest;
+use super::tokens::Token;
+use super::users::User;
+
+/// How many requests are remembered.
+const REMEMBERED: usize = 10_000;
+
+/// One played instance.
+pub(super) struct State {
+    pub(super) addr: SocketAddr,
+    pub(super) url: String,
+    pub(super) instance_id: String,
+    pub(super) client_id: String,
+    pub(super) client_secret: String,
+    pub(super) connections: AtomicUsize,
+    key: OnceLock<Result<SigningKey, Unspecified>>,
+    ledger: Mutex<Ledger>,
+}
+
+impl State {
+    pub(super) fn new(addr: SocketAddr) -> Self {
+        let (client_id, client_secret) = (keys::alphanumeric(16), keys::alphanumeric(32));
+        let mut ledger = Ledger::default();
+        ledger
+            .clients
+            .insert(client_id.clone(), client_secret.clone());
+        Self {
+            addr,
+            url: format!("http://{addr}"),
+            instance_id: format!("ins_{}", keys::alphanumeric(27)),
+            client_id,
+            client_secret,
+            connections: AtomicUsize::new(0),
+            key: OnceLock::new(),
+            ledger: Mutex::new(ledger),
+        }
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Ledger> {
+        // No update leaves the ledger half done, so a panic elsewhere does not spoil it.
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The instance's key, generated when it is first needed because that takes a while.
+    pub(super) fn signing_key(&self) -> Result<&SigningKey, Unspecified> {
+        self.key
+            .get_or_init(SigningKey::generate)
+            .as_ref()
+            .map_err(|error| *error)
+    }
+
+    pub(super) fn count_connection(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl fmt::Debug for State {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("State")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All that changes in the life of an instance.
+#[derive(Default)]
+pub(super) struct Ledger {
+    /// Secrets by client id.
+    pub(super) clients: HashMap<String, String>,
+    pub(super) users: HashMap<String, User>,
+    /// Tokens by their full text.
+    pub(super) tokens: HashMap<String, Token>,
+    /// How far the clock is ahead.
+    pub(super) ahead: Duration,
+    pub(super) extra_fields: Vec<Field>,
+    pub(super) refuses_jwt: bool,
+    pub(super) faults: HashMap<Endpoint, Faults>,
+    pub(super) calls: HashMap<Endpoint, usize>,
+    pub(super) total_calls: usize,
+    pub(super) requests: VecDeque<RecordedRequest>,
+}
+
+impl Ledger {
+    /// Unix time in seconds, as the instance sees it.
+    pub(super) fn now(&self) -> u64 {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the instance has a clock of its own"
+        )]
+        let now = SystemTime::now();
+        now.duration_since(UNIX_EPOCH)
+            .unwrap_or_default()
+            .saturating_add(self.ahead)
+            .as_secs()
+    }
+
+    /// The user with this id, whether configured or not.
+    pub(super) fn user(&self, id: &str) -> User {
+        self.users
+            .get(id)
+            .cloned()
+            .unwrap_or_else(|| User::derived_from(id))
+    }
+
+    /// The token with this text, if it is active.
+    pub(super) fn active_token(&self, text: &str) -> Option<&Token> {
+        self.tokens
+            .get(text)
+            .filter(|token| token.is_active(self.now()))
+    }
+
+    /// Counts a request on its arrival and says which fault it meets.
+    pub(super) fn arrival(&mut self, endpoint: Option<Endpoint>) -> Option<Strike> {
+        self.total_calls += 1;
+        let endpoint = endpoint?;
+        *self.calls.entry(endpoint).or_default() += 1;
+        self.faults.get_mut(&endpoint)?.strike()
+    }
+
+    pub(super) fn record(&mut self, request: RecordedRequest) {
+        if self.requests.len() == REMEMBERED {
+            self.requests.pop_front();
+        }
+        self.requests.push_back(request);
+    }
+}

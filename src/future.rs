@@ -1,0 +1,173 @@
+//! [`ResponseFuture`]: what remains to be done after `call`.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::{Request, Response};
+use pin_project_lite::pin_project;
+use tower_service::Service;
+
+use crate::{
+    RejectResponse,
+    layer::Auth,
+    reject,
+    service::{Verification, inject},
+};
+
+pin_project! {
+    /// The future of [`ClerkAuth`](crate::ClerkAuth).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops the request. A verification that it waited for goes on for others.
+    pub struct ResponseFuture<S, ReqBody, ResBody, R>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        #[pin]
+        state: State<S, ReqBody, ResBody, R>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<S, ReqBody, ResBody, R>
+    where
+        S: Service<Request<ReqBody>>,
+    {
+        // The inner service answers.
+        Call {
+            #[pin]
+            future: S::Future,
+        },
+        // The token is being verified.
+        Verify {
+            verification: Verification,
+            waiting: Option<Box<Waiting<S, ReqBody, R>>>,
+        },
+        // The inner service becomes ready for a request that was let through.
+        Ready {
+            waiting: Option<Box<Waiting<S, ReqBody, R>>>,
+        },
+        // The request was refused.
+        Reject {
+            response: Option<Response<ResBody>>,
+        },
+    }
+}
+
+/// A request that waits, and what it takes to go on with it.
+struct Waiting<S, ReqBody, R> {
+    request: Request<ReqBody>,
+    /// Not polled ready yet: it holds nothing of what others need.
+    inner: S,
+    auth: Arc<Auth>,
+    reject: R,
+}
+
+impl<S, ReqBody, ResBody, R> ResponseFuture<S, ReqBody, ResBody, R>
+where
+    S: Service<Request<ReqBody>>,
+{
+    pub(crate) fn call(future: S::Future) -> Self {
+        Self {
+            state: State::Call { future },
+        }
+    }
+
+    pub(crate) fn reject(response: Response<ResBody>) -> Self {
+        Self {
+            state: State::Reject {
+                response: Some(response),
+            },
+        }
+    }
+
+    pub(crate) fn verify(
+        verification: Verification,
+        request: Request<ReqBody>,
+        inner: S,
+        auth: Arc<Auth>,
+        reject: R,
+    ) -> Self {
+        Self {
+            state: State::Verify {
+                verification,
+                waiting: Some(Box::new(Waiting {
+                    request,
+                    inner,
+                    auth,
+                    reject,
+                })),
+            },
+        }
+    }
+}
+
+impl<S, ReqBody, ResBody, R> Future for ResponseFuture<S, ReqBody, ResBody, R>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    R: RejectResponse<ResBody>,
+{
+    type Output = Result<Response<ResBody>, S::Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let next = match this.state.as_mut().project() {
+                StateProj::Call { future } => return future.poll(cx),
+                // Verify => (Ready | Reject)
+                StateProj::Verify {
+                    verification,
+                    waiting,
+                } => {
+                    let verdict = ready!(verification.as_mut().poll(cx));
+                    let mut waiting = waiting.take().expect("a verification ends once");
+                    match verdict {
+                        Ok(claims) => {
+                            inject(&mut waiting.request, claims);
+                            State::Ready {
+                                waiting: Some(waiting),
+                            }
+                        }
+                        Err(error) => {
+                            let is_grpc = reject::is_grpc(waiting.request.headers());
+                            let response = waiting.auth.refuse(error, is_grpc, &waiting.reject);
+                            State::Reject {
+                                response: Some(response),
+                            }
+                        }
+                    }
+                }
+                // Ready => Call
+                StateProj::Ready { waiting: slot } => {
+                    let waiting = slot.as_mut().expect("a request is called once");
+                    ready!(waiting.inner.poll_ready(cx))?;
+                    let mut waiting = slot.take().expect("it was there a line above");
+                    State::Call {
+                        future: waiting.inner.call(waiting.request),
+                    }
+                }
+                StateProj::Reject { response } => {
+                    let response = response.take().expect("polled after completion");
+                    return Poll::Ready(Ok(response));
+                }
+            };
+            this.state.set(next);
+        }
+    }
+}
+
+impl<S, ReqBody, ResBody, R> fmt::Debug for ResponseFuture<S, ReqBody, ResBody, R>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,193 @@
+//! [`ClerkAuthLayer`]: what a user holds, and what its clones and services share.
+
+use std::{fmt, sync::Arc};
+
+use tower_layer::Layer;
+
+use crate::{
+    AuthError, ClerkAuth, ClerkConfig, HeadersOnly, Stats, Verify,
+    cache::{Cache, Keyer, Lifetimes},
+    clock::Clock,
+    observe::Counters,
+    reject::Challenges,
+    upstream::Upstream,
+    verify::{Enrich, Verifier, introspect::Introspect},
+};
+
+/// Lets through what carries a good token, with [`ClerkClaims`](crate::ClerkClaims) in the request's
+/// extensions. See the [crate docs](crate).
+///
+/// Cloning copies a pointer: clones, and the services that they make, share one cache and one way to
+/// Clerk. Two layers share nothing, even of the same configuration: a cache belongs to one set of rules.
+#[derive(Clone)]
+pub struct ClerkAuthLayer<R = HeadersOnly> {
+    auth: Arc<Auth>,
+    reject: R,
+}
+
+impl ClerkAuthLayer {
+    /// Makes a layer of a configuration. Nothing is asked before the first request comes.
+    ///
+    /// # Panics
+    ///
+    /// Where the operating system has no random numbers to give.
+    #[must_use]
+    pub fn new(config: ClerkConfig) -> Self {
+        let upstream = upstream(&config);
+        let introspect = Introspect::new(
+            &upstream,
+            config.instance.introspection_endpoint(),
+            config.credentials.clone(),
+        );
+        Self::with_source(config, &upstream, Arc::new(introspect))
+    }
+
+    /// Makes a layer that asks somebody else than Clerk's introspection endpoint. The rules, the cache
+    /// and the enrichment are those of the configuration.
+    ///
+    /// # Panics
+    ///
+    /// Where the operating system has no random numbers to give.
+    #[must_use]
+    pub fn with_verifier(config: ClerkConfig, verifier: impl Verify) -> Self {
+        let upstream = upstream(&config);
+        Self::with_source(config, &upstream, Arc::new(verifier))
+    }
+
+    fn with_source(config: ClerkConfig, upstream: &Upstream, source: Arc<dyn Verify>) -> Self {
+        Self {
+            auth: Arc::new(Auth::new(config, upstream, source)),
+            reject: HeadersOnly,
+        }
+    }
+}
+
+impl<R> ClerkAuthLayer<R> {
+    /// Has refusals rendered by something else than [`HeadersOnly`]: [`JsonBody`](crate::JsonBody), or a
+    /// closure from [`Rejection`](crate::Rejection) to a response.
+    #[must_use]
+    pub fn reject_with<T>(self, reject: T) -> ClerkAuthLayer<T> {
+        ClerkAuthLayer {
+            auth: self.auth,
+            reject,
+        }
+    }
+
+    /// Forgets a token, for instance because it was revoked. It holds at once, and against a
+    /// verification that is under way: the next request with the token has it verified anew.
+    pub fn invalidate(&self, token: &str) {
+        self.auth.cache.invalidate(token, self.auth.clock.now());
+    }
+
+    /// Forgets all tokens of a subject (`user_…`), as [`invalidate`](Self::invalidate) does with one.
+    pub fn invalidate_subject(&self, subject: &str) {
+        self.auth
+            .cache
+            .invalidate_subject(subject, self.auth.clock.now());
+    }
+
+    /// Forgets everything, as [`invalidate`](Self::invalidate) does with one token.
+    pub fn clear(&self) {
+        self.auth.cache.clear(self.auth.clock.now());
+    }
+
+    /// What the layer has done so far and holds now. Counting the entries has the cache cleaned up:
+    /// ask every few seconds, not on every request.
+    pub fn stats(&self) -> Stats {
+        let counters = &self.auth.counters;
+        let (entries, negative_entries) = self.auth.cache.len();
+        Stats {
+            hits: counters.hits.get(),
+            negative_hits: counters.negative_hits.get(),
+            misses: counters.misses.get(),
+            coalesced: counters.coalesced.get(),
+            stale: counters.stale.get(),
+            refreshes: counters.refreshes.get(),
+            refused: counters.refused.get(),
+            entries,
+            negative_entries,
+            in_flight: u64::try_from(self.auth.cache.flights.len()).unwrap_or(u64::MAX),
+        }
+    }
+}
+
+impl<S, R: Clone> Layer<S> for ClerkAuthLayer<R> {
+    type Service = ClerkAuth<S, R>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        ClerkAuth::new(inner, Arc::clone(&self.auth), self.reject.clone())
+    }
+}
+
+impl<R> fmt::Debug for ClerkAuthLayer<R> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClerkAuthLayer")
+            .field("rules", &self.auth.verifier.rules)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a layer, its clones and its services share.
+pub(crate) struct Auth {
+    pub(crate) cache: Cache,
+    pub(crate) verifier: Verifier,
+    pub(crate) challenges: Challenges,
+    pub(crate) counters: Counters,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) max_token_length: usize,
+}
+
+impl Auth {
+    fn new(config: ClerkConfig, upstream: &Upstream, source: Arc<dyn Verify>) -> Self {
+        let mut secret = [0; 32];
+        getrandom::fill(&mut secret).expect("the operating system gives random numbers");
+        let keyer = Keyer::new(secret, &[config.instance.issuer(), &config.client_id]);
+        let lifetimes = Lifetimes::new(config.cache_ttl, config.stale_for);
+        Self {
+            cache: Cache::new(keyer, lifetimes, config.cache_capacity, config.timeout),
+            challenges: Challenges::new(
+                &config.rules.required_scopes,
+                config.resource_metadata.as_deref(),
+            ),
+            counters: Counters::default(),
+            max_token_length: config.max_token_length,
+            verifier: Verifier {
+                source,
+                rules: config.rules,
+                enrichment: config.enrichment,
+                enrich: Enrich::new(upstream, config.instance.userinfo_endpoint()),
+                accept_unprefixed: config.accept_unprefixed,
+                timeout: config.timeout,
+                clock: Arc::clone(&config.clock),
+            },
+            clock: config.clock,
+        }
+    }
+}
+
+impl fmt::Debug for Auth {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Auth").finish_non_exhaustive()
+    }
+}
+
+fn upstream(config: &ClerkConfig) -> Upstream {
+    Upstream::new(
+        Arc::clone(&config.transport),
+        config.attempt_timeout,
+        config.rate_limit,
+        Arc::clone(&config.clock),
+    )
+}
+
+#[expect(
+    dead_code,
+    reason = "only to be compiled: all of this can be sent and shared"
+)]
+fn assert_auto_traits() {
+    fn is_shareable<T: Send + Sync + 'static>() {}
+    is_shareable::<ClerkAuthLayer>();
+    is_shareable::<ClerkAuth<()>>();
+    is_shareable::<ClerkConfig>();
+    is_shareable::<AuthError>();
+}

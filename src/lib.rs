@@ -1,0 +1,160 @@
+//! A tower layer that accepts Clerk's access tokens: introspection behind a short-lived cache, enriched
+//! claims in the request's extensions.
+//!
+//! ```
+//! use axum::{Router, routing::get};
+//! use tower_clerk::{ClerkAuthLayer, ClerkClaims, ClerkConfig};
+//!
+//! async fn me(claims: ClerkClaims) -> String {
+//!     format!("{} {:?}", claims.subject(), claims.profile().and_then(|profile| profile.email()))
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let clerk = tower_clerk::fake_clerk::FakeClerk::start()?;
+//! # let (instance, client_id, client_secret) =
+//! #     (clerk.url(), clerk.client_id(), clerk.client_secret());
+//! # let token = clerk.token("user_1").scopes(["email", "profile"]).issue();
+//! // `instance` is the host of the frontend API, its https URL, or the publishable key.
+//! let cfg = ClerkConfig::builder(instance)
+//!     .client_credentials(client_id, client_secret)
+//!     .required_scopes(["email", "profile"])
+//!     .build()?;
+//! let app: Router = Router::new()
+//!     .route("/me", get(me))
+//!     .layer(ClerkAuthLayer::new(cfg));
+//!
+//! // With a good token: accepted. Without one: refused.
+//! # use tower::ServiceExt;
+//! let request = http::Request::get("/me").header("authorization", format!("Bearer {token}"));
+//! let accepted = app.clone().oneshot(request.body(axum::body::Body::empty())?).await?;
+//! assert_eq!(accepted.status(), 200);
+//!
+//! let request = http::Request::get("/me").body(axum::body::Body::empty())?;
+//! let refused = app.oneshot(request).await?;
+//! assert_eq!(refused.status(), 401);
+//! assert_eq!(refused.headers()["www-authenticate"], r#"Bearer scope="email profile""#);
+//! # Ok(()) }
+//! ```
+//!
+//! The layer needs nothing of the body of a request, and of that of a response only that there is an
+//! empty one ([`HeadersOnly`]). So it is the same in axum, in tonic (`Server::builder().layer(..)`), and
+//! around any other tower service. Where there is no extractor, a handler finds the claims with
+//! `request.extensions().get::<ClerkClaims>()`.
+//!
+//! # What happens to a request
+//!
+//! 1. **Bearer.** There must be exactly one `Authorization` header, of the form `Bearer token68` (RFC
+//!    6750 §2.1), with a token of at most 4096 bytes.
+//! 2. **Cache.** What is known of the token counts: a good one passes, a bad one is refused. Nobody is
+//!    asked. The token's end is compared with the clock again.
+//! 3. **Verify**, if nothing is known. Many requests with one token are one verification.
+//!    1. *Introspect*: Clerk is asked about the token (RFC 7662). Nothing else happens before it says
+//!       `active: true`.
+//!    2. *Policy*: times, issuer, client, audience and scopes are checked. What cannot be checked is
+//!       refused.
+//!    3. *Enrich*: userinfo is asked who the subject is (OpenID Connect Core §5.3). That may fail.
+//! 4. **Inject.** [`ClerkClaims`] are put into the extensions, the header is marked sensitive, and the
+//!    inner service is called.
+//!
+//! # What a refused caller is told
+//!
+//! | case | HTTP | challenge | gRPC |
+//! |---|---|---|---|
+//! | no credentials | 401 | `Bearer` with `scope` and `resource_metadata`, without `error` | 16 |
+//! | malformed or several credentials | 400 | `error="invalid_request"` | 16 |
+//! | inactive, expired, another client, audience or issuer | 401 | `error="invalid_token"` | 16 |
+//! | a scope is missing | 403 | `error="insufficient_scope"`, `scope="…"` | 7 |
+//! | Clerk cannot be asked, or its answer breaks its contract | 503 | none; `Retry-After` | 14 |
+//!
+//! Requests whose content type begins with `application/grpc` are answered in gRPC's way, with
+//! trailers only. All answers carry `Cache-Control: no-store`. Why exactly a token was refused is in the
+//! [`AuthError`] among the extensions of the *response*, for logging layers; the caller does not learn
+//! it. An outage of Clerk's is never a 401: clients would throw good tokens away.
+//!
+//! # What an attacker can and cannot do
+//!
+//! * A revoked token is accepted until its entry ends: [30 s](ClerkConfigBuilder::cache_ttl) by default.
+//!   [`ClerkAuthLayer::invalidate`] ends it at once, in this process.
+//! * Tokens are not kept: the cache knows them by a keyed digest. They are in no log, no error and no
+//!   `Debug` text, and neither is who a person is.
+//! * A refresh token, an ID token of another shape, or a session id never reaches Clerk.
+//! * Two layers share nothing, whatever their configurations have in common.
+//! * Tokens in the query, in a form or in a cookie are not looked at (RFC 6750 §2.2, §2.3).
+//! * There are no exempt paths: what is open is outside of the layer.
+//! * A token that nobody has seen before cannot be verified while Clerk is down.
+//!
+//! # Testing with it
+//!
+//! The feature `test-util` has a server that plays Clerk, in `fake_clerk`, and a clock that tests can
+//! move.
+//!
+//! # Features
+//!
+//! | feature | default | what it adds |
+//! |---|---|---|
+//! | `rustls` | yes | TLS towards Clerk by rustls, with the certificates that the platform trusts |
+//! | `native-tls` | | TLS towards Clerk by the platform's own library |
+//! | `axum` | | [`ClerkClaims`] as an extractor |
+//! | `test-util` | | `fake_clerk` and `ManualClock`, for tests |
+
+#![cfg_attr(docsrs, feature(doc_cfg))]
+
+// Invariants, mostly of what is not there:
+//
+// - Only `verify/mod.rs` can make a `Verified`; the cache stores and `inject` takes nothing else than
+//   what came out of one.
+// - `bearer`, `policy`, `claims`, `reject` do no I/O, take no lock, read no clock.
+// - `verify/` does not know `http::Request` of a caller; `service.rs` does not know RFC 7662. Public
+//   types name neither moka nor reqwest.
+// - A cache belongs to one configuration. Rules that differ by route run after it, on the claims.
+// - No token or secret reaches `Debug`, `Display`, a log, a cache key or an error body. Claims that say
+//   who a person is are redacted in `Debug`.
+// - A failing cache is a miss; a failing verifier is a refusal, never a pass. Nothing panics on input.
+// - A Cargo feature adds API; it never changes what an existing configuration accepts.
+//
+// The modules stand in the order in which a request meets them.
+
+mod config;
+mod layer;
+mod service;
+mod future;
+mod bearer;
+mod cache;
+mod verify;
+mod upstream;
+mod claims;
+mod reject;
+mod error;
+mod clock;
+mod observe;
+mod sync;
+mod integrations;
+#[cfg(feature = "test-util")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+pub mod fake_clerk;
+
+#[cfg(feature = "test-util")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+pub use self::clock::ManualClock;
+#[cfg(feature = "axum")]
+#[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+pub use self::integrations::MissingLayer;
+pub use self::{
+    bearer::BearerToken,
+    claims::{ClerkClaims, Organization, Profile, TokenKind},
+    config::{ClerkConfig, ClerkConfigBuilder, Enrichment},
+    error::{AuthError, AuthErrorKind, ConfigError},
+    future::ResponseFuture,
+    layer::ClerkAuthLayer,
+    observe::Stats,
+    reject::{HeadersOnly, JsonBody, RejectResponse, Rejection},
+    service::ClerkAuth,
+    upstream::{Transport, TransportError},
+    verify::{Introspection, Verification, Verify},
+};
+
+/// The README's code, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -1,0 +1,119 @@
+use bytes::Bytes;
+use http::{Response, StatusCode, Version, header};
+use serde_json::{Value, json};
+
+use super::{JsonBody, RejectResponse, Rejection, TOKEN, text, usual};
+use crate::{AuthError, AuthErrorKind};
+
+#[test]
+fn json_body_has_the_fields_of_the_challenge() {
+    #[track_caller]
+    fn check(kind: AuthErrorKind, expected: &Value) {
+        let error = AuthError::new(kind);
+        let response: Response<Bytes> = usual()
+            .rejection(&error, false)
+            .into_response(error, &JsonBody);
+        let content_type = text(response.headers(), "content-type");
+        assert_eq!(content_type, Some("application/json"), "{kind:?}");
+        let body: Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(body, *expected, "{kind:?}");
+    }
+
+    check(
+        AuthErrorKind::MissingCredentials,
+        &json!({ "error_description": "a bearer token is required" }),
+    );
+    check(
+        AuthErrorKind::TokenTooLong,
+        &json!({
+            "error": "invalid_request",
+            "error_description": "the credentials are malformed",
+        }),
+    );
+    check(
+        AuthErrorKind::Expired,
+        &json!({
+            "error": "invalid_token",
+            "error_description": "the access token is not valid",
+        }),
+    );
+    check(
+        AuthErrorKind::InsufficientScope,
+        &json!({
+            "error": "insufficient_scope",
+            "error_description": "the access token does not reach far enough",
+            "scope": "email profile",
+        }),
+    );
+    check(
+        AuthErrorKind::Shed,
+        &json!({
+            "error": "temporarily_unavailable",
+            "error_description": "the access token cannot be verified at the moment",
+        }),
+    );
+}
+
+#[test]
+fn json_body_is_empty_for_grpc() {
+    let error = AuthError::new(AuthErrorKind::InsufficientScope);
+    let rejection = usual().rejection(&error, true);
+    let response: Response<Bytes> = rejection.into_response(error, &JsonBody);
+    assert!(response.body().is_empty());
+    assert_eq!(
+        text(response.headers(), "content-type"),
+        Some("application/grpc")
+    );
+}
+
+/// Says everything that a renderer must not decide.
+fn contrary(_: &Rejection) -> Response<Bytes> {
+    Response::builder()
+        .status(StatusCode::OK)
+        .version(Version::HTTP_2)
+        .header(header::WWW_AUTHENTICATE, "Basic")
+        .header(header::WWW_AUTHENTICATE, "Negotiate")
+        .header(header::CACHE_CONTROL, "public")
+        .header(header::RETRY_AFTER, "3600")
+        .header("x-extra", "kept")
+        .body(Bytes::from_static(b"body"))
+        .unwrap()
+}
+
+#[test]
+fn renderer_decides_nothing_but_body_and_additions() {
+    let render = |kind: AuthErrorKind, is_grpc| {
+        let error = AuthError::new(kind);
+        usual()
+            .rejection(&error, is_grpc)
+            .into_response(error, &contrary)
+    };
+    let response = render(AuthErrorKind::Inactive, false);
+    assert_eq!(response.status(), 401);
+    assert_eq!(text(response.headers(), "www-authenticate"), Some(TOKEN));
+    assert_eq!(text(response.headers(), "cache-control"), Some("no-store"));
+    assert_eq!(text(response.headers(), "x-extra"), Some("kept"));
+    assert_eq!(response.body(), "body");
+
+    let response = render(AuthErrorKind::Shed, false);
+    assert_eq!(response.status(), 503);
+    assert_eq!(text(response.headers(), "www-authenticate"), None);
+    let delay: u64 = text(response.headers(), "retry-after")
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((1..=5).contains(&delay), "{delay}");
+
+    let response = render(AuthErrorKind::Inactive, true);
+    assert_eq!(text(response.headers(), "x-extra"), None);
+    assert_eq!(text(response.headers(), "www-authenticate"), Some(TOKEN));
+    assert_eq!(text(response.headers(), "grpc-status"), Some("16"));
+}
+
+#[test]
+fn closure_is_told_the_rejection() {
+    let error = AuthError::new(AuthErrorKind::WrongClient);
+    let rejection = usual().rejection(&error, false);
+    let render = |rejection: &Rejection| Response::new(format!("{:?}", rejection.kind()));
+    assert_eq!(render.reject_response(&rejection).body(), "WrongClient");
+}

@@ -1,0 +1,47 @@
+//! What threads share is built on these, so that a model checker can take their place: with
+//! `--cfg shuttle`, tests run random interleavings of threads, see `cache/tests/schedules.rs`.
+
+#[cfg(not(shuttle))]
+pub(crate) use std::sync::{Mutex, MutexGuard, RwLock, atomic::AtomicU64};
+
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::{Mutex, MutexGuard, RwLock, atomic::AtomicU64};
+
+use std::future::Future;
+
+use crate::AuthError;
+
+/// Where tasks are spawned.
+#[cfg(not(shuttle))]
+pub(crate) struct Spawner(tokio::runtime::Handle);
+
+#[cfg(not(shuttle))]
+impl Spawner {
+    /// The runtime that this is called in.
+    pub(crate) fn current() -> Result<Self, AuthError> {
+        tokio::runtime::Handle::try_current()
+            .map(Self)
+            .map_err(|error| {
+                AuthError::new(crate::AuthErrorKind::UpstreamUnavailable).with_source(error)
+            })
+    }
+
+    /// Runs a task whether or not anybody waits for it.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.spawn(task);
+    }
+}
+
+#[cfg(shuttle)]
+pub(crate) struct Spawner;
+
+#[cfg(shuttle)]
+impl Spawner {
+    pub(crate) fn current() -> Result<Self, AuthError> {
+        Ok(Self)
+    }
+
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        drop(shuttle::future::spawn(task));
+    }
+}

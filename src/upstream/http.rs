@@ -1,0 +1,139 @@
+//! The HTTP client: the only file that names reqwest.
+
+use std::{error::Error, fmt, time::Duration};
+
+use bytes::{Bytes, BytesMut};
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use reqwest::{Client, redirect};
+
+/// Carries requests to Clerk. Bring your own to use another HTTP client, a proxy or a client
+/// certificate: [`ClerkConfigBuilder::transport`](crate::ClerkConfigBuilder::transport).
+///
+/// The layer puts its deadlines, its retry and its limits around it. An implementation must not follow
+/// redirects (the token would follow them), must verify TLS, and should refuse answers beyond
+/// 64 KiB (decoded) while it reads them; larger ones are refused afterwards too.
+///
+/// # Cancel safety
+///
+/// The future may be dropped at any time, and is when a deadline passes.
+pub trait Transport: Send + Sync + 'static {
+    /// Sends one request and reads the whole answer. The URI is absolute.
+    fn send(
+        &self,
+        request: Request<Bytes>,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>>;
+}
+
+/// Why a request got no answer. It is shown in logs: the source must not hold a token or a secret.
+#[derive(Debug)]
+pub struct TransportError {
+    kind: TransportErrorKind,
+    source: Box<dyn Error + Send + Sync>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TransportErrorKind {
+    Unreachable,
+    TooLarge,
+}
+
+impl TransportError {
+    /// The server could not be reached, or the connection broke before the answer was complete.
+    pub fn unreachable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        Self {
+            kind: TransportErrorKind::Unreachable,
+            source: source.into(),
+        }
+    }
+
+    /// The answer was larger than 64 KiB.
+    pub fn too_large() -> Self {
+        Self {
+            kind: TransportErrorKind::TooLarge,
+            source: "an answer beyond the limit".into(),
+        }
+    }
+
+    pub(super) fn is_too_large(&self) -> bool {
+        self.kind == TransportErrorKind::TooLarge
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            TransportErrorKind::Unreachable => "no answer came",
+            TransportErrorKind::TooLarge => "the answer is too large",
+        })
+    }
+}
+
+impl Error for TransportError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.source)
+    }
+}
+
+/// The transport that a layer has unless it is given another: one pooled client for life.
+#[derive(Clone, Debug)]
+pub(crate) struct HttpClient(Client);
+
+impl HttpClient {
+    /// `connect_timeout` bounds the making of a connection, name resolution and TLS included.
+    pub(crate) fn new(https_only: bool, connect_timeout: Duration) -> Result<Self, reqwest::Error> {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "this is where the one client is made"
+        )]
+        let builder = Client::builder();
+        builder
+            .https_only(https_only)
+            // The token must go where the configuration says, and nowhere else.
+            .redirect(redirect::Policy::none())
+            .no_proxy()
+            .referer(false)
+            .connect_timeout(connect_timeout)
+            .tcp_nodelay(true)
+            .pool_idle_timeout(POOL_IDLE)
+            .user_agent(concat!("tower-clerk/", env!("CARGO_PKG_VERSION")))
+            .build()
+            .map(Self)
+    }
+
+    async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let unreachable = |error: reqwest::Error| TransportError::unreachable(error.without_url());
+        let request = reqwest::Request::try_from(request).map_err(unreachable)?;
+        let mut answer = self.0.execute(request).await.map_err(unreachable)?;
+        let declared = answer.content_length().unwrap_or(0);
+        if usize::try_from(declared).map_or(true, |length| length > MAX_ANSWER) {
+            return Err(TransportError::too_large());
+        }
+        let mut body = BytesMut::new();
+        while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
+            if body.len().saturating_add(chunk.len()) > MAX_ANSWER {
+                return Err(TransportError::too_large());
+            }
+            body.extend_from_slice(&chunk);
+        }
+        let mut response = Response::new(body.freeze());
+        *response.status_mut() = answer.status();
+        *response.headers_mut() = std::mem::take(answer.headers_mut());
+        Ok(response)
+    }
+}
+
+impl Transport for HttpClient {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        Box::pin(self.exchange(request))
+    }
+}
+
+/// The size of an answer that is put up with, once decoded. Clerk's are below 10 KiB.
+pub(super) const MAX_ANSWER: usize = 64 * 1024;
+
+/// Below the 60 s after which common proxies close an idle connection themselves.
+const POOL_IDLE: Duration = Duration::from_secs(50);

@@ -1,0 +1,61 @@
+//! One more attempt where the first did not get through, within a budget.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::time::{Sleep, sleep};
+use tower::retry::{
+    Policy,
+    budget::{Budget, TpsBudget},
+};
+
+use super::attempt::{Call, Trouble};
+
+/// Retries once, after a random pause (full jitter), if the budget allows it. Clones share the budget.
+#[derive(Clone)]
+pub(super) struct OnceMore {
+    is_spent: bool,
+    budget: Arc<TpsBudget>,
+}
+
+impl OnceMore {
+    pub(super) fn new() -> Self {
+        Self {
+            is_spent: false,
+            budget: Arc::new(TpsBudget::new(BUDGET_WINDOW, AT_LEAST_PER_SECOND, SHARE)),
+        }
+    }
+}
+
+impl<T> Policy<Call, T, Trouble> for OnceMore {
+    type Future = Sleep;
+
+    fn retry(&mut self, _: &mut Call, result: &mut Result<T, Trouble>) -> Option<Sleep> {
+        match result {
+            Err(trouble) if trouble.is_worth_a_retry() => {
+                if self.is_spent || !self.budget.withdraw() {
+                    return None;
+                }
+                self.is_spent = true;
+                let pause = fastrand::u64(0..=LONGEST_PAUSE_MS);
+                Some(sleep(Duration::from_millis(pause)))
+            }
+            _ => {
+                self.budget.deposit();
+                None
+            }
+        }
+    }
+
+    fn clone_request(&mut self, call: &Call) -> Option<Call> {
+        Some(call.clone())
+    }
+}
+
+/// One retry for ten calls that needed none, and one a second in any case: so that a service with few
+/// calls has its retry, and one whose calls all fail makes hardly any.
+const SHARE: f32 = 0.1;
+const AT_LEAST_PER_SECOND: u32 = 1;
+const BUDGET_WINDOW: Duration = Duration::from_secs(10);
+
+/// Longer than a restart of a proxy's worker, short before the deadline.
+const LONGEST_PAUSE_MS: u64 = 100;

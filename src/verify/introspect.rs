@@ -1,0 +1,280 @@
+//! The RFC 7662 exchange: what is asked, and the strict reading of the answer.
+//!
+//! Nothing is guessed here. An answer whose `active` is not the literal `true` or `false`, that has a
+//! member twice, or a member of another type than the contract says, is no answer at all: the request
+//! is refused as an outage would be, and nothing is remembered.
+
+use std::fmt;
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, Visitor},
+};
+use serde_json::{Map, Value};
+use url::form_urlencoded;
+
+use super::{Verification, Verify};
+use crate::{
+    AuthError, AuthErrorKind, BearerToken,
+    upstream::{Channel, Endpoint, Upstream, is_json},
+};
+
+/// What an authorization server says of a token (RFC 7662 §2.2), decoded strictly and not judged yet.
+///
+/// It is what a [`Verify`] of your own returns. `Debug` shows nothing of it but whether the token is
+/// active.
+#[derive(Clone, Default)]
+pub struct Introspection {
+    pub(crate) active: bool,
+    pub(crate) sub: Option<String>,
+    pub(crate) client_id: Option<String>,
+    pub(crate) scope: Option<String>,
+    pub(crate) aud: Option<Vec<String>>,
+    pub(crate) iss: Option<String>,
+    pub(crate) exp: Option<i64>,
+    pub(crate) nbf: Option<i64>,
+    pub(crate) iat: Option<i64>,
+    pub(crate) org_id: Option<String>,
+    pub(crate) token_type: Option<String>,
+    pub(crate) token_use: Option<String>,
+    /// Whether there is a confirmation claim (RFC 7800): the token is bound to a key.
+    pub(crate) confirmation: bool,
+    /// All members that [`ClerkClaims`](crate::ClerkClaims) has no field for.
+    pub(crate) other: Map<String, Value>,
+}
+
+impl Introspection {
+    /// Reads the body of an introspection answer.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthErrorKind::UpstreamProtocol`] where the body is not one JSON object, has a member
+    /// twice, lacks `active`, or has a known member of a wrong type.
+    pub fn from_json(body: &[u8]) -> Result<Self, AuthError> {
+        let Members(members) =
+            serde_json::from_slice(body).map_err(|_| violation("not one JSON object"))?;
+        Self::from_members(members).map_err(violation)
+    }
+
+    fn from_members(mut members: Map<String, Value>) -> Result<Self, &'static str> {
+        let Some(Value::Bool(active)) = members.remove("active") else {
+            return Err("`active` is not a boolean");
+        };
+        if !active {
+            // What else such an answer says is of no interest.
+            return Ok(Self::default());
+        }
+        Ok(Self {
+            // Members of Clerk's Backend API. Should they come in this answer, they are believed.
+            active: !flag(members.get("revoked"))? && !flag(members.get("expired"))?,
+            sub: text(members.remove("sub"))?,
+            client_id: text(members.remove("client_id"))?,
+            scope: text(members.remove("scope"))?,
+            aud: texts(members.remove("aud"))?,
+            iss: text(members.remove("iss"))?,
+            exp: seconds(members.remove("exp"))?,
+            iat: seconds(members.remove("iat"))?,
+            org_id: text(members.remove("org_id"))?,
+            nbf: seconds(members.get("nbf").cloned())?,
+            token_type: text(members.get("token_type").cloned())?,
+            token_use: text(members.get("token_use").cloned())?,
+            confirmation: members.get("cnf").is_some_and(|cnf| !cnf.is_null()),
+            other: members,
+        })
+    }
+
+    /// Reads the answer of an introspection endpoint: status, content type, body.
+    fn from_response(response: &Response<Bytes>) -> Result<Self, AuthError> {
+        match response.status() {
+            StatusCode::OK if is_json(response.headers()) => Self::from_json(response.body()),
+            StatusCode::OK => Err(violation("not of a JSON content type")),
+            // Some servers say so of JWTs. It is an answer about the token, not about us.
+            StatusCode::BAD_REQUEST if is_unsupported_token_type(response.body()) => {
+                Err(AuthErrorKind::Inactive.into())
+            }
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                Err(AuthErrorKind::CredentialsRejected.into())
+            }
+            _ => Err(violation("an unexpected status")),
+        }
+    }
+}
+
+impl fmt::Debug for Introspection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Introspection")
+            .field("active", &self.active)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Asks Clerk: the [`Verify`] that a layer has unless it is given another.
+pub(crate) struct Introspect {
+    channel: Channel<Introspection>,
+    endpoint: Uri,
+    credentials: HeaderValue,
+}
+
+impl Introspect {
+    pub(crate) fn new(upstream: &Upstream, endpoint: Uri, credentials: HeaderValue) -> Self {
+        Self {
+            channel: upstream.channel(Endpoint::Introspection, Introspection::from_response),
+            endpoint,
+            credentials,
+        }
+    }
+
+    /// `POST`, form-encoded (RFC 7662 §2.1). The hint keeps an honest server from looking among its
+    /// refresh tokens.
+    fn request(&self, token: &BearerToken) -> Request<Bytes> {
+        let form = form_urlencoded::Serializer::new(String::new())
+            .append_pair("token", token.expose())
+            .append_pair("token_type_hint", "access_token")
+            .finish();
+        let mut request = Request::new(Bytes::from(form));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = self.endpoint.clone();
+        let headers = request.headers_mut();
+        headers.insert(header::AUTHORIZATION, self.credentials.clone());
+        headers.insert(
+            header::CONTENT_TYPE,
+            HeaderValue::from_static("application/x-www-form-urlencoded"),
+        );
+        headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+        request
+    }
+}
+
+impl Verify for Introspect {
+    fn verify<'a>(
+        &'a self,
+        verification: Verification<'a>,
+    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+        Box::pin(async move {
+            let request = self.request(verification.token());
+            self.channel.call(verification.lane(), request).await
+        })
+    }
+}
+
+/// The value of `Authorization` for a confidential client: both parts are form-encoded before they
+/// are joined (RFC 6749 §2.3.1).
+pub(crate) fn basic_credentials(client_id: &str, client_secret: &str) -> Option<HeaderValue> {
+    use base64::{Engine, engine::general_purpose::STANDARD};
+
+    let encode = |part: &str| form_urlencoded::byte_serialize(part.as_bytes()).collect::<String>();
+    let pair = format!("{}:{}", encode(client_id), encode(client_secret));
+    let mut value = HeaderValue::try_from(format!("Basic {}", STANDARD.encode(pair))).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
+
+// === members ===
+
+/// A JSON object in which no member stands twice. RFC 8259 §4 leaves the meaning of such an object
+/// open, and two readers that differ in it are a way in.
+pub(super) struct Members(pub(super) Map<String, Value>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Unique;
+
+        impl<'de> Visitor<'de> for Unique {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Members, A::Error> {
+                let mut members = Map::new();
+                while let Some(name) = access.next_key::<String>()? {
+                    if members.contains_key(&name) {
+                        return Err(de::Error::custom("a member stands twice"));
+                    }
+                    members.insert(name, access.next_value()?);
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Unique)
+    }
+}
+
+/// A string, or nothing; Clerk's schema allows `null` for what is unknown.
+fn text(value: Option<Value>) -> Result<Option<String>, &'static str> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err("a member that must be a string is none"),
+    }
+}
+
+/// A boolean that is false where it is not there.
+fn flag(value: Option<&Value>) -> Result<bool, &'static str> {
+    match value {
+        None | Some(Value::Null) => Ok(false),
+        Some(Value::Bool(flag)) => Ok(*flag),
+        Some(_) => Err("a member that must be a boolean is none"),
+    }
+}
+
+/// A string or an array of strings (RFC 7519 §4.1.3).
+fn texts(value: Option<Value>) -> Result<Option<Vec<String>>, &'static str> {
+    match value {
+        Some(Value::Array(entries)) => entries
+            .into_iter()
+            .map(|entry| match entry {
+                Value::String(text) => Ok(text),
+                _ => Err("an array of strings holds something else"),
+            })
+            .collect::<Result<_, _>>()
+            .map(Some),
+        other => Ok(text(other)?.map(|text| vec![text])),
+    }
+}
+
+/// A NumericDate (RFC 7519 §2). A fraction is cut off, so that a token never lives longer for it; what
+/// does not fit saturates.
+pub(super) fn seconds(value: Option<Value>) -> Result<Option<i64>, &'static str> {
+    match value {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Number(number)) => Ok(Some(match (number.as_i64(), number.as_u64()) {
+            (Some(seconds), _) => seconds,
+            (None, Some(_)) => i64::MAX,
+            (None, None) => floor(number.as_f64().ok_or("a time is not a number")?),
+        })),
+        Some(_) => Err("a time is not a number"),
+    }
+}
+
+#[expect(
+    clippy::as_conversions,
+    reason = "from float to integer, `as` saturates"
+)]
+fn floor(seconds: f64) -> i64 {
+    seconds.floor() as i64
+}
+
+/// An error body of RFC 6749 §5.2 that says `unsupported_token_type` (RFC 7009 §2.2.1).
+fn is_unsupported_token_type(body: &[u8]) -> bool {
+    serde_json::from_slice(body).is_ok_and(|Members(members)| {
+        members.get("error").and_then(Value::as_str) == Some("unsupported_token_type")
+    })
+}
+
+/// An answer that breaks the contract. Only fixed texts, so that nothing of the answer gets into a log.
+pub(super) fn violation(what: &'static str) -> AuthError {
+    AuthError::new(AuthErrorKind::UpstreamProtocol).with_source(Violation(what))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Violation(&'static str);
+
+#[cfg(test)]
+mod tests;

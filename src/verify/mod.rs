@@ -1,0 +1,351 @@
+//! Behind a miss: introspect, then judge, then enrich. In this order, since nothing else is asked
+//! before the token is known to be good.
+//!
+//! A token that *was* known to be good a moment ago, and is only refreshed, is the exception: both
+//! endpoints are asked at the same time, and userinfo's answer counts only if introspection's passes.
+
+mod enrich;
+pub(crate) mod introspect;
+pub(crate) mod policy;
+mod shape;
+
+use std::{future::Future, sync::Arc, time::Duration};
+
+use futures_util::future::{self, BoxFuture};
+use tokio::time::{Instant, timeout_at};
+
+pub use introspect::Introspection;
+pub(crate) use policy::Rules;
+pub(crate) use shape::Shape;
+
+use self::enrich::Userinfo;
+use crate::{
+    AuthError, AuthErrorKind, BearerToken, ClerkClaims, Enrichment, TokenKind,
+    claims::{Claims, Profile},
+    clock::Clock,
+    upstream::Lane,
+};
+pub(crate) use enrich::Enrich;
+
+/// Says what is known of a token: the step behind a cache miss that asks somebody.
+///
+/// The layer asks Clerk's introspection endpoint unless it is given another
+/// ([`ClerkAuthLayer::with_verifier`](crate::ClerkAuthLayer::with_verifier)). Whoever implements this
+/// only reports: the rules of the configuration are applied to what comes back, whatever its source.
+///
+/// It is asked at most once per token at a time, within the configured
+/// [`timeout`](crate::ClerkConfigBuilder::timeout).
+///
+/// # Errors
+///
+/// An error whose kind is not authoritative ([`AuthErrorKind::is_authoritative`]) is never
+/// remembered, and reaches the caller as a 503. A panic does the same.
+///
+/// # Cancel safety
+///
+/// The future runs in a task of its own: no client that hangs up drops it. It is dropped when its time
+/// is over, or with the runtime.
+pub trait Verify: Send + Sync + 'static {
+    /// Asks about a token.
+    fn verify<'a>(
+        &'a self,
+        verification: Verification<'a>,
+    ) -> BoxFuture<'a, Result<Introspection, AuthError>>;
+}
+
+/// What a [`Verify`] is asked.
+#[derive(Clone, Copy, Debug)]
+pub struct Verification<'a> {
+    token: &'a BearerToken,
+    lane: Lane,
+}
+
+impl<'a> Verification<'a> {
+    /// The token in question.
+    pub fn token(&self) -> &'a BearerToken {
+        self.token
+    }
+
+    /// Whether the token was found good a short while ago, and is asked about again ahead of time.
+    pub fn is_refresh(&self) -> bool {
+        self.lane == Lane::Known
+    }
+
+    pub(crate) fn lane(&self) -> Lane {
+        self.lane
+    }
+}
+
+/// The proof that a token passed all rules. Only this module makes one; the cache stores and the
+/// service injects nothing else.
+#[derive(Clone, Debug)]
+pub(crate) struct Verified {
+    // Invariant: private, so that no other module can write `Verified { .. }`.
+    claims: ClerkClaims,
+    expires: Option<i64>,
+    good_until: Option<i64>,
+    complete: bool,
+}
+
+impl Verified {
+    pub(crate) fn claims(&self) -> &ClerkClaims {
+        &self.claims
+    }
+
+    /// When the token is over, in Unix seconds: never accept it at or after this.
+    pub(crate) fn expires(&self) -> Option<i64> {
+        self.expires
+    }
+
+    /// Until when the verdict may be remembered, in Unix seconds, whatever the cache's own bounds
+    /// are. Not later than [`expires`](Self::expires).
+    pub(crate) fn good_until(&self) -> Option<i64> {
+        self.good_until
+    }
+
+    /// Whether all that was to be fetched was fetched.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete
+    }
+}
+
+#[cfg(test)]
+impl Verified {
+    /// A proof of nothing, for the tests of what stores one.
+    pub(crate) fn assertion(
+        subject: &str,
+        expires: Option<i64>,
+        good_until: Option<i64>,
+        complete: bool,
+    ) -> Self {
+        Self {
+            claims: ClerkClaims::new(Claims {
+                kind: TokenKind::OAuth,
+                subject: subject.into(),
+                client_id: None,
+                scope: "".into(),
+                audience: Box::default(),
+                issuer: None,
+                issued_at: None,
+                expires_at: expires,
+                org_id: None,
+                profile: None,
+                other: None,
+            }),
+            expires,
+            good_until,
+            complete,
+        }
+    }
+}
+
+/// Everything that a verification needs.
+pub(crate) struct Verifier {
+    pub(crate) source: Arc<dyn Verify>,
+    pub(crate) rules: Arc<Rules>,
+    pub(crate) enrichment: Enrichment,
+    pub(crate) enrich: Enrich,
+    pub(crate) accept_unprefixed: bool,
+    pub(crate) timeout: Duration,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Verifier {
+    /// Whether the token is worth asking about at all.
+    pub(crate) fn admit(&self, token: &str, now: i64) -> Result<Shape, AuthErrorKind> {
+        match Shape::of(token) {
+            Shape::Jwt { exp: Some(exp) } if exp <= now => Err(AuthErrorKind::Expired),
+            Shape::Unprefixed if !self.accept_unprefixed => Err(AuthErrorKind::UnsupportedToken),
+            shape => Ok(shape),
+        }
+    }
+
+    /// Verifies a token, within the configured time.
+    pub(crate) async fn verify(
+        &self,
+        token: &BearerToken,
+        shape: Shape,
+        lane: Lane,
+    ) -> Result<Verified, AuthError> {
+        let deadline = Instant::now() + self.timeout;
+        let introspection = within(deadline, self.source.verify(Verification { token, lane }));
+        let (answer, userinfo) = if lane == Lane::Known && self.enrichment != Enrichment::Off {
+            let userinfo = self.fetch_userinfo(token, lane, deadline);
+            let (answer, userinfo) = future::join(introspection, userinfo).await;
+            (answer?, Some(userinfo))
+        } else {
+            (introspection.await?, None)
+        };
+        self.rules.check(&answer, self.clock.now().unix_seconds())?;
+
+        let needs = Needs {
+            vouching: !self.is_access_token(&answer, shape),
+            subject: answer.sub.is_none(),
+            profile: self.enrichment == Enrichment::Required,
+        };
+        let userinfo = match userinfo {
+            Some(userinfo) => Some(userinfo),
+            None if needs.any() || self.enrichment != Enrichment::Off => {
+                Some(self.fetch_userinfo(token, lane, deadline).await)
+            }
+            None => None,
+        };
+        let profile = userinfo
+            .map(|userinfo| needs.check(&answer, userinfo))
+            .transpose()?
+            .flatten();
+        self.conclude(answer, profile, shape)
+    }
+
+    async fn fetch_userinfo(
+        &self,
+        token: &BearerToken,
+        lane: Lane,
+        deadline: Instant,
+    ) -> Result<Userinfo, AuthError> {
+        within(deadline, self.enrich.fetch(token, lane)).await
+    }
+
+    /// Whether anything vouches for an access token. Introspection alone does not: it calls refresh
+    /// tokens active too.
+    fn is_access_token(&self, answer: &Introspection, shape: Shape) -> bool {
+        // A `token_type` of another kind has been refused by now.
+        shape != Shape::Unprefixed || answer.token_type.is_some() || self.rules.names_us(answer)
+    }
+
+    /// Builds the proof from an answer that passed the rules.
+    fn conclude(
+        &self,
+        answer: Introspection,
+        userinfo: Option<Userinfo>,
+        shape: Shape,
+    ) -> Result<Verified, AuthError> {
+        let complete = userinfo.is_some() || self.enrichment == Enrichment::Off;
+        let (subject, profile) = match (answer.sub, userinfo) {
+            (Some(sub), userinfo) => (sub, userinfo.map(|userinfo| userinfo.profile)),
+            (None, Some(Userinfo { sub, profile })) => (sub, Some(profile)),
+            (None, None) => return Err(AuthErrorKind::MissingSubject.into()),
+        };
+        if !is_usable_subject(&subject) {
+            return Err(AuthErrorKind::MissingSubject.into());
+        }
+        let claimed_expiry = match shape {
+            Shape::Jwt { exp } => exp,
+            Shape::Opaque | Shape::Unprefixed => None,
+        };
+        let expires = earliest([answer.exp, claimed_expiry]);
+        let presumed_end = answer.iat.map(|iat| iat.saturating_add(ACCESS_TOKEN_LIFE));
+        let profile: Option<Profile> = profile.filter(|_| self.enrichment != Enrichment::Off);
+        let org_id = answer.org_id.map(Into::into).or_else(|| {
+            let organization = profile.as_ref()?.organization()?;
+            Some(organization.id().into())
+        });
+        let claims = Claims {
+            kind: TokenKind::OAuth,
+            subject: subject.into(),
+            client_id: answer.client_id.map(Into::into),
+            scope: answer.scope.unwrap_or_default().into(),
+            audience: answer
+                .aud
+                .unwrap_or_default()
+                .into_iter()
+                .map(Into::into)
+                .collect(),
+            issuer: answer.iss.map(Into::into),
+            issued_at: answer.iat,
+            expires_at: answer.exp,
+            org_id,
+            profile,
+            other: (!answer.other.is_empty())
+                .then(|| serde_json::Value::Object(answer.other).to_string().into()),
+        };
+        Ok(Verified {
+            claims: ClerkClaims::new(claims),
+            expires,
+            good_until: earliest([expires, presumed_end]),
+            complete,
+        })
+    }
+}
+
+/// For what a verification cannot do without userinfo.
+struct Needs {
+    /// That this is an access token at all: userinfo's 200 shows it.
+    vouching: bool,
+    /// The subject.
+    subject: bool,
+    /// The profile, by configuration.
+    profile: bool,
+}
+
+impl Needs {
+    fn any(&self) -> bool {
+        self.vouching || self.subject || self.profile
+    }
+
+    /// What remains of userinfo's answer: nothing where it failed and can be done without, an error
+    /// where it cannot.
+    fn check(
+        &self,
+        answer: &Introspection,
+        userinfo: Result<Userinfo, AuthError>,
+    ) -> Result<Option<Userinfo>, AuthError> {
+        let error = match userinfo {
+            // OpenID Connect Core §5.3.2: of another subject, nothing may be used.
+            Ok(userinfo) if answer.sub.as_ref().is_none_or(|sub| *sub == userinfo.sub) => {
+                return Ok(Some(userinfo));
+            }
+            Ok(_) => AuthErrorKind::Inactive.into(),
+            Err(error) => error,
+        };
+        if !self.any() {
+            return Ok(None);
+        }
+        // Userinfo has refused this token, or speaks of somebody else: that is about the token.
+        // Anything else is trouble, and says nothing of it.
+        if error.kind() == AuthErrorKind::Inactive {
+            if self.vouching {
+                return Err(AuthErrorKind::NotAccessToken.into());
+            }
+            if self.subject {
+                return Err(AuthErrorKind::MissingSubject.into());
+            }
+        }
+        if self.vouching || self.subject {
+            return Err(error);
+        }
+        let unavailable = AuthError::new(AuthErrorKind::ProfileUnavailable);
+        Err(match error.retry_after() {
+            Some(delay) => unavailable.with_retry_after(delay),
+            None => unavailable,
+        }
+        .with_source(error))
+    }
+}
+
+/// A subject that can be stored and compared: OpenID Connect Core §2 allows 255 characters.
+fn is_usable_subject(sub: &str) -> bool {
+    !sub.is_empty() && sub.len() <= 255 && !sub.chars().any(char::is_control)
+}
+
+fn earliest(times: [Option<i64>; 2]) -> Option<i64> {
+    times.into_iter().flatten().min()
+}
+
+async fn within<T>(
+    deadline: Instant,
+    future: impl Future<Output = Result<T, AuthError>>,
+) -> Result<T, AuthError> {
+    timeout_at(deadline, future)
+        .await
+        .unwrap_or_else(|elapsed| {
+            Err(AuthError::new(AuthErrorKind::UpstreamUnavailable).with_source(elapsed))
+        })
+}
+
+/// How long an access token of Clerk lives, in seconds: one day, as its documentation says. Its
+/// introspection answer does not tell when a token expires.
+const ACCESS_TOKEN_LIFE: i64 = 86_400;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+mod claims;
+mod needs;
+mod order;
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use futures_util::future::{self, BoxFuture};
+use http::{Request, Response, Uri, header};
+use serde_json::{Value, json};
+
+use super::{
+    Enrich, Introspection, Lane, Rules, Shape, Verification, Verified, Verifier, Verify,
+    is_usable_subject,
+};
+use crate::{
+    AuthError, AuthErrorKind, BearerToken, Enrichment, Transport, TransportError,
+    clock::{Clock, Now},
+    upstream::Upstream,
+};
+
+const NOW: i64 = 1_700_000_000;
+
+/// A clock that stands still.
+struct Still;
+
+impl Clock for Still {
+    fn now(&self) -> Now {
+        Now {
+            mono: 1_000,
+            wall: 1_700_000_000_999,
+        }
+    }
+}
+
+/// A source that says the same of every token.
+struct Says(Result<Introspection, AuthError>);
+
+impl Verify for Says {
+    fn verify<'a>(
+        &'a self,
+        _: Verification<'a>,
+    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+        Box::pin(future::ready(self.0.clone()))
+    }
+}
+
+/// What userinfo answers, and how often it was asked.
+#[derive(Clone)]
+struct Userinfo {
+    reply: Reply,
+    calls: Arc<AtomicUsize>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Reply {
+    /// A status and a body.
+    Json(u16, &'static str),
+    /// A 200 of another content type.
+    Html,
+    /// A status and how long to stay away.
+    RetryAfter(u16, &'static str),
+    Unreachable,
+    Silence,
+}
+
+/// Of the subject that introspection names.
+const OURS: Reply = Reply::Json(200, r#"{"sub":"user_1","email":"a@b.example"}"#);
+/// Of another subject.
+const THEIRS: Reply = Reply::Json(200, r#"{"sub":"user_2","email":"c@d.example"}"#);
+
+impl Userinfo {
+    fn new(reply: Reply) -> Self {
+        Self {
+            reply,
+            calls: Arc::default(),
+        }
+    }
+
+    fn calls(&self) -> usize {
+        self.calls.load(Ordering::SeqCst)
+    }
+}
+
+impl Transport for Userinfo {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        assert_eq!(request.uri().path(), "/oauth/userinfo");
+        assert_eq!(request.headers()[header::AUTHORIZATION], "Bearer oat_1");
+        self.calls.fetch_add(1, Ordering::SeqCst);
+        let json = |status: u16| {
+            Response::builder()
+                .status(status)
+                .header(header::CONTENT_TYPE, "application/json")
+        };
+        let response = match self.reply {
+            Reply::Json(status, body) => json(status).body(Bytes::from_static(body.as_bytes())),
+            Reply::Html => Response::builder()
+                .header(header::CONTENT_TYPE, "text/html")
+                .body(Bytes::from_static(b"<html>")),
+            Reply::RetryAfter(status, delay) => json(status)
+                .header(header::RETRY_AFTER, delay)
+                .body(Bytes::new()),
+            Reply::Unreachable => {
+                return Box::pin(future::ready(Err(TransportError::unreachable("reset"))));
+            }
+            Reply::Silence => return Box::pin(future::pending()),
+        };
+        Box::pin(future::ready(Ok(response.unwrap())))
+    }
+}
+
+fn rules() -> Rules {
+    Rules {
+        allowed_clients: Some(vec!["client_1".to_owned()]),
+        audiences: vec!["https://api.example.com".to_owned(), "client_1".to_owned()],
+        require_audience: false,
+        issuer: "https://clerk.example.com".to_owned(),
+        required_scopes: Vec::new(),
+        scope_implies: None,
+        leeway: 5,
+    }
+}
+
+fn verifier(source: impl Verify, userinfo: impl Transport, enrichment: Enrichment) -> Verifier {
+    let second = Duration::from_secs(1);
+    let upstream = Upstream::new(Arc::new(userinfo), second, None, Arc::new(Still));
+    let endpoint = Uri::from_static("https://clerk.example.com/oauth/userinfo");
+    Verifier {
+        source: Arc::new(source),
+        rules: Arc::new(rules()),
+        enrichment,
+        enrich: Enrich::new(&upstream, endpoint),
+        accept_unprefixed: true,
+        timeout: Duration::from_secs(2),
+        clock: Arc::new(Still),
+    }
+}
+
+/// An answer with these members beside `active` and `client_id`.
+fn says(members: Value) -> Says {
+    let mut answer = json!({ "active": true, "client_id": "client_1" });
+    for (name, value) in members.as_object().unwrap() {
+        answer[name] = value.clone();
+    }
+    Says(Introspection::from_json(answer.to_string().as_bytes()))
+}
+
+async fn verify(verifier: &Verifier, shape: Shape, lane: Lane) -> Result<Verified, AuthError> {
+    verifier
+        .verify(&BearerToken::new("oat_1"), shape, lane)
+        .await
+}
+
+#[test]
+fn token_is_admitted_by_its_shape() {
+    struct Case {
+        name: &'static str,
+        input: (&'static str, i64),
+        expected: Result<Shape, AuthErrorKind>,
+    }
+
+    #[track_caller]
+    fn check(case: &Case) {
+        let mut verifier = verifier(says(json!({})), Userinfo::new(OURS), Enrichment::Off);
+        let (token, now) = case.input;
+        assert_eq!(verifier.admit(token, now), case.expected, "{}", case.name);
+        verifier.accept_unprefixed = false;
+        let expected = match case.expected {
+            Ok(Shape::Unprefixed) => Err(AuthErrorKind::UnsupportedToken),
+            expected => expected,
+        };
+        assert_eq!(
+            verifier.admit(token, now),
+            expected,
+            "{}, strictly",
+            case.name
+        );
+    }
+
+    // {"exp":10}
+    let jwt = "eyJhbGciOiJub25lIn0.eyJleHAiOjEwfQ.c2ln";
+    let exp = Ok(Shape::Jwt { exp: Some(10) });
+    let cases = [
+        ("opaque", ("oat_1", NOW), Ok(Shape::Opaque)),
+        ("a refresh token", ("ort_1", NOW), Ok(Shape::Unprefixed)),
+        (
+            "a JWT without exp",
+            ("a.b.c", NOW),
+            Ok(Shape::Jwt { exp: None }),
+        ),
+        ("a JWT a second before its end", (jwt, 9), exp),
+        // C056
+        ("a JWT at its end", (jwt, 10), Err(AuthErrorKind::Expired)),
+        ("a JWT past its end", (jwt, 11), Err(AuthErrorKind::Expired)),
+    ];
+    for (name, input, expected) in cases {
+        check(&Case {
+            name,
+            input,
+            expected,
+        });
+    }
+}
+
+#[test]
+fn subject_is_short_and_printable() {
+    // C073
+    for (name, subject, expected) in [
+        (
+            "as Clerk has them",
+            "user_2NNEqL2nrIRdJ194ndJqAHwEfxC".to_owned(),
+            true,
+        ),
+        ("one character", "u".to_owned(), true),
+        ("with a space", "user 1".to_owned(), true),
+        ("beyond ASCII", "ü".to_owned(), true),
+        ("empty", String::new(), false),
+        ("255 bytes", "a".repeat(255), true),
+        ("256 bytes", "a".repeat(256), false),
+        (
+            "255 bytes in 128 characters",
+            format!("{}a", "ü".repeat(127)),
+            true,
+        ),
+        ("256 bytes in 128 characters", "ü".repeat(128), false),
+        ("a megabyte", "a".repeat(1 << 20), false),
+        // C045
+        ("a NUL", "user\0".to_owned(), false),
+        ("a newline", "user\n1".to_owned(), false),
+        ("an escape", "\u{1b}[31m".to_owned(), false),
+        (
+            "the last control character of ASCII",
+            "user\u{7f}".to_owned(),
+            false,
+        ),
+        (
+            "a control character beyond ASCII",
+            "user\u{85}".to_owned(),
+            false,
+        ),
+    ] {
+        assert_eq!(is_usable_subject(&subject), expected, "{name}");
+    }
+}

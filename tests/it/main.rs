@@ -1,0 +1,22 @@
+//! Behaviour through the public API, against a server that plays Clerk over real HTTP.
+
+#![allow(
+    unreachable_pub,
+    clippy::unwrap_used,
+    reason = "what tests share is test, too, and is shared within one binary"
+)]
+
+mod support;
+
+mod outcomes;
+mod options;
+mod caching;
+mod enrichment;
+mod flights;
+mod readiness;
+mod isolation;
+mod redaction;
+mod observation;
+mod allocations;
+mod frameworks;
+mod docs;

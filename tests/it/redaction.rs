@@ -1,0 +1,220 @@
+//! No token, no secret and nothing that says who a person is in logs, `Debug` texts or errors.
+
+use std::{
+    error::Error,
+    io,
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+use tower_clerk::{
+    AuthError, BearerToken, ClerkAuthLayer, ClerkConfig, Enrichment, Introspection, Verification,
+    Verify,
+    fake_clerk::{Endpoint, Fault},
+};
+use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
+
+use crate::support::{App, World};
+
+/// Collects what is logged.
+#[derive(Clone, Default)]
+pub struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+
+    /// Logs everything of this thread, at every level, from every crate, until the guard is dropped.
+    pub fn subscribe(&self) -> tracing::subscriber::DefaultGuard {
+        let subscriber = tracing_subscriber::fmt()
+            .with_env_filter(EnvFilter::new("trace"))
+            .with_ansi(false)
+            .with_writer(self.clone())
+            .finish();
+        tracing::subscriber::set_default(subscriber)
+    }
+}
+
+impl io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+#[track_caller]
+fn assert_clean(what: &str, text: &str, secrets: &[&str]) {
+    for secret in secrets {
+        assert!(!text.contains(secret), "{what} shows {secret:?}:\n{text}");
+    }
+}
+
+#[tokio::test]
+async fn logs_at_trace_show_no_token_no_secret_and_no_person() {
+    // B27, C113, E14
+    let log = Log::default();
+    let guard = log.subscribe();
+    let world = World::new();
+    world
+        .clerk
+        .user("user_canary")
+        .email("canary@example.com")
+        .name("Canary Bird")
+        .save();
+    let good = world.clerk.token("user_canary").issue();
+    let jwt = world.clerk.token("user_canary").jwt().issue();
+    let refresh_token = world.clerk.refresh_token("user_canary");
+    let secret = world.clerk.client_secret();
+    let config = || {
+        world
+            .config()
+            .timeout(Duration::from_millis(300))
+            .attempt_timeout(Duration::from_millis(100))
+    };
+    let wrong = App::new(config().client_credentials(world.clerk.client_id(), "wrongCanarySecret"));
+    let app = App::new(config());
+    let mut texts = String::new();
+    for (endpoint, fault) in [
+        (Endpoint::Jwks, Fault::status(500)),
+        (Endpoint::Userinfo, Fault::status(500)),
+        (Endpoint::Introspection, Fault::status(500)),
+        (Endpoint::Introspection, Fault::status(401)),
+        (Endpoint::Introspection, Fault::malformed()),
+        (Endpoint::Introspection, Fault::reset()),
+        (Endpoint::Introspection, Fault::hang()),
+        (
+            Endpoint::Introspection,
+            Fault::answer(
+                200,
+                "application/json",
+                r#"{"active":"canary@example.com"}"#,
+            ),
+        ),
+        (
+            Endpoint::Introspection,
+            Fault::status(302).header("location", "http://127.0.0.1:1/canary@example.com"),
+        ),
+    ] {
+        world.clerk.fail(endpoint, fault);
+        app.layer.clear();
+        for token in [&*good, &*jwt, &*refresh_token, "oat_badCanaryToken"] {
+            for app in [&app, &wrong] {
+                let answer = app.bearer(token).await;
+                texts += &format!("{answer:?}");
+            }
+        }
+        world.clerk.heal_all();
+    }
+    texts += &format!("{:?}", app.bearer(&good).await);
+    app.layer.invalidate(&good);
+    app.layer.invalidate_subject("user_canary");
+    drop(guard);
+    let log = log.text();
+    assert!(
+        log.contains("Clerk cannot be asked"),
+        "the log is not empty:\n{log}"
+    );
+    let secrets = [
+        &*good,
+        &*jwt,
+        &*refresh_token,
+        &*secret,
+        "badCanaryToken",
+        "wrongCanarySecret",
+        "canary",
+        "Canary",
+    ];
+    assert_clean("the log", &log, &secrets);
+    assert_clean("an answer", &texts, &secrets);
+}
+
+#[tokio::test]
+async fn debug_texts_show_no_token_no_secret_and_no_person() {
+    struct Shows(Mutex<String>);
+    impl Verify for Shows {
+        fn verify<'a>(
+            &'a self,
+            verification: Verification<'a>,
+        ) -> futures_util::future::BoxFuture<'a, Result<Introspection, AuthError>> {
+            let token: &BearerToken = verification.token();
+            let answer = Introspection::from_json(
+                br#"{"active":true,"client_id":"me","sub":"user_canary","x":"canary"}"#,
+            );
+            *self.0.lock().unwrap() = format!("{verification:?} {token:#?} {answer:#?}");
+            Box::pin(async { answer })
+        }
+    }
+    impl Verify for &'static Shows {
+        fn verify<'a>(
+            &'a self,
+            verification: Verification<'a>,
+        ) -> futures_util::future::BoxFuture<'a, Result<Introspection, AuthError>> {
+            (**self).verify(verification)
+        }
+    }
+
+    let builder = ClerkConfig::builder("clerk.example.com")
+        .client_credentials("me", "canarySecret")
+        .enrichment(Enrichment::Off);
+    let mut texts = format!("{builder:#?}");
+    let config = builder.build().unwrap();
+    texts += &format!("{config:#?}");
+    let shows: &'static Shows = Box::leak(Box::new(Shows(Mutex::default())));
+    let layer = ClerkAuthLayer::with_verifier(config, shows);
+    let answer = App::of(layer.clone()).bearer("oat_canary").await;
+    texts += &format!("{layer:#?} {answer:#?} {:#?}", answer.claims());
+    texts += &shows.0.lock().unwrap();
+    assert_clean("a Debug text", &texts, &["canary"]);
+    assert!(texts.contains("BearerToken([redacted])"));
+}
+
+#[tokio::test]
+async fn errors_show_their_cause_and_nothing_else() {
+    let world = World::new();
+    let token = world.clerk.token("user_1").issue();
+    for fault in [
+        Fault::malformed(),
+        Fault::reset(),
+        Fault::status(500),
+        Fault::oversized(70_000),
+    ] {
+        world.clerk.fail(Endpoint::Introspection, fault);
+        let answer = world.app().bearer(&token).await;
+        let error = answer.error();
+        let mut text = format!("{error:?}");
+        let mut next: Option<&dyn Error> = Some(error);
+        while let Some(error) = next {
+            text += &format!(" {error}");
+            next = error.source();
+        }
+        assert_clean(
+            "an error",
+            &text,
+            &[&token, &world.clerk.client_secret(), "127.0.0.1"],
+        );
+    }
+}
+
+#[test]
+fn configuration_errors_show_no_secret() {
+    let secret = "canary\u{7f}secret";
+    let error = ClerkConfig::builder("clerk.example.com")
+        .client_credentials("me", secret)
+        .build()
+        .unwrap_err();
+    assert_clean("the error", &format!("{error} {error:?}"), &["canary"]);
+    assert!(error.to_string().contains("client_secret"));
+}

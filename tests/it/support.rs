@@ -1,0 +1,173 @@
+//! What all tests start from: a Clerk, a clock, and a service behind the layer that counts its calls.
+
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+use http::{HeaderValue, Request, Response, StatusCode};
+use tower::{Layer, ServiceExt, service_fn};
+use tower_clerk::{
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, ClerkConfigBuilder,
+    ManualClock,
+    fake_clerk::{Endpoint, FakeClerk},
+};
+
+/// A Clerk and a clock that does not move by itself.
+pub struct World {
+    pub clerk: FakeClerk,
+    pub clock: ManualClock,
+}
+
+impl World {
+    pub fn new() -> Self {
+        Self {
+            clerk: FakeClerk::start().expect("loopback has a free port"),
+            clock: ManualClock::new(),
+        }
+    }
+
+    /// A configuration for this Clerk, with nothing but what is mandatory.
+    pub fn config(&self) -> ClerkConfigBuilder {
+        ClerkConfig::builder(self.clerk.url())
+            .client_credentials(self.clerk.client_id(), self.clerk.client_secret())
+            .clock(self.clock.clone())
+    }
+
+    pub fn app(&self) -> App {
+        App::new(self.config())
+    }
+
+    /// Calls to introspection and to userinfo, so far.
+    pub fn calls(&self) -> (usize, usize) {
+        (
+            self.clerk.calls(Endpoint::Introspection),
+            self.clerk.calls(Endpoint::Userinfo),
+        )
+    }
+}
+
+/// A layer, and a service behind it.
+#[derive(Clone)]
+pub struct App {
+    pub layer: ClerkAuthLayer,
+    inner_calls: Arc<AtomicUsize>,
+}
+
+impl App {
+    pub fn new(config: ClerkConfigBuilder) -> Self {
+        let config = config.build().expect("the configuration is valid");
+        Self::of(ClerkAuthLayer::new(config))
+    }
+
+    pub fn of(layer: ClerkAuthLayer) -> Self {
+        Self {
+            layer,
+            inner_calls: Arc::default(),
+        }
+    }
+
+    /// How often the service behind the layer was called.
+    pub fn inner_calls(&self) -> usize {
+        self.inner_calls.load(Ordering::SeqCst)
+    }
+
+    pub async fn bearer(&self, token: &str) -> Answer {
+        self.send(&[("authorization", &format!("Bearer {token}"))])
+            .await
+    }
+
+    pub async fn grpc(&self, token: &str) -> Answer {
+        self.send(&[
+            ("authorization", &format!("Bearer {token}")),
+            ("content-type", "application/grpc"),
+        ])
+        .await
+    }
+
+    pub async fn send(&self, headers: &[(&str, &str)]) -> Answer {
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (*name, value.as_bytes()))
+            .collect();
+        self.send_bytes(&headers).await
+    }
+
+    pub async fn send_bytes(&self, headers: &[(&str, &[u8])]) -> Answer {
+        let mut request = Request::new(());
+        for (name, value) in headers {
+            let name: http::HeaderName = name.parse().unwrap();
+            let value = HeaderValue::from_bytes(value).unwrap();
+            request.headers_mut().append(name, value);
+        }
+        self.request(request).await
+    }
+
+    pub async fn request(&self, request: Request<()>) -> Answer {
+        let calls = Arc::clone(&self.inner_calls);
+        let service = self.layer.layer(service_fn(move |request: Request<()>| {
+            calls.fetch_add(1, Ordering::SeqCst);
+            let mut response = Response::<()>::default();
+            if let Some(claims) = request.extensions().get::<ClerkClaims>() {
+                response.extensions_mut().insert(claims.clone());
+            }
+            std::future::ready(Ok::<_, Infallible>(response))
+        }));
+        let Ok(response) = service.oneshot(request).await;
+        Answer(response)
+    }
+}
+
+/// What came back.
+#[derive(Debug)]
+pub struct Answer(Response<()>);
+
+impl Answer {
+    pub fn status(&self) -> StatusCode {
+        self.0.status()
+    }
+
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.0
+            .headers()
+            .get(name)
+            .map(|value| value.to_str().unwrap())
+    }
+
+    pub fn challenge(&self) -> Option<&str> {
+        self.header("www-authenticate")
+    }
+
+    /// The claims that the inner service was given.
+    pub fn claims(&self) -> &ClerkClaims {
+        self.0
+            .extensions()
+            .get()
+            .expect("the request was let through")
+    }
+
+    /// The error in the response's extensions.
+    pub fn error(&self) -> &AuthError {
+        self.0.extensions().get().expect("the request was refused")
+    }
+
+    /// Why the request was refused.
+    pub fn kind(&self) -> Option<AuthErrorKind> {
+        self.0.extensions().get::<AuthError>().map(AuthError::kind)
+    }
+
+    #[track_caller]
+    pub fn assert_accepted(&self) {
+        assert_eq!(self.status(), 200, "{self:?}");
+        assert_eq!(self.kind(), None);
+    }
+
+    #[track_caller]
+    pub fn assert_refused(&self, status: u16, kind: AuthErrorKind) {
+        assert_eq!(self.kind(), Some(kind), "{self:?}");
+        assert_eq!(self.status(), status, "{self:?}");
+    }
+}
