@@ -19,4 +19,5 @@ mod redaction;
 mod observation;
 mod allocations;
 mod frameworks;
+mod examples;
 mod docs;

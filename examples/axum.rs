@@ -1,0 +1,48 @@
+//! An axum server: `GET /health` is open, `GET /me` takes Clerk's access tokens and answers with
+//! the claims.
+//!
+//! ```sh
+//! CLERK_DOMAIN=verb-noun-00.clerk.accounts.dev CLERK_OAUTH_CLIENT_ID=… \
+//!     CLERK_OAUTH_CLIENT_SECRET=… cargo run --example axum
+//! ```
+
+use std::{env, error::Error, iter, process::ExitCode};
+
+use axum::{Json, Router, routing::get};
+use tokio::net::TcpListener;
+use tower_clerk::{ClerkAuthLayer, ClerkClaims, ClerkConfig};
+
+async fn me(claims: ClerkClaims) -> Json<ClerkClaims> {
+    Json(claims)
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let auth = ClerkAuthLayer::new(ClerkConfig::from_env()?);
+    let app = Router::new()
+        .route("/me", get(me))
+        // Protects the routes above it. Unlike `layer`, it leaves paths that do not exist a 404.
+        .route_layer(auth)
+        .route("/health", get(|| async { "ok\n" }));
+
+    let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(&address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt::init();
+    let Err(error) = serve().await else {
+        return ExitCode::SUCCESS;
+    };
+    // Returned from `main`, it would be shown as `Debug` has it, which is not for people.
+    eprintln!("error: {error}");
+    for cause in iter::successors(error.source(), |&cause| cause.source()) {
+        eprintln!("caused by: {cause}");
+    }
+    ExitCode::FAILURE
+}

@@ -1,0 +1,95 @@
+//! A plain hyper server, HTTP/1.1 and HTTP/2, without a framework: `GET /health` is open, `GET /me`
+//! takes Clerk's access tokens and answers with the claims.
+//!
+//! ```sh
+//! CLERK_DOMAIN=verb-noun-00.clerk.accounts.dev CLERK_OAUTH_CLIENT_ID=… \
+//!     CLERK_OAUTH_CLIENT_SECRET=… cargo run --example hyper
+//! ```
+
+use std::{convert::Infallible, env, error::Error, iter, process::ExitCode};
+
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::{Bytes, Incoming},
+    header::{CONTENT_TYPE, HeaderValue},
+};
+use hyper_util::{
+    rt::{TokioExecutor, TokioIo},
+    server::conn::auto,
+    service::TowerToHyperService,
+};
+use tokio::net::TcpListener;
+use tower::{Layer, ServiceExt, service_fn};
+use tower_clerk::{ClerkAuthLayer, ClerkClaims, ClerkConfig};
+
+type Body = Full<Bytes>;
+
+async fn me(request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
+    let json = request
+        .extensions()
+        .get::<ClerkClaims>()
+        .and_then(|claims| serde_json::to_vec(claims).ok());
+    Ok(match json {
+        Some(json) => {
+            let mut response = Response::new(json.into());
+            response
+                .headers_mut()
+                .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            response
+        }
+        // Only without the layer.
+        None => plain(StatusCode::INTERNAL_SERVER_ERROR),
+    })
+}
+
+/// A response that says no more than its status.
+fn plain(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(format!("{status}\n").into());
+    *response.status_mut() = status;
+    response
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    // The layer stands around the inner service alone; what is open never passes it.
+    let protected = ClerkAuthLayer::new(ClerkConfig::from_env()?).layer(service_fn(me));
+    let app = service_fn(move |request: Request<Incoming>| {
+        let protected = protected.clone();
+        async move {
+            match (request.method(), request.uri().path()) {
+                (&Method::GET, "/health") => Ok(plain(StatusCode::OK)),
+                (&Method::GET, "/me") => protected.oneshot(request).await,
+                _ => Ok(plain(StatusCode::NOT_FOUND)),
+            }
+        }
+    });
+
+    let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(&address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    println!("listening on http://{}", listener.local_addr()?);
+    loop {
+        let (stream, _) = listener.accept().await?;
+        let service = TowerToHyperService::new(app.clone());
+        tokio::spawn(async move {
+            let server = auto::Builder::new(TokioExecutor::new());
+            // A client that breaks off is no trouble of ours.
+            let _ = server.serve_connection(TokioIo::new(stream), service).await;
+        });
+    }
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt::init();
+    let Err(error) = serve().await else {
+        return ExitCode::SUCCESS;
+    };
+    // Returned from `main`, it would be shown as `Debug` has it, which is not for people.
+    eprintln!("error: {error}");
+    for cause in iter::successors(error.source(), |&cause| cause.source()) {
+        eprintln!("caused by: {cause}");
+    }
+    ExitCode::FAILURE
+}

@@ -1,0 +1,110 @@
+//! A gRPC server: the health service is open, `whoami.v1.WhoAmI/Get` takes Clerk's access tokens in
+//! the metadata `authorization` and answers with the subject.
+//!
+//! ```sh
+//! CLERK_DOMAIN=verb-noun-00.clerk.accounts.dev CLERK_OAUTH_CLIENT_ID=… \
+//!     CLERK_OAUTH_CLIENT_SECRET=… cargo run --example tonic
+//! ```
+
+use std::{
+    convert::Infallible,
+    env,
+    error::Error,
+    iter,
+    pin::Pin,
+    process::ExitCode,
+    task::{Context, Poll},
+};
+
+use tokio::net::TcpListener;
+use tonic::{
+    Request, Response, Status,
+    body::Body,
+    server::{Grpc, NamedService},
+    service::LayerExt,
+    transport::{Server, server::TcpIncoming},
+};
+use tower::{Service, service_fn};
+use tower_clerk::{ClerkAuthLayer, ClerkClaims, ClerkConfig};
+
+/// `message Subject { string id = 1; }`
+#[derive(Clone, PartialEq, prost::Message)]
+struct Subject {
+    #[prost(string, tag = "1")]
+    id: String,
+}
+
+/// `rpc Get(google.protobuf.Empty) returns (Subject);`
+async fn get(request: Request<()>) -> Result<Response<Subject>, Status> {
+    let claims = request
+        .extensions()
+        .get::<ClerkClaims>()
+        .ok_or_else(|| Status::internal("no `ClerkAuthLayer` stands before this service"))?;
+    Ok(Response::new(Subject {
+        id: claims.subject().to_owned(),
+    }))
+}
+
+/// What `tonic-prost-build` would write for a service of one method, so that this example does
+/// without `protoc`.
+#[derive(Clone)]
+struct WhoAmI;
+
+impl NamedService for WhoAmI {
+    const NAME: &str = "whoami.v1.WhoAmI";
+}
+
+impl Service<http::Request<Body>> for WhoAmI {
+    type Response = http::Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Self::Future {
+        Box::pin(async move {
+            Ok(match request.uri().path() {
+                "/whoami.v1.WhoAmI/Get" => {
+                    let mut grpc = Grpc::new(tonic_prost::ProstCodec::default());
+                    grpc.unary(service_fn(get), request).await
+                }
+                _ => Status::unimplemented("there is no such method").into_http(),
+            })
+        })
+    }
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let auth = ClerkAuthLayer::new(ClerkConfig::from_env()?);
+    let (reporter, health) = tonic_health::server::health_reporter();
+    reporter.set_serving::<WhoAmI>().await;
+
+    let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(&address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    println!("listening on http://{}", listener.local_addr()?);
+    Server::builder()
+        .add_service(health)
+        // Around this service alone. `Server::builder().layer(auth)` protects all of them at once.
+        .add_service(auth.named_layer(WhoAmI))
+        .serve_with_incoming(TcpIncoming::from(listener))
+        .await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt::init();
+    let Err(error) = serve().await else {
+        return ExitCode::SUCCESS;
+    };
+    // Returned from `main`, it would be shown as `Debug` has it, which is not for people.
+    eprintln!("error: {error}");
+    for cause in iter::successors(error.source(), |&cause| cause.source()) {
+        eprintln!("caused by: {cause}");
+    }
+    ExitCode::FAILURE
+}

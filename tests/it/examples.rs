@@ -1,0 +1,304 @@
+//! The examples, as processes of their own, against a fake Clerk.
+//!
+//! They are those that cargo built, not built here.
+
+use std::{
+    net::{Ipv4Addr, SocketAddr, TcpListener},
+    path::PathBuf,
+    process::{Output, Stdio},
+    time::Duration,
+};
+
+use reqwest::{ClientBuilder, Response, StatusCode};
+use serde_json::Value;
+use tokio::{
+    process::{Child, Command},
+    time::{Instant, sleep, timeout},
+};
+use tonic::{
+    Code, Request, Status,
+    client::Grpc,
+    codegen::http::uri::PathAndQuery,
+    metadata::MetadataValue,
+    transport::{Channel, Endpoint as Target},
+};
+use tonic_health::pb::{
+    HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
+};
+use tonic_prost::ProstCodec;
+use tower_clerk::fake_clerk::{Endpoint, FakeClerk, Fault};
+
+/// How long a process may take to be ready, or to be done: far more than it needs.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn axum_protects_me_and_leaves_health_open() {
+    check_http_example("axum").await;
+}
+
+#[tokio::test]
+async fn hyper_protects_me_and_leaves_health_open() {
+    check_http_example("hyper").await;
+}
+
+async fn check_http_example(name: &str) {
+    let clerk = FakeClerk::start().unwrap();
+    let mut example = Example::start(name, &clerk);
+    example.wait_for_health().await;
+
+    let refused = example.get("/me", None).await;
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(
+        refused.headers()["www-authenticate"],
+        "Bearer scope=\"email\""
+    );
+    assert_eq!(clerk.total_calls(), 0);
+
+    let good = clerk.token("user_ada").issue();
+    let granted = example.get("/me", Some(&good)).await;
+    assert_eq!(granted.status(), StatusCode::OK);
+    assert_eq!(granted.headers()["content-type"], "application/json");
+    let claims: Value = granted.json().await.unwrap();
+    assert_eq!(claims["sub"], "user_ada");
+    assert_eq!(claims["email"], "ada@example.com");
+
+    let narrow = clerk.token("user_ada").scopes(["profile"]).issue();
+    let refused = example.get("/me", Some(&narrow)).await;
+    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+
+    let unknown = example.get("/nowhere", None).await;
+    assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn tonic_protects_its_service_and_leaves_health_open() {
+    let clerk = FakeClerk::start().unwrap();
+    let mut example = Example::start("tonic", &clerk);
+    let channel = example.connect().await;
+
+    let check = HealthCheckRequest {
+        service: "whoami.v1.WhoAmI".to_owned(),
+    };
+    let health = HealthClient::new(channel.clone()).check(check).await;
+    assert_eq!(health.unwrap().get_ref().status(), ServingStatus::Serving);
+
+    let refused = who_am_i(&channel, None).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+
+    let good = clerk.token("user_ada").issue();
+    assert_eq!(who_am_i(&channel, Some(&good)).await.unwrap(), "user_ada");
+
+    let narrow = clerk.token("user_ada").scopes(["profile"]).issue();
+    let refused = who_am_i(&channel, Some(&narrow)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::PermissionDenied);
+
+    clerk.fail(Endpoint::Introspection, Fault::status(503));
+    let unseen = clerk.token("user_ada").issue();
+    let refused = who_am_i(&channel, Some(&unseen)).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unavailable);
+    assert_eq!(who_am_i(&channel, Some(&good)).await.unwrap(), "user_ada");
+}
+
+#[tokio::test]
+async fn quickstart_walks_as_expected() {
+    let output = run(command("quickstart").arg("--once")).await;
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    for line in [
+        "  curl -iH 'Authorization: Bearer oat_",
+        "WWW-Authenticate: Bearer scope=\"email profile\"",
+        "WWW-Authenticate: Bearer error=\"insufficient_scope\"",
+        "from the cache",
+        "`layer.invalidate(token)`",
+        "Retry-After: ",
+        "cache_ttl(Duration::ZERO)",
+        "steps came out as expected",
+    ] {
+        assert!(text.contains(line), "{line:?} is not in:\n{text}");
+    }
+    let is_broad = |line: &str| line.chars().count() > 100;
+    assert!(!text.lines().any(is_broad), "too broad:\n{text}");
+}
+
+#[tokio::test]
+async fn quickstart_takes_an_instance_from_the_environment() {
+    let clerk = FakeClerk::start().unwrap();
+    let output = run(configured("quickstart", &clerk).arg("--once")).await;
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    assert!(text.contains("401"), "{text}");
+    assert!(
+        text.contains("WWW-Authenticate: Bearer scope=\"email\""),
+        "{text}"
+    );
+}
+
+#[tokio::test]
+async fn a_wrong_configuration_is_told_without_secrets() {
+    struct Case {
+        name: &'static str,
+        secret: &'static str,
+    }
+    for Case { name, secret } in [
+        Case {
+            name: "missing",
+            secret: "",
+        },
+        Case {
+            name: "not ASCII",
+            secret: "s3cr3t-schlüssel",
+        },
+    ] {
+        let clerk = FakeClerk::start().unwrap();
+        let mut command = configured("axum", &clerk);
+        let output = run(command.env("CLERK_OAUTH_CLIENT_SECRET", secret)).await;
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}: {told}");
+        assert!(told.starts_with("error: "), "{name}: {told}");
+        assert!(told.contains("client_secret"), "{name}: {told}");
+        assert!(!told.contains("s3cr3t"), "{name}: {told}");
+    }
+}
+
+/// A running example; it is killed when this is dropped.
+struct Example {
+    name: String,
+    address: SocketAddr,
+    process: Child,
+    client: reqwest::Client,
+}
+
+impl Example {
+    fn start(name: &str, clerk: &FakeClerk) -> Self {
+        let address = free_address();
+        let process = configured(name, clerk)
+            .env("LISTEN", address.to_string())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        Self {
+            name: name.to_owned(),
+            address,
+            process,
+            client: ClientBuilder::new().no_proxy().build().unwrap(),
+        }
+    }
+
+    async fn wait_for_health(&mut self) {
+        let url = format!("http://{}/health", self.address);
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match self.client.get(&url).send().await {
+                Ok(response) => return assert_eq!(response.status(), StatusCode::OK),
+                Err(_) => self.pause(deadline).await,
+            }
+        }
+    }
+
+    async fn connect(&mut self) -> Channel {
+        let target = Target::from_shared(format!("http://{}", self.address)).unwrap();
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            match target.connect().await {
+                Ok(channel) => return channel,
+                Err(_) => self.pause(deadline).await,
+            }
+        }
+    }
+
+    /// Lets some time pass, unless there is nothing to wait for.
+    async fn pause(&mut self, deadline: Instant) {
+        let name = &self.name;
+        if let Some(status) = self.process.try_wait().unwrap() {
+            panic!("the example `{name}` ended too early: {status}");
+        }
+        assert!(Instant::now() < deadline, "`{name}` is not getting ready");
+        sleep(Duration::from_millis(20)).await;
+    }
+
+    async fn get(&self, path: &str, token: Option<&str>) -> Response {
+        let mut request = self.client.get(format!("http://{}{path}", self.address));
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        request.send().await.unwrap()
+    }
+}
+
+/// `message Subject { string id = 1; }`
+#[derive(Clone, PartialEq, prost::Message)]
+struct Subject {
+    #[prost(string, tag = "1")]
+    id: String,
+}
+
+async fn who_am_i(channel: &Channel, token: Option<&str>) -> Result<String, Status> {
+    let mut request = Request::new(());
+    if let Some(token) = token {
+        let credentials = MetadataValue::try_from(format!("Bearer {token}")).unwrap();
+        request.metadata_mut().insert("authorization", credentials);
+    }
+    let mut client = Grpc::new(channel.clone());
+    client.ready().await.unwrap();
+    let method = PathAndQuery::from_static("/whoami.v1.WhoAmI/Get");
+    let codec = ProstCodec::<(), Subject>::default();
+    let response = client.unary(request, method, codec).await?;
+    Ok(response.into_inner().id)
+}
+
+/// An example with the fake as its Clerk.
+fn configured(name: &str, clerk: &FakeClerk) -> Command {
+    let mut command = command(name);
+    command
+        .env("CLERK_DOMAIN", clerk.url())
+        .env("CLERK_OAUTH_CLIENT_ID", clerk.client_id())
+        .env("CLERK_OAUTH_CLIENT_SECRET", clerk.client_secret())
+        .env("CLERK_REQUIRED_SCOPES", "email");
+    command
+}
+
+/// An example that knows nothing of the environment that the tests run in.
+fn command(name: &str) -> Command {
+    let mut command = Command::new(binary(name));
+    for (variable, _) in std::env::vars_os() {
+        let is_read = |variable: &str| {
+            variable.starts_with("CLERK_") || ["LISTEN", "RUST_LOG"].contains(&variable)
+        };
+        if variable.to_str().is_some_and(is_read) {
+            command.env_remove(variable);
+        }
+    }
+    command.kill_on_drop(true);
+    command
+}
+
+/// Runs a command to its end.
+async fn run(command: &mut Command) -> Output {
+    timeout(PATIENCE, command.output())
+        .await
+        .expect("it ends in time")
+        .unwrap()
+}
+
+/// `target/debug/examples/NAME`, seen from `target/debug/deps/it-…`.
+fn binary(name: &str) -> PathBuf {
+    let tests = std::env::current_exe().unwrap();
+    let profile = tests.ancestors().nth(2).unwrap();
+    let file = format!("{name}{}", std::env::consts::EXE_SUFFIX);
+    let path = profile.join("examples").join(file);
+    assert!(
+        path.is_file(),
+        "{} is missing: `cargo test` builds the examples, `cargo test --test it` does not; run \
+         `cargo build --examples` before it",
+        path.display()
+    );
+    path
+}
+
+/// An address that was free a moment ago.
+fn free_address() -> SocketAddr {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
+        .unwrap()
+        .local_addr()
+        .unwrap()
+}
