@@ -9,9 +9,12 @@ pub(crate) mod introspect;
 pub(crate) mod policy;
 mod shape;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, pin::pin, sync::Arc, task::Poll, time::Duration};
 
-use futures_util::future::{self, BoxFuture};
+use futures_util::{
+    future::{self, BoxFuture},
+    poll,
+};
 use tokio::time::{Instant, timeout_at};
 
 pub use introspect::Introspection;
@@ -168,11 +171,21 @@ impl Verifier {
         lane: Lane,
     ) -> Result<Verified, AuthError> {
         let deadline = Instant::now() + self.timeout;
-        let introspection = within(deadline, self.source.verify(Verification { token, lane }));
+        let mut introspection = pin!(within(
+            deadline,
+            self.source.verify(Verification { token, lane })
+        ));
         let (answer, userinfo) = if lane == Lane::Known && self.enrichment != Enrichment::Off {
-            let userinfo = self.fetch_userinfo(token, lane, deadline);
-            let (answer, userinfo) = future::join(introspection, userinfo).await;
-            (answer?, Some(userinfo))
+            match poll!(&mut introspection) {
+                // As it does where Clerk is known to be down: userinfo is left alone, too.
+                Poll::Ready(Err(error)) => return Err(error),
+                Poll::Ready(Ok(answer)) => (answer, None),
+                Poll::Pending => {
+                    let userinfo = self.fetch_userinfo(token, lane, deadline);
+                    let (answer, userinfo) = future::join(introspection, userinfo).await;
+                    (answer?, Some(userinfo))
+                }
+            }
         } else {
             (introspection.await?, None)
         };
