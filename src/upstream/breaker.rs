@@ -91,6 +91,11 @@ impl Breaker {
         })
     }
 
+    /// Whether calls pass freely.
+    pub(super) fn is_closed(&self) -> bool {
+        matches!(*self.lock(), State::Closed { .. })
+    }
+
     fn record(&self, is_success: bool) {
         let mut state = self.lock();
         let next = state.record(is_success, self.clock.now());

@@ -5,7 +5,7 @@ use std::{error::Error, fmt, time::Duration};
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
-use reqwest::{Client, redirect};
+use reqwest::{Client, redirect, retry};
 
 /// Carries requests to Clerk. Bring your own to use another HTTP client, a proxy or a client
 /// certificate: [`ClerkConfigBuilder::transport`](crate::ClerkConfigBuilder::transport).
@@ -94,6 +94,13 @@ impl HttpClient {
             .no_proxy()
             .referer(false)
             .connect_timeout(connect_timeout)
+            // The stack around this retries, within a budget and seen by the breaker.
+            .retry(retry::never())
+            // A connection whose peer has gone without a word would else be used for every call to
+            // come. While idle, too: a call that was given up leaves it so.
+            .http2_keep_alive_interval(KEEP_ALIVE)
+            .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+            .http2_keep_alive_while_idle(true)
             .tcp_nodelay(true)
             .pool_idle_timeout(POOL_IDLE)
             .user_agent(concat!("tower-clerk/", env!("CARGO_PKG_VERSION")))
@@ -134,6 +141,10 @@ impl Transport for HttpClient {
 
 /// The size of an answer that is put up with, once decoded. Clerk's are below 10 KiB.
 pub(super) const MAX_ANSWER: usize = 64 * 1024;
+
+/// How often a connection of HTTP/2 is asked whether it is alive, and how long it may take to say so.
+const KEEP_ALIVE: Duration = Duration::from_secs(5);
+const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Below the 60 s after which common proxies close an idle connection themselves.
 const POOL_IDLE: Duration = Duration::from_secs(50);

@@ -25,7 +25,7 @@ use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tower::{
     BoxError, ServiceBuilder, ServiceExt, limit::GlobalConcurrencyLimitLayer,
-    load_shed::error::Overloaded, util::BoxCloneSyncService,
+    load_shed::error::Overloaded, retry::budget::TpsBudget, util::BoxCloneSyncService,
 };
 
 pub(crate) use self::http::HttpClient;
@@ -70,7 +70,7 @@ pub(crate) struct Upstream {
     attempt_timeout: Duration,
     clock: Arc<dyn Clock>,
     limiter: Arc<Limiter>,
-    retry: OnceMore,
+    retry_budget: Arc<TpsBudget>,
     room: Arc<Semaphore>,
     in_flight: Arc<Semaphore>,
 }
@@ -93,7 +93,7 @@ impl Upstream {
             attempt_timeout,
             clock,
             limiter: Arc::new(Limiter::new(rate_limit)),
-            retry: OnceMore::new(),
+            retry_budget: retry::budget(),
             room: Arc::new(Semaphore::new(MAX_IN_FLIGHT + MAX_WAITING)),
             in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
         }
@@ -105,6 +105,7 @@ impl Upstream {
         endpoint: Endpoint,
         decode: Decode<T>,
     ) -> Channel<T> {
+        let breaker = Breaker::new(Arc::clone(&self.clock));
         let attempt = Attempt {
             endpoint,
             decode,
@@ -112,14 +113,14 @@ impl Upstream {
             timeout: self.attempt_timeout,
             limiter: Arc::clone(&self.limiter),
             pause: Arc::default(),
-            breaker: Breaker::new(Arc::clone(&self.clock)),
+            breaker: Arc::clone(&breaker),
             clock: Arc::clone(&self.clock),
         };
         let in_turn = ServiceBuilder::new()
             .layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(
                 &self.in_flight,
             )))
-            .retry(self.retry.clone())
+            .retry(OnceMore::new(Arc::clone(&self.retry_budget), breaker))
             .service(attempt);
         // `oneshot` stands between the two limits: the outer one is ready while the inner one is not,
         // and so becomes a waiting room.

@@ -8,22 +8,33 @@ use tower::retry::{
     budget::{Budget, TpsBudget},
 };
 
-use super::attempt::{Call, Trouble};
+use super::{
+    attempt::{Call, Trouble},
+    breaker::Breaker,
+};
 
 /// Retries once, after a random pause (full jitter), if the budget allows it. Clones share the budget.
 #[derive(Clone)]
 pub(super) struct OnceMore {
     is_spent: bool,
     budget: Arc<TpsBudget>,
+    breaker: Arc<Breaker>,
 }
 
 impl OnceMore {
-    pub(super) fn new() -> Self {
+    /// `breaker`: while it is not closed, another attempt could only be refused.
+    pub(super) fn new(budget: Arc<TpsBudget>, breaker: Arc<Breaker>) -> Self {
         Self {
             is_spent: false,
-            budget: Arc::new(TpsBudget::new(BUDGET_WINDOW, AT_LEAST_PER_SECOND, SHARE)),
+            budget,
+            breaker,
         }
     }
+}
+
+/// The budget of a layer.
+pub(super) fn budget() -> Arc<TpsBudget> {
+    Arc::new(TpsBudget::new(BUDGET_WINDOW, AT_LEAST_PER_SECOND, SHARE))
 }
 
 impl<T> Policy<Call, T, Trouble> for OnceMore {
@@ -32,7 +43,7 @@ impl<T> Policy<Call, T, Trouble> for OnceMore {
     fn retry(&mut self, _: &mut Call, result: &mut Result<T, Trouble>) -> Option<Sleep> {
         match result {
             Err(trouble) if trouble.is_worth_a_retry() => {
-                if self.is_spent || !self.budget.withdraw() {
+                if self.is_spent || !self.breaker.is_closed() || !self.budget.withdraw() {
                     return None;
                 }
                 self.is_spent = true;

@@ -7,6 +7,9 @@
 )]
 
 mod support;
+mod raw;
+mod stub;
+mod child;
 
 mod outcomes;
 mod options;
@@ -15,6 +18,11 @@ mod enrichment;
 mod flights;
 mod readiness;
 mod isolation;
+mod transport;
+mod upstream;
+mod limits;
+mod tls;
+mod h2;
 mod redaction;
 mod observation;
 mod allocations;
