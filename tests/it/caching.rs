@@ -32,6 +32,26 @@ async fn a_verdict_is_used_for_its_ttl_and_no_longer() {
 }
 
 #[tokio::test]
+async fn a_verdict_is_remembered_whatever_http_says_of_storing_it() {
+    // C097: what is kept is our verdict, for as long as the configuration says; `no-store` is about the
+    // answer, which is not.
+    let world = World::new();
+    let app = world.app();
+    let answer = r#"{"active":true,"client_id":"ID","sub":"user_1"}"#;
+    let fault = Fault::answer(
+        200,
+        "application/json",
+        answer.replace("ID", &world.clerk.client_id()),
+    );
+    let fault = fault.header("cache-control", "no-store");
+    world.clerk.fail(Endpoint::Introspection, fault);
+    for _ in 0..2 {
+        app.bearer("oat_1").await.assert_accepted();
+    }
+    assert_eq!(world.clerk.calls(Endpoint::Introspection), 1);
+}
+
+#[tokio::test]
 async fn each_layer_keeps_its_own_ttl() {
     // B32
     let world = World::new();

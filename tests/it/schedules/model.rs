@@ -1,0 +1,419 @@
+//! A Clerk in memory, and what may be expected of a layer in front of it.
+//!
+//! It knows nothing of how the layer works: only what Clerk said, when, and what was invalidated. Where
+//! the layer has a choice (jitter, back-off) both ways pass; where it has none, one does.
+
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use futures_util::future::BoxFuture;
+use tower_clerk::{AuthError, AuthErrorKind, Introspection, Verification, Verify};
+
+/// What a request came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Accepted { stale: bool },
+    Refused(AuthErrorKind),
+}
+
+/// Whether Clerk can be asked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Health {
+    #[default]
+    Up,
+    /// Asking comes to this, which says nothing of a token.
+    Down(AuthErrorKind),
+}
+
+/// What Clerk said of a token, judged by the rules at the moment it was said.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Good,
+    Bad(AuthErrorKind),
+    Trouble(AuthErrorKind),
+}
+
+/// Times are in milliseconds, numbers in the order of everything that happened.
+#[derive(Clone, Copy, Debug)]
+struct Event {
+    asked: u64,
+    landed: u64,
+    mono: u64,
+    wall: u64,
+    verdict: Verdict,
+}
+
+#[derive(Debug)]
+pub struct Token {
+    pub text: String,
+    /// The subject's number and name.
+    pub subject: (usize, String),
+    /// In Unix seconds.
+    pub exp: Option<u64>,
+    pub iat: Option<u64>,
+    /// Whether `exp` stands in the token itself, and not in Clerk's answer.
+    pub is_jwt: bool,
+    pub is_revoked: bool,
+    history: Vec<Event>,
+    /// When good verdicts were last invalidated, and when bad ones were.
+    voided: u64,
+    refusals_voided: u64,
+}
+
+/// The name of a subject of a schedule.
+pub fn subject(seed: u64, number: usize) -> String {
+    format!("user_{seed}_{number}")
+}
+
+/// Clerk, the time, and all that happened.
+#[derive(Debug, Default)]
+pub struct Model {
+    pub ttl: u64,
+    pub stale_for: u64,
+    pub health: Health,
+    pub tokens: Vec<Token>,
+    pub mono: u64,
+    pub wall: u64,
+    /// The time as Clerk knows it, whose clock nobody sets.
+    pub clerk: u64,
+    /// How often the task of the next verification lets others run before it has its answer.
+    pub detours: u32,
+    pub under_way: usize,
+    number: u64,
+    /// When the two clocks last went apart.
+    disturbed: u64,
+}
+
+/// A handle to the model, for the layer to ask.
+#[derive(Clone, Default)]
+pub struct Clerk(Arc<Mutex<Model>>);
+
+impl Clerk {
+    /// Forgets everything, and begins anew.
+    pub fn restart(&self, ttl: u64, stale_for: u64, now: u64) {
+        *self.lock() = Model {
+            ttl,
+            stale_for,
+            wall: now,
+            clerk: now,
+            ..Model::default()
+        };
+    }
+
+    pub fn lock(&self) -> MutexGuard<'_, Model> {
+        self.0.lock().unwrap()
+    }
+}
+
+impl Verify for Clerk {
+    fn verify<'a>(
+        &'a self,
+        verification: Verification<'a>,
+    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+        Box::pin(async move {
+            let (index, asked, health, answer, detours) =
+                self.lock().ask(verification.token().expose());
+            for _ in 0..detours {
+                tokio::task::yield_now().await;
+            }
+            self.lock().land(index, asked, health, answer.is_some());
+            match (health, answer) {
+                (Health::Down(AuthErrorKind::UpstreamProtocol), _) => {
+                    Introspection::from_json(br#"{"active":true,"sub":"#)
+                }
+                (Health::Down(kind), _) => Err(kind.into()),
+                (Health::Up, answer) => Introspection::from_json(
+                    answer
+                        .unwrap_or_else(|| r#"{"active":false}"#.into())
+                        .as_bytes(),
+                ),
+            }
+        })
+    }
+}
+
+// === what happens ===
+
+impl Model {
+    /// The answer to a question: a body where the token is active.
+    fn ask(&mut self, text: &str) -> (usize, u64, Health, Option<String>, u32) {
+        let asked = self.next();
+        self.under_way += 1;
+        let index = self
+            .tokens
+            .iter()
+            .position(|token| token.text == text)
+            .expect("only tokens that exist are asked about");
+        let token = &self.tokens[index];
+        let is_over = token.exp.is_some_and(|exp| exp * 1000 <= self.clerk);
+        let answer = (!token.is_revoked && !is_over).then(|| token.answer());
+        (index, asked, self.health, answer, self.detours)
+    }
+
+    fn land(&mut self, index: usize, asked: u64, health: Health, is_active: bool) {
+        self.under_way -= 1;
+        let landed = self.next();
+        let verdict = match health {
+            Health::Down(kind) => Verdict::Trouble(kind),
+            Health::Up if is_active => self.tokens[index].judged_at(self.wall / 1000),
+            Health::Up => Verdict::Bad(AuthErrorKind::Inactive),
+        };
+        let event = Event {
+            asked,
+            landed,
+            mono: self.mono,
+            wall: self.wall,
+            verdict,
+        };
+        self.tokens[index].history.push(event);
+    }
+
+    pub fn invalidate(&mut self, index: usize) {
+        let number = self.next();
+        let token = &mut self.tokens[index];
+        (token.voided, token.refusals_voided) = (number, number);
+    }
+
+    pub fn invalidate_subject(&mut self, subject: usize) {
+        let number = self.next();
+        for token in &mut self.tokens {
+            if token.subject.0 == subject {
+                token.voided = number;
+            }
+        }
+    }
+
+    pub fn clear(&mut self) {
+        for index in 0..self.tokens.len() {
+            self.invalidate(index);
+        }
+    }
+
+    pub fn advance(&mut self, by: u64) {
+        self.mono += by;
+        self.wall += by;
+        self.clerk += by;
+    }
+
+    pub fn set_wall(&mut self, wall: u64) {
+        self.wall = wall;
+        self.disturbed = self.next();
+    }
+
+    pub fn suspend(&mut self, by: u64) {
+        self.wall += by;
+        self.clerk += by;
+        self.disturbed = self.next();
+    }
+
+    fn next(&mut self) -> u64 {
+        self.number += 1;
+        self.number
+    }
+}
+
+impl Token {
+    pub fn new(text: String, subject: (usize, String)) -> Self {
+        Self {
+            text,
+            subject,
+            exp: None,
+            iat: None,
+            is_jwt: false,
+            is_revoked: false,
+            history: Vec::new(),
+            voided: 0,
+            refusals_voided: 0,
+        }
+    }
+
+    /// How many answers there were about it so far.
+    pub fn answers(&self) -> usize {
+        self.history.len()
+    }
+
+    fn answer(&self) -> String {
+        let member = |name: &str, value: Option<u64>| {
+            value.map_or(String::new(), |value| format!(r#","{name}":{value}"#))
+        };
+        format!(
+            r#"{{"active":true,"client_id":"me","sub":"{}"{}{}}}"#,
+            self.subject.1,
+            member("iat", self.iat),
+            member("exp", self.exp.filter(|_| !self.is_jwt)),
+        )
+    }
+
+    fn judged_at(&self, now: u64) -> Verdict {
+        if !self.is_jwt && self.exp.is_some_and(|exp| exp <= now) {
+            Verdict::Bad(AuthErrorKind::Expired)
+        } else if self.iat.is_some_and(|iat| iat > now + LEEWAY) {
+            Verdict::Bad(AuthErrorKind::NotYetValid)
+        } else {
+            Verdict::Good
+        }
+    }
+
+    fn is_over(&self, wall: u64) -> bool {
+        self.exp.is_some_and(|exp| exp * 1000 <= wall)
+    }
+
+    /// Until when, on the wall clock, a verdict on it may be remembered.
+    fn may_be_remembered(&self, wall: u64) -> bool {
+        !self.is_over(wall) && self.iat.is_none_or(|iat| (iat + DAY) * 1000 > wall)
+    }
+
+    /// The last time that Clerk said something of the token, in the first `answers` answers.
+    fn authoritative(&self, answers: usize) -> Option<&Event> {
+        self.history[..answers]
+            .iter()
+            .rev()
+            .find(|event| !matches!(event.verdict, Verdict::Trouble(_)))
+    }
+}
+
+// === what is expected ===
+
+impl Model {
+    /// Checks what a request came to, `before` being the number of answers there were when it began.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong.
+    pub fn check(&self, index: usize, before: usize, outcome: Outcome) -> Result<(), &'static str> {
+        let token = &self.tokens[index];
+        if matches!(outcome, Outcome::Accepted { .. }) && token.is_over(self.wall) {
+            return Err("B24, C108: accepted at or past its exp");
+        }
+        if token.history.len() - before > 2 {
+            return Err("E2: asked more than once for nothing");
+        }
+        let is_certain = self.is_certainly_good(token, before, self.ttl);
+        if is_certain && outcome != (Outcome::Accepted { stale: false }) {
+            return Err("E5: a known good token was not accepted as such");
+        }
+        match token.history[before..].last() {
+            Some(_) if is_certain => Err("asked although the answer was known"),
+            Some(event) => self.check_answered(token, before, event, outcome),
+            None => self.check_remembered(token, outcome),
+        }
+    }
+
+    /// The request waited for an answer.
+    fn check_answered(
+        &self,
+        token: &Token,
+        before: usize,
+        event: &Event,
+        outcome: Outcome,
+    ) -> Result<(), &'static str> {
+        let expected = match event.verdict {
+            Verdict::Good if event.asked < token.voided => {
+                return Err("C111: an answer from before the invalidation was used");
+            }
+            Verdict::Good if token.is_over(self.wall) => Outcome::Refused(AuthErrorKind::Expired),
+            Verdict::Good => Outcome::Accepted { stale: false },
+            Verdict::Bad(kind) => Outcome::Refused(kind),
+            Verdict::Trouble(kind) => {
+                let bridged = self.ttl + self.stale_for;
+                let is_possible = kind.is_outage()
+                    && self.stale_for > 0
+                    && self
+                        .usable(token, before, bridged)
+                        .is_ok_and(|()| self.ttl > 0);
+                let is_certain = is_possible && self.is_certainly_good(token, before, bridged);
+                match outcome {
+                    Outcome::Accepted { stale: true } if is_possible => return Ok(()),
+                    _ if is_certain => return Err("E6: an outage was not bridged"),
+                    _ => Outcome::Refused(kind),
+                }
+            }
+        };
+        if outcome == expected {
+            Ok(())
+        } else {
+            Err("the outcome is not what Clerk has just said")
+        }
+    }
+
+    /// The request was decided by what was known.
+    fn check_remembered(&self, token: &Token, outcome: Outcome) -> Result<(), &'static str> {
+        let all = token.history.len();
+        match outcome {
+            Outcome::Accepted { stale: false } => self.usable(token, all, self.ttl),
+            Outcome::Accepted { stale: true } => {
+                let is_bridge = token.history.last().is_some_and(|event| {
+                    matches!(event.verdict, Verdict::Trouble(kind) if kind.is_outage())
+                        && self.mono - event.mono < LONGEST_PAUSE
+                });
+                if self.stale_for == 0 || !is_bridge {
+                    return Err("C110: stale without an outage");
+                }
+                self.usable(token, all, self.ttl + self.stale_for)
+            }
+            // Told by the token itself.
+            Outcome::Refused(AuthErrorKind::Expired)
+                if token.is_jwt && token.is_over(self.wall) =>
+            {
+                Ok(())
+            }
+            Outcome::Refused(kind) => {
+                let life = if kind == AuthErrorKind::NotYetValid {
+                    1000
+                } else {
+                    NEGATIVE_TTL
+                };
+                let is_known = token.authoritative(all).is_some_and(|event| {
+                    event.verdict == Verdict::Bad(kind)
+                        && self.is_within(event, life)
+                        && event.asked > token.refusals_voided
+                });
+                if is_known && self.ttl > 0 {
+                    Ok(())
+                } else {
+                    Err("C107: refused although Clerk said no such thing lately")
+                }
+            }
+        }
+    }
+
+    /// Whether the last word of Clerk's still stands: good, not invalidated since, and not too old on
+    /// either clock.
+    fn usable(&self, token: &Token, answers: usize, life: u64) -> Result<(), &'static str> {
+        let Some(event) = token.authoritative(answers) else {
+            return Err("accepted without a word of Clerk's");
+        };
+        if event.verdict != Verdict::Good {
+            return Err("C109: accepted against the last word of Clerk's");
+        }
+        if event.asked < token.voided {
+            return Err("accepted by a verdict that was invalidated");
+        }
+        if !self.is_within(event, life) {
+            return Err("C108: accepted by a verdict that is too old");
+        }
+        if !token.may_be_remembered(self.wall) || !token.may_be_remembered(event.wall) {
+            return Err("accepted by a verdict that was not to be remembered");
+        }
+        Ok(())
+    }
+
+    /// Whether the token must be accepted: no jitter reaches it, and no clock was set since.
+    fn is_certainly_good(&self, token: &Token, answers: usize, life: u64) -> bool {
+        let since = |event: &Event| {
+            // The jitter is a tenth of the time to live, whatever is added to it.
+            self.mono - event.mono < life - self.ttl / 10 && event.landed > self.disturbed
+        };
+        self.ttl > 0
+            && self.usable(token, answers, life).is_ok()
+            && token.authoritative(answers).is_some_and(since)
+    }
+
+    fn is_within(&self, event: &Event, life: u64) -> bool {
+        self.mono - event.mono < life && self.wall < event.wall + life
+    }
+}
+
+const LEEWAY: u64 = 5;
+const DAY: u64 = 86_400;
+const NEGATIVE_TTL: u64 = 5_000;
+const LONGEST_PAUSE: u64 = 30_000;
