@@ -147,9 +147,9 @@ impl Drop for Permit {
     }
 }
 
-/// Enough that no single bad connection opens it, few enough that a Clerk that hangs is noticed after
-/// five requests.
-const FAILURES_TO_OPEN: u32 = 5;
+/// Enough that a Clerk that fails every other time is still asked (five would be reached every few dozen
+/// calls, ten once in two thousand), few enough that one that is down is noticed at once.
+const FAILURES_TO_OPEN: u32 = 10;
 
 /// So at most one call a second reaches a Clerk that is down.
 const PAUSE: Duration = Duration::from_millis(PAUSE_MS);

@@ -63,8 +63,8 @@ impl Outage {
         }
         let calls = self.world.calls();
         for (before, after) in [(self.calls.0, calls.0), (self.calls.1, calls.1)] {
-            // The first five in a row open the breaker of the endpoint.
-            let allowed = if before < TOKENS + 5 { 10 } else { 1 };
+            // The first ten in a row open the breaker of the endpoint.
+            let allowed = if before < TOKENS + 10 { 10 } else { 1 };
             assert!(
                 after - before <= allowed,
                 "{before} to {after} in second {second}"

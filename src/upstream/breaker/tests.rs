@@ -24,9 +24,9 @@ fn transitions_are_the_documented_ones() {
     } in [
         ("success", CLOSED, true, CLOSED),
         ("first failure", CLOSED, false, failing(1)),
-        ("fourth failure", failing(3), false, failing(4)),
-        ("fifth failure", failing(4), false, open(1_100)),
-        ("success after four", failing(4), true, CLOSED),
+        ("ninth failure", failing(8), false, failing(9)),
+        ("tenth failure", failing(9), false, open(1_100)),
+        ("success after nine", failing(9), true, CLOSED),
         ("a probe that succeeds", State::Probing, true, CLOSED),
         ("a probe that fails", State::Probing, false, open(1_100)),
         ("an old call that fails", open(500), false, open(500)),
