@@ -73,11 +73,11 @@ pub(crate) fn parse(headers: &HeaderMap, max_len: usize) -> Result<&str, AuthErr
 
 /// `token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="` (RFC 9110 §11.2)
 fn is_token68(token: &[u8]) -> bool {
-    let body = token
-        .iter()
-        .take_while(|byte| TOKEN68[usize::from(**byte)])
-        .count();
-    body > 0 && token[body..].iter().all(|byte| *byte == b'=')
+    let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
+    let body = &token[..token.len() - padding];
+    // Without a branch for each byte: good tokens are the rule, and are read to the end anyway.
+    let is_valid = |valid, byte: &u8| valid & TOKEN68[usize::from(*byte)];
+    !body.is_empty() && body.iter().fold(true, is_valid)
 }
 
 /// A byte that may stand in the name of an authentication scheme: a `tchar` (RFC 9110 §5.6.2).
