@@ -6,6 +6,7 @@
 
 mod enrich;
 pub(crate) mod introspect;
+mod needs;
 pub(crate) mod policy;
 mod shape;
 
@@ -21,7 +22,7 @@ pub use introspect::Introspection;
 pub(crate) use policy::Rules;
 pub(crate) use shape::Shape;
 
-use self::enrich::Userinfo;
+use self::{enrich::Userinfo, needs::Needs};
 use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims, Enrichment, TokenKind,
     claims::{Claims, Profile},
@@ -278,61 +279,6 @@ impl Verifier {
             good_until: earliest([expires, presumed_end]),
             complete,
         })
-    }
-}
-
-/// For what a verification cannot do without userinfo.
-struct Needs {
-    /// That this is an access token at all: userinfo's 200 shows it.
-    vouching: bool,
-    /// The subject.
-    subject: bool,
-    /// The profile, by configuration.
-    profile: bool,
-}
-
-impl Needs {
-    fn any(&self) -> bool {
-        self.vouching || self.subject || self.profile
-    }
-
-    /// What remains of userinfo's answer: nothing where it failed and can be done without, an error
-    /// where it cannot.
-    fn check(
-        &self,
-        answer: &Introspection,
-        userinfo: Result<Userinfo, AuthError>,
-    ) -> Result<Option<Userinfo>, AuthError> {
-        let error = match userinfo {
-            // OpenID Connect Core §5.3.2: of another subject, nothing may be used.
-            Ok(userinfo) if answer.sub.as_ref().is_none_or(|sub| *sub == userinfo.sub) => {
-                return Ok(Some(userinfo));
-            }
-            Ok(_) => AuthErrorKind::Inactive.into(),
-            Err(error) => error,
-        };
-        if !self.any() {
-            return Ok(None);
-        }
-        // Userinfo has refused this token, or speaks of somebody else: that is about the token.
-        // Anything else is trouble, and says nothing of it.
-        if error.kind() == AuthErrorKind::Inactive {
-            if self.vouching {
-                return Err(AuthErrorKind::NotAccessToken.into());
-            }
-            if self.subject {
-                return Err(AuthErrorKind::MissingSubject.into());
-            }
-        }
-        if self.vouching || self.subject {
-            return Err(error);
-        }
-        let unavailable = AuthError::new(AuthErrorKind::ProfileUnavailable);
-        Err(match error.retry_after() {
-            Some(delay) => unavailable.with_retry_after(delay),
-            None => unavailable,
-        }
-        .with_source(error))
     }
 }
 

@@ -1,4 +1,4 @@
-use super::{super::metadata_of, parts};
+use super::{super::check::metadata_of, parts};
 
 struct Case {
     name: &'static str,

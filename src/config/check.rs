@@ -1,0 +1,271 @@
+//! Checks a configuration, once: whatever comes out of here can be used.
+
+use std::{sync::Arc, time::Duration};
+
+use http::HeaderValue;
+use secrecy::ExposeSecret;
+use url::Url;
+
+use super::{ClerkConfig, ClerkConfigBuilder, Clients, Instance, OpaqueTokens};
+use crate::{
+    ConfigError, Transport,
+    clock::SystemClock,
+    upstream::{HttpClient, default_rate_limit},
+    verify::{introspect::basic_credentials, policy::Rules},
+};
+
+impl ClerkConfigBuilder {
+    /// Checks everything and makes the configuration. Nothing is sent over the network; the
+    /// certificates that the platform trusts are read.
+    ///
+    /// # Errors
+    ///
+    /// The first field that cannot be used, and what to do about it.
+    pub fn build(self) -> Result<ClerkConfig, ConfigError> {
+        let instance = Instance::parse(&self.domain)?;
+        let credentials = self.check_credentials()?;
+        self.check_bounds()?;
+        for scope in &self.required_scopes {
+            check_text("required_scopes", scope, is_scope_byte)?;
+        }
+        let allowed_clients = match self.allowed_clients {
+            None => Some(vec![self.client_id.clone()]),
+            Some(Clients::Any) => None,
+            Some(Clients::Listed(clients)) if clients.is_empty() => {
+                return Err(ConfigError::Missing {
+                    field: "allowed_clients",
+                    hint: "an empty list refuses everybody: name clients, or leave the list out",
+                });
+            }
+            Some(Clients::Listed(clients)) => {
+                for client in &clients {
+                    check_text("allowed_clients", client, is_vschar)?;
+                }
+                Some(clients)
+            }
+        };
+        let mut audiences = self.audiences;
+        for audience in &audiences {
+            check_text("audiences", audience, |byte| byte.is_ascii_graphic())?;
+        }
+        let resource_metadata = match &self.resource {
+            Some(resource) => metadata_of(resource)?,
+            None => None,
+        };
+        audiences.extend(self.resource);
+        audiences.push(self.client_id.clone());
+        let rules = Rules {
+            allowed_clients,
+            audiences,
+            require_audience: self.require_audience,
+            issuer: instance.issuer().to_owned(),
+            required_scopes: self.required_scopes,
+            scope_implies: self.scope_implies,
+            leeway: i64::try_from(self.leeway.as_secs()).unwrap_or(i64::MAX),
+        };
+        let transport = match self.transport {
+            Some(transport) => transport,
+            None => default_transport(&instance, self.attempt_timeout)?,
+        };
+        let rate_limit = self
+            .rate_limit
+            .unwrap_or_else(|| default_rate_limit(instance.host()));
+        Ok(ClerkConfig {
+            instance,
+            client_id: self.client_id,
+            credentials,
+            rules: Arc::new(rules),
+            resource_metadata,
+            enrichment: self.enrichment,
+            accept_unprefixed: self.opaque_tokens == OpaqueTokens::Any,
+            max_token_length: self.max_token_length,
+            cache_ttl: self.cache_ttl,
+            cache_capacity: self.cache_capacity,
+            stale_for: self.stale_for,
+            timeout: self.timeout,
+            attempt_timeout: self.attempt_timeout,
+            rate_limit: (rate_limit > 0).then_some(rate_limit),
+            transport,
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+        })
+    }
+
+    /// Id and secret consist of VSCHAR (RFC 6749 appendix A.1, A.2).
+    fn check_credentials(&self) -> Result<HeaderValue, ConfigError> {
+        if self.client_id.is_empty() {
+            return Err(ConfigError::Missing {
+                field: "client_id",
+                hint: "give the id of an OAuth application of the instance, or set \
+                       CLERK_OAUTH_CLIENT_ID",
+            });
+        }
+        check_text("client_id", &self.client_id, is_vschar)?;
+        let secret = self.client_secret.expose_secret();
+        if secret.is_empty() {
+            return Err(ConfigError::Missing {
+                field: "client_secret",
+                hint: "give the secret of the OAuth application, or set CLERK_OAUTH_CLIENT_SECRET",
+            });
+        }
+        let invalid = ConfigError::InvalidSecret {
+            field: "client_secret",
+            reason: "a secret consists of visible ASCII characters (RFC 6749 appendix A.2)",
+        };
+        if !secret.bytes().all(is_vschar) {
+            return Err(invalid);
+        }
+        basic_credentials(&self.client_id, secret).ok_or(invalid)
+    }
+
+    fn check_bounds(&self) -> Result<(), ConfigError> {
+        let second = Duration::from_secs(1);
+        let least = Duration::from_millis(10);
+        let bounds = [
+            (
+                "cache_ttl",
+                format!("{:?}", self.cache_ttl),
+                self.cache_ttl <= 300 * second,
+                "at most 5 minutes",
+            ),
+            (
+                "stale_for",
+                format!("{:?}", self.stale_for),
+                self.stale_for <= 600 * second,
+                "at most 10 minutes",
+            ),
+            (
+                "leeway",
+                format!("{:?}", self.leeway),
+                self.leeway <= 60 * second,
+                "at most 60 seconds",
+            ),
+            (
+                "timeout",
+                format!("{:?}", self.timeout),
+                (least..=30 * second).contains(&self.timeout),
+                "between 10 milliseconds and 30 seconds",
+            ),
+            (
+                "attempt_timeout",
+                format!("{:?}", self.attempt_timeout),
+                (least..=self.timeout).contains(&self.attempt_timeout),
+                "between 10 milliseconds and `timeout`",
+            ),
+            (
+                "cache_capacity",
+                self.cache_capacity.to_string(),
+                (1..=10_000_000).contains(&self.cache_capacity),
+                "between 1 and 10,000,000; to turn the cache off, set `cache_ttl` to zero",
+            ),
+            (
+                "rate_limit",
+                format!("{:?}", self.rate_limit),
+                // Fewer than a few calls would leave nothing beside the reserve.
+                self.rate_limit
+                    .is_none_or(|calls| calls == 0 || (10..=1_000_000).contains(&calls)),
+                "between 10 and 1,000,000 calls in ten seconds, or zero for no limit",
+            ),
+            (
+                "max_token_length",
+                self.max_token_length.to_string(),
+                (64..=16_384).contains(&self.max_token_length),
+                "between 64 and 16384 bytes",
+            ),
+        ];
+        for (field, value, is_within, bound) in bounds {
+            if !is_within {
+                return Err(ConfigError::OutOfRange {
+                    field,
+                    value,
+                    bound,
+                });
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_text(
+    field: &'static str,
+    value: &str,
+    is_allowed: fn(u8) -> bool,
+) -> Result<(), ConfigError> {
+    let reason = if value.is_empty() {
+        "it is empty"
+    } else if !value.bytes().all(is_allowed) {
+        "it holds characters that the grammar forbids (RFC 6749 appendix A)"
+    } else {
+        return Ok(());
+    };
+    Err(ConfigError::Invalid {
+        field,
+        value: value.to_owned(),
+        reason,
+    })
+}
+
+/// `VSCHAR = %x20-7E` (RFC 6749 appendix A)
+fn is_vschar(byte: u8) -> bool {
+    (0x20..=0x7e).contains(&byte)
+}
+
+/// `NQCHAR = %x21 / %x23-5B / %x5D-7E`, of which a scope token consists (RFC 6749 appendix A.4)
+fn is_scope_byte(byte: u8) -> bool {
+    byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
+}
+
+/// Where the metadata of a resource is found: the well-known path goes between host and path (RFC 9728
+/// §3.1). `None` for a resource that is no web address.
+pub(super) fn metadata_of(resource: &str) -> Result<Option<String>, ConfigError> {
+    let invalid = |reason| ConfigError::Invalid {
+        field: "resource",
+        value: resource.to_owned(),
+        reason,
+    };
+    // The alphabet of RFC 3986 §2. It stands in a quoted string later on.
+    let is_allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
+    if !resource.bytes().all(is_allowed) {
+        return Err(invalid(
+            "it holds characters that no URI has (RFC 3986 section 2)",
+        ));
+    }
+    let mut url = Url::parse(resource)
+        .map_err(|_| invalid("it must be an absolute URI (RFC 8707 section 2)"))?;
+    if resource.contains('#') {
+        return Err(invalid("it must not have a fragment (RFC 8707 section 2)"));
+    }
+    if !matches!(url.scheme(), "http" | "https") {
+        return Ok(None);
+    }
+    if !resource[url.scheme().len()..].starts_with("://") {
+        return Err(invalid("write it in full, with `://`"));
+    }
+    if !url.username().is_empty() || url.password().is_some() {
+        return Err(ConfigError::InvalidSecret {
+            field: "resource",
+            reason: "leave the user info out: everybody is shown the resource",
+        });
+    }
+    let path = match url.path() {
+        "/" => "",
+        path => path,
+    };
+    let path = format!("/.well-known/oauth-protected-resource{path}");
+    url.set_path(&path);
+    Ok(Some(url.into()))
+}
+
+fn default_transport(
+    instance: &Instance,
+    connect_timeout: Duration,
+) -> Result<Arc<dyn Transport>, ConfigError> {
+    if instance.is_https() && !cfg!(any(feature = "rustls", feature = "native-tls")) {
+        return Err(ConfigError::HttpClient(
+            "https needs the feature `rustls` or `native-tls`, or a `transport` of your own".into(),
+        ));
+    }
+    HttpClient::new(instance.is_https(), connect_timeout)
+        .map(|client| -> Arc<dyn Transport> { Arc::new(client) })
+        .map_err(|error| ConfigError::HttpClient(error.into()))
+}
