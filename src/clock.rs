@@ -1,5 +1,7 @@
 //! Where time comes from: the only file that reads a clock.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use coarsetime::Instant;
 
 /// One moment on both clocks, read once per request.
@@ -28,8 +30,9 @@ pub(crate) trait Clock: Send + Sync + 'static {
     fn now(&self) -> Now;
 }
 
-/// The clocks of the operating system, read coarsely: a fifth of the price of an exact reading,
-/// and seconds are what tokens are measured in.
+/// The clocks of the operating system. The monotonic one is read coarsely, at a fifth of the price: it
+/// measures how long entries live, and may be behind by a few milliseconds. The wall clock, which ends
+/// tokens, is read exactly.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SystemClock;
 
@@ -41,16 +44,19 @@ impl Clock for SystemClock {
             mono: Instant::now_without_cache_update()
                 .duration_since(Instant::from_ticks(0))
                 .as_millis(),
-            wall: coarsetime::Clock::now_since_epoch()
-                .as_millis()
-                .saturating_add(COARSE_MS),
+            wall: unix_millis(),
         }
     }
 }
 
-/// How far a coarse clock may be behind: a tick of a kernel that ticks 100 times a second. It is
-/// added to the wall clock, so that a token ends early by it rather than late.
-const COARSE_MS: u64 = 10;
+/// A clock that stands before 1970 shows zero: every token then seems to come from the future, and is
+/// refused.
+fn unix_millis() -> u64 {
+    #[expect(clippy::disallowed_methods, reason = "this is where time is read")]
+    let now = SystemTime::now();
+    let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+}
 
 #[cfg(feature = "test-util")]
 mod manual {

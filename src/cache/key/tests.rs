@@ -96,3 +96,15 @@ fn hasher_takes_other_input_too() {
     hasher.write_u64(9);
     assert_eq!(hasher.finish(), 9);
 }
+
+#[test]
+fn prefix_spreads_the_keys() {
+    // C103: it is where a table looks, and what jitter comes from.
+    let keyer = Keyer::new([7; 32], &[]);
+    let prefixes: std::collections::HashSet<_> = (0..1_000)
+        .map(|number| keyer.key(&number.to_string()).prefix())
+        .collect();
+    assert_eq!(prefixes.len(), 1_000);
+    let key = keyer.key("a");
+    assert_eq!(key.prefix().to_le_bytes(), key.0[..8]);
+}
