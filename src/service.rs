@@ -157,8 +157,10 @@ impl Auth {
             Lane::Unknown
         };
         for _ in 0..MAX_FLIGHTS {
+            let epoch = self.cache.epoch();
             let boarding = self.cache.flights.board(
                 key,
+                epoch,
                 || self.known(key),
                 || Arc::clone(&self).fly(key, token.clone(), shape, lane),
             )?;
@@ -169,9 +171,15 @@ impl Auth {
             if seat.is_shared {
                 self.counters.coalesced.increment();
             }
+            let epoch = seat.epoch;
             let error = match seat.outcome().await {
                 // Invalidated since it began: what it found out does not count.
                 Ok(entry) if self.cache.is_void(key, &entry) => continue,
+                Err(error)
+                    if error.kind().is_authoritative() && self.cache.is_void_since(key, epoch) =>
+                {
+                    continue;
+                }
                 Ok(entry) if entry.has_expired(self.clock.now()) => AuthErrorKind::Expired.into(),
                 Ok(entry) => return Ok(entry.claims().clone()),
                 Err(error) => error,
@@ -215,9 +223,10 @@ impl Auth {
     fn refresh(self: &Arc<Self>, key: Key, token: &str) {
         let shape = Shape::of(token);
         let token = BearerToken::new(token);
+        let epoch = self.cache.epoch();
         let flight = || Arc::clone(self).fly(key, token, shape, Lane::Known);
         let known = || None::<()>;
-        if let Ok(Boarding::Seat(seat)) = self.cache.flights.board(key, known, flight)
+        if let Ok(Boarding::Seat(seat)) = self.cache.flights.board(key, epoch, known, flight)
             && !seat.is_shared
         {
             self.counters.refreshes.increment();
@@ -232,6 +241,7 @@ impl Auth {
         shape: Shape,
         lane: Lane,
     ) -> Outcome {
+        // When it asks, not when somebody boarded: what was invalidated in between does not concern it.
         let epoch = self.cache.epoch();
         let result = self.verifier.verify(&token, shape, lane).await;
         if let Err(error) = &result {

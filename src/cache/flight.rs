@@ -27,8 +27,10 @@ pub(crate) type Outcome = Result<Arc<Entry>, AuthError>;
 /// The verifications under way.
 #[derive(Debug, Default)]
 pub(crate) struct Flights {
-    by_key: Mutex<HashMap<Key, watch::Receiver<Option<Outcome>>, KeyHasher>>,
+    by_key: Mutex<ByKey>,
 }
+
+type ByKey = HashMap<Key, Seat, KeyHasher>;
 
 /// What there is for somebody who comes to board.
 #[derive(Debug)]
@@ -40,15 +42,17 @@ pub(crate) enum Boarding<K> {
 }
 
 /// A place on a flight.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Seat {
     outcome: watch::Receiver<Option<Outcome>>,
+    /// Which invalidations the flight is later than, at the least: those up to when it was boarded first.
+    pub(crate) epoch: u64,
     /// Whether somebody else started the flight.
     pub(crate) is_shared: bool,
 }
 
 impl Flights {
-    /// Joins the flight for a key, or starts it.
+    /// Joins the flight for a key, or starts it, in this epoch.
     ///
     /// `known` is asked before one is started: between the caller's look at the cache and this, a
     /// flight may have landed, and what it brought would be asked for a second time.
@@ -59,6 +63,7 @@ impl Flights {
     pub(crate) fn board<F, K>(
         self: &Arc<Self>,
         key: Key,
+        epoch: u64,
         known: impl FnOnce() -> Option<K>,
         start: impl FnOnce() -> F,
     ) -> Result<Boarding<K>, AuthError>
@@ -66,11 +71,8 @@ impl Flights {
         F: Future<Output = Outcome> + Send + 'static,
     {
         let mut by_key = self.lock();
-        if let Some(outcome) = by_key.get(&key) {
-            return Ok(Boarding::Seat(Seat {
-                outcome: outcome.clone(),
-                is_shared: true,
-            }));
+        if let Some(seat) = by_key.get(&key) {
+            return Ok(Boarding::Seat(seat.clone()));
         }
         // Ordering: while the map is locked. A flight is remembered first and frees its key then, so
         // that one of the two is always to be seen.
@@ -79,7 +81,12 @@ impl Flights {
         }
         let spawner = Spawner::current()?;
         let (announce, outcome) = watch::channel(None);
-        by_key.insert(key, outcome.clone());
+        let seat = Seat {
+            outcome,
+            epoch,
+            is_shared: true,
+        };
+        by_key.insert(key, seat.clone());
         // Not while the map is locked: on a runtime that is shutting down the task is dropped at
         // once, and frees its key.
         drop(by_key);
@@ -96,8 +103,8 @@ impl Flights {
             announce.send_replace(Some(outcome));
         });
         Ok(Boarding::Seat(Seat {
-            outcome,
             is_shared: false,
+            ..seat
         }))
     }
 
@@ -106,7 +113,7 @@ impl Flights {
         self.lock().len()
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, watch::Receiver<Option<Outcome>>, KeyHasher>> {
+    fn lock(&self) -> MutexGuard<'_, ByKey> {
         self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

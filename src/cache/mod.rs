@@ -108,6 +108,11 @@ impl Cache {
             .is_void(entry.epoch, key, Some(entry.claims().subject()))
     }
 
+    /// Whether a token has been invalidated since this epoch.
+    pub(crate) fn is_void_since(&self, key: Key, epoch: u64) -> bool {
+        self.voids.is_void(epoch, key, None)
+    }
+
     /// To be noted before a verification asks anybody; see [`settle`](Self::settle).
     pub(crate) fn epoch(&self) -> u64 {
         self.voids.epoch()

@@ -232,6 +232,55 @@ async fn an_invalidation_wins_over_a_verification_under_way() {
     }
 }
 
+/// A verifier that says no at first, and yes from then on, each time when it is let.
+struct Wavering(Gated);
+
+impl Verify for Wavering {
+    fn verify<'a>(
+        &'a self,
+        verification: Verification<'a>,
+    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+        Box::pin(async move {
+            let is_first = self.0.asked() == 0;
+            let answer = self.0.verify(verification).await;
+            if is_first {
+                return Err(AuthErrorKind::Inactive.into());
+            }
+            answer
+        })
+    }
+}
+
+#[tokio::test]
+async fn an_invalidation_wins_over_a_refusal_under_way() {
+    // C111: who asks after it is not told what was found out before it.
+    let world = World::new();
+    let gated = Gated::new();
+    let config = world
+        .config()
+        .client_credentials("me", "secret")
+        .enrichment(Enrichment::Off)
+        .build()
+        .unwrap();
+    let verifier = Wavering(gated.clone());
+    let app = App::of(ClerkAuthLayer::with_verifier(config, verifier));
+    let mut before = pin!(app.bearer("oat_abc"));
+    assert!(poll!(&mut before).is_pending());
+    run().await;
+    app.layer.invalidate("oat_abc");
+    let mut after = pin!(app.bearer("oat_abc"));
+    assert!(poll!(&mut after).is_pending());
+    gated.gate.add_permits(1);
+    run().await;
+    assert!(poll!(&mut after).is_pending());
+    assert!(poll!(&mut before).is_pending());
+    run().await;
+    gated.gate.add_permits(1);
+    after.await.assert_accepted();
+    before.await.assert_accepted();
+    assert_eq!(gated.asked(), 2);
+}
+
 #[tokio::test]
 async fn a_request_that_is_invalidated_over_and_over_gives_up() {
     let world = World::new();

@@ -45,7 +45,7 @@ fn board<F>(flights: &Arc<Flights>, key: Key, start: impl FnOnce() -> F) -> Resu
 where
     F: Future<Output = Outcome> + Send + 'static,
 {
-    match flights.board(key, || None::<()>, start)? {
+    match flights.board(key, 0, || None::<()>, start)? {
         Boarding::Seat(seat) => Ok(seat),
         Boarding::Landed(()) => unreachable!("nothing is known"),
     }
@@ -55,12 +55,12 @@ where
 async fn nobody_flies_for_what_has_become_known() {
     let flights = Arc::new(Flights::default());
     let start = || -> future::Ready<Outcome> { unreachable!("nothing is started") };
-    let boarding = flights.board(key("a"), || Some("known"), start).unwrap();
+    let boarding = flights.board(key("a"), 0, || Some("known"), start).unwrap();
     assert!(matches!(boarding, Boarding::Landed("known")));
     assert_eq!(flights.len(), 0);
     // Under way comes before known: what is being asked is newer.
     let seat = board(&flights, key("a"), future::pending::<Outcome>).unwrap();
-    let boarding = flights.board(key("a"), || Some("known"), start).unwrap();
+    let boarding = flights.board(key("a"), 0, || Some("known"), start).unwrap();
     assert!(matches!(
         boarding,
         Boarding::Seat(Seat {

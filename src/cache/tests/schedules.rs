@@ -43,6 +43,7 @@ fn request(cache: &Arc<Cache>, clerk: &Arc<Clerk>, token: &str) -> bool {
     }
     // As often as a request starts anew when it is invalidated meanwhile.
     for _ in 0..3 {
+        let epoch = cache.epoch();
         let flight = {
             let (cache, clerk) = (Arc::clone(cache), Arc::clone(clerk));
             move || async move {
@@ -62,12 +63,16 @@ fn request(cache: &Arc<Cache>, clerk: &Arc<Clerk>, token: &str) -> bool {
                 outcome
             }
         };
-        match cache.flights.board(key, known, flight).unwrap() {
+        match cache.flights.board(key, epoch, known, flight).unwrap() {
             Boarding::Landed(verdict) => return verdict,
-            Boarding::Seat(seat) => match block_on(seat.outcome()) {
-                Ok(entry) if cache.is_void(key, &entry) => {}
-                outcome => return outcome.is_ok(),
-            },
+            Boarding::Seat(seat) => {
+                let epoch = seat.epoch;
+                match block_on(seat.outcome()) {
+                    Ok(entry) if cache.is_void(key, &entry) => {}
+                    Err(_) if cache.is_void_since(key, epoch) => {}
+                    outcome => return outcome.is_ok(),
+                }
+            }
         }
     }
     false
