@@ -84,6 +84,19 @@
 //! * There are no exempt paths: what is open is outside of the layer.
 //! * A token that nobody has seen before cannot be verified while Clerk is down.
 //!
+//! # When Clerk does not work
+//!
+//! * What is known stays known to its end; beyond it, requests get a 503 with `Retry-After`. With
+//!   [`stale_for`](ClerkConfigBuilder::stale_for), good verdicts bridge the outage, marked as such
+//!   ([`ClerkClaims::is_stale`]).
+//! * Nobody waits longer than [`timeout`](ClerkConfigBuilder::timeout). After ten failures in a row an
+//!   endpoint is left alone, but for one probe a second.
+//! * A call that did not get through is made once more, within a budget: at full failure, hardly ever.
+//! * At most 64 calls are made at a time and 1,024 wait; the rest is refused at once.
+//! * Clerk's rate limits are kept ([`rate_limit`](ClerkConfigBuilder::rate_limit)), with a reserve for
+//!   the tokens in use, which are verified again in the last fifth of their entry's life. So a flood of
+//!   unknown tokens costs them nothing.
+//!
 //! # Testing with it
 //!
 //! The feature `test-util` has a server that plays Clerk, in `fake_clerk`, and a clock that tests can

@@ -35,7 +35,7 @@ impl Hasher for Prefix {
         self.0 = prefix;
     }
 
-    // A key never comes here.
+    // A key never comes here, so that mutants of it survive.
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
