@@ -220,3 +220,21 @@ fn marks_set_at_the_beginning_of_time_are_kept() {
         assert!(voids.is_void(0, key(&number.to_string()), None), "{number}");
     }
 }
+
+#[test]
+fn marks_are_forgotten_when_nothing_can_be_older() {
+    // At the very end of the longest life, and so without making everything void.
+    type Mark = fn(&Voids, String, Now);
+    let ways: [Mark; 2] = [
+        |voids, name, now| voids.void_subject(&name, now),
+        |voids, name, now| voids.void_token(key(&name), now),
+    ];
+    for mark in ways {
+        let voids = voids();
+        for number in 0..MANY {
+            mark(&voids, number.to_string(), at(5));
+        }
+        mark(&voids, "last".to_owned(), at(5 + 10_000));
+        assert!(!voids.is_void(0, key("another"), Some("another")));
+    }
+}
