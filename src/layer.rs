@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use crate::{
-    AuthError, ClerkAuth, ClerkConfig, HeadersOnly, Stats, Verify,
+    ClerkAuth, ClerkConfig, HeadersOnly, Stats, Verify,
     cache::{Cache, Keyer, Lifetimes},
     clock::Clock,
     observe::Counters,
@@ -178,16 +178,4 @@ fn upstream(config: &ClerkConfig) -> Upstream {
         config.rate_limit,
         Arc::clone(&config.clock),
     )
-}
-
-#[expect(
-    dead_code,
-    reason = "only to be compiled: all of this can be sent and shared"
-)]
-fn assert_auto_traits() {
-    fn is_shareable<T: Send + Sync + 'static>() {}
-    is_shareable::<ClerkAuthLayer>();
-    is_shareable::<ClerkAuth<()>>();
-    is_shareable::<ClerkConfig>();
-    is_shareable::<AuthError>();
 }

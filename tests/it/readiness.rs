@@ -15,7 +15,7 @@ use futures_util::poll;
 use http::{Request, Response};
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_clerk::{
-    ClerkAuth, ClerkAuthLayer, ClerkClaims,
+    AuthError, ClerkAuth, ClerkAuthLayer, ClerkClaims, ClerkConfig, ConfigError,
     fake_clerk::{Endpoint, Fault},
 };
 
@@ -260,6 +260,11 @@ async fn a_layer_within_itself_introspects_once() {
 #[test]
 fn layers_services_and_futures_can_be_sent() {
     // C130
+    fn can_be_shared<T: Send + Sync + 'static>() {}
+    can_be_shared::<ClerkConfig>();
+    can_be_shared::<ClerkClaims>();
+    can_be_shared::<AuthError>();
+    can_be_shared::<ConfigError>();
     fn is_send<T: Send>(_: &T) {}
     fn is_sync<T: Sync>(_: &T) {}
     let world = World::new();
