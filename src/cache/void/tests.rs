@@ -238,3 +238,15 @@ fn marks_are_forgotten_when_nothing_can_be_older() {
         assert!(!voids.is_void(0, key("another"), Some("another")));
     }
 }
+
+#[test]
+fn as_many_marks_as_are_kept_make_nothing_else_void() {
+    let voids = voids();
+    voids.void_subject("old", at(5));
+    for number in 0..MANY {
+        voids.void_subject(&number.to_string(), at(5 + 10_000));
+    }
+    assert!(!voids.is_void(0, key("another"), Some("another")));
+    voids.void_subject("one more", at(5 + 10_000));
+    assert!(voids.is_void(0, key("another"), Some("another")));
+}
