@@ -60,6 +60,17 @@ async fn a_failing_verification_is_answered_once_for_all() {
     assert_eq!(world.calls(), (1, 0));
 }
 
+/// A layer that asks this verifier, and nobody else.
+fn app(world: &World, verifier: impl Verify) -> App {
+    let config = world
+        .config()
+        .client_credentials("me", "secret")
+        .enrichment(Enrichment::Off)
+        .build()
+        .unwrap();
+    App::of(ClerkAuthLayer::with_verifier(config, verifier))
+}
+
 /// A verifier whose answers are let go one by one.
 #[derive(Clone)]
 struct Gated {
@@ -76,13 +87,7 @@ impl Gated {
     }
 
     fn app(&self, world: &World) -> App {
-        let config = world
-            .config()
-            .client_credentials("me", "secret")
-            .enrichment(Enrichment::Off)
-            .build()
-            .unwrap();
-        App::of(ClerkAuthLayer::with_verifier(config, self.clone()))
+        app(world, self.clone())
     }
 
     fn asked(&self) -> usize {
@@ -187,14 +192,7 @@ impl Verify for Panicking {
 async fn a_verifier_that_panics_is_trouble_and_the_token_stays_usable() {
     // C119
     let world = World::new();
-    let config = world
-        .config()
-        .client_credentials("me", "secret")
-        .enrichment(Enrichment::Off)
-        .build()
-        .unwrap();
-    let verifier = Panicking(AtomicUsize::new(0));
-    let app = App::of(ClerkAuthLayer::with_verifier(config, verifier));
+    let app = app(&world, Panicking(AtomicUsize::new(0)));
     let answers = future::join_all((0..10).map(|_| app.bearer("oat_abc"))).await;
     for answer in answers {
         answer.assert_refused(503, AuthErrorKind::UpstreamUnavailable);
@@ -256,14 +254,7 @@ async fn an_invalidation_wins_over_a_refusal_under_way() {
     // C111: who asks after it is not told what was found out before it.
     let world = World::new();
     let gated = Gated::new();
-    let config = world
-        .config()
-        .client_credentials("me", "secret")
-        .enrichment(Enrichment::Off)
-        .build()
-        .unwrap();
-    let verifier = Wavering(gated.clone());
-    let app = App::of(ClerkAuthLayer::with_verifier(config, verifier));
+    let app = app(&world, Wavering(gated.clone()));
     let mut before = pin!(app.bearer("oat_abc"));
     assert!(poll!(&mut before).is_pending());
     run().await;
