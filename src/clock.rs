@@ -49,8 +49,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands before 1970 shows zero: every token then seems to come from the future, and is
-/// refused.
+/// A clock that stands before 1970 shows zero: a token that says when it was issued then seems to come
+/// from the future, and is refused.
 fn unix_millis() -> u64 {
     #[expect(clippy::disallowed_methods, reason = "this is where time is read")]
     let now = SystemTime::now();
