@@ -11,7 +11,7 @@ use crate::{
     observe::Counters,
     reject::Challenges,
     upstream::Upstream,
-    verify::{Enrich, Verifier, introspect::Introspect},
+    verify::{Enrich, Interner, Verifier, introspect::Introspect},
 };
 
 /// Lets through what carries a good token, with [`ClerkClaims`](crate::ClerkClaims) in the request's
@@ -97,7 +97,7 @@ impl<R> ClerkAuthLayer<R> {
         let counters = &self.auth.counters;
         let (entries, negative_entries) = self.auth.cache.len();
         Stats {
-            hits: counters.hits.get(),
+            hits: self.auth.cache.hits(),
             negative_hits: counters.negative_hits.get(),
             misses: counters.misses.get(),
             coalesced: counters.coalesced.get(),
@@ -159,6 +159,7 @@ impl Auth {
                 accept_unprefixed: config.accept_unprefixed,
                 timeout: config.timeout,
                 clock: Arc::clone(&config.clock),
+                strings: Interner::default(),
             },
             clock: config.clock,
         }

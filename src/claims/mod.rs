@@ -48,15 +48,16 @@ pub enum TokenKind {
 pub(crate) struct Claims {
     pub(crate) kind: TokenKind,
     pub(crate) subject: Box<str>,
+    // What many tokens have in common is shared between them.
     pub(crate) client_id: Option<Arc<str>>,
     /// As it was sent: scope tokens with single spaces between them.
     pub(crate) scope: Arc<str>,
-    pub(crate) audience: Box<[Box<str>]>,
+    pub(crate) audience: Box<[Arc<str>]>,
     pub(crate) issuer: Option<Arc<str>>,
     pub(crate) issued_at: Option<i64>,
     pub(crate) expires_at: Option<i64>,
     pub(crate) org_id: Option<Box<str>>,
-    pub(crate) profile: Option<Profile>,
+    pub(crate) profile: Option<Box<Profile>>,
     /// The members of the introspection answer that have no field here, as the text of a JSON
     /// object; `None` where there are none.
     pub(crate) other: Option<Box<str>>,
@@ -147,7 +148,7 @@ impl ClerkClaims {
 
     /// What userinfo told of the subject. `None` where enrichment is off or failed.
     pub fn profile(&self) -> Option<&Profile> {
-        self.claims.profile.as_ref()
+        self.claims.profile.as_deref()
     }
 
     /// The claims as a type of your own.
@@ -206,7 +207,7 @@ impl Serialize for ClerkClaims {
         map.serialize_entry("sub", self.subject())?;
         map.serialize_entry("client_id", &self.client_id())?;
         map.serialize_entry("scopes", &self.scopes().collect::<Vec<_>>())?;
-        map.serialize_entry("aud", &self.claims.audience)?;
+        map.serialize_entry("aud", &self.audience().collect::<Vec<_>>())?;
         map.serialize_entry("iss", &self.issuer())?;
         map.serialize_entry("iat", &self.issued_at())?;
         map.serialize_entry("exp", &self.expires_at())?;
@@ -252,14 +253,15 @@ impl fmt::Debug for ClerkClaims {
 impl Claims {
     fn size(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
-        let profile = self.profile.as_ref().map_or(0, |profile| {
-            // The typed members repeat a part of the object.
-            profile.userinfo.len().saturating_mul(3) / 2
-        });
+        let profile = self.profile.as_ref().map_or(0, |profile| profile.size());
+        // As if they were not shared: how many share them can change.
+        let shared = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
         let audience = self.audience.iter().map(|entry| entry.len() + 16);
         size_of::<Self>()
             + self.subject.len()
             + self.scope.len()
+            + shared(&self.client_id)
+            + shared(&self.issuer)
             + audience.sum::<usize>()
             + text(&self.org_id)
             + text(&self.other)

@@ -2,37 +2,70 @@
 
 use std::fmt;
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 /// Who the subject is, as userinfo tells (OpenID Connect Core §5.3.2).
 ///
 /// Which members there are depends on the scopes that were granted: `email`, `profile`,
 /// `public_metadata`, `user:org:read`.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Profile {
-    pub(crate) email: Option<Box<str>>,
-    pub(crate) email_verified: Option<bool>,
-    pub(crate) name: Option<Box<str>>,
-    pub(crate) given_name: Option<Box<str>>,
-    pub(crate) family_name: Option<Box<str>>,
-    pub(crate) preferred_username: Option<Box<str>>,
-    pub(crate) picture: Option<Box<str>>,
-    pub(crate) organization: Option<Organization>,
-    /// The whole userinfo object, as text: a tree of values would be several times its size.
-    pub(crate) userinfo: Box<str>,
+    email: Option<Box<str>>,
+    email_verified: Option<bool>,
+    name: Option<Box<str>>,
+    given_name: Option<Box<str>>,
+    family_name: Option<Box<str>>,
+    preferred_username: Option<Box<str>>,
+    username: Option<Box<str>>,
+    picture: Option<Box<str>>,
+    organization: Option<Organization>,
+    /// The members that have no field here, as text: a tree of values would be several times its
+    /// size.
+    rest: Box<str>,
 }
 
 /// The organization that the user picked on the consent screen, with scope `user:org:read`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Organization {
-    pub(crate) id: Box<str>,
-    pub(crate) name: Option<Box<str>>,
-    pub(crate) slug: Option<Box<str>>,
+    id: Box<str>,
+    name: Option<Box<str>>,
+    slug: Option<Box<str>>,
 }
 
 // === impl Profile ===
 
 impl Profile {
+    /// Of what userinfo answered. A member of an unexpected type is unknown.
+    pub(crate) fn new(mut members: Map<String, Value>) -> Self {
+        let email_verified = members.get("email_verified").and_then(Value::as_bool);
+        if email_verified.is_some() {
+            members.remove("email_verified");
+        }
+        let mut take = |name: &str| match members.remove(name)? {
+            Value::String(text) => Some(text.into_boxed_str()),
+            other => {
+                members.insert(name.to_owned(), other);
+                None
+            }
+        };
+        Self {
+            email: take("email"),
+            email_verified,
+            name: take("name"),
+            given_name: take("given_name"),
+            family_name: take("family_name"),
+            preferred_username: take("preferred_username"),
+            username: take("username"),
+            picture: take("picture"),
+            organization: take("org_id").map(|id| Organization {
+                id,
+                name: take("org_name"),
+                slug: take("org_slug"),
+            }),
+            rest: Value::Object(members).to_string().into_boxed_str(),
+        }
+    }
+
     /// The primary e-mail address (scope `email`). Ask [`email_verified`](Self::email_verified)
     /// before you trust it.
     pub fn email(&self) -> Option<&str> {
@@ -61,7 +94,10 @@ impl Profile {
 
     /// The name that the person goes by in the application (scope `profile`).
     pub fn preferred_username(&self) -> Option<&str> {
-        self.preferred_username.as_deref()
+        // Clerk's deprecated name for the same is `username`.
+        self.preferred_username
+            .as_deref()
+            .or(self.username.as_deref())
     }
 
     /// The URL of a picture of the person (scope `profile`).
@@ -90,16 +126,57 @@ impl Profile {
         self.member("unsafe_metadata")
     }
 
-    /// The whole userinfo object. It is kept as text and parsed here, at each call.
+    /// The whole userinfo object. It is put together here, at each call.
     pub fn userinfo(&self) -> Value {
-        serde_json::from_str(&self.userinfo).unwrap_or_default()
+        let mut members = self.rest();
+        for (name, text) in self.texts() {
+            if let Some(text) = text {
+                members.insert(name.to_owned(), (**text).into());
+            }
+        }
+        if let Some(verified) = self.email_verified {
+            members.insert("email_verified".to_owned(), verified.into());
+        }
+        Value::Object(members)
+    }
+
+    /// About how many bytes the profile takes in memory.
+    pub(super) fn size(&self) -> usize {
+        let texts = self
+            .texts()
+            .map(|(_, text)| text.map_or(0, |text| text.len()));
+        size_of::<Self>() + texts.iter().sum::<usize>() + self.rest.len()
+    }
+
+    /// The members that are texts and have a field, by their names in userinfo.
+    fn texts(&self) -> [(&'static str, Option<&Box<str>>); 10] {
+        let organization = self.organization.as_ref();
+        [
+            ("email", self.email.as_ref()),
+            ("name", self.name.as_ref()),
+            ("given_name", self.given_name.as_ref()),
+            ("family_name", self.family_name.as_ref()),
+            ("preferred_username", self.preferred_username.as_ref()),
+            ("username", self.username.as_ref()),
+            ("picture", self.picture.as_ref()),
+            ("org_id", organization.map(|organization| &organization.id)),
+            (
+                "org_name",
+                organization.and_then(|organization| organization.name.as_ref()),
+            ),
+            (
+                "org_slug",
+                organization.and_then(|organization| organization.slug.as_ref()),
+            ),
+        ]
+    }
+
+    fn rest(&self) -> Map<String, Value> {
+        serde_json::from_str(&self.rest).unwrap_or_default()
     }
 
     fn member(&self, name: &str) -> Option<Value> {
-        match self.userinfo() {
-            Value::Object(mut members) => members.remove(name).filter(|value| !value.is_null()),
-            _ => None,
-        }
+        self.rest().remove(name).filter(|value| !value.is_null())
     }
 }
 

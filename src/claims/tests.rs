@@ -1,7 +1,7 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Claims, ClerkClaims, Organization, Profile, TokenKind, split_scope};
+use super::{Claims, ClerkClaims, Profile, TokenKind, split_scope};
 
 /// Claims of which nothing but the subject is known.
 fn bare() -> Claims {
@@ -25,6 +25,14 @@ fn userinfo() -> Value {
         "sub": "user_canary",
         "email": "ada@canary.example",
         "email_verified": true,
+        "name": "Ada Canary",
+        "given_name": "Ada-canary",
+        "family_name": "Canary",
+        "preferred_username": "ada_canary",
+        "picture": "https://img.canary.example/1",
+        "org_id": "org_canary",
+        "org_name": "Canary Ltd",
+        "org_slug": "canary-ltd",
         "public_metadata": { "plan": "gold" },
         "private_metadata": { "note": 1 },
         "unsafe_metadata": { "theme": "dark" },
@@ -33,25 +41,14 @@ fn userinfo() -> Value {
 }
 
 fn profile() -> Profile {
-    Profile {
-        email: Some("ada@canary.example".into()),
-        email_verified: Some(true),
-        name: Some("Ada Canary".into()),
-        given_name: Some("Ada-canary".into()),
-        family_name: Some("Canary".into()),
-        preferred_username: Some("ada_canary".into()),
-        picture: Some("https://img.canary.example/1".into()),
-        organization: Some(organization()),
-        userinfo: userinfo().to_string().into(),
-    }
+    profile_of(userinfo())
 }
 
-fn organization() -> Organization {
-    Organization {
-        id: "org_canary".into(),
-        name: Some("Canary Ltd".into()),
-        slug: Some("canary-ltd".into()),
-    }
+fn profile_of(userinfo: Value) -> Profile {
+    let Value::Object(members) = userinfo else {
+        panic!("userinfo is an object");
+    };
+    Profile::new(members)
 }
 
 fn full() -> Claims {
@@ -63,7 +60,7 @@ fn full() -> Claims {
         issued_at: Some(1_700_000_000),
         expires_at: Some(1_700_086_400),
         org_id: Some("org_canary".into()),
-        profile: Some(profile()),
+        profile: Some(Box::new(profile())),
         other: Some(r#"{"jti":"j1","tenant":{"id":7}}"#.into()),
         ..bare()
     }
@@ -181,7 +178,7 @@ fn accessors_tell_none_where_nothing_is_known() {
     assert_eq!(claims.org_id(), None);
     assert!(claims.profile().is_none());
 
-    let empty = Profile::default();
+    let empty = profile_of(json!({}));
     assert_eq!(empty.email(), None);
     assert_eq!(empty.email_verified(), None);
     assert_eq!(empty.name(), None);
@@ -190,24 +187,18 @@ fn accessors_tell_none_where_nothing_is_known() {
     assert_eq!(empty.preferred_username(), None);
     assert_eq!(empty.picture(), None);
     assert!(empty.organization().is_none());
-    assert_eq!(empty.userinfo(), Value::Null);
+    assert_eq!(empty.userinfo(), json!({}));
     assert_eq!(empty.public_metadata(), None);
     assert_eq!(empty.private_metadata(), None);
     assert_eq!(empty.unsafe_metadata(), None);
-    let unnamed = Organization {
-        name: None,
-        slug: None,
-        ..organization()
-    };
+    let unnamed = profile_of(json!({ "org_id": "org_1" }));
+    let unnamed = unnamed.organization().unwrap();
     assert_eq!((unnamed.name(), unnamed.slug()), (None, None));
 }
 
 #[test]
 fn metadata_that_is_null_is_unknown() {
-    let profile = Profile {
-        userinfo: r#"{"public_metadata":null,"private_metadata":{}}"#.into(),
-        ..Profile::default()
-    };
+    let profile = profile_of(json!({ "public_metadata": null, "private_metadata": {} }));
     assert_eq!(profile.public_metadata(), None);
     assert_eq!(profile.private_metadata(), Some(json!({})));
 }
@@ -270,8 +261,11 @@ fn debug_shows_nothing_of_a_person() {
         ("claims, pretty", format!("{claims:#?}")),
         ("profile", format!("{profile:?}")),
         ("profile, pretty", format!("{profile:#?}")),
-        ("organization", format!("{:?}", organization())),
-        ("organization, pretty", format!("{:#?}", organization())),
+        ("organization", format!("{:?}", profile.organization())),
+        (
+            "organization, pretty",
+            format!("{:#?}", profile.organization()),
+        ),
     ] {
         assert!(!shown.to_lowercase().contains("canary"), "{name}: {shown}");
         assert!(!shown.contains("gold"), "{name}: {shown}");
@@ -421,15 +415,14 @@ fn size_counts_every_text() {
             expected: 100,
         },
         Case {
-            name: "userinfo, and half of it again",
+            name: "a profile: its members, and the rest as text",
             input: Claims {
-                profile: Some(Profile {
-                    userinfo: text().into(),
-                    ..Profile::default()
-                }),
+                profile: Some(Box::new(profile_of(
+                    json!({ "name": text(), "note": text() }),
+                ))),
                 ..empty()
             },
-            expected: 150,
+            expected: size_of::<Profile>() + 100 + r#"{"note":""}"#.len() + 100,
         },
     ];
     for case in cases {

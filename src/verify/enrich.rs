@@ -3,12 +3,12 @@
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::introspect::{Members, violation};
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
-    claims::{Organization, Profile},
+    claims::Profile,
     upstream::{Channel, Endpoint, Lane, Upstream, is_json},
 };
 
@@ -81,28 +81,8 @@ fn parse(body: &[u8]) -> Result<Userinfo, AuthError> {
     };
     Ok(Userinfo {
         sub: sub.clone(),
-        profile: profile(members),
+        profile: Profile::new(members),
     })
-}
-
-fn profile(members: Map<String, Value>) -> Profile {
-    let text = |name: &str| members.get(name).and_then(Value::as_str).map(Box::from);
-    Profile {
-        email: text("email"),
-        email_verified: members.get("email_verified").and_then(Value::as_bool),
-        name: text("name"),
-        given_name: text("given_name"),
-        family_name: text("family_name"),
-        // Clerk's deprecated name for the same is `username`.
-        preferred_username: text("preferred_username").or_else(|| text("username")),
-        picture: text("picture"),
-        organization: text("org_id").map(|id| Organization {
-            id,
-            name: text("org_name"),
-            slug: text("org_slug"),
-        }),
-        userinfo: Value::Object(members).to_string().into_boxed_str(),
-    }
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 //! endpoints are asked at the same time, and userinfo's answer counts only if introspection's passes.
 
 mod enrich;
+mod intern;
 pub(crate) mod introspect;
 mod needs;
 pub(crate) mod policy;
@@ -30,6 +31,7 @@ use crate::{
     upstream::Lane,
 };
 pub(crate) use enrich::Enrich;
+pub(crate) use intern::Interner;
 
 /// Says what is known of a token: the step behind a cache miss that asks somebody.
 ///
@@ -152,6 +154,7 @@ pub(crate) struct Verifier {
     pub(crate) accept_unprefixed: bool,
     pub(crate) timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) strings: Interner,
 }
 
 impl Verifier {
@@ -257,19 +260,19 @@ impl Verifier {
         let claims = Claims {
             kind: TokenKind::OAuth,
             subject: subject.into(),
-            client_id: answer.client_id.map(Into::into),
-            scope: answer.scope.unwrap_or_default().into(),
+            client_id: answer.client_id.map(|id| self.strings.intern(&id)),
+            scope: self.strings.intern(&answer.scope.unwrap_or_default()),
             audience: answer
                 .aud
                 .unwrap_or_default()
-                .into_iter()
-                .map(Into::into)
+                .iter()
+                .map(|entry| self.strings.intern(entry))
                 .collect(),
-            issuer: answer.iss.map(Into::into),
+            issuer: answer.iss.map(|issuer| self.strings.intern(&issuer)),
             issued_at: answer.iat,
             expires_at: answer.exp,
             org_id,
-            profile,
+            profile: profile.map(Box::new),
             other: (!answer.other.is_empty())
                 .then(|| serde_json::Value::Object(answer.other).to_string().into()),
         };

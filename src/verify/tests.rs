@@ -16,7 +16,7 @@ use http::{Request, Response, Uri, header};
 use serde_json::{Value, json};
 
 use super::{
-    Enrich, Introspection, Lane, Rules, Shape, Verification, Verified, Verifier, Verify,
+    Enrich, Interner, Introspection, Lane, Rules, Shape, Verification, Verified, Verifier, Verify,
     is_usable_subject,
 };
 use crate::{
@@ -141,6 +141,7 @@ fn verifier(source: impl Verify, userinfo: impl Transport, enrichment: Enrichmen
         enrich: Enrich::new(&upstream, endpoint),
         accept_unprefixed: true,
         timeout: Duration::from_secs(2),
+        strings: Interner::default(),
         clock: Arc::new(Still),
     }
 }
