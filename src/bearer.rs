@@ -5,7 +5,8 @@
 //! 2. Its scheme must be `Bearer`, in any case (RFC 9110 §11.1). Another scheme is as good as no
 //!    credentials: somebody else may understand it.
 //! 3. After one or more spaces stands a token68 (RFC 9110 §11.2), within the length limit, and
-//!    nothing else.
+//!    nothing else. The length is looked at here, the alphabet only where the cache does not know the
+//!    token.
 
 use std::fmt;
 
@@ -35,18 +36,47 @@ impl fmt::Debug for BearerToken {
     }
 }
 
-/// Finds the bearer token of a request.
-pub(crate) fn parse(headers: &HeaderMap, max_len: usize) -> Result<&str, AuthErrorKind> {
-    let mut values = headers.get_all(AUTHORIZATION).iter();
-    let value = values.next().ok_or(AuthErrorKind::MissingCredentials)?;
-    if values.next().is_some() {
+/// What stands where the token should, still in its header: of the right length, and not looked at.
+///
+/// Whether it is a token68 is asked only of what the cache does not know: what it knows was one.
+#[derive(Clone, Copy)]
+pub(crate) struct Credentials<'a>(&'a [u8]);
+
+impl<'a> Credentials<'a> {
+    pub(crate) fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// The token, if it is a token68.
+    pub(crate) fn token(self) -> Result<&'a str, AuthErrorKind> {
+        if !is_token68(self.0) {
+            return Err(AuthErrorKind::MalformedCredentials);
+        }
+        str::from_utf8(self.0).map_err(|_| AuthErrorKind::MalformedCredentials)
+    }
+}
+
+/// Finds the bearer token of a request, and marks the header as sensitive, so that nobody who prints
+/// headers shows it.
+pub(crate) fn parse(
+    headers: &mut HeaderMap,
+    max_len: usize,
+) -> Result<Credentials<'_>, AuthErrorKind> {
+    // As long as no name stands twice, neither does this one: the rule, and one look-up less.
+    let repeats = headers.len() != headers.keys_len();
+    if repeats && headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
         return Err(AuthErrorKind::SeveralCredentials);
     }
+    let value = headers
+        .get_mut(AUTHORIZATION)
+        .ok_or(AuthErrorKind::MissingCredentials)?;
+    value.set_sensitive(true);
     let value = value.as_bytes().trim_ascii();
     let Some((scheme, rest)) = value.split_at_checked(SCHEME.len()) else {
         return Err(AuthErrorKind::MissingCredentials);
     };
-    if !scheme.eq_ignore_ascii_case(SCHEME) {
+    // The usual spelling first: that is one comparison.
+    if scheme != b"Bearer" && !scheme.eq_ignore_ascii_case(SCHEME) {
         return Err(AuthErrorKind::MissingCredentials);
     }
     let token = match rest {
@@ -65,19 +95,24 @@ pub(crate) fn parse(headers: &HeaderMap, max_len: usize) -> Result<&str, AuthErr
     if token.len() > max_len {
         return Err(AuthErrorKind::TokenTooLong);
     }
-    if !is_token68(token) {
-        return Err(AuthErrorKind::MalformedCredentials);
-    }
-    str::from_utf8(token).map_err(|_| AuthErrorKind::MalformedCredentials)
+    Ok(Credentials(token))
 }
 
 /// `token68 = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="` (RFC 9110 §11.2)
 fn is_token68(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
     let body = &token[..token.len() - padding];
-    // Without a branch for each byte: good tokens are the rule, and are read to the end anyway.
-    let is_valid = |valid, byte: &u8| valid & TOKEN68[usize::from(*byte)];
+    // Without a branch for each byte, so that sixteen are looked at together: good tokens are the
+    // rule, and are read to the end anyway.
+    let is_valid = |valid, byte: &u8| valid & is_token68_byte(*byte);
     !body.is_empty() && body.iter().fold(true, is_valid)
+}
+
+/// A byte that may stand in a token68 before the padding.
+const fn is_token68_byte(byte: u8) -> bool {
+    let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+    let is_one_of_dash_to_nine = byte.wrapping_sub(b'-') <= b'9' - b'-';
+    is_letter | is_one_of_dash_to_nine | (byte == b'+') | (byte == b'_') | (byte == b'~')
 }
 
 /// A byte that may stand in the name of an authentication scheme: a `tchar` (RFC 9110 §5.6.2).
@@ -89,20 +124,6 @@ const SCHEME: &[u8] = b"bearer";
 
 /// How many spaces before the token are put up with; the grammar sets no limit.
 const MAX_SPACES: usize = 16;
-
-/// Which bytes may stand in a token68 before the padding.
-const TOKEN68: [bool; 256] = {
-    let mut table = [false; 256];
-    let alphabet = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~+/";
-    let mut at = 0;
-    while at < alphabet.len() {
-        #[expect(clippy::as_conversions, reason = "`usize::from` is not const")]
-        let byte = alphabet[at] as usize;
-        table[byte] = true;
-        at += 1;
-    }
-    table
-};
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,5 @@
 //! Where time comes from: the only file that reads a clock.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
-use coarsetime::Instant;
-
 /// One moment on both clocks, read once per request.
 ///
 /// Two clocks, because each lies in its own way: the monotonic one stands still while a host is
@@ -30,32 +26,84 @@ pub(crate) trait Clock: Send + Sync + 'static {
     fn now(&self) -> Now;
 }
 
-/// The clocks of the operating system. The monotonic one is read coarsely, at a fifth of the price: it
-/// measures how long entries live, and may be behind by a few milliseconds. The wall clock, which ends
-/// tokens, is read exactly.
+/// The clocks of the operating system. On Linux both are read coarsely, at a fraction of the price:
+/// they may be behind by a few milliseconds, where tokens end at whole seconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SystemClock;
 
 impl Clock for SystemClock {
     fn now(&self) -> Now {
-        Now {
-            // Not `Instant::now`, which stores what it read in a global: a line that every core
-            // would fight for.
-            mono: Instant::now_without_cache_update()
-                .duration_since(Instant::from_ticks(0))
-                .as_millis(),
-            wall: unix_millis(),
-        }
+        system::now()
     }
 }
 
-/// A clock that stands before 1970 shows zero: a token that says when it was issued then seems to come
-/// from the future, and is refused.
-fn unix_millis() -> u64 {
-    #[expect(clippy::disallowed_methods, reason = "this is where time is read")]
-    let now = SystemTime::now();
-    let since_epoch = now.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_epoch.as_millis()).unwrap_or(u64::MAX)
+#[cfg(any(target_os = "linux", target_os = "android"))]
+mod system {
+    use std::cell::Cell;
+
+    use rustix::time::{ClockId, Timespec, clock_gettime};
+
+    use super::Now;
+
+    thread_local! {
+        /// What this thread read last, and at which tick.
+        static LAST: Cell<((i64, i64), Now)> = const { Cell::new(((0, 0), Now { mono: 0, wall: 0 })) };
+    }
+
+    /// Both clocks move by the same ticks, of some milliseconds: within one, the wall clock need not be
+    /// read again.
+    pub(super) fn now() -> Now {
+        let mono = clock_gettime(ClockId::MonotonicCoarse);
+        let tick = (mono.tv_sec, mono.tv_nsec);
+        LAST.with(|last| {
+            let (at, now) = last.get();
+            if at == tick {
+                return now;
+            }
+            let now = Now {
+                mono: millis(mono),
+                wall: millis(clock_gettime(ClockId::RealtimeCoarse)),
+            };
+            last.set((tick, now));
+            now
+        })
+    }
+
+    /// A clock that stands before 1970 shows zero: a token that says when it was issued then seems to
+    /// come from the future, and is refused.
+    fn millis(time: Timespec) -> u64 {
+        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
+        let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
+        seconds
+            .saturating_mul(1000)
+            .saturating_add(nanos / 1_000_000)
+    }
+}
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+#[expect(clippy::disallowed_methods, reason = "this is where time is read")]
+mod system {
+    use std::{
+        sync::LazyLock,
+        time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    };
+
+    use super::Now;
+
+    static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
+
+    pub(super) fn now() -> Now {
+        // Before 1970: as on Linux.
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+        Now {
+            mono: millis(ORIGIN.elapsed()),
+            wall: millis(since_epoch.unwrap_or_default()),
+        }
+    }
+
+    fn millis(duration: Duration) -> u64 {
+        u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+    }
 }
 
 #[cfg(feature = "test-util")]

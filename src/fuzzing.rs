@@ -5,6 +5,6 @@ use http::HeaderMap;
 use crate::{AuthErrorKind, bearer};
 
 /// The bearer token of a request with these headers.
-pub fn bearer(headers: &HeaderMap, max_len: usize) -> Result<&str, AuthErrorKind> {
-    bearer::parse(headers, max_len)
+pub fn bearer(headers: &mut HeaderMap, max_len: usize) -> Result<&str, AuthErrorKind> {
+    bearer::parse(headers, max_len)?.token()
 }

@@ -44,7 +44,6 @@ pub struct Stats {
 /// The counters behind [`Stats`].
 #[derive(Debug, Default)]
 pub(crate) struct Counters {
-    pub(crate) hits: Counter,
     pub(crate) negative_hits: Counter,
     pub(crate) misses: Counter,
     pub(crate) coalesced: Counter,

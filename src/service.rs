@@ -7,12 +7,14 @@ use std::{
 };
 
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Request, Response, header::AUTHORIZATION};
+use http::{HeaderMap, Request, Response};
 use tower_service::Service;
 
 use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims, RejectResponse, ResponseFuture, bearer,
+    bearer::Credentials,
     cache::{Boarding, Entry, Key, Lookup, Outcome},
+    clock::Now,
     layer::Auth,
     observe, reject,
     upstream::Lane,
@@ -52,7 +54,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        match self.auth.decide(request.headers()) {
+        match self.auth.decide(request.headers_mut()) {
             Decision::Pass(claims) => {
                 inject(&mut request, claims);
                 // The very instance that was polled ready.
@@ -108,18 +110,22 @@ pub(crate) type Verification = BoxFuture<'static, Result<ClerkClaims, AuthError>
 
 impl Auth {
     /// From the headers to a decision: no I/O, nothing awaited.
-    fn decide(self: &Arc<Self>, headers: &HeaderMap) -> Decision {
-        let token = match bearer::parse(headers, self.max_token_length) {
-            Ok(token) => token,
+    fn decide(self: &Arc<Self>, headers: &mut HeaderMap) -> Decision {
+        let credentials = match bearer::parse(headers, self.max_token_length) {
+            Ok(credentials) => credentials,
             Err(kind) => return Decision::Refuse(kind.into()),
         };
         let now = self.clock.now();
-        let key = self.cache.key(token);
-        match self.cache.get(key, now) {
-            Lookup::Good { claims, refresh } => {
-                self.counters.hits.increment();
+        let key = self.cache.key(credentials.as_bytes());
+        match self.cache.get_good(key, now) {
+            Lookup::Good {
+                claims,
+                is_news,
+                refresh,
+            } => {
+                self.cache.hit(key, is_news);
                 if refresh {
-                    self.refresh(key, token);
+                    self.refresh(key, credentials);
                 }
                 Decision::Pass(claims)
             }
@@ -127,20 +133,35 @@ impl Auth {
                 self.counters.stale.increment();
                 Decision::Pass(claims)
             }
-            Lookup::Bad(kind) => {
-                self.counters.negative_hits.increment();
-                Decision::Refuse(kind.into())
-            }
-            Lookup::Unknown { last } => match self.verifier.admit(token, now.unix_seconds()) {
-                Ok(shape) => {
-                    self.counters.misses.increment();
-                    let token = BearerToken::new(token);
-                    let auth = Arc::clone(self);
-                    Decision::Wait(Box::pin(auth.verify(key, token, shape, last)))
-                }
-                Err(kind) => Decision::Refuse(kind.into()),
-            },
+            Lookup::Unknown { last } => self.decide_unknown(credentials, key, last, now),
         }
+    }
+
+    /// Of a token that is not known to be good.
+    fn decide_unknown(
+        self: &Arc<Self>,
+        credentials: Credentials<'_>,
+        key: Key,
+        last: Option<Arc<Entry>>,
+        now: Now,
+    ) -> Decision {
+        let token = match credentials.token() {
+            Ok(token) => token,
+            Err(kind) => return Decision::Refuse(kind.into()),
+        };
+        if let Some(kind) = self.cache.get_bad(key, now) {
+            self.counters.negative_hits.increment();
+            return Decision::Refuse(kind.into());
+        }
+        let shape = match self.verifier.admit(token, now.unix_seconds()) {
+            Ok(shape) => shape,
+            Err(kind) => return Decision::Refuse(kind.into()),
+        };
+        self.counters.misses.increment();
+        self.cache.missed(key);
+        let token = BearerToken::new(token);
+        let auth = Arc::clone(self);
+        Decision::Wait(Box::pin(auth.verify(key, token, shape, last)))
     }
 
     /// Waits for a verdict on a token: that of a verification under way, or of a new one.
@@ -191,10 +212,10 @@ impl Auth {
 
     /// What has become known of a token since it was looked up.
     fn known(&self, key: Key) -> Option<Result<ClerkClaims, AuthErrorKind>> {
-        match self.cache.get(key, self.clock.now()) {
+        let now = self.clock.now();
+        match self.cache.get_good(key, now) {
             Lookup::Good { claims, .. } | Lookup::Stale { claims } => Some(Ok(claims)),
-            Lookup::Bad(kind) => Some(Err(kind)),
-            Lookup::Unknown { .. } => None,
+            Lookup::Unknown { .. } => self.cache.get_bad(key, now).map(Err),
         }
     }
 
@@ -220,7 +241,10 @@ impl Auth {
 
     /// Has a good token verified again in the background. Nobody waits for it: where it cannot be
     /// started, the entry just ends in its time.
-    fn refresh(self: &Arc<Self>, key: Key, token: &str) {
+    fn refresh(self: &Arc<Self>, key: Key, credentials: Credentials<'_>) {
+        let Ok(token) = credentials.token() else {
+            return;
+        };
         let shape = Shape::of(token);
         let token = BearerToken::new(token);
         let epoch = self.cache.epoch();
@@ -268,9 +292,6 @@ impl Auth {
 /// The one place where claims get into a request. Claims that were there before are replaced: only
 /// this layer's count.
 pub(crate) fn inject<B>(request: &mut Request<B>, claims: ClerkClaims) {
-    if let Some(credentials) = request.headers_mut().get_mut(AUTHORIZATION) {
-        credentials.set_sensitive(true);
-    }
     request.extensions_mut().insert(claims);
 }
 

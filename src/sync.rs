@@ -2,10 +2,16 @@
 //! `--cfg shuttle`, tests run random interleavings of threads, see `cache/tests/schedules.rs`.
 
 #[cfg(not(shuttle))]
-pub(crate) use std::sync::{Mutex, MutexGuard, RwLock, atomic::AtomicU64};
+pub(crate) use std::sync::{
+    Mutex, MutexGuard, RwLock,
+    atomic::{AtomicU32, AtomicU64},
+};
 
 #[cfg(shuttle)]
-pub(crate) use shuttle::sync::{Mutex, MutexGuard, RwLock, atomic::AtomicU64};
+pub(crate) use shuttle::sync::{
+    Mutex, MutexGuard, RwLock,
+    atomic::{AtomicU32, AtomicU64},
+};
 
 use std::future::Future;
 

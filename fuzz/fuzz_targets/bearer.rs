@@ -32,6 +32,6 @@ fuzz_target!(|input: &[u8]| -> Corpus {
         Credentials::Malformed => Err(AuthErrorKind::MalformedCredentials),
         Credentials::TooLong => Err(AuthErrorKind::TokenTooLong),
     };
-    assert_eq!(bearer(&headers, LIMIT).map(str::as_bytes), expected);
+    assert_eq!(bearer(&mut headers, LIMIT).map(str::as_bytes), expected);
     Corpus::Keep
 });

@@ -1,6 +1,6 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
-use super::{BearerToken, is_scheme_byte, is_token68, parse};
+use super::{BearerToken, is_scheme_byte, is_token68};
 use crate::AuthErrorKind::{
     self, MalformedCredentials, MissingCredentials, SeveralCredentials, TokenTooLong,
 };
@@ -15,6 +15,10 @@ struct Case<'a> {
     expected: Parsed<'a>,
 }
 
+fn parse(headers: &mut HeaderMap, max_len: usize) -> Parsed<'_> {
+    super::parse(headers, max_len)?.token()
+}
+
 fn headers(values: &[&[u8]]) -> HeaderMap {
     let mut headers = HeaderMap::new();
     for value in values {
@@ -25,8 +29,8 @@ fn headers(values: &[&[u8]]) -> HeaderMap {
 
 #[track_caller]
 fn check(case: &Case<'_>) {
-    let headers = headers(case.input);
-    assert_eq!(parse(&headers, MAX), case.expected, "{}", case.name);
+    let mut headers = headers(case.input);
+    assert_eq!(parse(&mut headers, MAX), case.expected, "{}", case.name);
 }
 
 #[track_caller]
@@ -344,7 +348,11 @@ fn limit_is_the_one_given() {
         ("above", 4, Ok("tok")),
         ("no limit at all", usize::MAX, Ok("tok")),
     ] {
-        assert_eq!(parse(&headers(&[b"Bearer tok"]), limit), expected, "{name}");
+        assert_eq!(
+            parse(&mut headers(&[b"Bearer tok"]), limit),
+            expected,
+            "{name}"
+        );
     }
 }
 
@@ -362,12 +370,12 @@ fn credentials_elsewhere_are_ignored() {
         let name = HeaderName::from_static(name);
         headers.insert(&name, HeaderValue::from_static("Bearer tok"));
         assert_eq!(
-            parse(&headers, MAX),
+            parse(&mut headers, MAX),
             Err(MissingCredentials),
             "{name} alone"
         );
         headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer ours"));
-        assert_eq!(parse(&headers, MAX), Ok("ours"), "{name} beside ours");
+        assert_eq!(parse(&mut headers, MAX), Ok("ours"), "{name} beside ours");
     }
 }
 
@@ -379,7 +387,16 @@ fn credential_is_found_among_ten_thousand_headers() {
         let name = HeaderName::try_from(format!("x-{number}")).unwrap();
         headers.insert(name, HeaderValue::from_static("v"));
     }
-    assert_eq!(parse(&headers, MAX), Ok("tok"));
+    assert_eq!(parse(&mut headers, MAX), Ok("tok"));
+}
+
+#[test]
+fn the_header_is_sensitive_from_then_on() {
+    for value in [b"Bearer tok".as_slice(), b"Bearer a b", b"Basic eDp5"] {
+        let mut headers = headers(&[value]);
+        _ = parse(&mut headers, MAX);
+        assert!(headers[AUTHORIZATION].is_sensitive());
+    }
 }
 
 #[test]

@@ -58,7 +58,9 @@ impl Deadline {
 /// A token that was found good.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    verified: Verified,
+    claims: ClerkClaims,
+    /// When the token itself is over, in Unix seconds.
+    expires: Option<i64>,
     /// Which invalidations it is later than.
     pub(super) epoch: u64,
     fresh: Deadline,
@@ -69,13 +71,15 @@ pub(crate) struct Entry {
     /// starts a refresh, and by a verification that failed.
     next_attempt: AtomicU64,
     failures: AtomicU32,
+    /// In which generation of the store a hit was last told to it.
+    told: AtomicU32,
     /// Whether the last failure was an outage, which old verdicts may bridge.
     is_outage: AtomicBool,
 }
 
 impl Entry {
     pub(super) fn new(
-        verified: Verified,
+        verified: &Verified,
         key: Key,
         epoch: u64,
         lifetimes: Lifetimes,
@@ -88,22 +92,24 @@ impl Entry {
         };
         // The jitter comes from the key: it spreads what was verified at once, and needs no dice.
         let ttl = ttl - ttl / 1000 * (key.prefix() % MAX_JITTER_PER_MILLE);
-        let remaining = remaining(&verified, now);
+        let remaining = remaining(verified, now);
         let life = ttl.min(remaining);
         Self {
-            verified,
+            claims: verified.claims().clone(),
+            expires: verified.expires(),
             epoch,
             fresh: Deadline::after(now, life),
             usable: Deadline::after(now, ttl.saturating_add(lifetimes.stale_for).min(remaining)),
             refresh_from: now.mono.saturating_add(life - life / 5),
             next_attempt: AtomicU64::new(0),
             failures: AtomicU32::new(0),
+            told: AtomicU32::new(NEVER),
             is_outage: AtomicBool::new(false),
         }
     }
 
     pub(crate) fn claims(&self) -> &ClerkClaims {
-        self.verified.claims()
+        &self.claims
     }
 
     /// Whether the verdict may be used without asking anybody.
@@ -118,9 +124,17 @@ impl Entry {
 
     /// Whether the token itself is over. The only bound for those who waited for this very verdict.
     pub(crate) fn has_expired(&self, now: Now) -> bool {
-        self.verified
-            .expires()
+        self.expires
             .is_some_and(|expires| expires <= now.unix_seconds())
+    }
+
+    /// Whether the store should be told of this hit: the first in each generation.
+    pub(super) fn is_news(&self, generation: u32) -> bool {
+        if self.told.load(Ordering::Relaxed) == generation {
+            return false;
+        }
+        self.told.store(generation, Ordering::Relaxed);
+        true
     }
 
     /// Whether this hit is the one to start a refresh: in the last fifth of the life, once.
@@ -213,6 +227,9 @@ const INCOMPLETE_TTL: u64 = 5_000;
 
 /// Up to a tenth of the life is cut off.
 const MAX_JITTER_PER_MILLE: u64 = 101;
+
+/// A generation that does not come.
+const NEVER: u32 = u32::MAX;
 
 const FIRST_PAUSE: u64 = 1_000;
 const LONGEST_PAUSE: u64 = 30_000;

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use moka::sync::Cache;
+use moka::sync::{Cache, CacheBuilder};
 
 use super::key::{Key, KeyHasher};
 
@@ -19,12 +19,35 @@ impl<V: Clone + Send + Sync + 'static> Store<V> {
     /// A store that holds `capacity` units of weight, and forgets what was not replaced for
     /// `longest_life`. The latter only frees memory: entries say themselves how long they are good.
     pub(super) fn new(capacity: u64, longest_life: Duration, weight: fn(&V) -> u32) -> Self {
-        let cache = Cache::builder()
+        Self::build(Self::builder(capacity, longest_life, weight))
+    }
+
+    /// One that tells of every value that it lets go of: evicted, replaced, removed or cleared.
+    pub(super) fn with_listener(
+        capacity: u64,
+        longest_life: Duration,
+        weight: fn(&V) -> u32,
+        released: impl Fn(&Key, &V) + Send + Sync + 'static,
+    ) -> Self {
+        let builder = Self::builder(capacity, longest_life, weight);
+        Self::build(builder.eviction_listener(move |key, value, _| released(&key, &value)))
+    }
+
+    fn builder(
+        capacity: u64,
+        longest_life: Duration,
+        weight: fn(&V) -> u32,
+    ) -> CacheBuilder<Key, V, Cache<Key, V>> {
+        Cache::builder()
             .max_capacity(capacity)
             .time_to_live(longest_life)
             .weigher(move |_, value| weight(value))
-            .build_with_hasher(KeyHasher::default());
-        Self { cache }
+    }
+
+    fn build(builder: CacheBuilder<Key, V, Cache<Key, V>>) -> Self {
+        Self {
+            cache: builder.build_with_hasher(KeyHasher::default()),
+        }
     }
 
     pub(super) fn get(&self, key: &Key) -> Option<V> {

@@ -5,13 +5,15 @@
 
 mod entry;
 mod flight;
+mod good;
+mod index;
 mod key;
 mod memory;
 mod void;
 
 use std::{sync::Arc, time::Duration};
 
-use self::{entry::Refusal, memory::Store, void::Voids};
+use self::{entry::Refusal, good::Good, memory::Store, void::Voids};
 pub(crate) use self::{
     entry::{Entry, Lifetimes},
     flight::{Boarding, Flights, Outcome},
@@ -19,17 +21,19 @@ pub(crate) use self::{
 };
 use crate::{AuthError, AuthErrorKind, ClerkClaims, clock::Now, verify::Verified};
 
-/// What the cache says of a token.
+/// Whether a token is known to be good.
 #[derive(Debug)]
 pub(crate) enum Lookup {
-    /// It is good. `refresh`: the end of the entry is near, and it is on this request to have it
-    /// verified again in the background.
-    Good { claims: ClerkClaims, refresh: bool },
+    /// It is good. `is_news`: the store has not heard lately that it is in use. `refresh`: the end of
+    /// the entry is near, and it is on this request to have it verified again in the background.
+    Good {
+        claims: ClerkClaims,
+        is_news: bool,
+        refresh: bool,
+    },
     /// It was good, Clerk could not be asked a moment ago, and old verdicts may be used meanwhile.
     Stale { claims: ClerkClaims },
-    /// It is bad.
-    Bad(AuthErrorKind),
-    /// It must be asked about. `last`: it was good some time ago.
+    /// It is not known to be good. `last`: it was, some time ago.
     Unknown { last: Option<Arc<Entry>> },
 }
 
@@ -37,7 +41,7 @@ pub(crate) enum Lookup {
 pub(crate) struct Cache {
     keyer: Keyer,
     lifetimes: Lifetimes,
-    good: Store<Arc<Entry>>,
+    good: Good,
     bad: Store<Refusal>,
     voids: Voids,
     pub(crate) flights: Arc<Flights>,
@@ -56,50 +60,72 @@ impl Cache {
         Self {
             keyer,
             lifetimes,
-            good: Store::new(capacity, longest, |entry| entry.weight()),
+            good: Good::new(capacity, longest),
             bad: Store::new((capacity / 10).max(1), longest, |_| 1),
             voids: Voids::new(longest.saturating_add(longest_flight)),
             flights: Arc::default(),
         }
     }
 
-    pub(crate) fn key(&self, token: &str) -> Key {
+    pub(crate) fn key(&self, token: impl AsRef<[u8]>) -> Key {
         self.keyer.key(token)
     }
 
-    /// Looks a token up.
-    pub(crate) fn get(&self, key: Key, now: Now) -> Lookup {
-        if let Some(entry) = self.good.get(&key) {
-            return self.judge(key, entry, now);
-        }
-        match self.bad.get(&key) {
-            Some(refusal)
-                if refusal.holds(now) && !self.voids.is_void(refusal.epoch, key, None) =>
-            {
-                Lookup::Bad(refusal.kind)
+    /// Looks for a good token.
+    pub(crate) fn get_good(&self, key: Key, now: Now) -> Lookup {
+        match self.good.read(&key, |entry| self.judge(key, entry, now)) {
+            Some(Some(lookup)) => lookup,
+            Some(None) => {
+                self.good.remove(&key);
+                Lookup::Unknown { last: None }
             }
-            _ => Lookup::Unknown { last: None },
+            None => Lookup::Unknown { last: None },
         }
     }
 
-    fn judge(&self, key: Key, entry: Arc<Entry>, now: Now) -> Lookup {
-        if self.is_void(key, &entry) || !entry.is_usable(now) {
-            self.good.remove(&key);
-            return Lookup::Unknown { last: None };
+    /// Why a token is bad, if that is known. Of one that is not known to be good.
+    pub(crate) fn get_bad(&self, key: Key, now: Now) -> Option<AuthErrorKind> {
+        let refusal = self.bad.get(&key)?;
+        let holds = refusal.holds(now) && !self.voids.is_void(refusal.epoch, key, None);
+        holds.then_some(refusal.kind)
+    }
+
+    /// What an entry is good for; nothing, where it is over.
+    fn judge(&self, key: Key, entry: &Arc<Entry>, now: Now) -> Option<Lookup> {
+        if self.is_void(key, entry) || !entry.is_usable(now) {
+            return None;
         }
         let claims = || entry.claims().clone();
         if entry.is_fresh(now) {
-            return Lookup::Good {
+            return Some(Lookup::Good {
                 claims: claims(),
+                is_news: entry.is_news(self.good.generation()),
                 refresh: entry.claim_refresh(now),
-            };
+            });
         }
         if entry.is_bridging(now) {
-            return Lookup::Stale {
+            return Some(Lookup::Stale {
                 claims: claims().into_stale(),
-            };
+            });
         }
-        Lookup::Unknown { last: Some(entry) }
+        Some(Lookup::Unknown {
+            last: Some(Arc::clone(entry)),
+        })
+    }
+
+    /// Counts a request that was let through.
+    pub(crate) fn hit(&self, key: Key, is_news: bool) {
+        self.good.hit(&key, is_news);
+    }
+
+    /// Counts a request whose token has to be asked about.
+    pub(crate) fn missed(&self, key: Key) {
+        self.good.missed(&key);
+    }
+
+    /// How many hits have been counted.
+    pub(crate) fn hits(&self) -> u64 {
+        self.good.hits()
     }
 
     /// Whether an entry has been invalidated, at any time since its verification began.
@@ -128,9 +154,9 @@ impl Cache {
     ) -> Outcome {
         match result {
             Ok(verified) => {
-                let entry = Arc::new(Entry::new(verified, key, epoch, self.lifetimes, now));
+                let entry = Arc::new(Entry::new(&verified, key, epoch, self.lifetimes, now));
                 if entry.is_fresh(now) {
-                    self.good.insert(key, Arc::clone(&entry));
+                    self.good.insert(key, &entry);
                     self.bad.remove(&key);
                 } else {
                     self.good.remove(&key);
@@ -143,8 +169,9 @@ impl Cache {
                     if !self.lifetimes.is_off() {
                         self.bad.insert(key, Refusal::new(error.kind(), epoch, now));
                     }
-                } else if let Some(entry) = self.good.get(&key) {
-                    entry.back_off(error.kind().is_outage(), now);
+                } else {
+                    let is_outage = error.kind().is_outage();
+                    self.good.read(&key, |entry| entry.back_off(is_outage, now));
                 }
                 Err(error)
             }

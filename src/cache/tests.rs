@@ -54,8 +54,11 @@ fn settle(cache: &Cache, token: &str, result: Result<Verified, AuthError>, now: 
 
 /// A lookup in one word.
 fn look(cache: &Cache, token: &str, now: Now) -> String {
-    match cache.get(cache.key(token), now) {
-        Lookup::Good { claims, refresh } => {
+    let key = cache.key(token);
+    match cache.get_good(key, now) {
+        Lookup::Good {
+            claims, refresh, ..
+        } => {
             assert!(!claims.is_stale());
             let refresh = if refresh { ", refresh" } else { "" };
             format!("good: {}{refresh}", claims.subject())
@@ -64,8 +67,10 @@ fn look(cache: &Cache, token: &str, now: Now) -> String {
             assert!(claims.is_stale());
             format!("stale: {}", claims.subject())
         }
-        Lookup::Bad(kind) => format!("bad: {kind:?}"),
-        Lookup::Unknown { last: None } => "unknown".to_owned(),
+        Lookup::Unknown { last: None } => match cache.get_bad(key, now) {
+            Some(kind) => format!("bad: {kind:?}"),
+            None => "unknown".to_owned(),
+        },
         Lookup::Unknown { last: Some(entry) } => format!("last: {}", entry.claims().subject()),
     }
 }

@@ -114,7 +114,7 @@ fn an_entry_takes_no_more_memory_than_documented() {
         "{live} bytes per entry, {most} at the most, answers of {} bytes",
         PADDED.len()
     );
-    assert!(live < 1400, "{memory:?}");
+    assert!(live < 1100, "{memory:?}");
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn lifetimes(ttl: u64, stale_for: u64) -> Lifetimes {
 
 fn entry(ttl: u64, stale_for: u64, per_mille: u64, verified: Verified) -> Entry {
     Entry::new(
-        verified,
+        &verified,
         key(per_mille),
         0,
         lifetimes(ttl, stale_for),
@@ -244,7 +244,7 @@ fn endless_times_saturate() {
     // B38
     let endless = Lifetimes::new(Duration::MAX, Duration::MAX);
     for per_mille in [0, 100] {
-        let entry = Entry::new(verified(Some(i64::MAX)), key(per_mille), 0, endless, START);
+        let entry = Entry::new(&verified(Some(i64::MAX)), key(per_mille), 0, endless, START);
         assert!(entry.is_fresh(later(u64::MAX / 2)));
         assert!(entry.is_usable(later(u64::MAX - u64::MAX / 8)));
         assert!(!entry.claim_refresh(START));
@@ -253,7 +253,7 @@ fn endless_times_saturate() {
         mono: u64::MAX,
         wall: u64::MAX,
     };
-    let entry = Entry::new(verified(None), key(0), 0, lifetimes(30_000, 30_000), end);
+    let entry = Entry::new(&verified(None), key(0), 0, lifetimes(30_000, 30_000), end);
     assert!(!entry.is_fresh(end));
     assert!(!entry.is_usable(end));
     entry.back_off(true, end);
@@ -262,7 +262,7 @@ fn endless_times_saturate() {
 
 #[test]
 fn entry_keeps_what_it_was_given() {
-    let entry = Entry::new(verified(None), key(0), 42, lifetimes(1, 0), START);
+    let entry = Entry::new(&verified(None), key(0), 42, lifetimes(1, 0), START);
     assert_eq!(entry.epoch, 42);
     assert_eq!(entry.claims().subject(), "user_1");
 }

@@ -32,7 +32,7 @@ fn good(subject: &str) -> Outcome {
         wall: 1_700_000_000_000,
     };
     Ok(Arc::new(Entry::new(
-        verified,
+        &verified,
         key("any"),
         0,
         lifetimes,

@@ -33,10 +33,9 @@ struct Clerk {
 /// let through.
 fn request(cache: &Arc<Cache>, clerk: &Arc<Clerk>, token: &str) -> bool {
     let key = cache.key(token);
-    let known = || match cache.get(key, START) {
+    let known = || match cache.get_good(key, START) {
         Lookup::Good { .. } | Lookup::Stale { .. } => Some(true),
-        Lookup::Bad(_) => Some(false),
-        Lookup::Unknown { .. } => None,
+        Lookup::Unknown { .. } => cache.get_bad(key, START).map(|_| false),
     };
     if let Some(known) = known() {
         return known;

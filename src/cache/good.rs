@@ -1,0 +1,98 @@
+//! The good tokens: the store, which decides who is remembered, and the index of it, which is read.
+//!
+//! What is in the index is, or is about to be, in the store: an entry is put into the index first, and
+//! leaves it when the store lets go of it, for whatever reason. So the index is bounded as the store is.
+//!
+//! The store must know who is in use, or it evicts the wrong ones; but it evicts only where something is
+//! inserted. So time is counted in insertions: the store is told of the first hit of an entry in every
+//! generation, of which [`GENERATIONS`] fill it once. Where little is inserted, hits cost it nothing.
+
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+
+use super::{entry::Entry, index::Index, key::Key, memory::Store};
+use crate::sync::{AtomicU32, AtomicU64};
+
+pub(super) struct Good {
+    index: Arc<Index>,
+    store: Store<Arc<Entry>>,
+    insertions: AtomicU64,
+    generation: AtomicU32,
+    /// How many insertions make a generation.
+    generation_len: u64,
+}
+
+impl Good {
+    pub(super) fn new(capacity: u64, longest_life: Duration) -> Self {
+        let index = Arc::new(Index::new());
+        let weight = |entry: &Arc<Entry>| entry.weight();
+        let released = {
+            let index = Arc::clone(&index);
+            move |key: &Key, entry: &Arc<Entry>| index.remove_entry(key, entry)
+        };
+        Self {
+            index,
+            store: Store::with_listener(capacity, longest_life, weight, released),
+            insertions: AtomicU64::new(0),
+            generation: AtomicU32::new(0),
+            generation_len: (capacity / GENERATIONS).max(1),
+        }
+    }
+
+    pub(super) fn read<T>(&self, key: &Key, read: impl FnOnce(&Arc<Entry>) -> T) -> Option<T> {
+        self.index.read(key, read)
+    }
+
+    /// Notes that a token was asked for and not there. Of newcomers, the store admits those that are
+    /// asked for more often than what they would replace.
+    pub(super) fn missed(&self, key: &Key) {
+        drop(self.store.get(key));
+    }
+
+    /// The generation that it is now.
+    pub(super) fn generation(&self) -> u32 {
+        self.generation.load(Ordering::Relaxed)
+    }
+
+    /// Counts a hit, and tells the store where it is news.
+    pub(super) fn hit(&self, key: &Key, is_news: bool) {
+        self.index.count_hit(key);
+        if is_news {
+            drop(self.store.get(key));
+        }
+    }
+
+    pub(super) fn hits(&self) -> u64 {
+        self.index.hits()
+    }
+
+    pub(super) fn insert(&self, key: Key, entry: &Arc<Entry>) {
+        // Ordering: the index first. Were the store to let go of the entry before the index has it,
+        // it would stay there for ever.
+        self.index.insert(key, Arc::clone(entry));
+        self.store.insert(key, Arc::clone(entry));
+        let insertions = self.insertions.fetch_add(1, Ordering::Relaxed);
+        let generation = insertions / self.generation_len % u64::from(u32::MAX);
+        self.generation
+            .store(u32::try_from(generation).unwrap_or(0), Ordering::Relaxed);
+    }
+
+    pub(super) fn remove(&self, key: &Key) {
+        self.index.remove(key);
+        self.store.remove(key);
+    }
+
+    pub(super) fn clear(&self) {
+        self.index.clear();
+        self.store.clear();
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.store.len()
+    }
+}
+
+/// Enough for a token in use to stand out from those that come once, while the store fills.
+const GENERATIONS: u64 = 64;
