@@ -1,0 +1,234 @@
+//! What the benches compare: a request, a service that does nothing, and the ways to protect it.
+
+#![allow(unreachable_pub, dead_code, reason = "each bench takes what it needs")]
+
+use std::{
+    convert::Infallible,
+    future::{Future, Ready, ready},
+    hint::black_box,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Request, Response, StatusCode, header::AUTHORIZATION};
+use sha2::{Digest, Sha256};
+use tower::{Layer, Service};
+use tower_clerk::{
+    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Introspection, Verification, Verify,
+};
+
+/// The service behind all layers: it drops the request and answers.
+#[derive(Clone, Copy, Debug)]
+pub struct Leaf;
+
+impl<B> Service<Request<B>> for Leaf {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<()>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        drop(black_box(request));
+        ready(Ok(Response::new(())))
+    }
+}
+
+/// A layer that does nothing: the floor.
+#[derive(Clone, Copy, Debug)]
+pub struct Noop<S>(pub S);
+
+impl<S: Service<R>, R> Service<R> for Noop<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: R) -> S::Future {
+        self.0.call(request)
+    }
+}
+
+/// A layer that puts claims into every request, and looks at nothing: what no layer can go below.
+#[derive(Clone, Debug)]
+pub struct InsertOnly<S>(pub S, pub Arc<str>);
+
+impl<S: Service<Request<B>>, B> Service<Request<B>> for InsertOnly<S> {
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = S::Future;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> S::Future {
+        request.extensions_mut().insert(Arc::clone(&self.1));
+        self.0.call(request)
+    }
+}
+
+/// What one writes in an afternoon: an async block in a box, and moka's cache of futures.
+#[derive(Clone, Debug)]
+pub struct Boxed<S> {
+    pub inner: S,
+    pub cache: moka::future::Cache<[u8; 32], Arc<str>>,
+}
+
+impl<S> Boxed<S> {
+    pub fn new(inner: S) -> Self {
+        let cache = moka::future::Cache::builder()
+            .max_capacity(200_000)
+            .time_to_live(Duration::from_secs(300))
+            .build();
+        Self { inner, cache }
+    }
+}
+
+impl<S, B> Service<Request<B>> for Boxed<S>
+where
+    S: Service<Request<B>, Response = Response<()>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+{
+    type Response = S::Response;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Response<()>, S::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        let cache = self.cache.clone();
+        Box::pin(async move {
+            let Some(token) = bearer(request.headers()) else {
+                let mut response = Response::new(());
+                *response.status_mut() = StatusCode::UNAUTHORIZED;
+                return Ok(response);
+            };
+            let key: [u8; 32] = Sha256::digest(token).into();
+            let claims = cache.get_with(key, async { Arc::from("user_1") }).await;
+            request.extensions_mut().insert(claims);
+            inner.call(request).await
+        })
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers
+        .get(AUTHORIZATION)?
+        .to_str()
+        .ok()?
+        .strip_prefix("Bearer ")
+}
+
+/// Says of every token but the bad ones that it is good: what is measured is not the verification.
+#[derive(Debug)]
+pub struct Says;
+
+impl Verify for Says {
+    fn verify<'a>(
+        &'a self,
+        verification: Verification<'a>,
+    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+        let is_bad = verification.token().expose().starts_with("oat_bad");
+        let answer = if is_bad {
+            r#"{"active":false}"#
+        } else {
+            ANSWER
+        };
+        Box::pin(async { Introspection::from_json(answer.as_bytes()) })
+    }
+}
+
+/// Our layer, over a verifier that answers at once.
+pub fn ours(capacity: u64) -> ClerkAuthLayer {
+    let config = ClerkConfig::builder("verb-noun-00.clerk.accounts.dev")
+        .client_credentials("client_1", "secret")
+        .enrichment(tower_clerk::Enrichment::Off)
+        .cache_ttl(Duration::from_secs(300))
+        .cache_capacity(capacity)
+        .build()
+        .expect("the configuration is valid");
+    ClerkAuthLayer::with_verifier(config, Says)
+}
+
+/// As many opaque tokens of 36 bytes.
+pub fn tokens(count: usize) -> Vec<String> {
+    let mut rng = fastrand::Rng::with_seed(7);
+    (0..count)
+        .map(|_| {
+            let random: String = std::iter::repeat_with(|| rng.alphanumeric())
+                .take(32)
+                .collect();
+            format!("oat_{random}")
+        })
+        .collect()
+}
+
+/// A token as long as a JWT of Clerk's: 900 bytes, and nothing that anybody signed.
+pub fn long_token() -> String {
+    let mut rng = fastrand::Rng::with_seed(8);
+    let mut part = |len| -> String {
+        std::iter::repeat_with(|| rng.alphanumeric())
+            .take(len)
+            .collect()
+    };
+    format!("{}.{}.{}", part(80), part(476), part(342))
+}
+
+/// A request as it comes from a client: three headers and the credentials.
+pub fn request(token: &str) -> Request<()> {
+    bare()
+        .header(AUTHORIZATION, format!("Bearer {token}"))
+        .body(())
+        .expect("the parts are valid")
+}
+
+/// The same without credentials.
+pub fn bare() -> http::request::Builder {
+    Request::builder()
+        .header("host", "api.example.com")
+        .header("user-agent", "bench")
+        .header("accept", "*/*")
+}
+
+/// Drives a call that needs nobody else to its end.
+pub fn finish<F: Future>(future: F) -> F::Output {
+    let mut future = std::pin::pin!(future);
+    let mut cx = Context::from_waker(std::task::Waker::noop());
+    match Pin::as_mut(&mut future).poll(&mut cx) {
+        Poll::Ready(output) => output,
+        Poll::Pending => panic!("it waits"),
+    }
+}
+
+/// Sends each token once, so that it is known afterwards.
+pub async fn warm<S>(service: &mut S, tokens: &[String])
+where
+    S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
+{
+    for token in tokens {
+        let Ok(_) = service.call(request(token)).await;
+    }
+}
+
+/// What a handler of a user's does.
+pub fn has_claims(request: &Request<()>) -> bool {
+    request.extensions().get::<ClerkClaims>().is_some()
+}
+
+/// An answer of introspection with what Clerk documents.
+const ANSWER: &str = r#"{"active":true,"client_id":"client_1","sub":"user_2abcdefghijklmnopqrstuvwxyz",
+"scope":"openid profile email","token_type":"Bearer"}"#;
