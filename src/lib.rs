@@ -137,6 +137,7 @@ mod cache;
 mod verify;
 mod upstream;
 mod claims;
+mod require;
 mod reject;
 mod error;
 mod clock;
@@ -153,6 +154,9 @@ pub mod fuzzing;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub use self::clock::ManualClock;
+#[cfg(feature = "tonic")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tonic")))]
+pub use self::integrations::clerk_claims;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use self::integrations::MissingLayer;
@@ -165,6 +169,7 @@ pub use self::{
     layer::ClerkAuthLayer,
     observe::Stats,
     reject::{HeadersOnly, JsonBody, RejectResponse, Rejection},
+    require::{Require, RequireClaims, RequireFuture, RequireScopes},
     service::ClerkAuth,
     upstream::{Transport, TransportError},
     verify::{Introspection, Verification, Verify},

@@ -76,6 +76,15 @@ pub(crate) fn refused(error: &AuthError) {
     );
 }
 
+/// Something that needs claims stands where no layer is before it.
+pub(crate) fn missing_layer() {
+    tracing::error!(
+        auth.kind = ?AuthErrorKind::MissingLayer,
+        "a route needs claims, but no `ClerkAuthLayer` stands before it: add \
+         `.layer(ClerkAuthLayer::new(cfg))` outside of it, in axum after it"
+    );
+}
+
 /// One call to Clerk, timed.
 pub(crate) struct UpstreamCall {
     endpoint: Endpoint,

@@ -27,6 +27,7 @@ use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims, Enrichment, TokenKind,
     claims::{Claims, Profile},
     clock::Clock,
+    reject::Challenges,
     upstream::Lane,
 };
 pub(crate) use enrich::Enrich;
@@ -124,17 +125,8 @@ impl Verified {
     ) -> Self {
         Self {
             claims: ClerkClaims::new(Claims {
-                kind: TokenKind::OAuth,
-                subject: subject.into(),
-                client_id: None,
-                scope: "".into(),
-                audience: Box::default(),
-                issuer: None,
-                issued_at: None,
                 expires_at: expires,
-                org_id: None,
-                profile: None,
-                other: None,
+                ..Claims::bare(subject)
             }),
             expires,
             good_until,
@@ -147,6 +139,7 @@ impl Verified {
 pub(crate) struct Verifier {
     pub(crate) source: Arc<dyn Verify>,
     pub(crate) rules: Arc<Rules>,
+    pub(crate) challenges: Arc<Challenges>,
     pub(crate) enrichment: Enrichment,
     pub(crate) enrich: Enrich,
     pub(crate) accept_unprefixed: bool,
@@ -272,6 +265,8 @@ impl Verifier {
             profile,
             other: (!answer.other.is_empty())
                 .then(|| serde_json::Value::Object(answer.other).to_string().into()),
+            rules: Arc::clone(&self.rules),
+            challenges: Arc::clone(&self.challenges),
         };
         Ok(Verified {
             claims: ClerkClaims::new(claims),

@@ -33,6 +33,7 @@ mod properties;
 mod rows;
 mod allocations;
 mod frameworks;
+mod rules;
 mod examples;
 mod docs;
 mod catalogue;
