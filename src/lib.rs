@@ -108,7 +108,8 @@
 //! |---|---|---|
 //! | `rustls` | yes | TLS towards Clerk by rustls, with the certificates that the platform trusts |
 //! | `native-tls` | | TLS towards Clerk by the platform's own library |
-//! | `axum` | | [`ClerkClaims`] as an extractor |
+//! | `axum` | | [`ClerkClaims`] and `Claims<T>` as extractors |
+//! | `tonic` | | `clerk_claims`: the claims of a `tonic::Request` |
 //! | `test-util` | | `fake_clerk` and `ManualClock`, for tests |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -159,7 +160,9 @@ pub use self::clock::ManualClock;
 pub use self::integrations::clerk_claims;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
-pub use self::integrations::MissingLayer;
+pub use self::integrations::{
+    Claims, ClaimsRejection, InvalidClaims, MissingLayer, Unauthenticated,
+};
 pub use self::{
     bearer::BearerToken,
     claims::{ClerkClaims, Organization, Profile, TokenKind},

@@ -33,6 +33,7 @@ mod properties;
 mod rows;
 mod allocations;
 mod frameworks;
+mod extractors;
 mod rules;
 mod examples;
 mod docs;
