@@ -35,6 +35,8 @@ mod allocations;
 mod frameworks;
 mod extractors;
 mod rules;
+
+mod tower_http;
 mod examples;
 mod docs;
 mod catalogue;
