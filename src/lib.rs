@@ -139,6 +139,7 @@ mod verify;
 mod upstream;
 mod claims;
 mod require;
+mod session;
 mod reject;
 mod error;
 mod clock;
@@ -174,6 +175,7 @@ pub use self::{
     reject::{HeadersOnly, JsonBody, RejectResponse, Rejection},
     require::{Require, RequireClaims, RequireFuture, RequireScopes},
     service::ClerkAuth,
+    session::{BindSession, BoundSession, BoundSessionFuture},
     upstream::{Transport, TransportError},
     verify::{Introspection, Verification, Verify},
 };

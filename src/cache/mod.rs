@@ -11,11 +11,12 @@ mod void;
 
 use std::{sync::Arc, time::Duration};
 
-use self::{entry::Refusal, memory::Store, void::Voids};
+use self::{entry::Refusal, void::Voids};
 pub(crate) use self::{
     entry::{Entry, Lifetimes},
     flight::{Boarding, Flights, Outcome},
     key::{Key, Keyer},
+    memory::Store,
 };
 use crate::{AuthError, AuthErrorKind, ClerkClaims, clock::Now, verify::Verified};
 

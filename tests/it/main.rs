@@ -35,7 +35,7 @@ mod allocations;
 mod frameworks;
 mod extractors;
 mod rules;
-
+mod sessions;
 mod tower_http;
 mod examples;
 mod docs;
