@@ -65,12 +65,19 @@
 //! | malformed or several credentials | 400 | `error="invalid_request"` | 16 |
 //! | inactive, expired, another client, audience or issuer | 401 | `error="invalid_token"` | 16 |
 //! | a scope is missing | 403 | `error="insufficient_scope"`, `scope="…"` | 7 |
+//! | a rule of the route refuses the claims | 403 | without `error` | 7 |
 //! | Clerk cannot be asked, or its answer breaks its contract | 503 | none; `Retry-After` | 14 |
 //!
 //! Requests whose content type begins with `application/grpc` are answered in gRPC's way, with
 //! trailers only. All answers carry `Cache-Control: no-store`. Why exactly a token was refused is in the
 //! [`AuthError`] among the extensions of the *response*, for logging layers; the caller does not learn
 //! it. An outage of Clerk's is never a 401: clients would throw good tokens away.
+//!
+//! # Rules by route
+//!
+//! What the layer requires, it requires of all. [`RequireScopes`] and [`RequireClaims`] ask for more,
+//! route by route; they stand behind the layer and judge the claims of each request. [`BindSession`] stands
+//! there, too: it keeps the sessions of an MCP server to those who opened them.
 //!
 //! # What an attacker can and cannot do
 //!
