@@ -18,6 +18,16 @@ struct Member {
     org_id: String,
 }
 
+/// Whose tenant has a number.
+#[derive(serde::Deserialize)]
+struct Numbered {
+    tenant: u64,
+}
+
+async fn numbered(Claims(numbered): Claims<Numbered>) -> String {
+    numbered.tenant.to_string()
+}
+
 async fn member(Claims(member): Claims<Member>) -> String {
     format!("{} of {}", member.sub, member.org_id)
 }
@@ -37,6 +47,7 @@ fn routes() -> Router {
     Router::new()
         .route("/member", get(member))
         .route("/maybe", get(maybe_member))
+        .route("/numbered", get(numbered))
         .route("/told", get(told))
         .route(
             "/raw",
@@ -85,10 +96,11 @@ async fn a_good_token_that_lacks_what_a_handler_takes_is_a_403() {
     let world = World::new();
     let config = world.config().resource("https://api.example.com/mcp");
     let app = routes().layer(ClerkAuthLayer::new(config.build().unwrap()));
-    let token = world.clerk.token("user_canary").issue();
+    let token = world.clerk.token("user_canary");
+    let token = token.claim("tenant", "canary").issue();
     let log = Log::default();
     let guard = log.subscribe();
-    for path in ["/member", "/maybe", "/member"] {
+    for path in ["/member", "/maybe", "/numbered", "/member"] {
         let (status, body, response) = ask(&app, path, &token).await;
         assert_eq!((status, &*body), (403, ""), "{path}");
         let challenge = response.headers()["www-authenticate"].to_str().unwrap();
