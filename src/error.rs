@@ -79,6 +79,9 @@ pub enum AuthErrorKind {
     CredentialsRejected,
     /// The token's time is over: `exp` is not in the future.
     Expired,
+    /// A rule behind the layer refused the claims of a good token, for another reason than a scope:
+    /// [`RequireClaims`](crate::RequireClaims), or the typed extractor of the feature `axum`.
+    Forbidden,
     /// Clerk says that the token is not active: unknown, revoked, expired, or of another instance.
     Inactive,
     /// A required scope was not granted.
@@ -87,6 +90,8 @@ pub enum AuthErrorKind {
     MalformedCredentials,
     /// There are no bearer credentials in the request.
     MissingCredentials,
+    /// A rule stands where no [`ClerkAuthLayer`](crate::ClerkAuthLayer) is before it.
+    MissingLayer,
     /// There is no usable subject, neither in the introspection answer nor in userinfo.
     MissingSubject,
     /// Nothing vouches for this being an access token; it may be a refresh or an ID token.
@@ -135,8 +140,10 @@ impl AuthErrorKind {
             | Self::WrongClient
             | Self::WrongIssuer => true,
             Self::CredentialsRejected
+            | Self::Forbidden
             | Self::MalformedCredentials
             | Self::MissingCredentials
+            | Self::MissingLayer
             | Self::ProfileUnavailable
             | Self::RateLimited
             | Self::SeveralCredentials
@@ -163,10 +170,12 @@ impl AuthErrorKind {
         match self {
             Self::CredentialsRejected => "Clerk refused the client id and secret of this service",
             Self::Expired => "the token has expired",
+            Self::Forbidden => "a rule refuses the claims of the token",
             Self::Inactive => "the token is not active",
             Self::InsufficientScope => "a required scope was not granted",
             Self::MalformedCredentials => "the credentials are malformed",
             Self::MissingCredentials => "there are no bearer credentials",
+            Self::MissingLayer => "no `ClerkAuthLayer` stands before a rule",
             Self::MissingSubject => "the token has no usable subject",
             Self::NotAccessToken => "nothing shows that this is an access token",
             Self::NotYetValid => "the token is not valid yet",

@@ -131,7 +131,7 @@ impl<R> fmt::Debug for ClerkAuthLayer<R> {
 pub(crate) struct Auth {
     pub(crate) cache: Cache,
     pub(crate) verifier: Verifier,
-    pub(crate) challenges: Challenges,
+    pub(crate) challenges: Arc<Challenges>,
     pub(crate) counters: Counters,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) max_token_length: usize,
@@ -143,17 +143,19 @@ impl Auth {
         getrandom::fill(&mut secret).expect("the operating system gives random numbers");
         let keyer = Keyer::new(secret, &[config.instance.issuer(), &config.client_id]);
         let lifetimes = Lifetimes::new(config.cache_ttl, config.stale_for);
+        let challenges = Arc::new(Challenges::new(
+            &config.rules.required_scopes,
+            config.resource_metadata.as_deref(),
+        ));
         Self {
             cache: Cache::new(keyer, lifetimes, config.cache_capacity, config.timeout),
-            challenges: Challenges::new(
-                &config.rules.required_scopes,
-                config.resource_metadata.as_deref(),
-            ),
+            challenges: Arc::clone(&challenges),
             counters: Counters::default(),
             max_token_length: config.max_token_length,
             verifier: Verifier {
                 source,
                 rules: config.rules,
+                challenges,
                 enrichment: config.enrichment,
                 enrich: Enrich::new(upstream, config.instance.userinfo_endpoint()),
                 accept_unprefixed: config.accept_unprefixed,

@@ -65,12 +65,19 @@
 //! | malformed or several credentials | 400 | `error="invalid_request"` | 16 |
 //! | inactive, expired, another client, audience or issuer | 401 | `error="invalid_token"` | 16 |
 //! | a scope is missing | 403 | `error="insufficient_scope"`, `scope="…"` | 7 |
+//! | a rule of the route refuses the claims | 403 | without `error` | 7 |
 //! | Clerk cannot be asked, or its answer breaks its contract | 503 | none; `Retry-After` | 14 |
 //!
 //! Requests whose content type begins with `application/grpc` are answered in gRPC's way, with
 //! trailers only. All answers carry `Cache-Control: no-store`. Why exactly a token was refused is in the
 //! [`AuthError`] among the extensions of the *response*, for logging layers; the caller does not learn
 //! it. An outage of Clerk's is never a 401: clients would throw good tokens away.
+//!
+//! # Rules by route
+//!
+//! What the layer requires, it requires of all. [`RequireScopes`] and [`RequireClaims`] ask for more,
+//! route by route; they stand behind the layer and judge the claims of each request. [`BindSession`] stands
+//! there, too: it keeps the sessions of an MCP server to those who opened them.
 //!
 //! # What an attacker can and cannot do
 //!
@@ -108,7 +115,8 @@
 //! |---|---|---|
 //! | `rustls` | yes | TLS towards Clerk by rustls, with the certificates that the platform trusts |
 //! | `native-tls` | | TLS towards Clerk by the platform's own library |
-//! | `axum` | | [`ClerkClaims`] as an extractor |
+//! | `axum` | | [`ClerkClaims`] and `Claims<T>` as extractors |
+//! | `tonic` | | `clerk_claims`: the claims of a `tonic::Request` |
 //! | `test-util` | | `fake_clerk` and `ManualClock`, for tests |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -137,6 +145,8 @@ mod cache;
 mod verify;
 mod upstream;
 mod claims;
+mod require;
+mod session;
 mod reject;
 mod error;
 mod clock;
@@ -153,9 +163,14 @@ pub mod fuzzing;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub use self::clock::ManualClock;
+#[cfg(feature = "tonic")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tonic")))]
+pub use self::integrations::clerk_claims;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
-pub use self::integrations::MissingLayer;
+pub use self::integrations::{
+    Claims, ClaimsRejection, InvalidClaims, MissingLayer, Unauthenticated,
+};
 pub use self::{
     bearer::BearerToken,
     claims::{ClerkClaims, Organization, Profile, TokenKind},
@@ -165,7 +180,9 @@ pub use self::{
     layer::ClerkAuthLayer,
     observe::Stats,
     reject::{HeadersOnly, JsonBody, RejectResponse, Rejection},
+    require::{Require, RequireClaims, RequireFuture, RequireScopes},
     service::ClerkAuth,
+    session::{BindSession, BoundSession, BoundSessionFuture},
     upstream::{Transport, TransportError},
     verify::{Introspection, Verification, Verify},
 };

@@ -75,6 +75,32 @@ pub(crate) fn refused(error: &AuthError) {
     );
 }
 
+/// Something that needs claims stands where no layer is before it.
+pub(crate) fn missing_layer() {
+    tracing::error!(
+        auth.kind = ?AuthErrorKind::MissingLayer,
+        "a route needs claims, but no `ClerkAuthLayer` stands before it: add \
+         `.layer(ClerkAuthLayer::new(cfg))` outside of it, in axum after it"
+    );
+}
+
+/// A request names a session that is unknown, or of somebody else's.
+pub(crate) fn session_refused() {
+    tracing::debug!("session refused: it is unknown, or belongs to another principal");
+}
+
+/// An answer names a session of somebody else's.
+pub(crate) fn session_of_another() {
+    tracing::error!("the inner service gave a caller the session of another: answered with a 500");
+}
+
+/// An answer names a session that nobody can use.
+pub(crate) fn session_unusable() {
+    tracing::error!(
+        "the inner service sent several `Mcp-Session-Id`, or one that is not visible ASCII: not bound"
+    );
+}
+
 /// One call to Clerk, timed.
 pub(crate) struct UpstreamCall {
     endpoint: Endpoint,

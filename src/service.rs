@@ -61,13 +61,13 @@ where
                 ResponseFuture::call(self.inner.call(request))
             }
             Decision::Refuse(error) => {
-                self.give_up_readiness();
+                give_up_readiness(&mut self.inner);
                 let is_grpc = reject::is_grpc(request.headers());
                 let response = self.auth.refuse(error, is_grpc, &self.reject);
                 ResponseFuture::reject(response)
             }
             Decision::Wait(verification) => {
-                self.give_up_readiness();
+                give_up_readiness(&mut self.inner);
                 ResponseFuture::verify(
                     verification,
                     request,
@@ -77,16 +77,6 @@ where
                 )
             }
         }
-    }
-}
-
-impl<S: Clone, R> ClerkAuth<S, R> {
-    /// Drops the instance that was polled ready, and with it whatever it reserved, a permit for
-    /// instance: a request that waits for Clerk, or is refused, must not keep others out. A clone is
-    /// not ready (see the docs of `tower::Service`, "Be careful when cloning inner services").
-    fn give_up_readiness(&mut self) {
-        let not_ready = self.inner.clone();
-        drop(mem::replace(&mut self.inner, not_ready));
     }
 }
 
@@ -287,6 +277,14 @@ impl Auth {
             .rejection(&error, is_grpc)
             .into_response(error, reject)
     }
+}
+
+/// Drops the instance that was polled ready, and with it whatever it reserved, a permit for instance: a
+/// request that waits for Clerk, or is refused, must not keep others out. A clone is not ready (see the
+/// docs of `tower::Service`, "Be careful when cloning inner services").
+pub(crate) fn give_up_readiness<S: Clone>(inner: &mut S) {
+    let not_ready = inner.clone();
+    drop(mem::replace(inner, not_ready));
 }
 
 /// The one place where claims get into a request. Claims that were there before are replaced: only

@@ -5,13 +5,16 @@
 
 use std::time::Duration;
 
-use moka::sync::{Cache, CacheBuilder};
+use moka::{
+    policy::EvictionPolicy,
+    sync::{Cache, CacheBuilder},
+};
 
 use super::key::{Key, KeyHasher};
 
 /// A store of values of one kind.
 #[derive(Clone, Debug)]
-pub(super) struct Store<V: Clone + Send + Sync + 'static> {
+pub(crate) struct Store<V: Clone + Send + Sync + 'static> {
     cache: Cache<Key, V, KeyHasher>,
 }
 
@@ -50,7 +53,19 @@ impl<V: Clone + Send + Sync + 'static> Store<V> {
         }
     }
 
-    pub(super) fn get(&self, key: &Key) -> Option<V> {
+    /// A store that holds `capacity` values, and forgets the one that was not asked for longest, and what
+    /// was not asked for during `idle`. Newcomers are always let in: where what is not remembered is
+    /// refused, they could not begin otherwise.
+    pub(crate) fn least_recently_used(capacity: u64, idle: Duration) -> Self {
+        let cache = Cache::builder()
+            .max_capacity(capacity)
+            .eviction_policy(EvictionPolicy::lru())
+            .time_to_idle(idle.min(LONGEST_IDLE))
+            .build_with_hasher(KeyHasher::default());
+        Self { cache }
+    }
+
+    pub(crate) fn get(&self, key: &Key) -> Option<V> {
         self.cache.get(key)
     }
 
@@ -58,7 +73,12 @@ impl<V: Clone + Send + Sync + 'static> Store<V> {
         self.cache.insert(key, value);
     }
 
-    pub(super) fn remove(&self, key: &Key) {
+    /// What is there, or else what is made now. One caller makes it, whoever else comes at that moment.
+    pub(crate) fn get_or_insert_with(&self, key: Key, make: impl FnOnce() -> V) -> V {
+        self.cache.entry(key).or_insert_with(make).into_value()
+    }
+
+    pub(crate) fn remove(&self, key: &Key) {
         self.cache.invalidate(key);
     }
 
@@ -67,8 +87,11 @@ impl<V: Clone + Send + Sync + 'static> Store<V> {
     }
 
     /// How many entries there are, after what is due has been cleaned up.
-    pub(super) fn len(&self) -> u64 {
+    pub(crate) fn len(&self) -> u64 {
         self.cache.run_pending_tasks();
         self.cache.entry_count()
     }
 }
+
+/// moka panics at more than a thousand years.
+const LONGEST_IDLE: Duration = Duration::from_secs(365 * 86_400);

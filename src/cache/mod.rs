@@ -13,11 +13,12 @@ mod void;
 
 use std::{sync::Arc, time::Duration};
 
-use self::{entry::Refusal, good::Good, memory::Store, void::Voids};
+use self::{entry::Refusal, good::Good, void::Voids};
 pub(crate) use self::{
     entry::{Entry, Lifetimes},
     flight::{Boarding, Flights, Outcome},
     key::{Key, Keyer},
+    memory::Store,
 };
 use crate::{AuthError, AuthErrorKind, ClerkClaims, clock::Now, verify::Verified};
 

@@ -8,6 +8,7 @@ use serde::{Serialize, Serializer, de::DeserializeOwned, ser::SerializeMap};
 use serde_json::{Map, Value};
 
 pub use self::profile::{Organization, Profile};
+use crate::{reject::Challenges, verify::Rules};
 
 /// The verified claims of the token that came with a request.
 ///
@@ -61,6 +62,10 @@ pub(crate) struct Claims {
     /// The members of the introspection answer that have no field here, as the text of a JSON
     /// object; `None` where there are none.
     pub(crate) other: Option<Box<str>>,
+    /// The rules that the token passed.
+    pub(crate) rules: Arc<Rules>,
+    /// What callers are told whom a rule behind the layer refuses.
+    pub(crate) challenges: Arc<Challenges>,
 }
 
 // === impl ClerkClaims ===
@@ -86,6 +91,11 @@ impl ClerkClaims {
         self.claims.size()
     }
 
+    /// What rules behind the layer go by.
+    pub(crate) fn shared(&self) -> &Claims {
+        &self.claims
+    }
+
     /// Who the token was issued for: Clerk's id of a user, `user_…`.
     pub fn subject(&self) -> &str {
         &self.claims.subject
@@ -104,7 +114,7 @@ impl ClerkClaims {
     /// Whether exactly this scope was granted. Case matters, and no scope implies another (RFC 6749
     /// §3.3); a hierarchy configured with
     /// [`scope_implies`](crate::ClerkConfigBuilder::scope_implies) counts for the layer's required
-    /// scopes only.
+    /// scopes and for [`RequireScopes`](crate::RequireScopes) only.
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes().any(|granted| granted == scope)
     }

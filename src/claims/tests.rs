@@ -1,23 +1,34 @@
+use std::sync::Arc;
+
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Claims, ClerkClaims, Profile, TokenKind, split_scope};
+use crate::{reject::Challenges, verify::Rules};
 
-/// Claims of which nothing but the subject is known.
-fn bare() -> Claims {
-    Claims {
-        kind: TokenKind::OAuth,
-        subject: "user_canary".into(),
-        client_id: None,
-        scope: "".into(),
-        audience: Box::default(),
-        issuer: None,
-        issued_at: None,
-        expires_at: None,
-        org_id: None,
-        profile: None,
-        other: None,
+impl Claims {
+    /// Claims of which nothing but the subject is known, for the tests of what is given some.
+    pub(crate) fn bare(subject: &str) -> Self {
+        Self {
+            kind: TokenKind::OAuth,
+            subject: subject.into(),
+            client_id: None,
+            scope: "".into(),
+            audience: Box::default(),
+            issuer: None,
+            issued_at: None,
+            expires_at: None,
+            org_id: None,
+            profile: None,
+            other: None,
+            rules: Arc::new(Rules::usual()),
+            challenges: Arc::new(Challenges::new(&[], None)),
+        }
     }
+}
+
+fn bare() -> Claims {
+    Claims::bare("user_canary")
 }
 
 fn userinfo() -> Value {

@@ -187,8 +187,8 @@ impl ClerkConfigBuilder {
     /// How many tokens are remembered; a tenth as many bad ones are, apart from them. Default:
     /// 50,000. At most 10,000,000.
     ///
-    /// An entry takes about 1.3 KiB, as measured with introspection answers of 550 bytes and
-    /// everything included, so that the default is about 65 MiB. One whose claims take more than a KiB counts once
+    /// An entry takes about 1 KiB, as measured with introspection answers of 550 bytes and
+    /// everything included, so that the default is about 50 MiB. One whose claims take more than a KiB counts once
     /// for each.
     pub fn cache_capacity(mut self, entries: u64) -> Self {
         self.cache_capacity = entries;

@@ -210,7 +210,7 @@ fn is_vschar(byte: u8) -> bool {
 }
 
 /// `NQCHAR = %x21 / %x23-5B / %x5D-7E`, of which a scope token consists (RFC 6749 appendix A.4)
-fn is_scope_byte(byte: u8) -> bool {
+pub(crate) fn is_scope_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
 }
 

@@ -12,7 +12,7 @@ use http::HeaderValue;
 use serde::Deserialize;
 
 pub use self::builder::ClerkConfigBuilder;
-pub(crate) use self::instance::Instance;
+pub(crate) use self::{check::is_scope_byte, instance::Instance};
 use crate::{ConfigError, Transport, clock::Clock, verify::policy::Rules};
 
 /// A configuration that has been checked: what a [`ClerkAuthLayer`](crate::ClerkAuthLayer) is made of.

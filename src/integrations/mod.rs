@@ -2,6 +2,10 @@
 
 #[cfg(feature = "axum")]
 mod axum;
+#[cfg(feature = "tonic")]
+mod tonic;
 
 #[cfg(feature = "axum")]
-pub use self::axum::MissingLayer;
+pub use self::axum::{Claims, ClaimsRejection, InvalidClaims, MissingLayer, Unauthenticated};
+#[cfg(feature = "tonic")]
+pub use self::tonic::clerk_claims;

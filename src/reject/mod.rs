@@ -4,6 +4,7 @@
 //! renders it, as RFC 6750 §3 has it or as a gRPC trailers-only answer. All reasons for a 401 look the
 //! same, so that nobody learns by trying why a token is no good.
 
+mod challenge;
 mod respond;
 
 use std::{sync::Arc, time::Duration};
@@ -13,6 +14,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
+pub(crate) use self::challenge::Challenges;
 pub use self::respond::{HeadersOnly, JsonBody, RejectResponse};
 use crate::{AuthError, AuthErrorKind};
 
@@ -34,17 +36,9 @@ enum Class {
     InvalidRequest,
     InvalidToken,
     InsufficientScope,
+    Forbidden,
+    Misconfigured,
     Unavailable,
-}
-
-/// The challenges of a configuration (RFC 6750 §3), made once.
-#[derive(Debug)]
-pub(crate) struct Challenges {
-    no_credentials: HeaderValue,
-    invalid_request: HeaderValue,
-    invalid_token: HeaderValue,
-    insufficient_scope: HeaderValue,
-    scope: Option<Arc<str>>,
 }
 
 // === impl Class ===
@@ -67,6 +61,8 @@ impl Class {
             | AuthErrorKind::WrongClient
             | AuthErrorKind::WrongIssuer => Self::InvalidToken,
             AuthErrorKind::InsufficientScope => Self::InsufficientScope,
+            AuthErrorKind::Forbidden => Self::Forbidden,
+            AuthErrorKind::MissingLayer => Self::Misconfigured,
             AuthErrorKind::CredentialsRejected
             | AuthErrorKind::ProfileUnavailable
             | AuthErrorKind::RateLimited
@@ -80,23 +76,27 @@ impl Class {
         match self {
             Self::NoCredentials | Self::InvalidToken => StatusCode::UNAUTHORIZED,
             Self::InvalidRequest => StatusCode::BAD_REQUEST,
-            Self::InsufficientScope => StatusCode::FORBIDDEN,
+            Self::InsufficientScope | Self::Forbidden => StatusCode::FORBIDDEN,
+            Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
             Self::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
-    /// UNAUTHENTICATED, PERMISSION_DENIED, UNAVAILABLE.
+    /// UNAUTHENTICATED, PERMISSION_DENIED, INTERNAL, UNAVAILABLE.
     fn grpc_code(self) -> u8 {
         match self {
             Self::NoCredentials | Self::InvalidRequest | Self::InvalidToken => 16,
-            Self::InsufficientScope => 7,
+            Self::InsufficientScope | Self::Forbidden => 7,
+            Self::Misconfigured => 13,
             Self::Unavailable => 14,
         }
     }
 
     fn error(self) -> Option<&'static str> {
         match self {
-            Self::NoCredentials | Self::Unavailable => None,
+            // RFC 6750 §3.1 has three codes. None says that a rule other than that of scopes refuses:
+            // `insufficient_scope` would have clients ask for a scope that is not what is missing.
+            Self::NoCredentials | Self::Forbidden | Self::Misconfigured | Self::Unavailable => None,
             Self::InvalidRequest => Some("invalid_request"),
             Self::InvalidToken => Some("invalid_token"),
             Self::InsufficientScope => Some("insufficient_scope"),
@@ -111,73 +111,9 @@ impl Class {
             Self::InvalidRequest => "the credentials are malformed",
             Self::InvalidToken => "the access token is not valid",
             Self::InsufficientScope => "the access token does not reach far enough",
+            Self::Forbidden => "the access token does not allow this",
+            Self::Misconfigured => "the service is not set up for this",
             Self::Unavailable => "the access token cannot be verified at the moment",
-        }
-    }
-}
-
-// === impl Challenges ===
-
-impl Challenges {
-    pub(crate) fn new(required_scopes: &[String], resource_metadata: Option<&str>) -> Self {
-        let scopes: Vec<_> = required_scopes
-            .iter()
-            .map(String::as_str)
-            // A refresh token is for the client to ask for, never for a resource.
-            .filter(|scope| *scope != "offline_access")
-            .collect();
-        let scope = (!scopes.is_empty()).then(|| scopes.join(" "));
-        let challenge = |error: Option<Class>, scope: Option<&str>, metadata: Option<&str>| {
-            let parameters = [
-                ("error", error.and_then(Class::error)),
-                ("error_description", error.map(Class::description)),
-                ("scope", scope),
-                ("resource_metadata", metadata),
-            ];
-            let parameters: Vec<_> = parameters
-                .into_iter()
-                .filter_map(|(name, value)| Some(format!("{name}=\"{}\"", value?)))
-                .collect();
-            let challenge = format!("Bearer {}", parameters.join(", "));
-            HeaderValue::try_from(challenge.trim_end())
-                .expect("scopes and URLs were checked to be visible ASCII")
-        };
-        let scope = scope.as_deref();
-        Self {
-            no_credentials: challenge(None, scope, resource_metadata),
-            invalid_request: challenge(Some(Class::InvalidRequest), None, None),
-            invalid_token: challenge(Some(Class::InvalidToken), None, resource_metadata),
-            insufficient_scope: challenge(Some(Class::InsufficientScope), scope, resource_metadata),
-            scope: scope.map(Into::into),
-        }
-    }
-
-    /// What to say for an error. `is_grpc`: to a gRPC client.
-    pub(crate) fn rejection(&self, error: &AuthError, is_grpc: bool) -> Rejection {
-        let class = Class::of(error.kind());
-        let challenge = match class {
-            Class::NoCredentials => Some(&self.no_credentials),
-            Class::InvalidRequest => Some(&self.invalid_request),
-            Class::InvalidToken => Some(&self.invalid_token),
-            Class::InsufficientScope => Some(&self.insufficient_scope),
-            Class::Unavailable => None,
-        };
-        let retry_after = (class == Class::Unavailable).then(|| {
-            // Spread, so that those who were refused together do not come back together.
-            error
-                .retry_after()
-                .unwrap_or_else(|| Duration::from_secs(fastrand::u64(1..=5)))
-        });
-        Rejection {
-            class,
-            kind: error.kind(),
-            challenge: challenge.cloned(),
-            scope: self
-                .scope
-                .clone()
-                .filter(|_| class == Class::InsufficientScope),
-            retry_after,
-            is_grpc,
         }
     }
 }
@@ -185,12 +121,26 @@ impl Challenges {
 // === impl Rejection ===
 
 impl Rejection {
-    /// The HTTP status: 400, 401, 403 or 503.
+    /// What to say where a rule found neither claims nor the mark of an anonymous request, and so no
+    /// challenges either.
+    pub(crate) fn missing_layer(is_grpc: bool) -> Self {
+        Self {
+            class: Class::Misconfigured,
+            kind: AuthErrorKind::MissingLayer,
+            challenge: None,
+            scope: None,
+            retry_after: None,
+            is_grpc,
+        }
+    }
+
+    /// The HTTP status: 400, 401, 403, 500 or 503.
     pub fn status(&self) -> StatusCode {
         self.class.status()
     }
 
-    /// The gRPC status code: 16 (unauthenticated), 7 (permission denied) or 14 (unavailable).
+    /// The gRPC status code: 16 (unauthenticated), 7 (permission denied), 13 (internal) or 14
+    /// (unavailable).
     pub fn grpc_code(&self) -> u8 {
         self.class.grpc_code()
     }
@@ -205,12 +155,13 @@ impl Rejection {
         self.kind
     }
 
-    /// The value of `WWW-Authenticate` (RFC 6750 §3); none where Clerk is the trouble.
+    /// The value of `WWW-Authenticate` (RFC 6750 §3); none where Clerk or this service is the trouble.
     pub fn challenge(&self) -> Option<&HeaderValue> {
         self.challenge.as_ref()
     }
 
-    /// The error code (RFC 6750 §3.1); none where there were no credentials, or Clerk is the trouble.
+    /// The error code (RFC 6750 §3.1); none where there were no credentials, where a rule other than
+    /// that of scopes refuses, and where Clerk or this service is the trouble.
     pub fn error(&self) -> Option<&'static str> {
         self.class.error()
     }

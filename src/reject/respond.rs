@@ -43,6 +43,7 @@ impl<B: From<Bytes>> RejectResponse<B> for JsonBody {
         // RFC 6749 §4.1.2.1 has a code for what is no fault of the token's.
         let error = rejection.error().or(match rejection.class {
             Class::Unavailable => Some("temporarily_unavailable"),
+            Class::Misconfigured => Some("server_error"),
             _ => None,
         });
         if let Some(error) = error {

@@ -21,6 +21,9 @@ const SCOPE: &str = "Bearer error=\"insufficient_scope\", \
     error_description=\"the access token does not reach far enough\", scope=\"email profile\", \
     resource_metadata=\"https://api.example.com/.well-known/oauth-protected-resource\"";
 
+const FORBIDDEN: &str =
+    "Bearer resource_metadata=\"https://api.example.com/.well-known/oauth-protected-resource\"";
+
 fn challenges(scopes: &[&str], metadata: Option<&str>) -> Challenges {
     let scopes: Vec<_> = scopes.iter().map(|scope| (*scope).to_owned()).collect();
     Challenges::new(&scopes, metadata)
@@ -65,6 +68,8 @@ impl Case {
             | AuthErrorKind::WrongClient
             | AuthErrorKind::WrongIssuer => (401, "16", Some("invalid_token"), Some(TOKEN)),
             AuthErrorKind::InsufficientScope => (403, "7", Some("insufficient_scope"), Some(SCOPE)),
+            AuthErrorKind::Forbidden => (403, "7", None, Some(FORBIDDEN)),
+            AuthErrorKind::MissingLayer => (500, "13", None, None),
             AuthErrorKind::CredentialsRejected
             | AuthErrorKind::ProfileUnavailable
             | AuthErrorKind::RateLimited
@@ -82,13 +87,15 @@ impl Case {
     }
 }
 
-const KINDS: [AuthErrorKind; 21] = [
+const KINDS: [AuthErrorKind; 23] = [
     AuthErrorKind::CredentialsRejected,
     AuthErrorKind::Expired,
+    AuthErrorKind::Forbidden,
     AuthErrorKind::Inactive,
     AuthErrorKind::InsufficientScope,
     AuthErrorKind::MalformedCredentials,
     AuthErrorKind::MissingCredentials,
+    AuthErrorKind::MissingLayer,
     AuthErrorKind::MissingSubject,
     AuthErrorKind::NotAccessToken,
     AuthErrorKind::NotYetValid,
@@ -262,6 +269,70 @@ fn challenges_say_what_is_configured_and_no_more() {
             input: (AuthErrorKind::Inactive, &["email"], None),
             expected: "Bearer error=\"invalid_token\", \
                        error_description=\"the access token is not valid\"",
+        },
+    ];
+    for case in &cases {
+        check(case);
+    }
+}
+
+#[test]
+fn rules_name_their_scopes_beside_the_layers() {
+    struct Case {
+        name: &'static str,
+        input: (
+            AuthErrorKind,
+            &'static [&'static str],
+            &'static [&'static str],
+        ),
+        expected: &'static str,
+        scope: Option<&'static str>,
+    }
+
+    #[track_caller]
+    fn check(case: &Case) {
+        let (kind, layer, rule) = case.input;
+        let challenges = challenges(layer, Some("https://m.example/"));
+        let rejection = challenges.rejection_needing(&kind.into(), rule.iter().copied(), false);
+        assert_eq!(
+            rejection.challenge().unwrap(),
+            case.expected,
+            "{}",
+            case.name
+        );
+        assert_eq!(rejection.scope(), case.scope, "{}", case.name);
+    }
+
+    let cases = [
+        Case {
+            name: "both have some",
+            input: (AuthErrorKind::InsufficientScope, &["a", "b"], &["c", "a"]),
+            expected: "Bearer error=\"insufficient_scope\", \
+                       error_description=\"the access token does not reach far enough\", \
+                       scope=\"a b c\", resource_metadata=\"https://m.example/\"",
+            scope: Some("a b c"),
+        },
+        Case {
+            name: "no credentials",
+            input: (
+                AuthErrorKind::MissingCredentials,
+                &["a"],
+                &["offline_access", "c"],
+            ),
+            expected: "Bearer scope=\"a c\", resource_metadata=\"https://m.example/\"",
+            scope: None,
+        },
+        Case {
+            name: "none at all",
+            input: (AuthErrorKind::MissingCredentials, &[], &[]),
+            expected: "Bearer resource_metadata=\"https://m.example/\"",
+            scope: None,
+        },
+        Case {
+            name: "scopes are not what is missing",
+            input: (AuthErrorKind::Forbidden, &["a"], &["b"]),
+            expected: "Bearer resource_metadata=\"https://m.example/\"",
+            scope: None,
         },
     ];
     for case in &cases {

@@ -28,6 +28,7 @@ use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims, Enrichment, TokenKind,
     claims::{Claims, Profile},
     clock::Clock,
+    reject::Challenges,
     upstream::Lane,
 };
 pub(crate) use enrich::Enrich;
@@ -126,17 +127,8 @@ impl Verified {
     ) -> Self {
         Self {
             claims: ClerkClaims::new(Claims {
-                kind: TokenKind::OAuth,
-                subject: subject.into(),
-                client_id: None,
-                scope: "".into(),
-                audience: Box::default(),
-                issuer: None,
-                issued_at: None,
                 expires_at: expires,
-                org_id: None,
-                profile: None,
-                other: None,
+                ..Claims::bare(subject)
             }),
             expires,
             good_until,
@@ -149,6 +141,7 @@ impl Verified {
 pub(crate) struct Verifier {
     pub(crate) source: Arc<dyn Verify>,
     pub(crate) rules: Arc<Rules>,
+    pub(crate) challenges: Arc<Challenges>,
     pub(crate) enrichment: Enrichment,
     pub(crate) enrich: Enrich,
     pub(crate) accept_unprefixed: bool,
@@ -275,6 +268,8 @@ impl Verifier {
             profile: profile.map(Box::new),
             other: (!answer.other.is_empty())
                 .then(|| serde_json::Value::Object(answer.other).to_string().into()),
+            rules: Arc::clone(&self.rules),
+            challenges: Arc::clone(&self.challenges),
         };
         Ok(Verified {
             claims: ClerkClaims::new(claims),

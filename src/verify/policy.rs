@@ -56,6 +56,17 @@ impl Rules {
         intersects(&self.audiences, answer.aud.as_deref().unwrap_or_default())
     }
 
+    /// Whether a scope is granted by name, or implied by one that is. `granted`: as the answer has it.
+    pub(crate) fn is_granted(&self, granted: &str, needed: &str) -> bool {
+        split_scope(granted).any(|granted| {
+            granted == needed
+                || self
+                    .scope_implies
+                    .as_ref()
+                    .is_some_and(|implies| implies(granted, needed))
+        })
+    }
+
     fn check_times(&self, answer: &Introspection, now: i64) -> Result<(), AuthErrorKind> {
         if let Some(exp) = answer.exp {
             let ends_before_it_begins = [answer.nbf, answer.iat]
@@ -103,16 +114,8 @@ impl Rules {
 
     fn check_scopes(&self, answer: &Introspection) -> Result<(), AuthErrorKind> {
         let scope = answer.scope.as_deref().unwrap_or_default();
-        let is_granted = |needed: &String| {
-            split_scope(scope).any(|granted| {
-                granted == needed
-                    || self
-                        .scope_implies
-                        .as_ref()
-                        .is_some_and(|implies| implies(granted, needed))
-            })
-        };
-        if self.required_scopes.iter().all(is_granted) {
+        let mut needed = self.required_scopes.iter();
+        if needed.all(|needed| self.is_granted(scope, needed)) {
             Ok(())
         } else {
             Err(AuthErrorKind::InsufficientScope)

@@ -22,6 +22,7 @@ use super::{
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, Transport, TransportError,
     clock::{Clock, Now},
+    reject::Challenges,
     upstream::Upstream,
 };
 
@@ -137,6 +138,7 @@ fn verifier(source: impl Verify, userinfo: impl Transport, enrichment: Enrichmen
     Verifier {
         source: Arc::new(source),
         rules: Arc::new(rules()),
+        challenges: Arc::new(Challenges::new(&[], None)),
         enrichment,
         enrich: Enrich::new(&upstream, endpoint),
         accept_unprefixed: true,

@@ -23,9 +23,16 @@ use crate::support::World;
 
 /// Panics when it is called without having been polled ready, or polled ready and then cloned.
 #[derive(Debug, Default)]
-struct Strict {
+pub struct Strict {
     is_ready: bool,
     calls: Arc<AtomicUsize>,
+}
+
+impl Strict {
+    /// How often it and its clones were called.
+    pub fn calls(&self) -> Arc<AtomicUsize> {
+        Arc::clone(&self.calls)
+    }
 }
 
 impl Clone for Strict {

@@ -46,6 +46,17 @@ fn json_body_has_the_fields_of_the_challenge() {
         }),
     );
     check(
+        AuthErrorKind::Forbidden,
+        &json!({ "error_description": "the access token does not allow this" }),
+    );
+    check(
+        AuthErrorKind::MissingLayer,
+        &json!({
+            "error": "server_error",
+            "error_description": "the service is not set up for this",
+        }),
+    );
+    check(
         AuthErrorKind::Shed,
         &json!({
             "error": "temporarily_unavailable",

@@ -15,16 +15,23 @@ fn owned(texts: &[&str]) -> Vec<String> {
     texts.iter().map(|text| (*text).to_owned()).collect()
 }
 
-fn rules() -> Rules {
-    Rules {
-        allowed_clients: Some(owned(&["client_1"])),
-        audiences: owned(&["https://api.example.com", "client_1"]),
-        require_audience: false,
-        issuer: ISSUER.to_owned(),
-        required_scopes: Vec::new(),
-        scope_implies: None,
-        leeway: 5,
+impl Rules {
+    /// The rules of a configuration with nothing but what is mandatory, and a resource.
+    pub(crate) fn usual() -> Self {
+        Self {
+            allowed_clients: Some(owned(&["client_1"])),
+            audiences: owned(&["https://api.example.com", "client_1"]),
+            require_audience: false,
+            issuer: ISSUER.to_owned(),
+            required_scopes: Vec::new(),
+            scope_implies: None,
+            leeway: 5,
+        }
     }
+}
+
+fn rules() -> Rules {
+    Rules::usual()
 }
 
 /// What Clerk's documented answer amounts to: active, and of our client.

@@ -1,0 +1,137 @@
+use std::{error::Error, sync::Arc};
+
+use axum_core::{
+    extract::{FromRequestParts, OptionalFromRequestParts},
+    response::{IntoResponse, Response},
+};
+use http::{Request, request::Parts};
+
+use super::{Claims, ClaimsRejection};
+use crate::{
+    AuthError, AuthErrorKind, ClerkClaims, claims, reject::Challenges, require::present::Anonymous,
+};
+
+#[derive(Debug, serde::Deserialize)]
+struct Numbered {
+    #[expect(dead_code, reason = "no token has a number for it")]
+    sub: u64,
+}
+
+fn parts(prepare: impl FnOnce(&mut Request<()>)) -> Parts {
+    let mut request = Request::new(());
+    prepare(&mut request);
+    request.into_parts().0
+}
+
+fn challenges() -> Arc<Challenges> {
+    Arc::new(Challenges::new(
+        &["email".to_owned()],
+        Some("https://m.example/"),
+    ))
+}
+
+fn anonymous() -> Parts {
+    parts(|request| {
+        request
+            .extensions_mut()
+            .insert(Anonymous::new(challenges()));
+    })
+}
+
+fn known() -> Parts {
+    parts(|request| {
+        let claims = ClerkClaims::new(claims::Claims {
+            challenges: challenges(),
+            ..claims::Claims::bare("user_canary")
+        });
+        request.extensions_mut().insert(claims);
+    })
+}
+
+async fn required<T>(mut parts: Parts) -> Result<T, T::Rejection>
+where
+    T: FromRequestParts<()>,
+{
+    T::from_request_parts(&mut parts, &()).await
+}
+
+async fn optional<T>(mut parts: Parts) -> Result<Option<T>, T::Rejection>
+where
+    T: OptionalFromRequestParts<()>,
+{
+    T::from_request_parts(&mut parts, &()).await
+}
+
+#[track_caller]
+fn check(response: &Response, status: u16, kind: AuthErrorKind, challenge: &str) {
+    assert_eq!(response.status(), status);
+    assert_eq!(response.headers()["www-authenticate"], challenge);
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let error = response.extensions().get::<AuthError>().unwrap();
+    assert_eq!(error.kind(), kind);
+}
+
+#[tokio::test]
+async fn anonymous_callers_are_asked_for_a_token() {
+    let challenge = "Bearer scope=\"email\", resource_metadata=\"https://m.example/\"";
+    let plain = required::<ClerkClaims>(anonymous()).await.unwrap_err();
+    let typed = required::<Claims<Numbered>>(anonymous()).await.unwrap_err();
+    for rejection in [plain, typed] {
+        assert_eq!(rejection.to_string(), "there are no bearer credentials");
+        assert!(
+            matches!(&rejection, ClaimsRejection::Unauthenticated(inner) if inner.status() == 401)
+        );
+        let response = rejection.into_response();
+        check(&response, 401, AuthErrorKind::MissingCredentials, challenge);
+    }
+    let none = optional::<ClerkClaims>(anonymous()).await.unwrap();
+    assert!(none.is_none());
+    let none = optional::<Claims<Numbered>>(anonymous()).await.unwrap();
+    assert!(none.is_none());
+}
+
+#[tokio::test]
+async fn anonymous_grpc_callers_are_answered_in_their_way() {
+    let mut parts = anonymous();
+    let grpc = http::HeaderValue::from_static("application/grpc");
+    parts.headers.insert("content-type", grpc);
+    let response = required::<ClerkClaims>(parts)
+        .await
+        .unwrap_err()
+        .into_response();
+    assert_eq!(response.status(), 200);
+    assert_eq!(response.headers()["grpc-status"], "16");
+}
+
+#[tokio::test]
+async fn claims_that_do_not_fit_are_a_403_that_quotes_nothing() {
+    let challenge = "Bearer resource_metadata=\"https://m.example/\"";
+    let plain = required::<Claims<Numbered>>(known()).await.unwrap_err();
+    let maybe = optional::<Claims<Numbered>>(known()).await.unwrap_err();
+    for rejection in [plain, maybe] {
+        let ClaimsRejection::InvalidClaims(inner) = &rejection else {
+            panic!("{rejection:?}");
+        };
+        assert_eq!(inner.status(), 403);
+        // The cause quotes the claims; nothing that is logged by habit does.
+        assert!(inner.cause().to_string().contains("canary"));
+        assert!(rejection.source().is_none() && inner.source().is_none());
+        for text in [rejection.to_string(), format!("{rejection:?}")] {
+            assert!(!text.contains("canary"), "{text}");
+        }
+        let response = rejection.into_response();
+        check(&response, 403, AuthErrorKind::Forbidden, challenge);
+    }
+}
+
+#[tokio::test]
+async fn a_missing_layer_is_our_mistake() {
+    let plain = required::<ClerkClaims>(parts(|_| {})).await.unwrap_err();
+    let typed = required::<Claims<Numbered>>(parts(|_| {}))
+        .await
+        .unwrap_err();
+    for rejection in [plain, typed] {
+        assert!(matches!(rejection, ClaimsRejection::MissingLayer(_)));
+        assert_eq!(rejection.into_response().status(), 500);
+    }
+}

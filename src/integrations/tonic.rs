@@ -1,0 +1,79 @@
+//! Claims in a method of a tonic service.
+
+use std::iter;
+
+use http::header::WWW_AUTHENTICATE;
+use tonic::{Code, Request, Status};
+
+use crate::{ClerkClaims, require::claims_of};
+
+/// The claims of a request.
+///
+/// The layer stands before the whole server (`Server::builder().layer(..)`), so that an interceptor
+/// may call this as well as a method does.
+///
+/// # Errors
+///
+/// UNAUTHENTICATED where the layer let the request through without credentials: the challenge is in
+/// the metadata, as `www-authenticate`. INTERNAL, and an error in the log, where no
+/// [`ClerkAuthLayer`](crate::ClerkAuthLayer) stands before the service.
+///
+/// ```
+/// use tonic::{Request, Response, Status};
+/// use tower_clerk::clerk_claims;
+///
+/// async fn who_am_i(request: Request<()>) -> Result<Response<String>, Status> {
+///     let claims = clerk_claims(&request)?;
+///     if !claims.has_scope("profile") {
+///         return Err(Status::permission_denied("the scope profile is needed"));
+///     }
+///     Ok(Response::new(claims.subject().to_owned()))
+/// }
+/// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+/// // Without the layer it is a mistake of the service's.
+/// let status = who_am_i(Request::new(())).await.unwrap_err();
+/// assert_eq!(status.code(), tonic::Code::Internal);
+/// # });
+/// ```
+pub fn clerk_claims<T>(request: &Request<T>) -> Result<&ClerkClaims, Status> {
+    claims_of(request.extensions(), iter::empty(), || true).map_err(|refused| {
+        let rejection = refused.rejection;
+        let code = Code::from_i32(rejection.grpc_code().into());
+        let mut status = Status::new(code, rejection.description());
+        if let Some(challenge) = rejection.challenge() {
+            let metadata = status.metadata_mut().as_mut();
+            metadata.insert(WWW_AUTHENTICATE, challenge.clone());
+        }
+        status
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tonic::{Code, Request};
+
+    use super::clerk_claims;
+    use crate::{ClerkClaims, claims::Claims, reject::Challenges, require::present::Anonymous};
+
+    #[test]
+    fn claims_anonymous_and_nothing_are_three_things() {
+        let mut request = Request::new(());
+        let status = clerk_claims(&request).unwrap_err();
+        assert_eq!(status.code(), Code::Internal);
+        assert!(status.metadata().is_empty());
+
+        let challenges = Arc::new(Challenges::new(&["email".to_owned()], None));
+        request.extensions_mut().insert(Anonymous::new(challenges));
+        let status = clerk_claims(&request).unwrap_err();
+        assert_eq!(status.code(), Code::Unauthenticated);
+        assert_eq!(status.message(), "a bearer token is required");
+        let challenge = status.metadata().get("www-authenticate").unwrap();
+        assert_eq!(challenge, "Bearer scope=\"email\"");
+
+        let claims = ClerkClaims::new(Claims::bare("user_1"));
+        request.extensions_mut().insert(claims);
+        assert_eq!(clerk_claims(&request).unwrap().subject(), "user_1");
+    }
+}

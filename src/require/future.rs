@@ -1,0 +1,77 @@
+//! [`RequireFuture`]: the answer of the inner service, or a refusal.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    task::{Context, Poll},
+};
+
+use http::Response;
+use pin_project_lite::pin_project;
+
+pin_project! {
+    /// The future of [`Require`](crate::Require).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops the inner service's future, and nothing else.
+    pub struct RequireFuture<F, ResBody> {
+        #[pin]
+        state: State<F, ResBody>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<F, ResBody> {
+        // The inner service answers.
+        Call {
+            #[pin]
+            future: F,
+        },
+        // The request was refused.
+        Reject {
+            response: Option<Response<ResBody>>,
+        },
+    }
+}
+
+impl<F, ResBody> RequireFuture<F, ResBody> {
+    pub(crate) fn call(future: F) -> Self {
+        Self {
+            state: State::Call { future },
+        }
+    }
+
+    pub(crate) fn reject(response: Response<ResBody>) -> Self {
+        Self {
+            state: State::Reject {
+                response: Some(response),
+            },
+        }
+    }
+}
+
+impl<F, ResBody, E> Future for RequireFuture<F, ResBody>
+where
+    F: Future<Output = Result<Response<ResBody>, E>>,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        match self.project().state.project() {
+            StateProj::Call { future } => future.poll(cx),
+            StateProj::Reject { response } => {
+                let response = response.take().expect("polled after completion");
+                Poll::Ready(Ok(response))
+            }
+        }
+    }
+}
+
+impl<F, ResBody> fmt::Debug for RequireFuture<F, ResBody> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RequireFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,112 @@
+//! [`BoundSessionFuture`]: the answer of the inner service, and what it says of sessions.
+
+use std::{
+    fmt,
+    future::Future,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use http::{Response, StatusCode};
+use pin_project_lite::pin_project;
+
+use super::{id::SessionId, refusal, store::Sessions};
+use crate::{ClerkClaims, RequireFuture, cache::Key, observe};
+
+pin_project! {
+    /// The future of [`BoundSession`](crate::BoundSession).
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping it drops the inner service's future. A session that is being opened is then not bound,
+    /// and nobody's; one that is being ended stays bound to its owner.
+    pub struct BoundSessionFuture<F, ResBody> {
+        #[pin]
+        future: RequireFuture<F, ResBody>,
+        // Taken when the inner service has answered; there is none for a refusal.
+        after: Option<After>,
+    }
+}
+
+/// What an answer means for the sessions.
+pub(super) enum After {
+    /// A session that it names belongs to the caller.
+    Bind {
+        sessions: Arc<Sessions>,
+        claims: ClerkClaims,
+    },
+    /// The caller's own session is over.
+    End { sessions: Arc<Sessions>, key: Key },
+}
+
+impl<F, ResBody> BoundSessionFuture<F, ResBody> {
+    pub(super) fn call(future: F, after: After) -> Self {
+        Self {
+            future: RequireFuture::call(future),
+            after: Some(after),
+        }
+    }
+
+    pub(super) fn reject(response: Response<ResBody>) -> Self {
+        Self {
+            future: RequireFuture::reject(response),
+            after: None,
+        }
+    }
+}
+
+impl<F, ResBody, E> Future for BoundSessionFuture<F, ResBody>
+where
+    F: Future<Output = Result<Response<ResBody>, E>>,
+    ResBody: Default,
+{
+    type Output = F::Output;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = self.project();
+        let response = ready!(this.future.poll(cx))?;
+        let is_allowed = match this.after.take() {
+            Some(after) if response.status().is_success() => after.apply(&response),
+            _ => true,
+        };
+        Poll::Ready(Ok(if is_allowed {
+            response
+        } else {
+            refusal(StatusCode::INTERNAL_SERVER_ERROR)
+        }))
+    }
+}
+
+impl After {
+    /// Whether the answer may go to the caller: not where it names a session of somebody else's.
+    fn apply<B>(self, response: &Response<B>) -> bool {
+        match self {
+            Self::End { sessions, key } => {
+                sessions.end(&key);
+                true
+            }
+            Self::Bind { sessions, claims } => match SessionId::of(response.headers()) {
+                SessionId::Absent => true,
+                SessionId::One(id) => {
+                    let is_theirs = sessions.bind(sessions.key(id), &claims);
+                    if !is_theirs {
+                        observe::session_of_another();
+                    }
+                    is_theirs
+                }
+                // It stays unknown, so that nobody can use it.
+                SessionId::Malformed | SessionId::Several => {
+                    observe::session_unusable();
+                    true
+                }
+            },
+        }
+    }
+}
+
+impl<F, ResBody> fmt::Debug for BoundSessionFuture<F, ResBody> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoundSessionFuture").finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,274 @@
+//! [`BindSession`]: an MCP session belongs to who opened it.
+
+mod future;
+mod id;
+mod store;
+
+use std::{
+    fmt, iter,
+    sync::Arc,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use http::{HeaderValue, Method, Request, Response, StatusCode, header::CACHE_CONTROL};
+use tower_layer::Layer;
+use tower_service::Service;
+
+pub use self::future::BoundSessionFuture;
+use self::{future::After, id::SessionId, store::Sessions};
+#[cfg(feature = "test-util")]
+use crate::ManualClock;
+use crate::{
+    ClerkClaims, HeadersOnly,
+    clock::{Clock, SystemClock},
+    observe, reject,
+    require::claims_of,
+    service::give_up_readiness,
+};
+
+/// A layer for servers of MCP's streamable HTTP: a session is for who opened it, and for nobody else.
+///
+/// The specification says that servers must not use sessions for authentication, and should bind the id
+/// of a session to its user; without that, whoever learns an id speaks, listens and ends the session in
+/// another's name, with a good token of his own. This layer remembers which principal (issuer, client and
+/// subject of the token) an id was given to. It stands between
+/// [`ClerkAuthLayer`](crate::ClerkAuthLayer) and the server:
+///
+/// 1. An answer with status 2xx and `Mcp-Session-Id` binds the id to the principal of the request. What is
+///    bound is never bound anew: an answer that gives an id of somebody else's is turned into a 500.
+/// 2. A request with that header passes if its principal opened the session, whatever its method. To all
+///    others it is a 404, as the specification has it of sessions that do not exist, with which clients
+///    begin anew; they do not learn whether there is one. Two such headers are a 400.
+/// 3. A `DELETE` of the owner's that the server answers with 2xx ends the binding.
+/// 4. A request without claims is refused as [`RequireScopes`](crate::RequireScopes) does it.
+///
+/// Ids that the layer does not know are a 404, too: it fails closed. So the requests of a session must
+/// reach the process that opened it. **With several replicas**, have the load balancer route by
+/// `Mcp-Session-Id`, as servers that keep sessions in memory need anyway; a session does not outlive
+/// its process. Where the server shares its sessions between replicas, a client that is sent to another
+/// one begins a new session there.
+///
+/// Ids are remembered as keyed digests, since whoever holds one can try it elsewhere; they are in no log.
+/// Sessions named in the query, as in MCP's older HTTP+SSE transport, are not looked at.
+///
+/// ```
+/// use axum::{Router, http::Method, routing::any};
+/// use tower_clerk::{BindSession, ClerkAuthLayer, ClerkConfig};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let clerk = tower_clerk::fake_clerk::FakeClerk::start()?;
+/// # let cfg = ClerkConfig::builder(clerk.url())
+/// #     .client_credentials(clerk.client_id(), clerk.client_secret()).build()?;
+/// # let (ada, eve) = (clerk.token("user_ada").issue(), clerk.token("user_eve").issue());
+/// // Stands for an MCP server.
+/// let mcp = any(|| async { [("mcp-session-id", "0d5ec7f1")] });
+/// let app: Router = Router::new()
+///     .route("/mcp", mcp)
+///     .layer(BindSession::new())
+///     .layer(ClerkAuthLayer::new(cfg));
+///
+/// # use tower::ServiceExt;
+/// # let send = async |token: &str, session: Option<&str>| {
+/// #     let mut request = http::Request::post("/mcp").header("authorization", format!("Bearer {token}"));
+/// #     if let Some(session) = session { request = request.header("mcp-session-id", session); }
+/// #     let request = request.body(axum::body::Body::empty()).unwrap();
+/// #     app.clone().oneshot(request).await.unwrap().status().as_u16()
+/// # };
+/// assert_eq!(send(&ada, None).await, 200); // opens the session
+/// assert_eq!(send(&ada, Some("0d5ec7f1")).await, 200);
+/// assert_eq!(send(&eve, Some("0d5ec7f1")).await, 404);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct BindSession {
+    settings: Settings,
+    sessions: Arc<Sessions>,
+}
+
+/// The service that [`BindSession`] makes.
+#[derive(Clone)]
+pub struct BoundSession<S> {
+    inner: S,
+    sessions: Arc<Sessions>,
+}
+
+#[derive(Clone)]
+struct Settings {
+    capacity: u64,
+    idle_timeout: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+// === impl BindSession ===
+
+impl BindSession {
+    /// A layer that knows no session yet. Its clones, and the services that they make, share the
+    /// sessions.
+    ///
+    /// # Panics
+    ///
+    /// Where the operating system has no random numbers to give.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::of(Settings {
+            capacity: 10_000,
+            idle_timeout: Duration::from_secs(86_400),
+            clock: Arc::new(SystemClock),
+        })
+    }
+
+    /// How many sessions are remembered. Default: 10,000, which take about 3 MB. At least one. Where
+    /// there are more, the one is forgotten that was not used for longest: its owner gets a 404, and
+    /// begins anew.
+    ///
+    /// Say it before the layer is used: it begins without sessions again.
+    #[must_use]
+    pub fn capacity(mut self, sessions: u64) -> Self {
+        self.settings.capacity = sessions;
+        Self::of(self.settings)
+    }
+
+    /// After how long without a request a session is forgotten. Default: one day, as long as an access
+    /// token of Clerk's lives. A shorter time is for the server to keep: its sessions cost it more than
+    /// they cost this layer, and a stream that a client listens to counts when it is opened only.
+    ///
+    /// Say it before the layer is used: it begins without sessions again.
+    #[must_use]
+    pub fn idle_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.idle_timeout = timeout;
+        Self::of(self.settings)
+    }
+
+    /// A clock that tests can move.
+    #[cfg(feature = "test-util")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+    #[must_use]
+    pub fn clock(mut self, clock: ManualClock) -> Self {
+        self.settings.clock = Arc::new(clock);
+        Self::of(self.settings)
+    }
+
+    /// How many sessions are remembered now. Counting them has the store cleaned up: ask every few
+    /// seconds, not on every request.
+    pub fn sessions(&self) -> u64 {
+        self.sessions.len()
+    }
+
+    fn of(settings: Settings) -> Self {
+        let Settings {
+            capacity,
+            idle_timeout,
+            clock,
+        } = settings.clone();
+        Self {
+            settings,
+            sessions: Arc::new(Sessions::new(capacity, idle_timeout, clock)),
+        }
+    }
+}
+
+impl Default for BindSession {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<S> Layer<S> for BindSession {
+    type Service = BoundSession<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        BoundSession {
+            inner,
+            sessions: Arc::clone(&self.sessions),
+        }
+    }
+}
+
+impl fmt::Debug for BindSession {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BindSession")
+            .field("capacity", &self.settings.capacity)
+            .field("idle_timeout", &self.settings.idle_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl BoundSession ===
+
+impl<S> BoundSession<S> {
+    /// Whether a request may pass, and what its answer then means for the sessions.
+    fn judge<ReqBody, ResBody: Default>(
+        &self,
+        request: &Request<ReqBody>,
+    ) -> Result<After, Response<ResBody>> {
+        let is_grpc = || reject::is_grpc(request.headers());
+        let claims: &ClerkClaims = claims_of(request.extensions(), iter::empty(), is_grpc)
+            .map_err(|refused| refused.into_response(&HeadersOnly))?;
+        let key = match SessionId::of(request.headers()) {
+            SessionId::Absent => None,
+            SessionId::One(id) => {
+                let key = self.sessions.key(id);
+                if !self.sessions.is_owned(&key, claims) {
+                    observe::session_refused();
+                    return Err(refusal(StatusCode::NOT_FOUND));
+                }
+                Some(key)
+            }
+            // What cannot be an id is the id of no session.
+            SessionId::Malformed => return Err(refusal(StatusCode::NOT_FOUND)),
+            SessionId::Several => return Err(refusal(StatusCode::BAD_REQUEST)),
+        };
+        let sessions = Arc::clone(&self.sessions);
+        Ok(match key {
+            Some(key) if request.method() == Method::DELETE => After::End { sessions, key },
+            _ => After::Bind {
+                sessions,
+                claims: claims.clone(),
+            },
+        })
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for BoundSession<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    ResBody: Default,
+{
+    type Response = Response<ResBody>;
+    type Error = S::Error;
+    type Future = BoundSessionFuture<S::Future, ResBody>;
+
+    /// Only forwards: a session is looked up at once.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        match self.judge(&request) {
+            // The very instance that was polled ready.
+            Ok(after) => BoundSessionFuture::call(self.inner.call(request), after),
+            Err(response) => {
+                give_up_readiness(&mut self.inner);
+                BoundSessionFuture::reject(response)
+            }
+        }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for BoundSession<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoundSession")
+            .field("inner", &self.inner)
+            .finish_non_exhaustive()
+    }
+}
+
+fn refusal<B: Default>(status: StatusCode) -> Response<B> {
+    let mut response = Response::<B>::default();
+    *response.status_mut() = status;
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(CACHE_CONTROL, no_store);
+    response
+}
