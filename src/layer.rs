@@ -63,8 +63,8 @@ impl ClerkAuthLayer {
 }
 
 impl<R> ClerkAuthLayer<R> {
-    /// Has refusals rendered by something else than [`HeadersOnly`]: [`JsonBody`](crate::JsonBody), or a
-    /// closure from [`Rejection`](crate::Rejection) to a response.
+    /// Has refusals rendered by something else than [`HeadersOnly`]: [`JsonBody`](crate::JsonBody),
+    /// [`ProblemJson`](crate::ProblemJson), or a closure from [`Rejection`](crate::Rejection) to a response.
     #[must_use]
     pub fn reject_with<T>(self, reject: T) -> ClerkAuthLayer<T> {
         ClerkAuthLayer {

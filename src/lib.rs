@@ -164,7 +164,7 @@ pub use self::{
     future::ResponseFuture,
     layer::ClerkAuthLayer,
     observe::Stats,
-    reject::{HeadersOnly, JsonBody, RejectResponse, Rejection},
+    reject::{HeadersOnly, JsonBody, ProblemJson, RejectResponse, Rejection},
     service::ClerkAuth,
     upstream::{Transport, TransportError},
     verify::{Introspection, Verification, Verify},

@@ -13,7 +13,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-pub use self::respond::{HeadersOnly, JsonBody, RejectResponse};
+pub use self::respond::{HeadersOnly, JsonBody, ProblemJson, RejectResponse};
 use crate::{AuthError, AuthErrorKind};
 
 /// What is going to be said to a caller who is refused, before it is put into a response.
@@ -243,6 +243,7 @@ impl Rejection {
             response = trailers_only;
         } else {
             *response.status_mut() = self.status();
+            response.headers_mut().remove(RETRY_AFTER);
             if let Some(delay) = self.retry_after {
                 // Rounded up: coming back early is coming in vain.
                 let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
