@@ -9,6 +9,7 @@ use crate::{
     cache::{Cache, Keyer, Lifetimes},
     clock::Clock,
     observe::Counters,
+    passage::Passage,
     reject::Challenges,
     upstream::Upstream,
     verify::{Enrich, Verifier, introspect::Introspect},
@@ -23,6 +24,7 @@ use crate::{
 pub struct ClerkAuthLayer<R = HeadersOnly> {
     auth: Arc<Auth>,
     reject: R,
+    passage: Passage,
 }
 
 impl ClerkAuthLayer {
@@ -58,6 +60,7 @@ impl ClerkAuthLayer {
         Self {
             auth: Arc::new(Auth::new(config, upstream, source)),
             reject: HeadersOnly,
+            passage: Passage::default(),
         }
     }
 }
@@ -70,7 +73,46 @@ impl<R> ClerkAuthLayer<R> {
         ClerkAuthLayer {
             auth: self.auth,
             reject,
+            passage: self.passage,
         }
+    }
+
+    /// Lets requests without credentials through, without [claims](crate::ClerkClaims). Default: they are
+    /// refused with a 401, since a route that forgets to look would be open otherwise.
+    ///
+    /// That is a request without an `Authorization` header, or with one of another scheme than `Bearer`,
+    /// which is somebody else's to judge and stays where it is. What claims to be a bearer token is verified
+    /// as ever: one that is bad, malformed or cannot be verified is refused, never taken for none. Claims
+    /// that another layer left in the request are removed: only this layer's count.
+    ///
+    /// It holds for this layer and what is cloned from it, so that a strict and an optional one can share
+    /// their cache.
+    ///
+    /// ```
+    /// # use tower_clerk::{ClerkAuthLayer, ClerkConfig};
+    /// # fn layers(cfg: ClerkConfig) {
+    /// let strict = ClerkAuthLayer::new(cfg);
+    /// let lenient = strict.clone().optional();
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.passage.is_optional = true;
+        self
+    }
+
+    /// Removes the `Authorization` header of requests that are let through with a token, however the token
+    /// came to be known. Default: it stays, marked as sensitive, since services behind may need it.
+    ///
+    /// For services that could pass the token on to others, which it was not issued for, as tools of MCP
+    /// must not. What is let through by [`optional`](Self::optional) keeps a header of another scheme:
+    /// this layer has not accepted it.
+    ///
+    /// It holds for this layer and what is cloned from it.
+    #[must_use]
+    pub fn strip_authorization(mut self) -> Self {
+        self.passage.strips_authorization = true;
+        self
     }
 
     /// Forgets a token, for instance because it was revoked. It holds at once, and against a
@@ -104,6 +146,7 @@ impl<R> ClerkAuthLayer<R> {
             stale: counters.stale.get(),
             refreshes: counters.refreshes.get(),
             refused: counters.refused.get(),
+            anonymous: counters.anonymous.get(),
             entries,
             negative_entries,
             in_flight: u64::try_from(self.auth.cache.flights.len()).unwrap_or(u64::MAX),
@@ -115,7 +158,12 @@ impl<S, R: Clone> Layer<S> for ClerkAuthLayer<R> {
     type Service = ClerkAuth<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ClerkAuth::new(inner, Arc::clone(&self.auth), self.reject.clone())
+        ClerkAuth::new(
+            inner,
+            Arc::clone(&self.auth),
+            self.reject.clone(),
+            self.passage,
+        )
     }
 }
 
@@ -123,6 +171,7 @@ impl<R> fmt::Debug for ClerkAuthLayer<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClerkAuthLayer")
             .field("rules", &self.auth.verifier.rules)
+            .field("passage", &self.passage)
             .finish_non_exhaustive()
     }
 }

@@ -81,7 +81,8 @@
 //! * A refresh token, an ID token of another shape, or a session id never reaches Clerk.
 //! * Two layers share nothing, whatever their configurations have in common.
 //! * Tokens in the query, in a form or in a cookie are not looked at (RFC 6750 §2.2, §2.3).
-//! * There are no exempt paths: what is open is outside of the layer.
+//! * There are no exempt paths: what is open is outside of the layer, or looks for the claims itself behind an
+//!   [optional](ClerkAuthLayer::optional) one.
 //! * A token that nobody has seen before cannot be verified while Clerk is down.
 //!
 //! # When Clerk does not work
@@ -132,6 +133,7 @@ mod config;
 mod layer;
 mod service;
 mod future;
+mod passage;
 mod bearer;
 mod cache;
 mod verify;

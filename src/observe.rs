@@ -33,6 +33,9 @@ pub struct Stats {
     pub refreshes: u64,
     /// Requests refused, for whatever reason.
     pub refused: u64,
+    /// Requests without credentials that were let through, since the layer is
+    /// [optional](crate::ClerkAuthLayer::optional).
+    pub anonymous: u64,
     /// Good tokens that are remembered now.
     pub entries: u64,
     /// Bad tokens that are remembered now.
@@ -51,6 +54,7 @@ pub(crate) struct Counters {
     pub(crate) stale: Counter,
     pub(crate) refreshes: Counter,
     pub(crate) refused: Counter,
+    pub(crate) anonymous: Counter,
 }
 
 /// A number that only grows.
@@ -74,6 +78,11 @@ pub(crate) fn refused(error: &AuthError) {
         auth.kind = ?error.kind(),
         "request refused"
     );
+}
+
+/// A request without credentials was let through.
+pub(crate) fn passed_anonymous() {
+    tracing::debug!(auth.outcome = "anonymous", "request without credentials");
 }
 
 /// One call to Clerk, timed.

@@ -14,7 +14,9 @@ use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims, RejectResponse, ResponseFuture, bearer,
     cache::{Boarding, Entry, Key, Lookup, Outcome},
     layer::Auth,
-    observe, reject,
+    observe,
+    passage::{self, Passage},
+    reject,
     upstream::Lane,
     verify::Shape,
 };
@@ -25,14 +27,16 @@ pub struct ClerkAuth<S, R = crate::HeadersOnly> {
     inner: S,
     auth: Arc<Auth>,
     reject: R,
+    passage: Passage,
 }
 
 impl<S, R> ClerkAuth<S, R> {
-    pub(crate) fn new(inner: S, auth: Arc<Auth>, reject: R) -> Self {
+    pub(crate) fn new(inner: S, auth: Arc<Auth>, reject: R, passage: Passage) -> Self {
         Self {
             inner,
             auth,
             reject,
+            passage,
         }
     }
 }
@@ -55,7 +59,12 @@ where
         match self.auth.decide(request.headers()) {
             Decision::Pass(claims) => {
                 inject(&mut request, claims);
+                self.passage.strip(&mut request);
                 // The very instance that was polled ready.
+                ResponseFuture::call(self.inner.call(request))
+            }
+            Decision::Refuse(error) if self.passage.admits(&error) => {
+                passage::anonymize(&self.auth, &mut request);
                 ResponseFuture::call(self.inner.call(request))
             }
             Decision::Refuse(error) => {
@@ -66,6 +75,8 @@ where
             }
             Decision::Wait(verification) => {
                 self.give_up_readiness();
+                // The verification has the token.
+                self.passage.strip(&mut request);
                 ResponseFuture::verify(
                     verification,
                     request,

@@ -8,6 +8,7 @@
 
 mod support;
 mod raw;
+mod wire;
 mod stub;
 mod child;
 
@@ -33,6 +34,7 @@ mod properties;
 mod rows;
 mod allocations;
 mod frameworks;
+mod anonymous;
 mod examples;
 mod docs;
 mod catalogue;
