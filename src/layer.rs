@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use crate::{
-    ClerkAuth, ClerkConfig, HeadersOnly, Stats, Verify,
+    ClerkAuth, ClerkConfig, HeadersOnly, ResourceMetadata, Stats, Verify,
     cache::{Cache, Keyer, Lifetimes},
     clock::Clock,
     observe::Counters,
@@ -115,6 +115,13 @@ impl<R> ClerkAuthLayer<R> {
         self
     }
 
+    /// What this service says of itself as a protected resource (RFC 9728), to mount it where the layer
+    /// does not see the requests for it. `None` where no
+    /// [`resource`](crate::ClerkConfigBuilder::resource) is configured, or one that is no web address.
+    pub fn resource_metadata(&self) -> Option<ResourceMetadata> {
+        self.auth.metadata.clone()
+    }
+
     /// Forgets a token, for instance because it was revoked. It holds at once, and against a
     /// verification that is under way: the next request with the token has it verified anew.
     pub fn invalidate(&self, token: &str) {
@@ -181,6 +188,8 @@ pub(crate) struct Auth {
     pub(crate) cache: Cache,
     pub(crate) verifier: Verifier,
     pub(crate) challenges: Challenges,
+    /// What is answered without a token, where there is any.
+    pub(crate) metadata: Option<ResourceMetadata>,
     pub(crate) counters: Counters,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) max_token_length: usize,
@@ -196,8 +205,9 @@ impl Auth {
             cache: Cache::new(keyer, lifetimes, config.cache_capacity, config.timeout),
             challenges: Challenges::new(
                 &config.rules.required_scopes,
-                config.resource_metadata.as_deref(),
+                config.resource_metadata.as_ref().map(ResourceMetadata::url),
             ),
+            metadata: config.resource_metadata,
             counters: Counters::default(),
             max_token_length: config.max_token_length,
             verifier: Verifier {

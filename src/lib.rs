@@ -72,6 +72,20 @@
 //! [`AuthError`] among the extensions of the *response*, for logging layers; the caller does not learn
 //! it. An outage of Clerk's is never a 401: clients would throw good tokens away.
 //!
+//! The body is shaped by [`reject_with`](ClerkAuthLayer::reject_with): [`JsonBody`], [`ProblemJson`] or a
+//! closure. None of them can change or lose what stands in this table.
+//!
+//! # How clients find out whom to ask
+//!
+//! With a [`resource`](ClerkConfigBuilder::resource) that is a web address, the layer answers `GET`, `HEAD`
+//! and `OPTIONS` at `/.well-known/oauth-protected-resource`, and at the same with the resource's path behind
+//! it, with the [`ResourceMetadata`] (RFC 9728): without a token, to every origin, whatever state Clerk is in.
+//! 401 and 403 challenges name its address. All of it is made of the configuration, nothing of what a
+//! request says. Clients of MCP begin there.
+//!
+//! A layer that does not see these requests, since it stands below the root, cannot answer them: then mount
+//! [`resource_metadata`](ClerkAuthLayer::resource_metadata) at the root.
+//!
 //! # What an attacker can and cannot do
 //!
 //! * A revoked token is accepted until its entry ends: [30 s](ClerkConfigBuilder::cache_ttl) by default.
@@ -81,8 +95,8 @@
 //! * A refresh token, an ID token of another shape, or a session id never reaches Clerk.
 //! * Two layers share nothing, whatever their configurations have in common.
 //! * Tokens in the query, in a form or in a cookie are not looked at (RFC 6750 §2.2, §2.3).
-//! * There are no exempt paths: what is open is outside of the layer, or looks for the claims itself behind an
-//!   [optional](ClerkAuthLayer::optional) one.
+//! * There are no exempt paths but those of the [metadata](ResourceMetadata): what is open is outside of
+//!   the layer, or looks for the claims itself behind an [optional](ClerkAuthLayer::optional) one.
 //! * A token that nobody has seen before cannot be verified while Clerk is down.
 //!
 //! # When Clerk does not work
@@ -109,7 +123,7 @@
 //! |---|---|---|
 //! | `rustls` | yes | TLS towards Clerk by rustls, with the certificates that the platform trusts |
 //! | `native-tls` | | TLS towards Clerk by the platform's own library |
-//! | `axum` | | [`ClerkClaims`] as an extractor |
+//! | `axum` | | [`ClerkClaims`] as an extractor, [`ResourceMetadata`] as a router |
 //! | `test-util` | | `fake_clerk` and `ManualClock`, for tests |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -133,6 +147,7 @@ mod config;
 mod layer;
 mod service;
 mod future;
+mod metadata;
 mod passage;
 mod bearer;
 mod cache;
@@ -165,6 +180,7 @@ pub use self::{
     error::{AuthError, AuthErrorKind, ConfigError},
     future::ResponseFuture,
     layer::ClerkAuthLayer,
+    metadata::ResourceMetadata,
     observe::Stats,
     reject::{HeadersOnly, JsonBody, ProblemJson, RejectResponse, Rejection},
     service::ClerkAuth,

@@ -85,6 +85,14 @@ pub(crate) fn passed_anonymous() {
     tracing::debug!(auth.outcome = "anonymous", "request without credentials");
 }
 
+/// The layer cannot answer with its metadata.
+pub(crate) fn metadata_unserved() {
+    tracing::warn!(
+        "the metadata of the resource was asked for, but cannot be made a body of this service's \
+         kind: mount `ResourceMetadata` beside the layer, or give `reject_with` something that makes one"
+    );
+}
+
 /// One call to Clerk, timed.
 pub(crate) struct UpstreamCall {
     endpoint: Endpoint,

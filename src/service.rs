@@ -45,6 +45,7 @@ impl<S, R, ReqBody, ResBody> Service<Request<ReqBody>> for ClerkAuth<S, R>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     R: RejectResponse<ResBody> + Clone,
+    ResBody: 'static,
 {
     type Response = Response<ResBody>;
     type Error = S::Error;
@@ -56,6 +57,14 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        // Before anything that a request could get wrong, or Clerk be needed for.
+        if let Some(metadata) = &self.auth.metadata
+            && metadata.is_at(request.uri().path())
+            && let Some(response) = metadata.answer_as(request.method(), &self.reject)
+        {
+            self.give_up_readiness();
+            return ResponseFuture::reject(response);
+        }
         match self.auth.decide(request.headers()) {
             Decision::Pass(claims) => {
                 inject(&mut request, claims);
@@ -262,7 +271,7 @@ impl Auth {
     }
 
     /// The one place where a refusal becomes a response.
-    pub(crate) fn refuse<B>(
+    pub(crate) fn refuse<B: 'static>(
         &self,
         error: AuthError,
         is_grpc: bool,

@@ -1,14 +1,15 @@
-//! Claims as an argument of an axum handler.
+//! Claims as an argument of an axum handler, and the metadata as a router.
 
 use std::{convert::Infallible, error::Error, fmt};
 
+use axum::Router;
 use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
 use http::{StatusCode, request::Parts};
 
-use crate::ClerkClaims;
+use crate::{ClerkClaims, ResourceMetadata};
 
 /// A handler asked for [`ClerkClaims`], and there were none: no
 /// [`ClerkAuthLayer`](crate::ClerkAuthLayer) stands before its route.
@@ -64,5 +65,33 @@ impl<S: Sync> OptionalFromRequestParts<S> for ClerkClaims {
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
         Ok(parts.extensions.get().cloned())
+    }
+}
+
+impl ResourceMetadata {
+    /// A router that answers with the metadata at [both paths](Self::paths), to be merged with that of the
+    /// service's root.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// # use tower_clerk::{ClerkAuthLayer, ClerkClaims, ClerkConfig};
+    /// # fn router(cfg: ClerkConfig) -> Router {
+    /// let metadata = cfg.resource_metadata().expect("a resource is configured");
+    /// let me = get(async |claims: ClerkClaims| claims.subject().to_owned());
+    /// // Below `/api`, the layer does not see requests for `/.well-known/…`.
+    /// let api = Router::new().route("/me", me).layer(ClerkAuthLayer::new(cfg));
+    /// Router::new().nest("/api", api).merge(metadata.router())
+    /// # }
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+    pub fn router<S>(&self) -> Router<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        self.paths()
+            // A resource may have a path that begins with `:`, which axum 0.7 took for a capture.
+            .fold(Router::new().without_v07_checks(), |router, path| {
+                router.route_service(path, self.clone())
+            })
     }
 }

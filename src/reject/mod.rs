@@ -4,10 +4,12 @@
 //! renders it, as RFC 6750 §3 has it or as a gRPC trailers-only answer. All reasons for a 401 look the
 //! same, so that nobody learns by trying why a token is no good.
 
+mod document;
 mod respond;
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
@@ -231,14 +233,17 @@ impl Rejection {
     }
 
     /// Renders the response. Whatever `with` made of it, status and challenge are set here.
-    pub(crate) fn into_response<B>(
+    pub(crate) fn into_response<B: 'static>(
         self,
         error: AuthError,
         with: &impl RejectResponse<B>,
     ) -> Response<B> {
         let mut response = with.reject_response(&self);
         if self.is_grpc {
-            let mut trailers_only = Response::new(response.into_body());
+            // A body would be read as a message.
+            let empty = with.document(Bytes::new());
+            let body = empty.unwrap_or_else(|| response.into_body());
+            let mut trailers_only = Response::new(body);
             self.set_grpc_headers(trailers_only.headers_mut());
             response = trailers_only;
         } else {

@@ -4,17 +4,33 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, header::CONTENT_TYPE};
 use serde_json::{Map, Value};
 
-use super::{Class, Rejection};
+use super::{Class, Rejection, document::body_of};
 
 /// Makes the body of a refusal, and headers beside those that the layer sets.
 ///
 /// Implemented by [`HeadersOnly`], [`JsonBody`], [`ProblemJson`], and every closure of this form. Whatever
 /// it returns, the layer sets the status, `WWW-Authenticate`, `Retry-After` and `Cache-Control`
 /// afterwards, so that none can be lost, changed or added. Where [`Rejection::is_grpc`], the body must be
-/// empty, and headers are dropped.
+/// empty, and headers are dropped; a body of a kind that [`document`](Self::document) knows is emptied.
 pub trait RejectResponse<B> {
     /// Makes the response.
     fn reject_response(&self, rejection: &Rejection) -> Response<B>;
+
+    /// Makes a body of JSON text: that of the [metadata](crate::ResourceMetadata) of the service, which
+    /// the layer answers with where a [`resource`](crate::ClerkConfigBuilder::resource) is configured. It is
+    /// empty for answers without a body.
+    ///
+    /// Default: those bodies that are known here, which are `Bytes`, `String`, `Vec<u8>`,
+    /// `http_body_util::Full<Bytes>` and, with the feature `axum`, that of axum. [`JsonBody`] and
+    /// [`ProblemJson`] make one of every kind that they support. Where it is `None`, a request for the
+    /// metadata is asked for a token like any other, a warning is logged once, and `ResourceMetadata` is to
+    /// be mounted beside the layer.
+    fn document(&self, json: Bytes) -> Option<B>
+    where
+        B: 'static,
+    {
+        body_of(json)
+    }
 }
 
 /// A refusal without a body: everything is in the headers. The default, since it fits the bodies of
@@ -49,6 +65,13 @@ impl<B: From<Bytes>> RejectResponse<B> for JsonBody {
         members.insert("error_description".into(), rejection.description().into());
         json_response(rejection, "application/json", members)
     }
+
+    fn document(&self, json: Bytes) -> Option<B>
+    where
+        B: 'static,
+    {
+        Some(json.into())
+    }
 }
 
 impl<B: From<Bytes>> RejectResponse<B> for ProblemJson {
@@ -60,6 +83,13 @@ impl<B: From<Bytes>> RejectResponse<B> for ProblemJson {
         members.insert("status".into(), status.as_u16().into());
         members.insert("detail".into(), rejection.description().into());
         json_response(rejection, "application/problem+json", members)
+    }
+
+    fn document(&self, json: Bytes) -> Option<B>
+    where
+        B: 'static,
+    {
+        Some(json.into())
     }
 }
 

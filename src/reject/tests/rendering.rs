@@ -190,6 +190,7 @@ fn renderer_decides_nothing_but_body_and_additions() {
     assert_eq!(text(response.headers(), "www-authenticate"), Some(TOKEN));
     assert_eq!(text(response.headers(), "grpc-status"), Some("16"));
     assert_eq!(text(response.headers(), "retry-after"), None);
+    assert_eq!(response.body(), "", "it would be read as a message");
 }
 
 #[test]
