@@ -18,11 +18,17 @@ async fn me(claims: ClerkClaims) -> Json<ClerkClaims> {
 
 async fn serve() -> Result<(), Box<dyn Error>> {
     let auth = ClerkAuthLayer::new(ClerkConfig::from_env()?);
-    let app = Router::new()
+    let metadata = auth.resource_metadata();
+    let mut app = Router::new()
         .route("/me", get(me))
         // Protects the routes above it. Unlike `layer`, it leaves paths that do not exist a 404.
         .route_layer(auth)
         .route("/health", get(|| async { "ok\n" }));
+    // With `CLERK_RESOURCE`, clients learn here whom to ask for a token. A `route_layer` does not see
+    // requests for it.
+    if let Some(metadata) = metadata {
+        app = app.merge(metadata.router());
+    }
 
     let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(&address)

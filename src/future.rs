@@ -12,12 +12,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{
-    RejectResponse,
-    layer::Auth,
-    reject,
-    service::{Verification, inject},
-};
+use crate::{RejectResponse, decide::Verification, layer::Auth, reject, service::inject};
 
 pin_project! {
     /// The future of [`ClerkAuth`](crate::ClerkAuth).
@@ -113,6 +108,7 @@ impl<S, ReqBody, ResBody, R> Future for ResponseFuture<S, ReqBody, ResBody, R>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>>,
     R: RejectResponse<ResBody>,
+    ResBody: 'static,
 {
     type Output = Result<Response<ResBody>, S::Error>;
 

@@ -5,10 +5,11 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use crate::{
-    ClerkAuth, ClerkConfig, HeadersOnly, Stats, Verify,
+    ClerkAuth, ClerkConfig, HeadersOnly, ResourceMetadata, Stats, Verify,
     cache::{Cache, Keyer, Lifetimes},
     clock::Clock,
     observe::Counters,
+    passage::Passage,
     reject::Challenges,
     upstream::Upstream,
     verify::{Enrich, Interner, Verifier, introspect::Introspect},
@@ -23,6 +24,7 @@ use crate::{
 pub struct ClerkAuthLayer<R = HeadersOnly> {
     auth: Arc<Auth>,
     reject: R,
+    passage: Passage,
 }
 
 impl ClerkAuthLayer {
@@ -58,19 +60,66 @@ impl ClerkAuthLayer {
         Self {
             auth: Arc::new(Auth::new(config, upstream, source)),
             reject: HeadersOnly,
+            passage: Passage::default(),
         }
     }
 }
 
 impl<R> ClerkAuthLayer<R> {
-    /// Has refusals rendered by something else than [`HeadersOnly`]: [`JsonBody`](crate::JsonBody), or a
-    /// closure from [`Rejection`](crate::Rejection) to a response.
+    /// Has refusals rendered by something else than [`HeadersOnly`]: [`JsonBody`](crate::JsonBody),
+    /// [`ProblemJson`](crate::ProblemJson), or a closure from [`Rejection`](crate::Rejection) to a response.
     #[must_use]
     pub fn reject_with<T>(self, reject: T) -> ClerkAuthLayer<T> {
         ClerkAuthLayer {
             auth: self.auth,
             reject,
+            passage: self.passage,
         }
+    }
+
+    /// Lets requests without credentials through, without [claims](crate::ClerkClaims). Default: they are
+    /// refused with a 401, since a route that forgets to look would be open otherwise.
+    ///
+    /// That is a request without an `Authorization` header, or with one of another scheme than `Bearer`,
+    /// which is somebody else's to judge and stays where it is. What claims to be a bearer token is verified
+    /// as ever: one that is bad, malformed or cannot be verified is refused, never taken for none. Claims
+    /// that another layer left in the request are removed: only this layer's count.
+    ///
+    /// It holds for this layer and what is cloned from it, so that a strict and an optional one can share
+    /// their cache.
+    ///
+    /// ```
+    /// # use tower_clerk::{ClerkAuthLayer, ClerkConfig};
+    /// # fn layers(cfg: ClerkConfig) {
+    /// let strict = ClerkAuthLayer::new(cfg);
+    /// let lenient = strict.clone().optional();
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn optional(mut self) -> Self {
+        self.passage.is_optional = true;
+        self
+    }
+
+    /// Removes the `Authorization` header of requests that are let through with a token, however the token
+    /// came to be known. Default: it stays, marked as sensitive, since services behind may need it.
+    ///
+    /// For services that could pass the token on to others, which it was not issued for, as tools of MCP
+    /// must not. What is let through by [`optional`](Self::optional) keeps a header of another scheme:
+    /// this layer has not accepted it.
+    ///
+    /// It holds for this layer and what is cloned from it.
+    #[must_use]
+    pub fn strip_authorization(mut self) -> Self {
+        self.passage.strips_authorization = true;
+        self
+    }
+
+    /// What this service says of itself as a protected resource (RFC 9728), to mount it where the layer
+    /// does not see the requests for it. `None` where no
+    /// [`resource`](crate::ClerkConfigBuilder::resource) is configured, or one that is no web address.
+    pub fn resource_metadata(&self) -> Option<ResourceMetadata> {
+        self.auth.metadata.clone()
     }
 
     /// Forgets a token, for instance because it was revoked. It holds at once, and against a
@@ -104,6 +153,7 @@ impl<R> ClerkAuthLayer<R> {
             stale: counters.stale.get(),
             refreshes: counters.refreshes.get(),
             refused: counters.refused.get(),
+            anonymous: counters.anonymous.get(),
             entries,
             negative_entries,
             in_flight: u64::try_from(self.auth.cache.flights.len()).unwrap_or(u64::MAX),
@@ -115,7 +165,12 @@ impl<S, R: Clone> Layer<S> for ClerkAuthLayer<R> {
     type Service = ClerkAuth<S, R>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        ClerkAuth::new(inner, Arc::clone(&self.auth), self.reject.clone())
+        ClerkAuth::new(
+            inner,
+            Arc::clone(&self.auth),
+            self.reject.clone(),
+            self.passage,
+        )
     }
 }
 
@@ -123,6 +178,7 @@ impl<R> fmt::Debug for ClerkAuthLayer<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClerkAuthLayer")
             .field("rules", &self.auth.verifier.rules)
+            .field("passage", &self.passage)
             .finish_non_exhaustive()
     }
 }
@@ -132,6 +188,8 @@ pub(crate) struct Auth {
     pub(crate) cache: Cache,
     pub(crate) verifier: Verifier,
     pub(crate) challenges: Arc<Challenges>,
+    /// What is answered without a token, where there is any.
+    pub(crate) metadata: Option<ResourceMetadata>,
     pub(crate) counters: Counters,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) max_token_length: usize,
@@ -145,11 +203,12 @@ impl Auth {
         let lifetimes = Lifetimes::new(config.cache_ttl, config.stale_for);
         let challenges = Arc::new(Challenges::new(
             &config.rules.required_scopes,
-            config.resource_metadata.as_deref(),
+            config.resource_metadata.as_ref().map(ResourceMetadata::url),
         ));
         Self {
             cache: Cache::new(keyer, lifetimes, config.cache_capacity, config.timeout),
             challenges: Arc::clone(&challenges),
+            metadata: config.resource_metadata,
             counters: Counters::default(),
             max_token_length: config.max_token_length,
             verifier: Verifier {

@@ -73,6 +73,20 @@
 //! [`AuthError`] among the extensions of the *response*, for logging layers; the caller does not learn
 //! it. An outage of Clerk's is never a 401: clients would throw good tokens away.
 //!
+//! The body is shaped by [`reject_with`](ClerkAuthLayer::reject_with): [`JsonBody`], [`ProblemJson`] or a
+//! closure. None of them can change or lose what stands in this table.
+//!
+//! # How clients find out whom to ask
+//!
+//! With a [`resource`](ClerkConfigBuilder::resource) that is a web address, the layer answers `GET`, `HEAD`
+//! and `OPTIONS` at `/.well-known/oauth-protected-resource`, and at the same with the resource's path behind
+//! it, with the [`ResourceMetadata`] (RFC 9728): without a token, to every origin, whatever state Clerk is in.
+//! 401 and 403 challenges name its address. All of it is made of the configuration, nothing of what a
+//! request says. Clients of MCP begin there.
+//!
+//! A layer that does not see these requests, since it stands below the root, cannot answer them: then mount
+//! [`resource_metadata`](ClerkAuthLayer::resource_metadata) at the root.
+//!
 //! # Rules by route
 //!
 //! What the layer requires, it requires of all. [`RequireScopes`] and [`RequireClaims`] ask for more,
@@ -88,7 +102,8 @@
 //! * A refresh token, an ID token of another shape, or a session id never reaches Clerk.
 //! * Two layers share nothing, whatever their configurations have in common.
 //! * Tokens in the query, in a form or in a cookie are not looked at (RFC 6750 §2.2, §2.3).
-//! * There are no exempt paths: what is open is outside of the layer.
+//! * There are no exempt paths but those of the [metadata](ResourceMetadata): what is open is outside of
+//!   the layer, or looks for the claims itself behind an [optional](ClerkAuthLayer::optional) one.
 //! * A token that nobody has seen before cannot be verified while Clerk is down.
 //!
 //! # When Clerk does not work
@@ -115,7 +130,7 @@
 //! |---|---|---|
 //! | `rustls` | yes | TLS towards Clerk by rustls, with the certificates that the platform trusts |
 //! | `native-tls` | | TLS towards Clerk by the platform's own library |
-//! | `axum` | | [`ClerkClaims`] and `Claims<T>` as extractors |
+//! | `axum` | | [`ClerkClaims`] and `Claims<T>` as extractors, [`ResourceMetadata`] as a router |
 //! | `tonic` | | `clerk_claims`: the claims of a `tonic::Request` |
 //! | `test-util` | | `fake_clerk` and `ManualClock`, for tests |
 
@@ -139,7 +154,10 @@
 mod config;
 mod layer;
 mod service;
+mod decide;
 mod future;
+mod metadata;
+mod passage;
 mod bearer;
 mod cache;
 mod verify;
@@ -178,8 +196,9 @@ pub use self::{
     error::{AuthError, AuthErrorKind, ConfigError},
     future::ResponseFuture,
     layer::ClerkAuthLayer,
+    metadata::ResourceMetadata,
     observe::Stats,
-    reject::{HeadersOnly, JsonBody, RejectResponse, Rejection},
+    reject::{HeadersOnly, JsonBody, ProblemJson, RejectResponse, Rejection},
     require::{Require, RequireClaims, RequireFuture, RequireScopes},
     service::ClerkAuth,
     session::{BindSession, BoundSession, BoundSessionFuture},

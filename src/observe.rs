@@ -33,6 +33,9 @@ pub struct Stats {
     pub refreshes: u64,
     /// Requests refused, for whatever reason.
     pub refused: u64,
+    /// Requests without credentials that were let through, since the layer is
+    /// [optional](crate::ClerkAuthLayer::optional).
+    pub anonymous: u64,
     /// Good tokens that are remembered now.
     pub entries: u64,
     /// Bad tokens that are remembered now.
@@ -50,6 +53,7 @@ pub(crate) struct Counters {
     pub(crate) stale: Counter,
     pub(crate) refreshes: Counter,
     pub(crate) refused: Counter,
+    pub(crate) anonymous: Counter,
 }
 
 /// A number that only grows.
@@ -98,6 +102,19 @@ pub(crate) fn session_of_another() {
 pub(crate) fn session_unusable() {
     tracing::error!(
         "the inner service sent several `Mcp-Session-Id`, or one that is not visible ASCII: not bound"
+    );
+}
+
+/// A request without credentials was let through.
+pub(crate) fn passed_anonymous() {
+    tracing::debug!(auth.outcome = "anonymous", "request without credentials");
+}
+
+/// The layer cannot answer with its metadata.
+pub(crate) fn metadata_unserved() {
+    tracing::warn!(
+        "the metadata of the resource was asked for, but cannot be made a body of this service's \
+         kind: mount `ResourceMetadata` beside the layer, or give `reject_with` something that makes one"
     );
 }
 

@@ -131,7 +131,7 @@ impl Profile {
         let mut members = self.rest();
         for (name, text) in self.texts() {
             if let Some(text) = text {
-                members.insert(name.to_owned(), (**text).into());
+                members.insert(name.to_owned(), text.into());
             }
         }
         if let Some(verified) = self.email_verified {
@@ -142,32 +142,24 @@ impl Profile {
 
     /// About how many bytes the profile takes in memory.
     pub(super) fn size(&self) -> usize {
-        let texts = self
-            .texts()
-            .map(|(_, text)| text.map_or(0, |text| text.len()));
+        let texts = self.texts().map(|(_, text)| text.map_or(0, str::len));
         size_of::<Self>() + texts.iter().sum::<usize>() + self.rest.len()
     }
 
     /// The members that are texts and have a field, by their names in userinfo.
-    fn texts(&self) -> [(&'static str, Option<&Box<str>>); 10] {
+    fn texts(&self) -> [(&'static str, Option<&str>); 10] {
         let organization = self.organization.as_ref();
         [
-            ("email", self.email.as_ref()),
-            ("name", self.name.as_ref()),
-            ("given_name", self.given_name.as_ref()),
-            ("family_name", self.family_name.as_ref()),
-            ("preferred_username", self.preferred_username.as_ref()),
-            ("username", self.username.as_ref()),
-            ("picture", self.picture.as_ref()),
-            ("org_id", organization.map(|organization| &organization.id)),
-            (
-                "org_name",
-                organization.and_then(|organization| organization.name.as_ref()),
-            ),
-            (
-                "org_slug",
-                organization.and_then(|organization| organization.slug.as_ref()),
-            ),
+            ("email", self.email.as_deref()),
+            ("name", self.name.as_deref()),
+            ("given_name", self.given_name.as_deref()),
+            ("family_name", self.family_name.as_deref()),
+            ("preferred_username", self.preferred_username.as_deref()),
+            ("username", self.username.as_deref()),
+            ("picture", self.picture.as_deref()),
+            ("org_id", organization.map(Organization::id)),
+            ("org_name", organization.and_then(Organization::name)),
+            ("org_slug", organization.and_then(Organization::slug)),
         ]
     }
 

@@ -15,10 +15,11 @@ use crate::{Transport, clock::Clock, verify::policy::ScopeImplies};
 ///
 /// It can be deserialized, too. The fields are `domain` (or `publishable_key`), `client_id`,
 /// `client_secret`, `required_scopes`, `allowed_clients` (a list, or `"*"`), `audiences`,
-/// `require_audience`, `resource`, `enrichment` (`"off"`, `"best-effort"`, `"required"`),
-/// `opaque_tokens` (`"prefixed"`, `"any"`), `max_token_length`, `leeway`, `cache_ttl`,
-/// `cache_capacity`, `stale_for`, `timeout`, `attempt_timeout` and `rate_limit`. Lists may be strings
-/// with commas or spaces, durations are seconds or humantime (`"1m 30s"`), unknown fields are refused.
+/// `require_audience`, `resource`, `resource_name`, `resource_documentation`, `scopes_supported`,
+/// `enrichment` (`"off"`, `"best-effort"`, `"required"`), `opaque_tokens` (`"prefixed"`, `"any"`),
+/// `max_token_length`, `leeway`, `cache_ttl`, `cache_capacity`, `stale_for`, `timeout`,
+/// `attempt_timeout` and `rate_limit`. Lists may be strings with commas or spaces, durations are seconds
+/// or humantime (`"1m 30s"`), unknown fields are refused.
 #[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[must_use]
@@ -35,6 +36,10 @@ pub struct ClerkConfigBuilder {
     pub(super) audiences: Vec<String>,
     pub(super) require_audience: bool,
     pub(super) resource: Option<String>,
+    pub(super) resource_name: Option<String>,
+    pub(super) resource_documentation: Option<String>,
+    #[serde(deserialize_with = "read::deserialize_list")]
+    pub(super) scopes_supported: Option<Vec<String>>,
     pub(super) enrichment: Enrichment,
     pub(super) opaque_tokens: OpaqueTokens,
     pub(super) max_token_length: usize,
@@ -133,14 +138,6 @@ impl ClerkConfigBuilder {
     /// client asked for a resource (RFC 8707).
     pub fn require_audience(mut self) -> Self {
         self.require_audience = true;
-        self
-    }
-
-    /// The resource identifier of this service (RFC 8707 §2, RFC 9728 §1.2): an absolute URI without
-    /// a fragment. It counts as an [audience](Self::audiences), and challenges name the place of its
-    /// metadata.
-    pub fn resource(mut self, resource: impl Into<String>) -> Self {
-        self.resource = Some(resource.into());
         self
     }
 
@@ -257,6 +254,9 @@ impl Default for ClerkConfigBuilder {
             audiences: Vec::new(),
             require_audience: false,
             resource: None,
+            resource_name: None,
+            resource_documentation: None,
+            scopes_supported: None,
             enrichment: Enrichment::default(),
             opaque_tokens: OpaqueTokens::default(),
             max_token_length: 4096,

@@ -1,10 +1,9 @@
 //! Checks a configuration, once: whatever comes out of here can be used.
 
-use std::{sync::Arc, time::Duration};
+use std::{mem, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use secrecy::ExposeSecret;
-use url::Url;
 
 use super::{ClerkConfig, ClerkConfigBuilder, Clients, Instance, OpaqueTokens};
 use crate::{
@@ -21,14 +20,14 @@ impl ClerkConfigBuilder {
     /// # Errors
     ///
     /// The first field that cannot be used, and what to do about it.
-    pub fn build(self) -> Result<ClerkConfig, ConfigError> {
+    pub fn build(mut self) -> Result<ClerkConfig, ConfigError> {
         let instance = Instance::parse(&self.domain)?;
         let credentials = self.check_credentials()?;
         self.check_bounds()?;
         for scope in &self.required_scopes {
             check_text("required_scopes", scope, is_scope_byte)?;
         }
-        let allowed_clients = match self.allowed_clients {
+        let allowed_clients = match self.allowed_clients.take() {
             None => Some(vec![self.client_id.clone()]),
             Some(Clients::Any) => None,
             Some(Clients::Listed(clients)) if clients.is_empty() => {
@@ -44,14 +43,11 @@ impl ClerkConfigBuilder {
                 Some(clients)
             }
         };
-        let mut audiences = self.audiences;
+        let mut audiences = mem::take(&mut self.audiences);
         for audience in &audiences {
             check_text("audiences", audience, |byte| byte.is_ascii_graphic())?;
         }
-        let resource_metadata = match &self.resource {
-            Some(resource) => metadata_of(resource)?,
-            None => None,
-        };
+        let resource_metadata = self.check_resource(instance.issuer())?;
         audiences.extend(self.resource);
         audiences.push(self.client_id.clone());
         let rules = Rules {
@@ -185,7 +181,7 @@ impl ClerkConfigBuilder {
     }
 }
 
-fn check_text(
+pub(super) fn check_text(
     field: &'static str,
     value: &str,
     is_allowed: fn(u8) -> bool,
@@ -212,48 +208,6 @@ fn is_vschar(byte: u8) -> bool {
 /// `NQCHAR = %x21 / %x23-5B / %x5D-7E`, of which a scope token consists (RFC 6749 appendix A.4)
 pub(crate) fn is_scope_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
-}
-
-/// Where the metadata of a resource is found: the well-known path goes between host and path (RFC 9728
-/// §3.1). `None` for a resource that is no web address.
-pub(super) fn metadata_of(resource: &str) -> Result<Option<String>, ConfigError> {
-    let invalid = |reason| ConfigError::Invalid {
-        field: "resource",
-        value: resource.to_owned(),
-        reason,
-    };
-    // The alphabet of RFC 3986 §2. It stands in a quoted string later on.
-    let is_allowed =
-        |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte);
-    if !resource.bytes().all(is_allowed) {
-        return Err(invalid(
-            "it holds characters that no URI has (RFC 3986 section 2)",
-        ));
-    }
-    let mut url = Url::parse(resource)
-        .map_err(|_| invalid("it must be an absolute URI (RFC 8707 section 2)"))?;
-    if resource.contains('#') {
-        return Err(invalid("it must not have a fragment (RFC 8707 section 2)"));
-    }
-    if !matches!(url.scheme(), "http" | "https") {
-        return Ok(None);
-    }
-    if !resource[url.scheme().len()..].starts_with("://") {
-        return Err(invalid("write it in full, with `://`"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(ConfigError::InvalidSecret {
-            field: "resource",
-            reason: "leave the user info out: everybody is shown the resource",
-        });
-    }
-    let path = match url.path() {
-        "/" => "",
-        path => path,
-    };
-    let path = format!("/.well-known/oauth-protected-resource{path}");
-    url.set_path(&path);
-    Ok(Some(url.into()))
 }
 
 fn default_transport(

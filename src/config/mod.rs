@@ -5,6 +5,7 @@ mod check;
 mod env;
 mod instance;
 mod read;
+mod resource;
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -13,7 +14,7 @@ use serde::Deserialize;
 
 pub use self::builder::ClerkConfigBuilder;
 pub(crate) use self::{check::is_scope_byte, instance::Instance};
-use crate::{ConfigError, Transport, clock::Clock, verify::policy::Rules};
+use crate::{ConfigError, ResourceMetadata, Transport, clock::Clock, verify::policy::Rules};
 
 /// A configuration that has been checked: what a [`ClerkAuthLayer`](crate::ClerkAuthLayer) is made of.
 ///
@@ -39,8 +40,8 @@ pub struct ClerkConfig {
     pub(crate) client_id: String,
     pub(crate) credentials: HeaderValue,
     pub(crate) rules: Arc<Rules>,
-    /// Where the metadata of the protected resource is found (RFC 9728 §3.1).
-    pub(crate) resource_metadata: Option<String>,
+    /// Of the resource, where it is a web address.
+    pub(crate) resource_metadata: Option<ResourceMetadata>,
     pub(crate) enrichment: Enrichment,
     pub(crate) accept_unprefixed: bool,
     pub(crate) max_token_length: usize,
@@ -101,6 +102,12 @@ impl ClerkConfig {
             ..ClerkConfigBuilder::default()
         }
     }
+
+    /// What this service says of itself as a protected resource (RFC 9728); `None` where no
+    /// [`resource`](ClerkConfigBuilder::resource) is configured, or one that is no web address.
+    pub fn resource_metadata(&self) -> Option<ResourceMetadata> {
+        self.resource_metadata.clone()
+    }
 }
 
 impl TryFrom<ClerkConfigBuilder> for ClerkConfig {
@@ -118,7 +125,10 @@ impl fmt::Debug for ClerkConfig {
             .field("issuer", &self.instance.issuer())
             .field("client_id", &self.client_id)
             .field("rules", &self.rules)
-            .field("resource_metadata", &self.resource_metadata)
+            .field(
+                "resource_metadata",
+                &self.resource_metadata.as_ref().map(ResourceMetadata::url),
+            )
             .field("enrichment", &self.enrichment)
             .field("accept_unprefixed", &self.accept_unprefixed)
             .field("max_token_length", &self.max_token_length)

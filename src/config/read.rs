@@ -69,10 +69,12 @@ pub(super) fn deserialize_duration<'de, D: Deserializer<'de>>(
     deserializer.deserialize_any(Seconds)
 }
 
-pub(super) fn deserialize_list<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<String>, D::Error> {
-    deserializer.deserialize_any(Entries(list, PhantomData))
+pub(super) fn deserialize_list<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: From<Vec<String>>,
+{
+    deserializer.deserialize_any(Entries(|text| list(text).into(), PhantomData))
 }
 
 impl<'de> Deserialize<'de> for Clients {

@@ -293,6 +293,9 @@ fn first_bad_field_is_told_of() {
         .allow_clients([""; 0])
         .audiences([""])
         .resource("")
+        .resource_name("")
+        .resource_documentation("")
+        .scopes_supported([""])
         .transport(Silent);
     let mut expect = |field: &str, mend: fn(ClerkConfigBuilder) -> ClerkConfigBuilder| {
         let error = input.clone().build().unwrap_err();
@@ -326,6 +329,11 @@ fn first_bad_field_is_told_of() {
     expect("allowed_clients", ClerkConfigBuilder::allow_any_client);
     expect("audiences", |input| input.audiences(["a"]));
     expect("resource", |input| input.resource("urn:x"));
+    expect("resource_name", |input| input.resource_name("x"));
+    expect("resource_documentation", |input| {
+        input.resource_documentation("https://x")
+    });
+    expect("scopes_supported", |input| input.scopes_supported(["x"]));
     assert!(input.build().is_ok());
 }
 

@@ -5,17 +5,19 @@
 //! same, so that nobody learns by trying why a token is no good.
 
 mod challenge;
+mod document;
 mod respond;
 
 use std::{sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use http::{
     HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
     header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
 pub(crate) use self::challenge::Challenges;
-pub use self::respond::{HeadersOnly, JsonBody, RejectResponse};
+pub use self::respond::{HeadersOnly, JsonBody, ProblemJson, RejectResponse};
 use crate::{AuthError, AuthErrorKind};
 
 /// What is going to be said to a caller who is refused, before it is put into a response.
@@ -182,18 +184,22 @@ impl Rejection {
     }
 
     /// Renders the response. Whatever `with` made of it, status and challenge are set here.
-    pub(crate) fn into_response<B>(
+    pub(crate) fn into_response<B: 'static>(
         self,
         error: AuthError,
         with: &impl RejectResponse<B>,
     ) -> Response<B> {
         let mut response = with.reject_response(&self);
         if self.is_grpc {
-            let mut trailers_only = Response::new(response.into_body());
+            // A body would be read as a message.
+            let empty = with.document(Bytes::new());
+            let body = empty.unwrap_or_else(|| response.into_body());
+            let mut trailers_only = Response::new(body);
             self.set_grpc_headers(trailers_only.headers_mut());
             response = trailers_only;
         } else {
             *response.status_mut() = self.status();
+            response.headers_mut().remove(RETRY_AFTER);
             if let Some(delay) = self.retry_after {
                 // Rounded up: coming back early is coming in vain.
                 let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);

@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, header};
 
-use super::{Challenges, HeadersOnly, JsonBody, RejectResponse, Rejection, is_grpc};
+use super::{Challenges, HeadersOnly, JsonBody, ProblemJson, RejectResponse, Rejection, is_grpc};
 use crate::{AuthError, AuthErrorKind};
 
 const METADATA: &str = "https://api.example.com/.well-known/oauth-protected-resource";
@@ -190,11 +190,13 @@ fn all_reasons_for_a_401_look_the_same() {
         .filter(|kind| Case::of(**kind).error == Some("invalid_token"))
         .map(|kind| {
             let error = AuthError::new(*kind);
-            let response: Response<Bytes> = usual()
-                .rejection(&error, false)
-                .into_response(error, &JsonBody);
+            let rejection = usual().rejection(&error, false);
+            let problem: Response<Bytes> =
+                rejection.clone().into_response(error.clone(), &ProblemJson);
+            let response: Response<Bytes> = rejection.into_response(error, &JsonBody);
             let (head, body) = response.into_parts();
-            format!("{} {:?} {body:?}", head.status, head.headers)
+            let problem = problem.into_body();
+            format!("{} {:?} {body:?} {problem:?}", head.status, head.headers)
         })
         .collect();
     assert_eq!(answers.len(), 1, "{answers:?}");

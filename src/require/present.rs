@@ -17,8 +17,6 @@ use crate::{
 pub(crate) struct Anonymous(Arc<Challenges>);
 
 impl Anonymous {
-    // Until something lets requests through without claims, only tests make one.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for the layer to insert"))]
     pub(crate) fn new(challenges: Arc<Challenges>) -> Self {
         Self(challenges)
     }
@@ -59,7 +57,7 @@ impl Refused {
         Self::new(error, rejection)
     }
 
-    pub(crate) fn into_response<B>(self, reject: &impl RejectResponse<B>) -> Response<B> {
+    pub(crate) fn into_response<B: 'static>(self, reject: &impl RejectResponse<B>) -> Response<B> {
         observe::refused(&self.error);
         self.rejection.into_response(self.error, reject)
     }

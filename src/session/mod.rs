@@ -199,7 +199,7 @@ impl fmt::Debug for BindSession {
 
 impl<S> BoundSession<S> {
     /// Whether a request may pass, and what its answer then means for the sessions.
-    fn judge<ReqBody, ResBody: Default>(
+    fn judge<ReqBody, ResBody: Default + 'static>(
         &self,
         request: &Request<ReqBody>,
     ) -> Result<After, Response<ResBody>> {
@@ -234,7 +234,7 @@ impl<S> BoundSession<S> {
 impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for BoundSession<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
-    ResBody: Default,
+    ResBody: Default + 'static,
 {
     type Response = Response<ResBody>;
     type Error = S::Error;

@@ -8,6 +8,7 @@
 
 mod support;
 mod raw;
+mod wire;
 mod stub;
 mod child;
 
@@ -37,6 +38,9 @@ mod extractors;
 mod rules;
 mod sessions;
 mod tower_http;
+mod metadata;
+mod anonymous;
+mod shapes;
 mod examples;
 mod docs;
 mod catalogue;

@@ -96,6 +96,19 @@ async fn the_instance_that_is_called_was_polled_ready() {
 }
 
 #[tokio::test]
+async fn the_instance_that_the_anonymous_call_was_polled_ready() {
+    let world = World::new();
+    let strict = Strict::default();
+    let calls = Arc::clone(&strict.calls);
+    let mut service = layer(&world).optional().layer(strict);
+    for _ in 0..2 {
+        let ready = service.ready().await.unwrap();
+        ready.call(Request::new(())).await.unwrap();
+    }
+    assert_eq!(calls.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
 #[should_panic(expected = "called without being ready")]
 async fn the_strict_service_notices() {
     // So that the test above can fail.

@@ -82,7 +82,7 @@ struct Stack<S> {
 impl<S, B> Stack<S>
 where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible> + Clone,
-    B: Default,
+    B: Default + 'static,
 {
     fn new(world: &World, bind: BindSession, server: S) -> Self {
         Self {

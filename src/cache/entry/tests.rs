@@ -41,7 +41,7 @@ fn later_wall(millis: u64) -> Now {
 fn key(per_mille: u64) -> Key {
     let keyer = Keyer::new([7; 32], &[]);
     (0..)
-        .map(|number: u32| keyer.key(&number.to_string()))
+        .map(|number: u32| keyer.key(number.to_string()))
         .find(|key| key.prefix() % 101 == per_mille)
         .unwrap()
 }

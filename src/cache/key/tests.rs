@@ -103,7 +103,7 @@ fn prefix_spreads_the_keys() {
     // C103: it is where a table looks, and what jitter comes from.
     let keyer = Keyer::new([7; 32], &[]);
     let prefixes: HashSet<_> = (0..1_000)
-        .map(|number| keyer.key(&number.to_string()).prefix())
+        .map(|number| keyer.key(number.to_string()).prefix())
         .collect();
     assert_eq!(prefixes.len(), 1_000);
     let shards: HashSet<_> = (0..1_000)

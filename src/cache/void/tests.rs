@@ -124,7 +124,7 @@ fn marks_outlast_an_invalidation_of_everything() {
 fn mark(voids: &Voids, count: usize, now: Now) {
     let keyer = Keyer::new([7; 32], &[]);
     for number in 0..count {
-        voids.void_token(keyer.key(&number.to_string()), now);
+        voids.void_token(keyer.key(number.to_string()), now);
     }
 }
 

@@ -27,6 +27,9 @@ fn every_field_is_read() {
         "audiences": ["https://a.example"],
         "require_audience": true,
         "resource": "https://api.example.com",
+        "resource_name": "An API",
+        "resource_documentation": "https://docs.example.com",
+        "scopes_supported": ["email", "mcp:admin"],
         "enrichment": "required",
         "opaque_tokens": "any",
         "max_token_length": 8192,
@@ -46,6 +49,11 @@ fn every_field_is_read() {
     assert_eq!(builder.audiences, ["https://a.example"]);
     assert!(builder.require_audience);
     assert_eq!(builder.resource.as_deref(), Some("https://api.example.com"));
+    assert_eq!(builder.resource_name.as_deref(), Some("An API"));
+    let documentation = builder.resource_documentation.as_deref();
+    assert_eq!(documentation, Some("https://docs.example.com"));
+    let scopes = ["email", "mcp:admin"].map(ToOwned::to_owned).to_vec();
+    assert_eq!(builder.scopes_supported, Some(scopes));
     assert_eq!(builder.enrichment, Enrichment::Required);
     assert_eq!(builder.opaque_tokens, OpaqueTokens::Any);
     assert_eq!(builder.max_token_length, 8192);
@@ -124,8 +132,13 @@ fn lists_have_two_forms() {
         ("with spaces", json!("email profile")),
         ("with commas", json!("email, profile")),
     ] {
-        let builder = read(json!({ "required_scopes": input, "audiences": input }));
+        let builder = read(json!({
+            "required_scopes": input,
+            "audiences": input,
+            "scopes_supported": input,
+        }));
         assert_eq!(builder.required_scopes, two, "{name}");
+        assert_eq!(builder.scopes_supported.as_ref(), Some(&two), "{name}");
         assert_eq!(builder.audiences, two, "{name}");
     }
     let builder = read(json!({ "required_scopes": [], "audiences": "" }));
@@ -138,6 +151,7 @@ fn lists_have_two_forms() {
     ] {
         refuses(name, &json!({ "required_scopes": input }));
         refuses(name, &json!({ "audiences": input }));
+        refuses(name, &json!({ "scopes_supported": input }));
     }
 }
 
@@ -200,6 +214,7 @@ fn nothing_given_is_the_default() {
     assert_eq!(builder.domain, "");
     assert_eq!(builder.client_secret.expose_secret(), "");
     assert_eq!(builder.allowed_clients, default.allowed_clients);
+    assert_eq!(builder.scopes_supported, None);
     assert_eq!(builder.enrichment, default.enrichment);
     assert_eq!(builder.opaque_tokens, default.opaque_tokens);
     assert_eq!(builder.cache_ttl, default.cache_ttl);

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use http::{Response, StatusCode, Version, header};
 use serde_json::{Value, json};
 
-use super::{JsonBody, RejectResponse, Rejection, TOKEN, text, usual};
+use super::{JsonBody, ProblemJson, RejectResponse, Rejection, TOKEN, text, usual};
 use crate::{AuthError, AuthErrorKind};
 
 #[test]
@@ -77,6 +77,85 @@ fn json_body_is_empty_for_grpc() {
     );
 }
 
+#[test]
+fn problem_has_the_members_of_rfc_9457() {
+    #[track_caller]
+    fn check(kind: AuthErrorKind, expected: &Value) {
+        let error = AuthError::new(kind);
+        let response: Response<Bytes> = usual()
+            .rejection(&error, false)
+            .into_response(error, &ProblemJson);
+        let content_type = text(response.headers(), "content-type");
+        assert_eq!(content_type, Some("application/problem+json"), "{kind:?}");
+        let body: Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(body, *expected, "{kind:?}");
+        assert_eq!(body["status"], response.status().as_u16(), "{kind:?}");
+    }
+
+    check(
+        AuthErrorKind::MissingCredentials,
+        &json!({
+            "type": "about:blank",
+            "title": "Unauthorized",
+            "status": 401,
+            "detail": "a bearer token is required",
+        }),
+    );
+    check(
+        AuthErrorKind::SeveralCredentials,
+        &json!({
+            "type": "about:blank",
+            "title": "Bad Request",
+            "status": 400,
+            "detail": "the credentials are malformed",
+            "error": "invalid_request",
+        }),
+    );
+    check(
+        AuthErrorKind::WrongIssuer,
+        &json!({
+            "type": "about:blank",
+            "title": "Unauthorized",
+            "status": 401,
+            "detail": "the access token is not valid",
+            "error": "invalid_token",
+        }),
+    );
+    check(
+        AuthErrorKind::InsufficientScope,
+        &json!({
+            "type": "about:blank",
+            "title": "Forbidden",
+            "status": 403,
+            "detail": "the access token does not reach far enough",
+            "error": "insufficient_scope",
+            "scope": "email profile",
+        }),
+    );
+    check(
+        AuthErrorKind::CredentialsRejected,
+        &json!({
+            "type": "about:blank",
+            "title": "Service Unavailable",
+            "status": 503,
+            "detail": "the access token cannot be verified at the moment",
+            "error": "temporarily_unavailable",
+        }),
+    );
+}
+
+#[test]
+fn problem_is_empty_for_grpc() {
+    let error = AuthError::new(AuthErrorKind::InsufficientScope);
+    let rejection = usual().rejection(&error, true);
+    let response: Response<Bytes> = rejection.into_response(error, &ProblemJson);
+    assert!(response.body().is_empty());
+    assert_eq!(
+        text(response.headers(), "content-type"),
+        Some("application/grpc")
+    );
+}
+
 /// Says everything that a renderer must not decide.
 fn contrary(_: &Rejection) -> Response<Bytes> {
     Response::builder()
@@ -86,6 +165,7 @@ fn contrary(_: &Rejection) -> Response<Bytes> {
         .header(header::WWW_AUTHENTICATE, "Negotiate")
         .header(header::CACHE_CONTROL, "public")
         .header(header::RETRY_AFTER, "3600")
+        .header(header::RETRY_AFTER, "7200")
         .header("x-extra", "kept")
         .body(Bytes::from_static(b"body"))
         .unwrap()
@@ -103,6 +183,7 @@ fn renderer_decides_nothing_but_body_and_additions() {
     assert_eq!(response.status(), 401);
     assert_eq!(text(response.headers(), "www-authenticate"), Some(TOKEN));
     assert_eq!(text(response.headers(), "cache-control"), Some("no-store"));
+    assert_eq!(text(response.headers(), "retry-after"), None);
     assert_eq!(text(response.headers(), "x-extra"), Some("kept"));
     assert_eq!(response.body(), "body");
 
@@ -119,6 +200,8 @@ fn renderer_decides_nothing_but_body_and_additions() {
     assert_eq!(text(response.headers(), "x-extra"), None);
     assert_eq!(text(response.headers(), "www-authenticate"), Some(TOKEN));
     assert_eq!(text(response.headers(), "grpc-status"), Some("16"));
+    assert_eq!(text(response.headers(), "retry-after"), None);
+    assert_eq!(response.body(), "", "it would be read as a message");
 }
 
 #[test]

@@ -1,0 +1,199 @@
+//! What becomes of a request: decided at once from what is known of its token, or by a verification that it
+//! waits for.
+
+use std::sync::Arc;
+
+use futures_util::future::BoxFuture;
+use http::HeaderMap;
+
+use crate::{
+    AuthError, AuthErrorKind, BearerToken, ClerkClaims,
+    bearer::{self, Credentials},
+    cache::{Boarding, Entry, Key, Lookup, Outcome},
+    clock::Now,
+    layer::Auth,
+    observe,
+    upstream::Lane,
+    verify::Shape,
+};
+
+/// What becomes of a request.
+pub(crate) enum Decision {
+    Pass(ClerkClaims),
+    Refuse(AuthError),
+    Wait(Verification),
+}
+
+/// A verification that a request waits for.
+pub(crate) type Verification = BoxFuture<'static, Result<ClerkClaims, AuthError>>;
+
+impl Auth {
+    /// From the headers to a decision: no I/O, nothing awaited.
+    pub(crate) fn decide(self: &Arc<Self>, headers: &mut HeaderMap) -> Decision {
+        let credentials = match bearer::parse(headers, self.max_token_length) {
+            Ok(credentials) => credentials,
+            Err(kind) => return Decision::Refuse(kind.into()),
+        };
+        let now = self.clock.now();
+        let key = self.cache.key(credentials.as_bytes());
+        match self.cache.get_good(key, now) {
+            Lookup::Good {
+                claims,
+                is_news,
+                refresh,
+            } => {
+                self.cache.hit(key, is_news);
+                if refresh {
+                    self.refresh(key, credentials);
+                }
+                Decision::Pass(claims)
+            }
+            Lookup::Stale { claims } => {
+                self.counters.stale.increment();
+                Decision::Pass(claims)
+            }
+            Lookup::Unknown { last } => self.decide_unknown(credentials, key, last, now),
+        }
+    }
+
+    /// Of a token that is not known to be good.
+    fn decide_unknown(
+        self: &Arc<Self>,
+        credentials: Credentials<'_>,
+        key: Key,
+        last: Option<Arc<Entry>>,
+        now: Now,
+    ) -> Decision {
+        let token = match credentials.token() {
+            Ok(token) => token,
+            Err(kind) => return Decision::Refuse(kind.into()),
+        };
+        if let Some(kind) = self.cache.get_bad(key, now) {
+            self.counters.negative_hits.increment();
+            return Decision::Refuse(kind.into());
+        }
+        let shape = match self.verifier.admit(token, now.unix_seconds()) {
+            Ok(shape) => shape,
+            Err(kind) => return Decision::Refuse(kind.into()),
+        };
+        self.counters.misses.increment();
+        self.cache.missed(key);
+        let token = BearerToken::new(token);
+        let auth = Arc::clone(self);
+        Decision::Wait(Box::pin(auth.verify(key, token, shape, last)))
+    }
+
+    /// Waits for a verdict on a token: that of a verification under way, or of a new one.
+    async fn verify(
+        self: Arc<Self>,
+        key: Key,
+        token: BearerToken,
+        shape: Shape,
+        last: Option<Arc<Entry>>,
+    ) -> Result<ClerkClaims, AuthError> {
+        let lane = if last.is_some() {
+            Lane::Known
+        } else {
+            Lane::Unknown
+        };
+        for _ in 0..MAX_FLIGHTS {
+            let epoch = self.cache.epoch();
+            let boarding = self.cache.flights.board(
+                key,
+                epoch,
+                || self.known(key),
+                || Arc::clone(&self).fly(key, token.clone(), shape, lane),
+            )?;
+            let seat = match boarding {
+                Boarding::Seat(seat) => seat,
+                Boarding::Landed(verdict) => return verdict.map_err(Into::into),
+            };
+            if seat.is_shared {
+                self.counters.coalesced.increment();
+            }
+            let epoch = seat.epoch;
+            let error = match seat.outcome().await {
+                // Invalidated since it began: what it found out does not count.
+                Ok(entry) if self.cache.is_void(key, &entry) => continue,
+                Err(error)
+                    if error.kind().is_authoritative() && self.cache.is_void_since(key, epoch) =>
+                {
+                    continue;
+                }
+                Ok(entry) if entry.has_expired(self.clock.now()) => AuthErrorKind::Expired.into(),
+                Ok(entry) => return Ok(entry.claims().clone()),
+                Err(error) => error,
+            };
+            return self.bridge(key, last, error);
+        }
+        Err(AuthErrorKind::UpstreamUnavailable.into())
+    }
+
+    /// What has become known of a token since it was looked up.
+    fn known(&self, key: Key) -> Option<Result<ClerkClaims, AuthErrorKind>> {
+        let now = self.clock.now();
+        match self.cache.get_good(key, now) {
+            Lookup::Good { claims, .. } | Lookup::Stale { claims } => Some(Ok(claims)),
+            Lookup::Unknown { .. } => self.cache.get_bad(key, now).map(Err),
+        }
+    }
+
+    /// Falls back on an older verdict where Clerk could not be asked and the configuration allows it.
+    fn bridge(
+        &self,
+        key: Key,
+        last: Option<Arc<Entry>>,
+        error: AuthError,
+    ) -> Result<ClerkClaims, AuthError> {
+        match last {
+            Some(entry)
+                if error.kind().is_outage()
+                    && entry.is_usable(self.clock.now())
+                    && !self.cache.is_void(key, &entry) =>
+            {
+                self.counters.stale.increment();
+                Ok(entry.claims().clone().into_stale())
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Has a good token verified again in the background. Nobody waits for it: where it cannot be
+    /// started, the entry just ends in its time.
+    fn refresh(self: &Arc<Self>, key: Key, credentials: Credentials<'_>) {
+        let Ok(token) = credentials.token() else {
+            return;
+        };
+        let shape = Shape::of(token);
+        let token = BearerToken::new(token);
+        let epoch = self.cache.epoch();
+        let flight = || Arc::clone(self).fly(key, token, shape, Lane::Known);
+        let known = || None::<()>;
+        if let Ok(Boarding::Seat(seat)) = self.cache.flights.board(key, epoch, known, flight)
+            && !seat.is_shared
+        {
+            self.counters.refreshes.increment();
+        }
+    }
+
+    /// One verification, from asking to remembering.
+    async fn fly(
+        self: Arc<Self>,
+        key: Key,
+        token: BearerToken,
+        shape: Shape,
+        lane: Lane,
+    ) -> Outcome {
+        // When it asks, not when somebody boarded: what was invalidated in between does not concern it.
+        let epoch = self.cache.epoch();
+        let result = self.verifier.verify(&token, shape, lane).await;
+        if let Err(error) = &result {
+            observe::verification_failed(error);
+        }
+        self.cache.settle(key, epoch, result, self.clock.now())
+    }
+}
+
+/// How often a request starts anew because its verification was invalidated meanwhile. More often than
+/// this it is not worth the wait.
+const MAX_FLIGHTS: usize = 3;

@@ -1,0 +1,33 @@
+//! The metadata as a router of axum's.
+
+use axum::Router;
+
+use super::ResourceMetadata;
+
+impl ResourceMetadata {
+    /// A router that answers with the metadata at [both paths](Self::paths), to be merged with that of the
+    /// service's root.
+    ///
+    /// ```
+    /// use axum::{Router, routing::get};
+    /// # use tower_clerk::{ClerkAuthLayer, ClerkClaims, ClerkConfig};
+    /// # fn router(cfg: ClerkConfig) -> Router {
+    /// let metadata = cfg.resource_metadata().expect("a resource is configured");
+    /// let me = get(async |claims: ClerkClaims| claims.subject().to_owned());
+    /// // Below `/api`, the layer does not see requests for `/.well-known/…`.
+    /// let api = Router::new().route("/me", me).layer(ClerkAuthLayer::new(cfg));
+    /// Router::new().nest("/api", api).merge(metadata.router())
+    /// # }
+    /// ```
+    #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
+    pub fn router<S>(&self) -> Router<S>
+    where
+        S: Clone + Send + Sync + 'static,
+    {
+        self.paths()
+            // A resource may have a path that begins with `:`, which axum 0.7 took for a capture.
+            .fold(Router::new().without_v07_checks(), |router, path| {
+                router.route_service(path, self.clone())
+            })
+    }
+}

@@ -1,0 +1,29 @@
+//! [`ResourceMetadata`] as a service of its own, for whoever mounts the layer below the root.
+
+use std::{
+    convert::Infallible,
+    future::{self, Ready},
+    task::{Context, Poll},
+};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use tower_service::Service;
+
+use super::ResourceMetadata;
+
+/// Answers whatever the path. The body of the request is not looked at.
+impl<B> Service<Request<B>> for ResourceMetadata {
+    type Response = Response<Full<Bytes>>;
+    type Error = Infallible;
+    type Future = Ready<Result<Self::Response, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        future::ready(Ok(self.answer(request.method()).map(Full::new)))
+    }
+}
