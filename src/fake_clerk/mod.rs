@@ -4,7 +4,8 @@
 //! serves token introspection, userinfo, revocation, both metadata documents and the key set the
 //! way a Clerk instance does: the same paths, members, status codes and error shapes. A test
 //! decides which users and tokens exist, moves the clock, makes endpoints fail, and looks at the
-//! requests that arrived. There is no login: tokens are issued by the test, not over HTTP.
+//! requests that arrived. Tokens are issued by the test, or over HTTP by the authorization code flow:
+//! there is no login, every request for authorization is consented to at once.
 //!
 //! The server runs on a thread of its own with its own runtime. It thus works from plain tests as
 //! from async ones, and a paused Tokio clock does not stop it. It ends when the last clone of the
@@ -42,10 +43,14 @@
 //! of some errors. There the fake follows RFC 7662 (`{"active":false}`) and RFC 6749. Any registered
 //! client may introspect and revoke any token.
 
+mod clients;
+mod cors;
 mod endpoint;
 mod fault;
 mod handlers;
 mod keys;
+mod metadata;
+mod oauth;
 mod record;
 mod reply;
 mod server;
@@ -55,6 +60,7 @@ mod tests;
 mod tokens;
 mod users;
 
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -68,6 +74,7 @@ pub use self::record::RecordedRequest;
 pub use self::tokens::TokenBuilder;
 pub use self::users::UserBuilder;
 
+use self::clients::Client;
 use self::server::Server;
 use self::state::State;
 
@@ -131,10 +138,19 @@ impl FakeClerk {
         self.state.client_secret.clone()
     }
 
-    /// Registers another client, or changes the secret of one.
+    /// Registers another confidential client, or changes the secret of one.
+    ///
+    /// It can use the authorization code flow once it has a place to redirect to, see
+    /// [`allow_redirects`](Self::allow_redirects).
     pub fn register_client(&self, id: impl Into<String>, secret: impl Into<String>) {
-        let (id, secret) = (id.into(), secret.into());
-        self.state.lock().clients.insert(id, secret);
+        let client = Client::confidential(secret.into());
+        let mut ledger = self.state.lock();
+        match ledger.clients.entry(id.into()) {
+            Entry::Occupied(known) => known.into_mut().secret = client.secret,
+            Entry::Vacant(free) => {
+                free.insert(client);
+            }
+        }
     }
 
     /// Changes what is known about a user. A user that was never changed has an e-mail address and

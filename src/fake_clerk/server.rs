@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, oneshot};
 
+use super::cors;
 use super::endpoint::Endpoint;
 use super::fault::Action;
 use super::handlers;
@@ -114,7 +115,11 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
     };
     let service = service_fn(|request| {
         let (state, hangup) = (Arc::clone(&state), Arc::clone(&hangup));
-        async move { Ok::<_, Infallible>(answer(&state, &hangup, request).await) }
+        async move {
+            let endpoint = Endpoint::at(request.uri().path());
+            let reply = answer(&state, &hangup, endpoint, request).await;
+            Ok::<_, Infallible>(cors::open(endpoint, reply))
+        }
     });
     let server = auto::Builder::new(TokioExecutor::new());
     let mut connection = pin!(server.serve_connection(TokioIo::new(wire), service));
@@ -129,9 +134,13 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
     .await;
 }
 
-async fn answer(state: &State, hangup: &Hangup, request: Request<Incoming>) -> Reply {
+async fn answer(
+    state: &State,
+    hangup: &Hangup,
+    endpoint: Option<Endpoint>,
+    request: Request<Incoming>,
+) -> Reply {
     let (head, body) = request.into_parts();
-    let endpoint = Endpoint::at(head.uri.path());
     let strike = state.lock().arrival(endpoint);
     let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
         let status = http::StatusCode::PAYLOAD_TOO_LARGE;

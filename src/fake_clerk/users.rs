@@ -15,7 +15,7 @@ pub(super) struct Organization {
 
 #[derive(Clone, Debug)]
 pub(super) struct User {
-    email: Option<String>,
+    pub(super) email: Option<String>,
     email_verified: bool,
     given_name: Option<String>,
     family_name: Option<String>,
