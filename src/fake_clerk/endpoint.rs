@@ -55,6 +55,28 @@ impl Endpoint {
         }
     }
 
+    /// What the endpoint is called where a person chooses one.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Introspection => "introspection",
+            Self::Userinfo => "userinfo",
+            Self::OpenidConfiguration => "openid-configuration",
+            Self::AuthorizationServer => "authorization-server",
+            Self::Jwks => "jwks",
+            Self::Revocation => "revocation",
+            Self::Registration => "registration",
+            Self::Authorization => "authorization",
+            Self::Token => "token",
+        }
+    }
+
+    /// The endpoint of this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|endpoint| endpoint.name() == name)
+    }
+
     /// The endpoint at `path`, if there is one.
     pub(super) fn at(path: &str) -> Option<Self> {
         Self::ALL

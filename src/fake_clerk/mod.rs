@@ -37,12 +37,20 @@
 //! # }
 //! ```
 //!
+//! # By hand
+//!
+//! `cargo run --example fake_clerk` serves a fake on a fixed port, with a page to mint and revoke tokens
+//! on, to see the calls that come in, and to switch faults on; see
+//! [`admin_page`](FakeClerkBuilder::admin_page).
+//!
 //! # What it does not know
 //!
 //! Clerk documents neither how introspection answers for tokens that are not active nor the bodies
 //! of some errors. There the fake follows RFC 7662 (`{"active":false}`) and RFC 6749. Any registered
 //! client may introspect and revoke any token.
 
+mod admin;
+mod builder;
 mod clients;
 mod cors;
 mod endpoint;
@@ -63,11 +71,12 @@ mod users;
 use std::collections::hash_map::Entry;
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+pub use self::builder::FakeClerkBuilder;
 pub use self::endpoint::{Endpoint, Field};
 pub use self::fault::Fault;
 pub use self::record::RecordedRequest;
@@ -105,13 +114,7 @@ impl FakeClerk {
     ///
     /// If the address cannot be bound or the server's thread cannot be started.
     pub fn start_on(addr: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(addr)?;
-        let state = Arc::new(State::new(listener.local_addr()?));
-        let server = Server::start(listener, Arc::clone(&state))?;
-        Ok(Self {
-            state,
-            _server: Arc::new(server),
-        })
+        Self::builder().listen(addr).start()
     }
 
     /// The base URL, `http://127.0.0.1:PORT`, which is also the issuer.

@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_lc_rs::error::Unspecified;
 use serde_json::Value;
 
+use super::admin::CallLog;
 use super::clients::Client;
 use super::endpoint::{Endpoint, Field};
 use super::fault::{Faults, Strike};
@@ -29,14 +30,19 @@ pub(super) struct State {
     pub(super) instance_id: String,
     pub(super) client_id: String,
     pub(super) client_secret: String,
+    /// Whether the admin page is served.
+    pub(super) admin: bool,
     pub(super) connections: AtomicUsize,
     key: OnceLock<Result<SigningKey, Unspecified>>,
     ledger: Mutex<Ledger>,
 }
 
 impl State {
-    pub(super) fn new(addr: SocketAddr) -> Self {
-        let (client_id, client_secret) = (keys::alphanumeric(16), keys::alphanumeric(32));
+    pub(super) fn new(
+        addr: SocketAddr,
+        (client_id, client_secret): (String, String),
+        admin: bool,
+    ) -> Self {
         let mut ledger = Ledger::default();
         let client = Client::confidential(client_secret.clone());
         ledger.clients.insert(client_id.clone(), client);
@@ -46,6 +52,7 @@ impl State {
             instance_id: format!("ins_{}", keys::alphanumeric(27)),
             client_id,
             client_secret,
+            admin,
             connections: AtomicUsize::new(0),
             key: OnceLock::new(),
             ledger: Mutex::new(ledger),
@@ -109,11 +116,17 @@ pub(super) struct Ledger {
     pub(super) calls: HashMap<Endpoint, usize>,
     pub(super) total_calls: usize,
     pub(super) requests: VecDeque<RecordedRequest>,
+    pub(super) call_log: CallLog,
 }
 
 impl Ledger {
     /// Unix time in seconds, as the instance sees it.
     pub(super) fn now(&self) -> u64 {
+        self.time().as_secs()
+    }
+
+    /// The time since the Unix epoch, as the instance sees it.
+    pub(super) fn time(&self) -> Duration {
         #[expect(
             clippy::disallowed_methods,
             reason = "the instance has a clock of its own"
@@ -122,7 +135,6 @@ impl Ledger {
         now.duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .saturating_add(self.ahead)
-            .as_secs()
     }
 
     /// The user with this id, whether configured or not.

@@ -19,7 +19,7 @@ pub(super) struct User {
     email_verified: bool,
     given_name: Option<String>,
     family_name: Option<String>,
-    name: Option<String>,
+    pub(super) name: Option<String>,
     pub(super) preferred_username: Option<String>,
     picture: Option<String>,
     public_metadata: Value,

@@ -24,6 +24,11 @@ pub(super) use self::authorize::authorize;
 pub(super) use self::register::register;
 pub(super) use self::token::token;
 
+/// The scopes of a text, if it has no other characters than scopes have.
+pub(super) fn parse_scope(text: &str) -> Option<Vec<String>> {
+    scope::parse(text).ok()
+}
+
 /// What the flow remembers, and how it has been told to behave.
 #[derive(Default)]
 pub(super) struct Flow {

@@ -12,7 +12,7 @@ use crate::fake_clerk::state::{Ledger, State};
 const EXPIRED_SINCE: u64 = 3600;
 
 /// How long an access token of Clerk's is valid, in seconds.
-const ONE_DAY: u64 = 86_400;
+pub(in crate::fake_clerk) const ONE_DAY: u64 = 86_400;
 
 /// Describes a token to be issued; made by [`FakeClerk::token`](crate::fake_clerk::FakeClerk::token).
 #[derive(Debug)]

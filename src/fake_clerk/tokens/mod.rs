@@ -6,6 +6,8 @@ use serde_json::{Map, Value, json};
 
 pub use self::builder::TokenBuilder;
 
+pub(super) use self::builder::ONE_DAY;
+
 use super::endpoint::Field;
 use super::users::Organization;
 
