@@ -66,11 +66,18 @@ function show(id, data, children) {
 const two = (number) => String(number).padStart(2, "0");
 function clock(milliseconds) {
   const time = new Date(milliseconds);
-  return `${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}.${String(time.getMilliseconds()).padStart(3, "0")}`;
+  const fraction = `.${String(time.getMilliseconds()).padStart(3, "0")}`;
+  return [`${two(time.getHours())}:${two(time.getMinutes())}:${two(time.getSeconds())}`, make("span", { className: "fine" }, fraction)];
+}
+
+function day(seconds) {
+  const style = { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit", second: "2-digit" };
+  return new Date(seconds * 1000).toLocaleString(undefined, style);
 }
 
 function latency(micros) {
   if (micros === null) return "";
+  if (micros < 1000) return `${micros} µs`;
   return micros < 100000 ? `${(micros / 1000).toFixed(1)} ms` : `${Math.round(micros / 1000)} ms`;
 }
 
@@ -83,7 +90,7 @@ function callStatus(one) {
 
 function callRow(one) {
   return make("tr", {},
-    make("td", { className: "mono" }, clock(one.at)),
+    make("td", { className: "mono" }, ...clock(one.at)),
     make("td", {}, make("span", {}, one.endpoint || "no endpoint"), make("small", { className: "mono" }, `${one.method} ${one.path}`)),
     make("td", {}, callStatus(one)),
     make("td", { className: "number" }, latency(one.micros)));
@@ -98,13 +105,15 @@ function tokenRow(token) {
   if (token.client_id !== state.client_id) more.push(`client ${token.client_id}`);
   if (token.resources.length) more.push(`for ${token.resources.join(", ")}`);
   const kinds = { active: "good", expired: "warn", revoked: "bad", used: "" };
-  const end = token.expires_at === null ? "for ever" : `until ${new Date(token.expires_at * 1000).toLocaleString()}`;
-  const row = make("tr", {},
-    make("td", { className: "mono" }, token.text, make("small", {}, token.format)),
-    make("td", {}, token.user, ...more.map((line) => make("small", {}, line))),
-    make("td", {}, make("span", { className: `badge ${kinds[token.status]}` }, token.status),
+  const end = token.expires_at === null ? "for ever" : `until ${day(token.expires_at)}`;
+  // The roles stay where the style makes blocks of the rows.
+  const cell = (className, ...children) => make("td", { role: "cell", className }, ...children);
+  const row = make("tr", { role: "row" },
+    cell("mono", token.text, make("small", {}, token.format)),
+    cell("", token.user, ...more.map((line) => make("small", {}, line))),
+    cell("", make("span", { className: `badge ${kinds[token.status]}` }, token.status),
       make("small", {}, token.status === "active" ? end : "")),
-    make("td", {}, token.status === "active" ? button : ""));
+    cell("", token.status === "active" ? button : ""));
   row.dataset.token = token.id;
   return row;
 }

@@ -16,9 +16,8 @@ pub(in crate::fake_clerk) fn token(state: &State, request: &RecordedRequest) -> 
         return Refusal::invalid_request("The body must be a form.").shown();
     }
     let params = Params::parse(&request.body);
-    // Both kinds of JWT may follow, and the ledger is not to be held while a key is generated.
-    let wants_id = params.get("code").is_some();
-    if wants_id || state.lock().flow.issues_jwts {
+    if signs(&state.lock(), &params) {
+        // Generating a key takes too long for the ledger to be held meanwhile.
         state.warm_up();
     }
     let mut ledger = state.lock();
@@ -38,6 +37,15 @@ pub(in crate::fake_clerk) fn token(state: &State, request: &RecordedRequest) -> 
     let no_cache = HeaderValue::from_static("no-cache");
     reply.headers_mut().insert(PRAGMA, no_cache);
     no_store(reply)
+}
+
+/// Whether the answer may have a JWT in it, of either kind.
+fn signs(ledger: &Ledger, params: &Params) -> bool {
+    let code = params
+        .get("code")
+        .and_then(|text| ledger.flow.codes.get(text));
+    let identifies = code.is_some_and(|code| code.scopes.iter().any(|scope| scope == "openid"));
+    ledger.flow.issues_jwts || identifies
 }
 
 enum Trouble {

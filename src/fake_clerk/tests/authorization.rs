@@ -1,6 +1,8 @@
 //! The authorization endpoint.
 
-use super::flow::{CALLBACK, authorize, changed, public_client, request_of, sent, tokens, value};
+use super::flow::{
+    CALLBACK, Fields, authorize, changed, public_client, request_of, sent, tokens, value,
+};
 use super::*;
 
 #[tokio::test]
@@ -34,7 +36,7 @@ async fn who_cannot_be_trusted_is_not_redirected_to() {
     let clerk = FakeClerk::start().unwrap();
     let id = public_client(&clerk).await;
     let default = clerk.client_id();
-    let cases: &[(&str, &[(&str, &str)])] = &[
+    let cases: &[(&str, Fields<'_>)] = &[
         ("no client", &[("client_id", "")]),
         ("unknown client", &[("client_id", "nobody")]),
         (
@@ -90,7 +92,7 @@ async fn other_errors_are_told_to_the_client() {
     clerk.user("user_banned").banned(true).save();
     let id = public_client(&clerk).await;
     let (request, target) = ("invalid_request", "invalid_target");
-    let cases: &[(&str, &[(&str, &str)], &str)] = &[
+    let cases: &[(&str, Fields<'_>, &str)] = &[
         ("no response type", &[("response_type", "")], request),
         (
             "implicit",

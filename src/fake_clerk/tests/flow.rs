@@ -7,6 +7,9 @@ pub(super) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(super) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 pub(super) const CALLBACK: &str = "https://app.example/callback?tenant=1";
 
+/// The fields of a form.
+pub(super) type Fields<'a> = &'a [(&'a str, &'a str)];
+
 pub(super) async fn post_json(clerk: &FakeClerk, path: &str, body: &Value) -> Response<Bytes> {
     let headers = [("content-type", "application/json")];
     send(clerk, "POST", path, &headers, &body.to_string())
@@ -54,7 +57,7 @@ pub(super) fn request_of(client_id: &str) -> [(&str, &str); 6] {
     ]
 }
 
-pub(super) async fn authorize(clerk: &FakeClerk, fields: &[(&str, &str)]) -> Response<Bytes> {
+pub(super) async fn authorize(clerk: &FakeClerk, fields: Fields<'_>) -> Response<Bytes> {
     get(clerk, &format!("/oauth/authorize?{}", form(fields))).await
 }
 
@@ -76,7 +79,7 @@ pub(super) fn value(pairs: &[(String, String)], name: &str) -> String {
 }
 
 /// A code for this client, with these changes of the usual request.
-pub(super) async fn code(clerk: &FakeClerk, id: &str, changes: &[(&str, &str)]) -> String {
+pub(super) async fn code(clerk: &FakeClerk, id: &str, changes: Fields<'_>) -> String {
     let fields = changed(&request_of(id), changes);
     value(&sent(&authorize(clerk, &fields).await), "code")
 }
@@ -91,7 +94,7 @@ pub(super) fn redemption<'a>(id: &'a str, code: &'a str) -> [(&'a str, &'a str);
     ]
 }
 
-pub(super) async fn ask(clerk: &FakeClerk, fields: &[(&str, &str)]) -> Response<Bytes> {
+pub(super) async fn ask(clerk: &FakeClerk, fields: Fields<'_>) -> Response<Bytes> {
     let headers = [("content-type", FORM)];
     let response = send(clerk, "POST", "/oauth/token", &headers, &form(fields))
         .await
@@ -101,7 +104,7 @@ pub(super) async fn ask(clerk: &FakeClerk, fields: &[(&str, &str)]) -> Response<
 }
 
 /// The tokens of a public client, from the start.
-pub(super) async fn tokens(clerk: &FakeClerk, id: &str, changes: &[(&str, &str)]) -> Value {
+pub(super) async fn tokens(clerk: &FakeClerk, id: &str, changes: Fields<'_>) -> Value {
     let code = code(clerk, id, changes).await;
     let response = ask(clerk, &redemption(id, &code)).await;
     assert_eq!(response.status(), 200, "{:?}", response.body());

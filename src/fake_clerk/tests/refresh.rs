@@ -1,6 +1,6 @@
 //! Refresh tokens, and what ends with a grant.
 
-use super::flow::{ask, changed, code, is_active, public_client, redemption, tokens};
+use super::flow::{Fields, ask, changed, code, is_active, public_client, redemption, tokens};
 use super::*;
 
 const RESOURCE: &str = "https://api.example/mcp";
@@ -22,7 +22,7 @@ async fn refresh_tokens_rotate_and_narrow() {
     let first = tokens(&clerk, &id, &changes).await;
     let old = first["refresh_token"].as_str().unwrap();
 
-    let cases: &[(&str, &[(&str, &str)], &str)] = &[
+    let cases: &[(&str, Fields<'_>, &str)] = &[
         ("more scope", &[("scope", "email admin")], "invalid_scope"),
         (
             "more resources",

@@ -1,7 +1,8 @@
 //! The token endpoint.
 
 use super::flow::{
-    CHALLENGE, VERIFIER, ask, changed, code, is_active, public_client, redemption, register, tokens,
+    CHALLENGE, Fields, VERIFIER, ask, changed, code, is_active, public_client, redemption,
+    register, tokens,
 };
 use super::*;
 
@@ -62,7 +63,7 @@ async fn a_code_is_redeemed_by_its_client_only_as_it_was_asked_for() {
     let other = public_client(&clerk).await;
     let good = code(&clerk, &id, &[("resource", RESOURCE)]).await;
     let (request, grant) = ("invalid_request", "invalid_grant");
-    let cases: &[(&str, &[(&str, &str)], &str)] = &[
+    let cases: &[(&str, Fields<'_>, &str)] = &[
         ("no grant type", &[("grant_type", "")], request),
         (
             "password",
