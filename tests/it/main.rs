@@ -34,5 +34,7 @@ mod rows;
 mod allocations;
 mod frameworks;
 mod examples;
+mod fake_clerk;
+mod admin_page;
 mod docs;
 mod catalogue;
