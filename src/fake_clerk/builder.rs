@@ -47,9 +47,13 @@ impl FakeClerkBuilder {
     /// Serves a page under `/__admin`, and a JSON interface below it, to look at the fake and to
     /// drive it by hand; by default there is none, since who reaches it gets any token.
     ///
-    /// It is for this machine: it wants a loopback address, answers only where the request names
-    /// that address or `localhost` as its host, so that no other name can be pointed at it, and takes
-    /// nothing from pages of another origin. Its own requests are neither counted nor recorded.
+    /// It is for this machine: it wants a loopback address, and takes nothing from pages of another
+    /// origin. Its own requests are neither counted nor recorded.
+    ///
+    /// A fake with that page runs beside a browser, which shows pages of strangers, too. So it answers,
+    /// at every path, only where the request names its address or `localhost` as the host, and clients
+    /// that register themselves have redirect URIs on this machine or of an application's own scheme
+    /// only; [`FakeClerk::allow_redirects`] can name others.
     pub fn admin_page(mut self) -> Self {
         self.admin = true;
         self

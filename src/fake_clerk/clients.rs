@@ -2,9 +2,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap};
+use http::header::{AUTHORIZATION, HeaderMap};
 
-use super::record::RecordedRequest;
+use super::record::{RecordedRequest, has_media_type};
 use super::reply::{Reply, invalid_client, invalid_request};
 use super::state::State;
 
@@ -66,15 +66,7 @@ pub(super) fn refuse(state: &State, request: &RecordedRequest) -> Option<Reply> 
 }
 
 pub(super) fn is_form(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|essence| {
-            essence
-                .trim()
-                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-        })
+    has_media_type(headers, "application/x-www-form-urlencoded")
 }
 
 fn is_known(state: &State, headers: &HeaderMap) -> bool {

@@ -46,8 +46,13 @@
 //! # What it does not know
 //!
 //! Clerk documents neither how introspection answers for tokens that are not active nor the bodies
-//! of some errors. There the fake follows RFC 7662 (`{"active":false}`) and RFC 6749. Any registered
+//! of some errors. There the fake follows RFC 7662 (`{"active":false}`) and RFC 6749. Any confidential
 //! client may introspect and revoke any token.
+//!
+//! The authorization code flow is stricter than RFC 6749 asks for, so that mistakes show: codes live for
+//! one minute, PKCE is `S256` or, for confidential clients, left out, a client authenticates in the way
+//! it registered, refresh tokens are good for one use, and a code or a refresh token that is used twice
+//! ends all that came of it. Any scope is granted.
 
 mod admin;
 mod builder;

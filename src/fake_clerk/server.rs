@@ -118,8 +118,13 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
     let service = service_fn(|request| {
         let (state, hangup) = (Arc::clone(&state), Arc::clone(&hangup));
         async move {
-            if state.admin && admin::owns(request.uri().path()) {
-                return Ok(admin::answer(&state, request).await);
+            if state.admin {
+                if admin::owns(request.uri().path()) {
+                    return Ok(admin::answer(&state, request).await);
+                }
+                if let Some(refusal) = admin::refuse_host(&state, &request) {
+                    return Ok(refusal);
+                }
             }
             let endpoint = Endpoint::at(request.uri().path());
             let reply = answer(&state, &hangup, endpoint, request).await;

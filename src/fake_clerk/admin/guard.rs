@@ -1,11 +1,12 @@
 //! Who may use the admin page: whoever sits at this machine, and no page from elsewhere that his
 //! browser shows.
 
-use http::header::{CONTENT_TYPE, HOST, HeaderName, ORIGIN};
+use http::header::{HOST, HeaderName, ORIGIN};
 use http::request::Parts;
-use http::{HeaderMap, Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, Uri};
 
 use super::error;
+use crate::fake_clerk::record::has_media_type;
 use crate::fake_clerk::reply::Reply;
 use crate::fake_clerk::state::State;
 
@@ -18,10 +19,10 @@ const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 /// send without a preflight, which nothing here answers. Programs that are no browsers send neither
 /// of the two headers. The page itself may be come to by a link.
 pub(super) fn refuse(state: &State, head: &Parts, is_page: bool) -> Option<Reply> {
-    let forbidden = |message| Some(error(StatusCode::FORBIDDEN, message));
-    let Some(host) = host(head).filter(|host| is_own(state, host)) else {
-        return forbidden("the host must be the address of the fake");
+    let Some(host) = own_host(state, &head.uri, &head.headers) else {
+        return Some(misdirected());
     };
+    let forbidden = |message| Some(error(StatusCode::FORBIDDEN, message));
     let own_origin = format!("http://{host}");
     let others = head.headers.get_all(ORIGIN).iter();
     if others
@@ -36,17 +37,28 @@ pub(super) fn refuse(state: &State, head: &Parts, is_page: bool) -> Option<Reply
         return forbidden("the page that asks is another one");
     }
     let has_body = [Method::POST, Method::PUT].contains(&head.method);
-    if has_body && !is_json(&head.headers) {
+    if has_body && !has_media_type(&head.headers, "application/json") {
         let message = "the content type must be application/json";
         return Some(error(StatusCode::UNSUPPORTED_MEDIA_TYPE, message));
     }
     None
 }
 
+/// The host that a request names, if that is the fake's own.
+pub(super) fn own_host(state: &State, uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    host(uri, headers).filter(|host| is_own(state, host))
+}
+
+/// What is answered where it is not.
+pub(super) fn misdirected() -> Reply {
+    let message = "the host must be the address of the fake";
+    error(StatusCode::FORBIDDEN, message)
+}
+
 /// The one host that a request names; HTTP/2 has it in the URI.
-fn host(head: &Parts) -> Option<String> {
-    let in_uri = head.uri.authority().map(|host| host.as_str().to_owned());
-    let mut in_headers = head.headers.get_all(HOST).iter();
+fn host(uri: &Uri, headers: &HeaderMap) -> Option<String> {
+    let in_uri = uri.authority().map(|host| host.as_str().to_owned());
+    let mut in_headers = headers.get_all(HOST).iter();
     let in_header = match in_headers.next() {
         Some(host) => Some(host.to_str().ok()?.to_owned()),
         None => None,
@@ -60,11 +72,4 @@ fn host(head: &Parts) -> Option<String> {
 
 fn is_own(state: &State, host: &str) -> bool {
     host == state.addr.to_string() || host == format!("localhost:{}", state.addr.port())
-}
-
-fn is_json(headers: &HeaderMap) -> bool {
-    let essence = headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok()?.split(';').next());
-    essence.is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }

@@ -32,6 +32,13 @@ pub(super) fn owns(path: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
+/// Refuses a request to anything else under a name that is not the fake's own. A page with that name,
+/// pointed at this machine, could have its user consent unseen and read the code.
+pub(super) fn refuse_host<B>(state: &State, request: &Request<B>) -> Option<Reply> {
+    let own = guard::own_host(state, request.uri(), request.headers());
+    own.is_none().then(guard::misdirected)
+}
+
 /// Answers a request to the admin page or its interface.
 pub(super) async fn answer(state: &State, request: Request<Incoming>) -> Reply {
     let (head, body) = request.into_parts();

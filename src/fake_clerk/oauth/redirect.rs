@@ -18,7 +18,10 @@ const DANGEROUS: [&str; 8] = [
 
 /// Whether a client may register this URI: `https`, `http` of this machine, or the scheme of a
 /// native application (RFC 8252 §7); absolute and without a fragment (RFC 6749 §3.1.2).
-pub(super) fn can_be_registered(text: &str) -> bool {
+///
+/// Beside a browser, nothing leads away from this machine: consent is given without anybody looking,
+/// so that any page could otherwise register itself and get a token.
+pub(super) fn can_be_registered(text: &str, beside_a_browser: bool) -> bool {
     let Ok(url) = Url::parse(text) else {
         return false;
     };
@@ -26,7 +29,7 @@ pub(super) fn can_be_registered(text: &str) -> bool {
         return false;
     }
     match url.scheme() {
-        "https" => true,
+        "https" => !beside_a_browser || is_local(&url),
         "http" => is_local(&url),
         scheme => !DANGEROUS.contains(&scheme),
     }

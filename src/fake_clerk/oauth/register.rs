@@ -1,14 +1,13 @@
 //! Dynamic client registration (RFC 7591).
 
 use http::StatusCode;
-use http::header::CONTENT_TYPE;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::{Refusal, redirect, scope};
 use crate::fake_clerk::clients::{AuthMethod, Client};
 use crate::fake_clerk::keys;
-use crate::fake_clerk::record::RecordedRequest;
+use crate::fake_clerk::record::{RecordedRequest, has_media_type};
 use crate::fake_clerk::reply::{Reply, clerk_error, json, no_store};
 use crate::fake_clerk::state::State;
 
@@ -49,14 +48,14 @@ pub(in crate::fake_clerk) fn register(state: &State, request: &RecordedRequest) 
         let (status, code) = (StatusCode::UNPROCESSABLE_ENTITY, "feature_not_enabled");
         return clerk_error(status, code, "Dynamic client registration is switched off");
     }
-    if !is_json(request) {
+    if !has_media_type(&request.headers, "application/json") {
         return invalid_metadata("The body must be JSON.").shown();
     }
     let Ok(metadata) = serde_json::from_slice::<Metadata>(&request.body) else {
         let description = "The body is no object with client metadata.";
         return invalid_metadata(description).shown();
     };
-    match client(&metadata) {
+    match client(state, &metadata) {
         Ok(client) => {
             let id = keys::alphanumeric(16);
             let mut ledger = state.lock();
@@ -68,7 +67,7 @@ pub(in crate::fake_clerk) fn register(state: &State, request: &RecordedRequest) 
     }
 }
 
-fn client(metadata: &Metadata) -> Result<Client, Refusal> {
+fn client(state: &State, metadata: &Metadata) -> Result<Client, Refusal> {
     let method = AuthMethod::named(&metadata.token_endpoint_auth_method).ok_or(
         invalid_metadata("The token_endpoint_auth_method is not supported."),
     )?;
@@ -84,7 +83,8 @@ fn client(metadata: &Metadata) -> Result<Client, Refusal> {
         return Err(invalid_metadata("The only response_type is code."));
     }
     let uris = &metadata.redirect_uris;
-    if uris.is_empty() || !uris.iter().all(|uri| redirect::can_be_registered(uri)) {
+    let is_fine = |uri: &String| redirect::can_be_registered(uri, state.admin);
+    if uris.is_empty() || !uris.iter().all(is_fine) {
         return Err(Refusal::new(
             "invalid_redirect_uri",
             "There must be redirect_uris, each absolute, without a fragment, and either of https, \
@@ -134,11 +134,4 @@ fn registered(id: &str, client: &Client, metadata: Metadata, now: u64) -> Value 
 
 fn invalid_metadata(description: &'static str) -> Refusal {
     Refusal::new("invalid_client_metadata", description)
-}
-
-fn is_json(request: &RecordedRequest) -> bool {
-    let value = request.headers.get(CONTENT_TYPE);
-    value
-        .and_then(|value| value.to_str().ok()?.split(';').next())
-        .is_some_and(|essence| essence.trim().eq_ignore_ascii_case("application/json"))
 }

@@ -145,6 +145,35 @@ async fn nobody_drives_it_from_another_page() {
 }
 
 #[tokio::test]
+async fn beside_a_browser_no_page_from_elsewhere_gets_a_code() {
+    let clerk = with_page();
+    let port = clerk.addr().port();
+    for (host, expected) in [
+        (format!("evil.example:{port}"), 403),
+        (format!("localhost:{port}"), 200),
+    ] {
+        for _ in 0..2 {
+            let path = Endpoint::AuthorizationServer.path();
+            let got = status(&clerk, "GET", path, &[("host", &host)]).await;
+            assert_eq!(got, expected, "{host}");
+        }
+    }
+    for (uri, expected) in [
+        ("https://evil.example/callback", 400),
+        ("https://localhost.evil.example/callback", 400),
+        ("http://localhost:6274/callback", 201),
+        ("https://localhost:6274/callback", 201),
+        ("cursor://oauth/callback", 201),
+    ] {
+        for _ in 0..2 {
+            let metadata = json!({"redirect_uris": [uri]});
+            let response = flow::post_json(&clerk, "/oauth/register", &metadata).await;
+            assert_eq!(response.status(), expected, "{uri}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_page_may_load_nothing_and_be_framed_by_nobody() {
     let clerk = with_page();
     let (first, second) = (get(&clerk, "/__admin").await, get(&clerk, "/__admin").await);
