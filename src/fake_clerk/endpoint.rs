@@ -18,16 +18,25 @@ pub enum Endpoint {
     Jwks,
     /// `POST /oauth/token/revoke` (RFC 7009).
     Revocation,
+    /// `POST /oauth/register`, dynamic client registration (RFC 7591).
+    Registration,
+    /// `GET` or `POST /oauth/authorize` (RFC 6749 §3.1), which consents by itself.
+    Authorization,
+    /// `POST /oauth/token` (RFC 6749 §3.2).
+    Token,
 }
 
 impl Endpoint {
-    const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::Introspection,
         Self::Userinfo,
         Self::OpenidConfiguration,
         Self::AuthorizationServer,
         Self::Jwks,
         Self::Revocation,
+        Self::Registration,
+        Self::Authorization,
+        Self::Token,
     ];
 
     /// The path of the endpoint below the issuer's URL.
@@ -40,7 +49,32 @@ impl Endpoint {
             Self::AuthorizationServer => "/.well-known/oauth-authorization-server",
             Self::Jwks => "/.well-known/jwks.json",
             Self::Revocation => "/oauth/token/revoke",
+            Self::Registration => "/oauth/register",
+            Self::Authorization => "/oauth/authorize",
+            Self::Token => "/oauth/token",
         }
+    }
+
+    /// What the endpoint is called where a person chooses one.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Introspection => "introspection",
+            Self::Userinfo => "userinfo",
+            Self::OpenidConfiguration => "openid-configuration",
+            Self::AuthorizationServer => "authorization-server",
+            Self::Jwks => "jwks",
+            Self::Revocation => "revocation",
+            Self::Registration => "registration",
+            Self::Authorization => "authorization",
+            Self::Token => "token",
+        }
+    }
+
+    /// The endpoint of this name.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|endpoint| endpoint.name() == name)
     }
 
     /// The endpoint at `path`, if there is one.
@@ -53,8 +87,10 @@ impl Endpoint {
     /// The methods the endpoint answers to.
     pub(super) fn methods(self) -> &'static [Method] {
         match self {
-            Self::Introspection | Self::Revocation => &[Method::POST],
-            Self::Userinfo => &[Method::GET, Method::POST],
+            Self::Introspection | Self::Revocation | Self::Registration | Self::Token => {
+                &[Method::POST]
+            }
+            Self::Userinfo | Self::Authorization => &[Method::GET, Method::POST],
             Self::OpenidConfiguration | Self::AuthorizationServer | Self::Jwks => &[Method::GET],
         }
     }

@@ -17,6 +17,7 @@ use super::reply::{self, Reply};
 #[derive(Clone, Debug)]
 #[must_use = "a fault does nothing until it is given to `FakeClerk::fail`"]
 pub struct Fault {
+    name: &'static str,
     action: Action,
     times: Option<usize>,
 }
@@ -48,7 +49,7 @@ impl Fault {
         let status = final_status(status);
         let message = status.canonical_reason().unwrap_or("Scripted failure");
         let body = reply::clerk_envelope("fake_clerk_fault", message);
-        Self::json(status, body.to_string())
+        Self::json("status", status, body.to_string())
     }
 
     /// Answers with exactly this status, content type and body.
@@ -57,12 +58,12 @@ impl Fault {
     ///
     /// If `status` is not a final status, from 200 to 999, or `content_type` no header value.
     pub fn answer(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
-        Self::json(final_status(status), body).header(CONTENT_TYPE.as_str(), content_type)
+        Self::json("answer", final_status(status), body).header(CONTENT_TYPE.as_str(), content_type)
     }
 
     /// Answers as without the fault, but only after `time`, which passes on the real clock.
     pub fn delay(time: Duration) -> Self {
-        Self::new(Action::Delay(time))
+        Self::new("delay", Action::Delay(time))
     }
 
     /// Takes the request and never answers.
@@ -70,19 +71,19 @@ impl Fault {
     /// The request waits until its client leaves or the fake is dropped. Healing the endpoint lets
     /// it be answered as if nothing had been wrong, even when [`times`](Self::times) has run out.
     pub fn hang() -> Self {
-        Self::new(Action::Hang)
+        Self::new("hang", Action::Hang)
     }
 
     /// Closes the connection with a TCP reset instead of answering.
     ///
     /// Over HTTP/2 all requests on that connection fail with it.
     pub fn reset() -> Self {
-        Self::new(Action::Reset)
+        Self::new("reset", Action::Reset)
     }
 
     /// Answers 200 with a body that says JSON and breaks off in the middle.
     pub fn malformed() -> Self {
-        Self::json(StatusCode::OK, r#"{"active":true,"sub":"#)
+        Self::json("malformed", StatusCode::OK, r#"{"active":true,"sub":"#)
     }
 
     /// Answers 200 with `bytes` bytes of valid JSON, most of them padding in one string.
@@ -94,7 +95,7 @@ impl Fault {
             Some(padding) => [start, &"x".repeat(padding), end].concat(),
             None => " ".repeat(bytes),
         };
-        Self::json(StatusCode::OK, body)
+        Self::json("oversized", StatusCode::OK, body)
     }
 
     /// Adds a header to the answer, in place of one of the same name.
@@ -131,19 +132,38 @@ impl Fault {
         self
     }
 
-    fn new(action: Action) -> Self {
+    fn new(name: &'static str, action: Action) -> Self {
         Self {
+            name,
             action,
             times: None,
         }
     }
 
-    fn json(status: StatusCode, body: impl Into<Bytes>) -> Self {
-        Self::new(Action::Answer(Answer {
-            status,
-            headers: HeaderMap::from_iter([(CONTENT_TYPE, reply::JSON)]),
-            body: body.into(),
-        }))
+    fn json(name: &'static str, status: StatusCode, body: impl Into<Bytes>) -> Self {
+        Self::new(
+            name,
+            Action::Answer(Answer {
+                status,
+                headers: HeaderMap::from_iter([(CONTENT_TYPE, reply::JSON)]),
+                body: body.into(),
+            }),
+        )
+    }
+
+    /// The fault in a few words, for a person.
+    fn describe(&self) -> String {
+        let what = match &self.action {
+            Action::Answer(answer) if ["status", "answer"].contains(&self.name) => {
+                format!("{} {}", self.name, answer.status.as_u16())
+            }
+            Action::Delay(time) => format!("delay {} ms", time.as_millis()),
+            Action::Answer(_) | Action::Hang | Action::Reset => self.name.to_owned(),
+        };
+        match self.times {
+            Some(times) => format!("{what}, {times}×"),
+            None => what,
+        }
     }
 
     fn scripted(&mut self) -> &mut Answer {
@@ -211,6 +231,11 @@ impl Faults {
             action,
             healed: self.healed.subscribe(),
         })
+    }
+
+    /// The faults in their order, for a person.
+    pub(super) fn describe(&self) -> Vec<String> {
+        self.queue.iter().map(Fault::describe).collect()
     }
 
     pub(super) fn heal(&mut self) {

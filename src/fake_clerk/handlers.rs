@@ -1,18 +1,18 @@
 //! The endpoints' behaviour when nothing is made to fail.
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{
-    ALLOW, AUTHORIZATION, CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderValue, ORIGIN,
-};
+use http::header::{ALLOW, AUTHORIZATION, HeaderMap, HeaderValue, ORIGIN};
 use http::{Method, StatusCode};
 use http_body_util::Full;
-use serde_json::{Value, json};
+use serde_json::json;
 
+use super::clients;
+use super::cors;
 use super::endpoint::Endpoint;
+use super::metadata;
+use super::oauth;
 use super::record::RecordedRequest;
-use super::reply::{Reply, clerk_error, json, oauth_error};
+use super::reply::{Reply, clerk_error, invalid_request, json, no_store, oauth_error};
 use super::state::State;
 use super::tokens::Kind;
 
@@ -25,6 +25,9 @@ pub(super) fn handle(state: &State, request: &RecordedRequest) -> Reply {
         let message = "There is no such endpoint";
         return clerk_error(StatusCode::NOT_FOUND, "resource_not_found", message);
     };
+    if cors::is_preflight(endpoint, request) {
+        return cors::preflight();
+    }
     if !endpoint.methods().contains(&request.method) {
         return method_not_allowed(endpoint);
     }
@@ -32,9 +35,16 @@ pub(super) fn handle(state: &State, request: &RecordedRequest) -> Reply {
         Endpoint::Introspection => introspection(state, request),
         Endpoint::Revocation => revocation(state, request),
         Endpoint::Userinfo => userinfo(state, request),
-        Endpoint::OpenidConfiguration => json(StatusCode::OK, &openid_configuration(&state.url)),
-        Endpoint::AuthorizationServer => json(StatusCode::OK, &authorization_server(&state.url)),
+        Endpoint::OpenidConfiguration => {
+            json(StatusCode::OK, &metadata::openid_configuration(state))
+        }
+        Endpoint::AuthorizationServer => {
+            json(StatusCode::OK, &metadata::authorization_server(state))
+        }
         Endpoint::Jwks => jwks(state),
+        Endpoint::Registration => oauth::register(state, request),
+        Endpoint::Authorization => oauth::authorize(state, request),
+        Endpoint::Token => oauth::token(state, request),
     }
 }
 
@@ -76,7 +86,7 @@ fn method_not_allowed(endpoint: Endpoint) -> Reply {
 }
 
 fn introspection(state: &State, request: &RecordedRequest) -> Reply {
-    if let Some(refusal) = refuse_client(state, request) {
+    if let Some(refusal) = clients::refuse(state, request) {
         return refusal;
     }
     let Some(text) = request.form_field("token") else {
@@ -99,15 +109,11 @@ fn introspection(state: &State, request: &RecordedRequest) -> Reply {
         }
         None => json!({"active": false}),
     };
-    let mut reply = json(StatusCode::OK, &answer);
-    reply
-        .headers_mut()
-        .insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    reply
+    no_store(json(StatusCode::OK, &answer))
 }
 
 fn revocation(state: &State, request: &RecordedRequest) -> Reply {
-    if let Some(refusal) = refuse_client(state, request) {
+    if let Some(refusal) = clients::refuse(state, request) {
         return refusal;
     }
     let Some(text) = request.form_field("token") else {
@@ -124,7 +130,7 @@ fn revocation(state: &State, request: &RecordedRequest) -> Reply {
 
 fn userinfo(state: &State, request: &RecordedRequest) -> Reply {
     let ledger = state.lock();
-    let token = credentials(&request.headers, "bearer")
+    let token = clients::credentials(&request.headers, "bearer")
         .and_then(|text| ledger.active_token(text))
         .filter(|token| token.kind != Kind::Refresh);
     let Some(token) = token else {
@@ -150,35 +156,8 @@ fn jwks(state: &State) -> Reply {
     }
 }
 
-/// Refuses what does not come from a registered client, or not as a form.
-fn refuse_client(state: &State, request: &RecordedRequest) -> Option<Reply> {
-    if !is_registered_client(state, &request.headers) {
-        return Some(oauth_error(
-            StatusCode::UNAUTHORIZED,
-            "invalid_client",
-            "Client authentication failed (e.g., unknown client, no client authentication \
-             included, or unsupported authentication method).",
-        ));
-    }
-    let is_form = request
-        .headers
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.split(';').next())
-        .is_some_and(|essence| {
-            essence
-                .trim()
-                .eq_ignore_ascii_case("application/x-www-form-urlencoded")
-        });
-    (!is_form).then(|| invalid_request("The body must be a form."))
-}
-
 fn missing_token() -> Reply {
     invalid_request("The form has no field `token`.")
-}
-
-fn invalid_request(description: &str) -> Reply {
-    oauth_error(StatusCode::BAD_REQUEST, "invalid_request", description)
 }
 
 fn unsupported_token_type(description: &str) -> Reply {
@@ -189,90 +168,7 @@ fn unsupported_token_type(description: &str) -> Reply {
     )
 }
 
-fn is_registered_client(state: &State, headers: &HeaderMap) -> bool {
-    let client = credentials(headers, "basic").and_then(basic_client);
-    client.is_some_and(|(id, secret)| state.lock().clients.get(&id) == Some(&secret))
-}
-
-/// The credentials of the `Authorization` header if its scheme is this one.
-fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
-    let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
-    let (given, credentials) = value.split_once(' ')?;
-    given
-        .eq_ignore_ascii_case(scheme)
-        .then(|| credentials.trim())
-}
-
-fn basic_client(credentials: &str) -> Option<(String, String)> {
-    let decoded = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
-    let (id, secret) = decoded.split_once(':')?;
-    Some((form_decoded(id)?, form_decoded(secret)?))
-}
-
-/// RFC 6749 2.3.1 has client id and secret form-encoded before they are joined. A stray percent
-/// sign is an error here, as it is for Clerk, so that a client that forgets to encode is noticed.
-fn form_decoded(text: &str) -> Option<String> {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut bytes = text.bytes();
-    while let Some(byte) = bytes.next() {
-        decoded.push(match byte {
-            b'+' => b' ',
-            b'%' => hex_digit(bytes.next()?)? * 16 + hex_digit(bytes.next()?)?,
-            other => other,
-        });
-    }
-    String::from_utf8(decoded).ok()
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    char::from(byte)
-        .to_digit(16)
-        .and_then(|digit| u8::try_from(digit).ok())
-}
-
 fn is_jwt(token: &str) -> bool {
     let parts: Vec<&str> = token.split('.').collect();
     parts.len() == 3 && parts.iter().all(|part| !part.is_empty())
-}
-
-fn openid_configuration(url: &str) -> Value {
-    let mut metadata = core_metadata(url);
-    metadata["introspection_endpoint"] = json!(format!("{url}/oauth/token_info"));
-    metadata["userinfo_endpoint"] = json!(format!("{url}/oauth/userinfo"));
-    metadata
-}
-
-fn authorization_server(url: &str) -> Value {
-    let mut metadata = core_metadata(url);
-    metadata["service_documentation"] = json!("https://clerk.com/docs");
-    metadata["ui_locales_supported"] = json!(["en-US"]);
-    metadata["op_tos_uri"] = json!("https://clerk.com/legal/terms");
-    metadata
-}
-
-/// What both metadata documents have in common.
-fn core_metadata(url: &str) -> Value {
-    json!({
-        "issuer": url,
-        "authorization_endpoint": format!("{url}/oauth/authorize"),
-        "token_endpoint": format!("{url}/oauth/token"),
-        "revocation_endpoint": format!("{url}/oauth/token/revoke"),
-        "jwks_uri": format!("{url}/.well-known/jwks.json"),
-        "scopes_supported": [
-            "openid", "profile", "email", "public_metadata", "private_metadata",
-            "offline_access", "user:org:read",
-        ],
-        "response_types_supported": ["code"],
-        "response_modes_supported": ["query", "form_post"],
-        "grant_types_supported": ["authorization_code", "refresh_token"],
-        "subject_types_supported": ["public"],
-        "id_token_signing_alg_values_supported": ["RS256"],
-        "token_endpoint_auth_methods_supported": [
-            "client_secret_basic", "none", "client_secret_post",
-        ],
-        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "email", "name"],
-        "code_challenge_methods_supported": ["S256"],
-        "backchannel_logout_supported": false,
-        "frontchannel_logout_supported": false,
-    })
 }

@@ -11,6 +11,12 @@ use serde_json::{Value, json};
 const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefghijklmnopqrstuvwxyz";
 const UPPER_ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
+/// The `typ` of an RFC 9068 access token.
+pub(super) const ACCESS_TOKEN: &str = "at+jwt";
+
+/// The `typ` of any other JWT, an ID token among them.
+pub(super) const PLAIN: &str = "JWT";
+
 /// The instance's signing key.
 pub(super) struct SigningKey(KeyPair);
 
@@ -19,9 +25,14 @@ impl SigningKey {
         KeyPair::generate(KeySize::Rsa2048).map(Self)
     }
 
-    /// The payload as an RFC 9068 access token.
-    pub(super) fn sign(&self, kid: &str, payload: &Value) -> Result<String, Unspecified> {
-        let header = json!({"alg": "RS256", "kid": kid, "typ": "at+jwt"});
+    /// The payload as a JWT with this `typ`.
+    pub(super) fn sign(
+        &self,
+        kid: &str,
+        typ: &str,
+        payload: &Value,
+    ) -> Result<String, Unspecified> {
+        let header = json!({"alg": "RS256", "kid": kid, "typ": typ});
         let message = format!(
             "{}.{}",
             URL_SAFE_NO_PAD.encode(header.to_string()),

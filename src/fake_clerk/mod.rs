@@ -4,7 +4,8 @@
 //! serves token introspection, userinfo, revocation, both metadata documents and the key set the
 //! way a Clerk instance does: the same paths, members, status codes and error shapes. A test
 //! decides which users and tokens exist, moves the clock, makes endpoints fail, and looks at the
-//! requests that arrived. There is no login: tokens are issued by the test, not over HTTP.
+//! requests that arrived. Tokens are issued by the test, or over HTTP by the authorization code flow:
+//! there is no login, every request for authorization is consented to at once.
 //!
 //! The server runs on a thread of its own with its own runtime. It thus works from plain tests as
 //! from async ones, and a paused Tokio clock does not stop it. It ends when the last clone of the
@@ -36,16 +37,33 @@
 //! # }
 //! ```
 //!
+//! # By hand
+//!
+//! `cargo run --example fake_clerk` serves a fake on a fixed port, with a page to mint and revoke tokens
+//! on, to see the calls that come in, and to switch faults on; see
+//! [`admin_page`](FakeClerkBuilder::admin_page).
+//!
 //! # What it does not know
 //!
 //! Clerk documents neither how introspection answers for tokens that are not active nor the bodies
-//! of some errors. There the fake follows RFC 7662 (`{"active":false}`) and RFC 6749. Any registered
+//! of some errors. There the fake follows RFC 7662 (`{"active":false}`) and RFC 6749. Any confidential
 //! client may introspect and revoke any token.
+//!
+//! The authorization code flow is stricter than RFC 6749 asks for, so that mistakes show: codes live for
+//! one minute, PKCE is `S256` or, for confidential clients, left out, a client authenticates in the way
+//! it registered, refresh tokens are good for one use, and a code or a refresh token that is used twice
+//! ends all that came of it. Any scope is granted.
 
+mod admin;
+mod builder;
+mod clients;
+mod cors;
 mod endpoint;
 mod fault;
 mod handlers;
 mod keys;
+mod metadata;
+mod oauth;
 mod record;
 mod reply;
 mod server;
@@ -55,19 +73,22 @@ mod tests;
 mod tokens;
 mod users;
 
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+pub use self::builder::FakeClerkBuilder;
 pub use self::endpoint::{Endpoint, Field};
 pub use self::fault::Fault;
 pub use self::record::RecordedRequest;
 pub use self::tokens::TokenBuilder;
 pub use self::users::UserBuilder;
 
+use self::clients::Client;
 use self::server::Server;
 use self::state::State;
 
@@ -98,13 +119,7 @@ impl FakeClerk {
     ///
     /// If the address cannot be bound or the server's thread cannot be started.
     pub fn start_on(addr: SocketAddr) -> io::Result<Self> {
-        let listener = TcpListener::bind(addr)?;
-        let state = Arc::new(State::new(listener.local_addr()?));
-        let server = Server::start(listener, Arc::clone(&state))?;
-        Ok(Self {
-            state,
-            _server: Arc::new(server),
-        })
+        Self::builder().listen(addr).start()
     }
 
     /// The base URL, `http://127.0.0.1:PORT`, which is also the issuer.
@@ -131,10 +146,19 @@ impl FakeClerk {
         self.state.client_secret.clone()
     }
 
-    /// Registers another client, or changes the secret of one.
+    /// Registers another confidential client, or changes the secret of one.
+    ///
+    /// It can use the authorization code flow once it has a place to redirect to, see
+    /// [`allow_redirects`](Self::allow_redirects).
     pub fn register_client(&self, id: impl Into<String>, secret: impl Into<String>) {
-        let (id, secret) = (id.into(), secret.into());
-        self.state.lock().clients.insert(id, secret);
+        let client = Client::confidential(secret.into());
+        let mut ledger = self.state.lock();
+        match ledger.clients.entry(id.into()) {
+            Entry::Occupied(known) => known.into_mut().secret = client.secret,
+            Entry::Vacant(free) => {
+                free.insert(client);
+            }
+        }
     }
 
     /// Changes what is known about a user. A user that was never changed has an e-mail address and

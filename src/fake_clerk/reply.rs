@@ -1,7 +1,7 @@
 //! The shapes of the fake's answers.
 
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
@@ -35,4 +35,24 @@ pub(super) fn clerk_envelope(code: &str, message: &str) -> Value {
         "errors": [{"message": message, "long_message": message, "code": code, "meta": {}}],
         "clerk_trace_id": "00000000000000000000000000000000",
     })
+}
+
+pub(super) fn invalid_request(description: &str) -> Reply {
+    oauth_error(StatusCode::BAD_REQUEST, "invalid_request", description)
+}
+
+pub(super) fn invalid_client() -> Reply {
+    oauth_error(
+        StatusCode::UNAUTHORIZED,
+        "invalid_client",
+        "Client authentication failed (e.g., unknown client, no client authentication included, \
+         or unsupported authentication method).",
+    )
+}
+
+/// Keeps an answer with tokens in it out of caches.
+pub(super) fn no_store(mut reply: Reply) -> Reply {
+    let value = HeaderValue::from_static("no-store");
+    reply.headers_mut().insert(CACHE_CONTROL, value);
+    reply
 }

@@ -10,6 +10,7 @@ use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use http::request::Parts;
 use http_body_util::{BodyExt as _, Limited};
 use hyper::Request;
 use hyper::body::Incoming;
@@ -21,11 +22,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, oneshot};
 
+use super::admin::{self, Running};
+use super::cors;
 use super::endpoint::Endpoint;
 use super::fault::Action;
 use super::handlers;
 use super::record::RecordedRequest;
-use super::reply::{self, Reply};
+use super::reply::{Reply, clerk_error};
 use super::state::State;
 
 /// The longest request body that is read.
@@ -114,7 +117,19 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
     };
     let service = service_fn(|request| {
         let (state, hangup) = (Arc::clone(&state), Arc::clone(&hangup));
-        async move { Ok::<_, Infallible>(answer(&state, &hangup, request).await) }
+        async move {
+            if state.admin {
+                if admin::owns(request.uri().path()) {
+                    return Ok(admin::answer(&state, request).await);
+                }
+                if let Some(refusal) = admin::refuse_host(&state, &request) {
+                    return Ok(refusal);
+                }
+            }
+            let endpoint = Endpoint::at(request.uri().path());
+            let reply = answer(&state, &hangup, endpoint, request).await;
+            Ok::<_, Infallible>(cors::open(endpoint, reply))
+        }
     });
     let server = auto::Builder::new(TokioExecutor::new());
     let mut connection = pin!(server.serve_connection(TokioIo::new(wire), service));
@@ -129,13 +144,32 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
     .await;
 }
 
-async fn answer(state: &State, hangup: &Hangup, request: Request<Incoming>) -> Reply {
+async fn answer(
+    state: &State,
+    hangup: &Hangup,
+    endpoint: Option<Endpoint>,
+    request: Request<Incoming>,
+) -> Reply {
     let (head, body) = request.into_parts();
-    let endpoint = Endpoint::at(head.uri.path());
+    let running = Running::begin(state, &head, endpoint);
+    let reply = reply(state, hangup, endpoint, head, body).await;
+    if let Some(running) = running {
+        running.answered(&reply);
+    }
+    reply
+}
+
+async fn reply(
+    state: &State,
+    hangup: &Hangup,
+    endpoint: Option<Endpoint>,
+    head: Parts,
+    body: Incoming,
+) -> Reply {
     let strike = state.lock().arrival(endpoint);
     let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
         let status = http::StatusCode::PAYLOAD_TOO_LARGE;
-        return reply::clerk_error(status, "request_body_too_large", "The body is too large");
+        return clerk_error(status, "request_body_too_large", "The body is too large");
     };
     let request = RecordedRequest::new(endpoint, head, body.to_bytes());
     state.lock().record(request.clone());

@@ -8,10 +8,14 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_lc_rs::error::Unspecified;
+use serde_json::Value;
 
+use super::admin::CallLog;
+use super::clients::Client;
 use super::endpoint::{Endpoint, Field};
 use super::fault::{Faults, Strike};
 use super::keys::{self, SigningKey};
+use super::oauth::Flow;
 use super::record::RecordedRequest;
 use super::tokens::Token;
 use super::users::User;
@@ -26,24 +30,29 @@ pub(super) struct State {
     pub(super) instance_id: String,
     pub(super) client_id: String,
     pub(super) client_secret: String,
+    /// Whether the admin page is served.
+    pub(super) admin: bool,
     pub(super) connections: AtomicUsize,
     key: OnceLock<Result<SigningKey, Unspecified>>,
     ledger: Mutex<Ledger>,
 }
 
 impl State {
-    pub(super) fn new(addr: SocketAddr) -> Self {
-        let (client_id, client_secret) = (keys::alphanumeric(16), keys::alphanumeric(32));
+    pub(super) fn new(
+        addr: SocketAddr,
+        (client_id, client_secret): (String, String),
+        admin: bool,
+    ) -> Self {
         let mut ledger = Ledger::default();
-        ledger
-            .clients
-            .insert(client_id.clone(), client_secret.clone());
+        let client = Client::confidential(client_secret.clone());
+        ledger.clients.insert(client_id.clone(), client);
         Self {
             addr,
             url: format!("http://{addr}"),
             instance_id: format!("ins_{}", keys::alphanumeric(27)),
             client_id,
             client_secret,
+            admin,
             connections: AtomicUsize::new(0),
             key: OnceLock::new(),
             ledger: Mutex::new(ledger),
@@ -63,6 +72,18 @@ impl State {
             .map_err(|error| *error)
     }
 
+    /// Generates the key where there is none yet, before the ledger is held for signing.
+    pub(super) fn warm_up(&self) {
+        // What went wrong is told again to whoever signs.
+        let _ = self.signing_key();
+    }
+
+    pub(super) fn sign(&self, typ: &str, payload: &Value) -> String {
+        self.signing_key()
+            .and_then(|key| key.sign(&self.instance_id, typ, payload))
+            .expect("a fresh RSA key of 2048 bits signs any message")
+    }
+
     pub(super) fn count_connection(&self) {
         self.connections.fetch_add(1, Ordering::Relaxed);
     }
@@ -79,11 +100,14 @@ impl fmt::Debug for State {
 /// All that changes in the life of an instance.
 #[derive(Default)]
 pub(super) struct Ledger {
-    /// Secrets by client id.
-    pub(super) clients: HashMap<String, String>,
+    /// Clients by their ids.
+    pub(super) clients: HashMap<String, Client>,
     pub(super) users: HashMap<String, User>,
     /// Tokens by their full text.
     pub(super) tokens: HashMap<String, Token>,
+    issued: u64,
+    /// What the authorization code flow remembers.
+    pub(super) flow: Flow,
     /// How far the clock is ahead.
     pub(super) ahead: Duration,
     pub(super) extra_fields: Vec<Field>,
@@ -92,11 +116,17 @@ pub(super) struct Ledger {
     pub(super) calls: HashMap<Endpoint, usize>,
     pub(super) total_calls: usize,
     pub(super) requests: VecDeque<RecordedRequest>,
+    pub(super) call_log: CallLog,
 }
 
 impl Ledger {
     /// Unix time in seconds, as the instance sees it.
     pub(super) fn now(&self) -> u64 {
+        self.time().as_secs()
+    }
+
+    /// The time since the Unix epoch, as the instance sees it.
+    pub(super) fn time(&self) -> Duration {
         #[expect(
             clippy::disallowed_methods,
             reason = "the instance has a clock of its own"
@@ -105,7 +135,6 @@ impl Ledger {
         now.duration_since(UNIX_EPOCH)
             .unwrap_or_default()
             .saturating_add(self.ahead)
-            .as_secs()
     }
 
     /// The user with this id, whether configured or not.
@@ -116,11 +145,35 @@ impl Ledger {
             .unwrap_or_else(|| User::derived_from(id))
     }
 
+    /// The configured user with this e-mail address.
+    pub(super) fn user_with_email(&self, email: &str) -> Option<&str> {
+        self.users
+            .iter()
+            .find(|(_, user)| user.email.as_deref() == Some(email))
+            .map(|(id, _)| id.as_str())
+    }
+
     /// The token with this text, if it is active.
     pub(super) fn active_token(&self, text: &str) -> Option<&Token> {
         self.tokens
             .get(text)
             .filter(|token| token.is_active(self.now()))
+    }
+
+    /// Remembers a token as the newest one.
+    pub(super) fn insert(&mut self, text: String, mut token: Token) {
+        self.issued += 1;
+        token.serial = self.issued;
+        self.tokens.insert(text, token);
+    }
+
+    /// Revokes all that a grant has led to.
+    pub(super) fn revoke_grant(&mut self, grant: &str) {
+        for token in self.tokens.values_mut() {
+            if token.grant.as_deref() == Some(grant) {
+                token.revoked = true;
+            }
+        }
     }
 
     /// Counts a request on its arrival and says which fault it meets.

@@ -1,11 +1,17 @@
 //! What the fake promises, asked over real connections.
 
+mod admin;
+mod authorization;
 mod documents;
 mod faults;
+mod flow;
 mod introspection;
 mod jwt;
 mod observation;
+mod refresh;
+mod registration;
 mod server;
+mod token_endpoint;
 mod userinfo;
 use std::collections::BTreeSet;
 use std::future::Future;

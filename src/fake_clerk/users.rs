@@ -15,11 +15,11 @@ pub(super) struct Organization {
 
 #[derive(Clone, Debug)]
 pub(super) struct User {
-    email: Option<String>,
+    pub(super) email: Option<String>,
     email_verified: bool,
     given_name: Option<String>,
     family_name: Option<String>,
-    name: Option<String>,
+    pub(super) name: Option<String>,
     pub(super) preferred_username: Option<String>,
     picture: Option<String>,
     public_metadata: Value,

@@ -29,7 +29,7 @@ use tonic_prost::ProstCodec;
 use tower_clerk::fake_clerk::{Endpoint, FakeClerk, Fault};
 
 /// How long a process may take to be ready, or to be done: far more than it needs.
-const PATIENCE: Duration = Duration::from_secs(60);
+pub const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test]
 async fn axum_protects_me_and_leaves_health_open() {
@@ -258,7 +258,7 @@ fn configured(name: &str, clerk: &FakeClerk) -> Command {
 }
 
 /// An example that knows nothing of the environment that the tests run in.
-fn command(name: &str) -> Command {
+pub fn command(name: &str) -> Command {
     let mut command = Command::new(binary(name));
     for (variable, _) in std::env::vars_os() {
         let is_read = |variable: &str| {

@@ -42,5 +42,7 @@ mod metadata;
 mod anonymous;
 mod shapes;
 mod examples;
+mod fake_clerk;
+mod admin_page;
 mod docs;
 mod catalogue;

@@ -1,0 +1,84 @@
+//! A fake Clerk to develop against, without an account: it serves Clerk's OAuth endpoints, and a page to
+//! mint and revoke tokens on, to see the calls that come in, and to switch faults on.
+//!
+//! ```sh
+//! cargo run --example fake_clerk
+//! ```
+//!
+//! `LISTEN` (default `127.0.0.1:4000`) is a loopback address. The client's id and secret are always
+//! the same, so that a service's environment stays the same, too, unless `CLERK_OAUTH_CLIENT_ID` and
+//! `CLERK_OAUTH_CLIENT_SECRET` say otherwise. `REDIRECT_URIS`, with spaces between, are where that
+//! client may be redirected to; other clients register themselves. Tokens do not outlive the process.
+
+use std::{env, error::Error, process::ExitCode};
+
+use tower_clerk::fake_clerk::FakeClerk;
+
+// Nothing real is behind them.
+const CLIENT_ID: &str = "FakeClerkClient1";
+const CLIENT_SECRET: &str = "FakeClerkSecretThatProtectsNoOne";
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    let variable = |name: &str, default: &str| {
+        let value = env::var(name).ok().filter(|value| !value.is_empty());
+        value.unwrap_or_else(|| default.to_owned())
+    };
+    let address = variable("LISTEN", "127.0.0.1:4000");
+    let clerk = FakeClerk::builder()
+        .listen(
+            address
+                .parse()
+                .map_err(|_| format!("LISTEN is no address: {address}"))?,
+        )
+        .client(
+            variable("CLERK_OAUTH_CLIENT_ID", CLIENT_ID),
+            variable("CLERK_OAUTH_CLIENT_SECRET", CLIENT_SECRET),
+        )
+        .admin_page()
+        .start()
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let redirects = variable("REDIRECT_URIS", "");
+    clerk.allow_redirects(&clerk.client_id(), redirects.split_whitespace());
+
+    let users = [
+        ("user_ada", "Ada", "Lovelace"),
+        ("user_grace", "Grace", "Hopper"),
+    ];
+    for (id, given, family) in users {
+        clerk
+            .user(id)
+            .given_name(given)
+            .family_name(family)
+            .name(format!("{given} {family}"))
+            .save();
+    }
+
+    println!("A fake Clerk listens on {}\n", clerk.url());
+    println!("Its page, to mint tokens and to see what comes in:");
+    println!("  {}/__admin\n", clerk.url());
+    println!("The environment of a service, the same at every start:");
+    println!("  export CLERK_DOMAIN={}", clerk.url());
+    println!("  export CLERK_OAUTH_CLIENT_ID={}", clerk.client_id());
+    println!(
+        "  export CLERK_OAUTH_CLIENT_SECRET={}\n",
+        clerk.client_secret()
+    );
+    println!("A token for each of two users, with the scopes email and profile, for one day:");
+    for (id, ..) in users {
+        println!("  {id:<10}  {}", clerk.token(id).issue());
+    }
+    println!("\nCtrl-C ends it.");
+    tokio::signal::ctrl_c().await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match serve().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! The metadata documents, of OpenID Connect Discovery and of RFC 8414.
+
+use serde_json::{Value, json};
+
+use super::endpoint::Endpoint;
+use super::state::State;
+
+pub(super) fn openid_configuration(state: &State) -> Value {
+    let url = &state.url;
+    let mut metadata = common(state);
+    metadata["introspection_endpoint"] = json!(format!("{url}/oauth/token_info"));
+    metadata["userinfo_endpoint"] = json!(format!("{url}/oauth/userinfo"));
+    metadata
+}
+
+pub(super) fn authorization_server(state: &State) -> Value {
+    let mut metadata = common(state);
+    metadata["service_documentation"] = json!("https://clerk.com/docs");
+    metadata["ui_locales_supported"] = json!(["en-US"]);
+    metadata["op_tos_uri"] = json!("https://clerk.com/legal/terms");
+    metadata
+}
+
+/// What both metadata documents have in common.
+fn common(state: &State) -> Value {
+    let url = &state.url;
+    let mut metadata = json!({
+        "issuer": url,
+        "authorization_endpoint": format!("{url}/oauth/authorize"),
+        "token_endpoint": format!("{url}/oauth/token"),
+        "revocation_endpoint": format!("{url}/oauth/token/revoke"),
+        "jwks_uri": format!("{url}/.well-known/jwks.json"),
+        "scopes_supported": [
+            "openid", "profile", "email", "public_metadata", "private_metadata",
+            "offline_access", "user:org:read",
+        ],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "token_endpoint_auth_methods_supported": [
+            "client_secret_basic", "none", "client_secret_post",
+        ],
+        "claims_supported": ["sub", "iss", "aud", "exp", "iat", "email", "name"],
+        "code_challenge_methods_supported": ["S256"],
+        // RFC 9207 §3: clients may rely on `iss` in the answers of the authorization endpoint.
+        "authorization_response_iss_parameter_supported": true,
+        "backchannel_logout_supported": false,
+        "frontchannel_logout_supported": false,
+    });
+    if !state.lock().flow.refuses_registration {
+        let path = Endpoint::Registration.path();
+        metadata["registration_endpoint"] = json!(format!("{url}{path}"));
+    }
+    metadata
+}

@@ -1,0 +1,54 @@
+//! The parameters of a request.
+
+use super::Refusal;
+
+/// The parameters of a request to the authorization or the token endpoint, in order.
+///
+/// One without a value counts as omitted (RFC 6749 §3.1, §3.2).
+pub(super) struct Params(Vec<(String, String)>);
+
+impl Params {
+    pub(super) fn parse(encoded: &[u8]) -> Self {
+        let pairs = url::form_urlencoded::parse(encoded).into_owned();
+        Self(pairs.filter(|(_, value)| !value.is_empty()).collect())
+    }
+
+    /// The first value of this name.
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.all(name).next()
+    }
+
+    fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0
+            .iter()
+            .filter(move |(given, _)| given == name)
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// The resources asked for, the only parameter that may be there several times (RFC 8707 §2).
+    pub(super) fn resources(&self) -> Result<Vec<String>, Refusal> {
+        let resources: Vec<_> = self.all("resource").map(str::to_owned).collect();
+        let is_target = |text: &String| url::Url::parse(text).is_ok() && !text.contains('#');
+        if resources.iter().all(is_target) {
+            return Ok(resources);
+        }
+        Err(Refusal::new(
+            "invalid_target",
+            "A resource must be an absolute URI without a fragment.",
+        ))
+    }
+
+    pub(super) fn is_repeated(&self, name: &str) -> bool {
+        self.all(name).nth(1).is_some()
+    }
+
+    /// Refuses parameters that are there more than once (RFC 6749 §3.1, §3.2).
+    pub(super) fn refuse_repetition(&self) -> Result<(), Refusal> {
+        let repeated = |(name, _): &(String, String)| name != "resource" && self.is_repeated(name);
+        if self.0.iter().any(repeated) {
+            let description = "A parameter is there more than once.";
+            return Err(Refusal::invalid_request(description));
+        }
+        Ok(())
+    }
+}
