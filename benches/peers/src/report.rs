@@ -171,8 +171,9 @@ impl Results {
             f,
             "\n## Many first requests with one token, at once\n\n\
              The server takes {} ms for each answer. Signatures need the server's keys, not the server's \
-             word: those calls are made once in a while, not once per token. It is waited {} s for the \
-             last answer.\n\n\
+             word: those calls are made once in a while, not once per token. Where each makes a call, those do \
+             that begin before the first answer has come: the longer the server takes, the more. It is \
+             waited {} s for the last answer.\n\n\
              | | at once | calls at start | introspection | userinfo | keys | accepted | until the last |\n\
              |---|--:|--:|--:|--:|--:|--:|--:|",
             THINKING.as_millis(),
