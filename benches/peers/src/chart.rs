@@ -24,10 +24,10 @@ const FOOT: f64 = 0.3;
 
 const STYLE: &str = "\
 text{font-family:system-ui,-apple-system,'Segoe UI',Roboto,'Helvetica Neue',Arial,sans-serif;font-size:13px;fill:#1f2328}\
-.title{font-size:16px;font-weight:600}.small{font-size:12px;fill:#59636e}.value{font-weight:600;paint-order:stroke;stroke:#fff;stroke-width:4px}\
+.title{font-size:16px;font-weight:600}.small{font-size:12px;fill:#59636e}.value{font-weight:600}\
 .end{text-anchor:end}.middle{text-anchor:middle}.ground{fill:#fff}.grid{stroke:#d1d9e0;stroke-width:1}\
 .ours{fill:#0969da}.cached{fill:#6e7781}.signature{fill:#bc6c00}\
-@media (prefers-color-scheme:dark){text{fill:#e6edf3}.small{fill:#9198a1}.ground{fill:#0d1117}.value{stroke:#0d1117}\
+@media (prefers-color-scheme:dark){text{fill:#e6edf3}.small{fill:#9198a1}.ground{fill:#0d1117}\
 .grid{stroke:#30363d}.ours{fill:#4493f8}.cached{fill:#848d97}.signature{fill:#d29922}}";
 
 #[derive(Clone, Copy)]
