@@ -63,8 +63,8 @@ async fn refuse(peer: Peer, name: &'static str, tokens: &[String]) -> Bad {
     for _ in 0..2 {
         for chunk in tokens.chunks(AT_A_TIME) {
             let mut requests = JoinSet::new();
-            for token in chunk.to_vec() {
-                let app = app.clone();
+            for token in chunk {
+                let (app, token) = (app.clone(), token.clone());
                 requests.spawn(async move { send(&app, &token).await });
             }
             for status in requests.join_all().await {

@@ -137,8 +137,8 @@ async fn ask(app: &App, tokens: &[String]) -> Answers {
     let mut times = Vec::with_capacity(tokens.len());
     for chunk in tokens.chunks(AT_A_TIME) {
         let mut requests = JoinSet::new();
-        for token in chunk.to_vec() {
-            let app = app.clone();
+        for token in chunk {
+            let (app, token) = (app.clone(), token.clone());
             requests.spawn(async move {
                 let start = Instant::now();
                 let answer = time::timeout(PATIENCE, send(&app, &token)).await;
