@@ -1,6 +1,14 @@
 //! What the benches compare: a request, a service that does nothing, and the ways to protect it.
 
-#![allow(unreachable_pub, dead_code, reason = "each bench takes what it needs")]
+#![allow(
+    unreachable_pub,
+    dead_code,
+    clippy::as_conversions,
+    clippy::disallowed_methods,
+    reason = "each bench takes what it needs, and time is what they measure"
+)]
+
+pub mod load;
 
 use std::{
     convert::Infallible,
@@ -15,7 +23,7 @@ use std::{
 use futures_util::future::BoxFuture;
 use http::{HeaderMap, Request, Response, StatusCode, header::AUTHORIZATION};
 use sha2::{Digest, Sha256};
-use tower::{Layer, Service};
+use tower::Service;
 use tower_clerk::{
     AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Introspection, Verification, Verify,
 };
@@ -202,6 +210,12 @@ pub fn bare() -> http::request::Builder {
         .header("host", "api.example.com")
         .header("user-agent", "bench")
         .header("accept", "*/*")
+}
+
+/// The one in the middle.
+pub fn median(samples: &mut [f64]) -> f64 {
+    samples.sort_by(f64::total_cmp);
+    samples[samples.len() / 2]
 }
 
 /// Drives a call that needs nobody else to its end.
