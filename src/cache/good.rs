@@ -96,3 +96,6 @@ impl Good {
 
 /// Enough for a token in use to stand out from those that come once, while the store fills.
 const GENERATIONS: u64 = 64;
+
+#[cfg(test)]
+mod tests;

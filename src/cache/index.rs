@@ -75,6 +75,14 @@ impl Index {
         self.shard(key).hits.fetch_add(1, Ordering::Relaxed);
     }
 
+    #[cfg(test)]
+    pub(super) fn for_each(&self, mut visit: impl FnMut(&Key, &Arc<Entry>)) {
+        for shard in &*self.shards {
+            let by_key = shard.by_key.read().unwrap().clone();
+            by_key.iter().for_each(|(key, entry)| visit(key, entry));
+        }
+    }
+
     /// How many hits have been counted.
     pub(super) fn hits(&self) -> u64 {
         let hits = |shard: &Shard| shard.hits.load(Ordering::Relaxed);
