@@ -15,6 +15,7 @@ use prost_types::FileDescriptorProto;
 use reqwest::{ClientBuilder, Method, Response, StatusCode};
 use serde_json::{Value, json};
 use tokio::{
+    io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
     time::{Instant, sleep, timeout},
 };
@@ -113,6 +114,40 @@ async fn axum_shows_scripts_of_other_origins_the_challenge() {
     assert_eq!(headers["www-authenticate"], "Bearer scope=\"email\"");
 }
 
+#[tokio::test]
+async fn the_log_says_why_a_request_was_refused_as_the_guide_has_it() {
+    let clerk = FakeClerk::start().unwrap();
+    let mut command = configured("axum", &clerk);
+    command
+        .env("RUST_LOG", "tower_clerk=debug")
+        .env("NO_COLOR", "1")
+        .stdout(Stdio::piped());
+    let mut example = Example::spawn("axum", &mut command);
+    let mut lines = BufReader::new(example.process.stdout.take().unwrap()).lines();
+    example.wait_for_health().await;
+
+    let narrow = clerk.token("user_ada").scopes(["profile"]).issue();
+    for (token, kind) in [
+        (None, "MissingCredentials"),
+        (Some("rt_refresh"), "UnsupportedToken"),
+        (Some("oat_unknown"), "Inactive"),
+        (Some(narrow.as_str()), "InsufficientScope"),
+    ] {
+        example.get("/me", token).await;
+        let line = timeout(PATIENCE, async {
+            loop {
+                let line = lines.next_line().await.unwrap().unwrap();
+                if line.contains("request refused") {
+                    break line;
+                }
+            }
+        });
+        let line = line.await.expect("it is logged");
+        assert!(line.contains(&format!("auth.kind={kind}")), "{line}");
+        assert!(!token.is_some_and(|token| line.contains(token)), "{line}");
+    }
+}
+
 async fn check_http_example(name: &str) {
     let clerk = FakeClerk::start().unwrap();
     let mut example = Example::start(name, &clerk);
@@ -138,8 +173,11 @@ async fn check_http_example(name: &str) {
     let refused = example.get("/me", Some(&narrow)).await;
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);
 
-    let unknown = example.get("/nowhere", None).await;
-    assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+    // Without `CLERK_RESOURCE` there is no metadata.
+    for unknown in ["/nowhere", "/.well-known/oauth-protected-resource"] {
+        let response = example.get(unknown, None).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{unknown}");
+    }
 }
 
 #[tokio::test]
@@ -262,17 +300,17 @@ impl Example {
     }
 
     fn start_with(name: &str, clerk: &FakeClerk, variables: &[(&str, &str)]) -> Self {
+        let mut command = configured(name, clerk);
+        command.envs(variables.iter().copied());
+        Self::spawn(name, command.stdout(Stdio::null()))
+    }
+
+    fn spawn(name: &str, command: &mut Command) -> Self {
         let address = free_address();
-        let process = configured(name, clerk)
-            .envs(variables.iter().copied())
-            .env("LISTEN", address.to_string())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
         Self {
             name: name.to_owned(),
             address,
-            process,
+            process: command.env("LISTEN", address.to_string()).spawn().unwrap(),
             client: ClientBuilder::new().no_proxy().build().unwrap(),
         }
     }
