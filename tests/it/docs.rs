@@ -54,6 +54,16 @@ fn the_readme_lists_every_feature() {
 }
 
 #[test]
+fn the_readme_lists_every_example() {
+    let examples = files("examples");
+    assert!(examples.len() > 4, "{examples:?}");
+    for path in examples {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(README.contains(&format!("| `{name}` |")), "{name}");
+    }
+}
+
+#[test]
 fn the_guide_and_the_readme_have_every_option() {
     let mut options = 0;
     for file in ["builder.rs", "resource.rs"] {
