@@ -1,5 +1,6 @@
 //! An axum server: `GET /health` is open, `GET /me` takes Clerk's access tokens and answers with
-//! the claims.
+//! the claims. With `CLERK_RESOURCE`, clients learn from `/.well-known/oauth-protected-resource` whom to
+//! ask for a token. Scripts of every origin may call it.
 //!
 //! ```sh
 //! CLERK_DOMAIN=verb-noun-00.clerk.accounts.dev CLERK_OAUTH_CLIENT_ID=… \
@@ -8,12 +9,31 @@
 
 use std::{env, error::Error, iter, process::ExitCode};
 
-use axum::{Json, Router, routing::get};
+use axum::{
+    Json, Router,
+    http::{
+        Method,
+        header::{AUTHORIZATION, WWW_AUTHENTICATE},
+    },
+    routing::get,
+};
 use tokio::net::TcpListener;
 use tower_clerk::{ClerkAuthLayer, ClerkClaims, ClerkConfig};
+use tower_http::cors::{Any, CorsLayer};
 
 async fn me(claims: ClerkClaims) -> Json<ClerkClaims> {
     Json(claims)
+}
+
+/// Stands outside of the authentication: a browser sends its preflight request without a token.
+fn cors() -> CorsLayer {
+    CorsLayer::new()
+        // A browser adds no bearer token by itself, so that a page needs one of its own.
+        .allow_origin(Any)
+        .allow_methods([Method::GET])
+        .allow_headers([AUTHORIZATION])
+        // Else a script does not see the challenge, and so not what to do about a refusal.
+        .expose_headers([WWW_AUTHENTICATE])
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
@@ -23,9 +43,9 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .route("/me", get(me))
         // Protects the routes above it. Unlike `layer`, it leaves paths that do not exist a 404.
         .route_layer(auth)
-        .route("/health", get(|| async { "ok\n" }));
-    // With `CLERK_RESOURCE`, clients learn here whom to ask for a token. A `route_layer` does not see
-    // requests for it.
+        .route("/health", get(|| async { "ok\n" }))
+        .layer(cors());
+    // A `route_layer` does not see requests for the metadata, which are open to every origin as it is.
     if let Some(metadata) = metadata {
         app = app.merge(metadata.router());
     }

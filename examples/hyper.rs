@@ -1,5 +1,6 @@
 //! A plain hyper server, HTTP/1.1 and HTTP/2, without a framework: `GET /health` is open, `GET /me`
-//! takes Clerk's access tokens and answers with the claims.
+//! takes Clerk's access tokens and answers with the claims. With `CLERK_RESOURCE`, clients learn from
+//! `/.well-known/oauth-protected-resource` whom to ask for a token.
 //!
 //! ```sh
 //! CLERK_DOMAIN=verb-noun-00.clerk.accounts.dev CLERK_OAUTH_CLIENT_ID=… \
@@ -51,12 +52,20 @@ fn plain(status: StatusCode) -> Response<Body> {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
+    let auth = ClerkAuthLayer::new(ClerkConfig::from_env()?);
     // The layer stands around the inner service alone; what is open never passes it.
-    let protected = ClerkAuthLayer::new(ClerkConfig::from_env()?).layer(service_fn(me));
+    let protected = auth.layer(service_fn(me));
+    let metadata = auth.resource_metadata();
     let app = service_fn(move |request: Request<Incoming>| {
-        let protected = protected.clone();
+        let (protected, metadata) = (protected.clone(), metadata.clone());
         async move {
-            match (request.method(), request.uri().path()) {
+            let path = request.uri().path();
+            if let Some(metadata) = metadata
+                && metadata.paths().any(|its| its == path)
+            {
+                return metadata.oneshot(request).await;
+            }
+            match (request.method(), path) {
                 (&Method::GET, "/health") => Ok(plain(StatusCode::OK)),
                 (&Method::GET, "/me") => protected.oneshot(request).await,
                 _ => Ok(plain(StatusCode::NOT_FOUND)),

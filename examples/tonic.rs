@@ -1,9 +1,11 @@
-//! A gRPC server: the health service is open, `whoami.v1.WhoAmI/Get` takes Clerk's access tokens in
+//! A gRPC server: health and reflection are open, `whoami.v1.WhoAmI/Get` takes Clerk's access tokens in
 //! the metadata `authorization` and answers with the subject.
 //!
 //! ```sh
 //! CLERK_DOMAIN=verb-noun-00.clerk.accounts.dev CLERK_OAUTH_CLIENT_ID=… \
 //!     CLERK_OAUTH_CLIENT_SECRET=… cargo run --example tonic
+//!
+//! grpcurl -plaintext -H 'authorization: Bearer oat_…' 127.0.0.1:3000 whoami.v1.WhoAmI/Get
 //! ```
 
 use std::{
@@ -16,6 +18,10 @@ use std::{
     task::{Context, Poll},
 };
 
+use prost_types::{
+    DescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet,
+    MethodDescriptorProto, ServiceDescriptorProto, field_descriptor_proto,
+};
 use tokio::net::TcpListener;
 use tonic::{
     Request, Response, Status,
@@ -25,7 +31,7 @@ use tonic::{
     transport::{Server, server::TcpIncoming},
 };
 use tower::{Service, service_fn};
-use tower_clerk::{ClerkAuthLayer, ClerkClaims, ClerkConfig};
+use tower_clerk::{ClerkAuthLayer, ClerkConfig, clerk_claims};
 
 /// `message Subject { string id = 1; }`
 #[derive(Clone, PartialEq, prost::Message)]
@@ -36,10 +42,7 @@ struct Subject {
 
 /// `rpc Get(google.protobuf.Empty) returns (Subject);`
 async fn get(request: Request<()>) -> Result<Response<Subject>, Status> {
-    let claims = request
-        .extensions()
-        .get::<ClerkClaims>()
-        .ok_or_else(|| Status::internal("no `ClerkAuthLayer` stands before this service"))?;
+    let claims = clerk_claims(&request)?;
     Ok(Response::new(Subject {
         id: claims.subject().to_owned(),
     }))
@@ -76,10 +79,54 @@ impl Service<http::Request<Body>> for WhoAmI {
     }
 }
 
+/// What reflection tells of the service: `protoc` writes this, too, where it is used.
+fn descriptors() -> FileDescriptorSet {
+    let id = FieldDescriptorProto {
+        name: Some("id".to_owned()),
+        json_name: Some("id".to_owned()),
+        number: Some(1),
+        label: Some(field_descriptor_proto::Label::Optional.into()),
+        r#type: Some(field_descriptor_proto::Type::String.into()),
+        ..Default::default()
+    };
+    let get = MethodDescriptorProto {
+        name: Some("Get".to_owned()),
+        input_type: Some(".google.protobuf.Empty".to_owned()),
+        output_type: Some(".whoami.v1.Subject".to_owned()),
+        ..Default::default()
+    };
+    let file = |name: &str, package: &str, message: &str| FileDescriptorProto {
+        name: Some(name.to_owned()),
+        package: Some(package.to_owned()),
+        message_type: vec![DescriptorProto {
+            name: Some(message.to_owned()),
+            ..Default::default()
+        }],
+        syntax: Some("proto3".to_owned()),
+        ..Default::default()
+    };
+    let empty = "google/protobuf/empty.proto";
+    let mut whoami = file("whoami/v1/whoami.proto", "whoami.v1", "Subject");
+    whoami.dependency = vec![empty.to_owned()];
+    whoami.message_type[0].field = vec![id];
+    whoami.service = vec![ServiceDescriptorProto {
+        name: Some("WhoAmI".to_owned()),
+        method: vec![get],
+        ..Default::default()
+    }];
+    FileDescriptorSet {
+        file: vec![file(empty, "google.protobuf", "Empty"), whoami],
+    }
+}
+
 async fn serve() -> Result<(), Box<dyn Error>> {
     let auth = ClerkAuthLayer::new(ClerkConfig::from_env()?);
     let (reporter, health) = tonic_health::server::health_reporter();
     reporter.set_serving::<WhoAmI>().await;
+    let reflection = tonic_reflection::server::Builder::configure()
+        .register_file_descriptor_set(descriptors())
+        .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+        .build_v1()?;
 
     let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(&address)
@@ -88,6 +135,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     println!("listening on http://{}", listener.local_addr()?);
     Server::builder()
         .add_service(health)
+        .add_service(reflection)
         // Around this service alone. `Server::builder().layer(auth)` protects all of them at once.
         .add_service(auth.named_layer(WhoAmI))
         .serve_with_incoming(TcpIncoming::from(listener))

@@ -42,6 +42,11 @@
 //! around any other tower service. Where there is no extractor, a handler finds the claims with
 //! `request.extensions().get::<ClerkClaims>()`.
 //!
+//! The [`guide`] has pages on the [start in each stack](guide::quick_start),
+//! [all options](guide::options), [security](guide::security), [testing](guide::testing),
+//! [troubleshooting](guide::troubleshooting), and [migration](guide::migration) from `clerk-rs` and FastMCP. It
+//! also says what the type of the same name in `dioxus-clerk` is.
+//!
 //! # What happens to a request
 //!
 //! 1. **Bearer.** There must be exactly one `Authorization` header, of the form `Bearer token68` (RFC
@@ -171,6 +176,9 @@ mod clock;
 mod observe;
 mod sync;
 mod integrations;
+// Text alone, which a build does not need.
+#[cfg(any(doc, doctest))]
+pub mod guide;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub mod fake_clerk;

@@ -17,7 +17,7 @@ impl ClerkConfigBuilder {
     /// a fragment. Default: none.
     ///
     /// It counts as an [audience](Self::audiences). Where it is a web address, the layer answers
-    /// requests for its [metadata](ResourceMetadata), without a token, and challenges name their
+    /// requests for its [metadata](ResourceMetadata), without a token, and challenges name its
     /// address. Give the address that callers use: nothing is read from `Host` or `X-Forwarded-*`.
     pub fn resource(mut self, resource: impl Into<String>) -> Self {
         self.resource = Some(resource.into());
@@ -25,14 +25,14 @@ impl ClerkConfigBuilder {
     }
 
     /// The name of this service, for people: `resource_name` of the [metadata](ResourceMetadata) (RFC
-    /// 9728 §2). Default: none. Says nothing without a [`resource`](Self::resource).
+    /// 9728 §2). Default: none. Of no effect without a [`resource`](Self::resource).
     pub fn resource_name(mut self, name: impl Into<String>) -> Self {
         self.resource_name = Some(name.into());
         self
     }
 
     /// The address of a page for developers: `resource_documentation` of the
-    /// [metadata](ResourceMetadata) (RFC 9728 §2), an `https` or `http` URL. Default: none. Says nothing
+    /// [metadata](ResourceMetadata) (RFC 9728 §2), an `https` or `http` URL. Default: none. Of no effect
     /// without a [`resource`](Self::resource).
     pub fn resource_documentation(mut self, url: impl Into<String>) -> Self {
         self.resource_documentation = Some(url.into());

@@ -20,7 +20,7 @@ pub struct FakeClerkBuilder {
 }
 
 impl FakeClerk {
-    /// Prepares a fake for which [`start`](Self::start) decides too much.
+    /// Prepares a fake with settings of its own; [`start`](Self::start) takes the defaults.
     pub fn builder() -> FakeClerkBuilder {
         FakeClerkBuilder {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -38,14 +38,14 @@ impl FakeClerkBuilder {
     }
 
     /// Sets the id and the secret of the client that is registered from the start. By default they
-    /// are random; set, they are the same at every start, and so is a service's environment.
+    /// are random. Set them to keep the environment of a service the same at every start.
     pub fn client(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
         self.client = Some((id.into(), secret.into()));
         self
     }
 
     /// Serves a page under `/__admin`, and a JSON interface below it, to look at the fake and to
-    /// drive it by hand; by default there is none, since who reaches it gets any token.
+    /// drive it by hand; by default there is none, since whoever reaches it gets any token.
     ///
     /// It is for this machine: it wants a loopback address, and takes nothing from pages of another
     /// origin. Its own requests are neither counted nor recorded.

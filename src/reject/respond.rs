@@ -20,7 +20,7 @@ pub trait RejectResponse<B> {
     /// the layer answers with where a [`resource`](crate::ClerkConfigBuilder::resource) is configured. It is
     /// empty for answers without a body.
     ///
-    /// Default: those bodies that are known here, which are `Bytes`, `String`, `Vec<u8>`,
+    /// Default: makes those bodies that are known here, which are `Bytes`, `String`, `Vec<u8>`,
     /// `http_body_util::Full<Bytes>` and, with the feature `axum`, that of axum. [`JsonBody`] and
     /// [`ProblemJson`] make one of every kind that they support. Where it is `None`, a request for the
     /// metadata is asked for a token like any other, a warning is logged once, and `ResourceMetadata` is to

@@ -24,7 +24,7 @@ pub(crate) use self::present::{Refused, claims_of};
 use self::rule::Rule;
 use crate::{ClerkClaims, HeadersOnly, RejectResponse, reject, service::give_up_readiness};
 
-/// A layer that lets through what carries the scopes that its routes need.
+/// A layer that lets requests through whose token has the scopes that its routes need.
 ///
 /// It stands behind a [`ClerkAuthLayer`](crate::ClerkAuthLayer): in axum, it is added to the routes
 /// *before* that layer is. A scope counts where it was granted, or where one that was granted implies it
@@ -70,10 +70,10 @@ pub struct RequireScopes<R = HeadersOnly> {
     reject: R,
 }
 
-/// A layer that lets through whose claims satisfy a predicate.
+/// A layer that lets requests through whose claims satisfy a predicate.
 ///
 /// It stands behind a [`ClerkAuthLayer`](crate::ClerkAuthLayer), as [`RequireScopes`] does, and answers
-/// as it does but for claims that do not satisfy: that is a 403 (gRPC: 7) with a challenge that has
+/// as it does, but for claims that do not satisfy the predicate: that is a 403 (gRPC: 7) with a challenge that has
 /// neither `error` nor `scope`. RFC 6750 §3.1 has one code for a 403, `insufficient_scope`; clients take
 /// it as advice to ask for more scopes, which would not help here. RFC 6750 §3 still wants the challenge,
 /// since the token does not give access.

@@ -31,15 +31,15 @@ use crate::{
 ///
 /// The specification says that servers must not use sessions for authentication, and should bind the id
 /// of a session to its user; without that, whoever learns an id speaks, listens and ends the session in
-/// another's name, with a good token of his own. This layer remembers which principal (issuer, client and
+/// another's name, with a good token of their own. This layer remembers which principal (issuer, client and
 /// subject of the token) an id was given to. It stands between
 /// [`ClerkAuthLayer`](crate::ClerkAuthLayer) and the server:
 ///
 /// 1. An answer with status 2xx and `Mcp-Session-Id` binds the id to the principal of the request. What is
 ///    bound is never bound anew: an answer that gives an id of somebody else's is turned into a 500.
-/// 2. A request with that header passes if its principal opened the session, whatever its method. To all
-///    others it is a 404, as the specification has it of sessions that do not exist, with which clients
-///    begin anew; they do not learn whether there is one. Two such headers are a 400.
+/// 2. A request with that header passes if its principal opened the session, whatever its method. For
+///    everybody else it is a 404, as the specification wants it for sessions that do not exist: clients
+///    begin anew, and do not learn whether there is one. Two such headers are a 400.
 /// 3. A `DELETE` of the owner's that the server answers with 2xx ends the binding.
 /// 4. A request without claims is refused as [`RequireScopes`](crate::RequireScopes) does it.
 ///
@@ -119,11 +119,10 @@ impl BindSession {
         })
     }
 
-    /// How many sessions are remembered. Default: 10,000, which take about 3 MB. At least one. Where
-    /// there are more, the one is forgotten that was not used for longest: its owner gets a 404, and
-    /// begins anew.
+    /// How many sessions are remembered. Default: 10,000, which take about 3 MB. At least one. Beyond
+    /// that, the one that was unused for longest is forgotten: its owner gets a 404, and begins anew.
     ///
-    /// Say it before the layer is used: it begins without sessions again.
+    /// Set it before the layer is used: the layer begins without sessions again.
     #[must_use]
     pub fn capacity(mut self, sessions: u64) -> Self {
         self.settings.capacity = sessions;
@@ -134,7 +133,7 @@ impl BindSession {
     /// token of Clerk's lives. A shorter time is for the server to keep: its sessions cost it more than
     /// they cost this layer, and a stream that a client listens to counts when it is opened only.
     ///
-    /// Say it before the layer is used: it begins without sessions again.
+    /// Set it before the layer is used: the layer begins without sessions again.
     #[must_use]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.settings.idle_timeout = timeout;

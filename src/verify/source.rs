@@ -16,7 +16,7 @@ use crate::{AuthError, BearerToken, upstream::Lane};
 ///
 /// # Errors
 ///
-/// An error whose kind is not authoritative ([`AuthErrorKind::is_authoritative`]) is never
+/// An error whose kind is not authoritative ([`is_authoritative`](crate::AuthErrorKind::is_authoritative)) is never
 /// remembered, and reaches the caller as a 503. A panic does the same.
 ///
 /// # Cancel safety

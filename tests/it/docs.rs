@@ -1,7 +1,16 @@
 //! What the documents say is so.
 
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
 const README: &str = include_str!("../../README.md");
 const MANIFEST: &str = include_str!("../../Cargo.toml");
+const OPTIONS: &str = include_str!("../../src/guide/options.md");
+const TESTING: &str = include_str!("../../src/guide/testing.md");
+const TROUBLESHOOTING: &str = include_str!("../../src/guide/troubleshooting.md");
 
 /// The value of a key in the manifest's first table that has it.
 fn manifest(key: &str) -> &str {
@@ -16,6 +25,12 @@ fn manifest(key: &str) -> &str {
 fn the_readme_shows_the_version_of_the_manifest() {
     let shown = format!("tower-clerk = {{ version = \"{}\"", manifest("version"));
     assert!(README.contains(&shown), "{shown}");
+}
+
+#[test]
+fn the_guide_shows_the_version_of_the_manifest() {
+    let shown = format!("tower-clerk = {{ version = \"{}\"", manifest("version"));
+    assert!(TESTING.contains(&shown), "{shown}");
 }
 
 #[test]
@@ -39,19 +54,189 @@ fn the_readme_lists_every_feature() {
 }
 
 #[test]
+fn the_readme_lists_every_example() {
+    let examples = files("examples");
+    assert!(examples.len() > 4, "{examples:?}");
+    for path in examples {
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        assert!(README.contains(&format!("| `{name}` |")), "{name}");
+    }
+}
+
+#[test]
+fn the_guide_and_the_readme_have_every_option() {
+    let mut options = 0;
+    for file in ["builder.rs", "resource.rs"] {
+        let source = source(&format!("src/config/{file}"));
+        for line in source.lines() {
+            let Some(name) = line
+                .strip_prefix("    pub fn ")
+                .and_then(|line| line.split(['(', '<']).next())
+            else {
+                continue;
+            };
+            options += 1;
+            assert!(OPTIONS.contains(&format!("`{name}`")), "guide: {name}");
+            if name != "clock" {
+                assert!(README.contains(&format!("`{name}`")), "README: {name}");
+            }
+        }
+    }
+    assert!(options > 20, "only {options} were found");
+}
+
+#[test]
+fn the_guide_and_the_readme_have_every_variable() {
+    let source = source("src/config/env.rs");
+    let names: BTreeSet<_> = source
+        .split(|char: char| !char.is_ascii_uppercase() && char != '_')
+        .filter(|word| word.starts_with("CLERK_"))
+        .collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        assert!(OPTIONS.contains(name), "guide: {name}");
+        assert!(README.contains(name), "README: {name}");
+    }
+}
+
+#[test]
+fn the_guide_explains_every_log_line() {
+    let mut found = 0;
+    for path in files("src") {
+        let text = fs::read_to_string(&path).unwrap();
+        let path = path.strip_prefix(env!("CARGO_MANIFEST_DIR")).unwrap();
+        let path = path.to_str().unwrap();
+        if path.contains("tests") || path.contains("fake_clerk") {
+            continue;
+        }
+        for message in log_messages(&text) {
+            found += 1;
+            let block = format!("```text\n{message}\n```");
+            assert!(TROUBLESHOOTING.contains(&block), "{path}: {message}");
+        }
+    }
+    assert!(found > 10, "only {found} were found");
+}
+
+#[test]
+fn log_messages_are_found_in_source() {
+    struct Case {
+        name: &'static str,
+        source: &'static str,
+        expected: &'static [&'static str],
+    }
+    for Case {
+        name,
+        source,
+        expected,
+    } in [
+        Case {
+            name: "with fields",
+            source: r#"tracing::warn!(a.b = "word", c = f(1), "it is late");"#,
+            expected: &["it is late"],
+        },
+        Case {
+            name: "over two lines, with a parenthesis and a quote",
+            source: "tracing::error!(\n \"add `.x(\\\"y\\\")` \\\n     here\"\n), \"not this\"",
+            expected: &["add `.x(\"y\")` here"],
+        },
+        Case {
+            name: "two calls, and another macro",
+            source: r#"tracing::info!("is one"); panic!("is none"); tracing::debug!("is two")"#,
+            expected: &["is one", "is two"],
+        },
+    ] {
+        assert_eq!(log_messages(source), expected, "{name}");
+    }
+}
+
+#[test]
+fn the_guide_explains_every_kind_of_error() {
+    let source = source("src/error.rs");
+    let words = source.split("fn as_str(self)").nth(1).unwrap();
+    let mut kinds = 0;
+    for line in words.lines() {
+        let Some((kind, words)) = line
+            .trim()
+            .strip_prefix("Self::")
+            .and_then(|arm| arm.split_once(" => \""))
+        else {
+            continue;
+        };
+        kinds += 1;
+        let words = words.trim_end_matches("\",");
+        let section = format!("## {kind}\n\n*{words}.*");
+        assert!(TROUBLESHOOTING.contains(&section), "{section}");
+    }
+    assert!(kinds > 20, "only {kinds} were found");
+}
+
+#[test]
 fn every_test_can_fail_and_none_is_ignored() {
     // What is not run proves nothing.
-    let mut folders = vec![std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests")];
+    for path in files("tests") {
+        let text = fs::read_to_string(&path).unwrap();
+        let ignored = concat!("#[", "ignore");
+        assert!(!text.contains(ignored), "{}", path.display());
+    }
+}
+
+/// The Rust files in a folder and those below it.
+fn files(folder: &str) -> Vec<PathBuf> {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
+    let mut files = Vec::new();
     while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(folder).unwrap() {
+        for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let text = std::fs::read_to_string(&path).unwrap();
-                let ignored = concat!("#[", "ignore");
-                assert!(!text.contains(ignored), "{}", path.display());
+                files.push(path);
             }
         }
     }
+    files
+}
+
+/// The messages of calls of `tracing`'s macros: what is a string with a space in it.
+fn log_messages(source: &str) -> Vec<String> {
+    let levels = ["debug!(", "info!(", "warn!(", "error!("];
+    let is_call = |text: &&str| levels.iter().any(|level| text.starts_with(level));
+    let calls = source.split("tracing::").skip(1).filter(is_call);
+    calls.flat_map(strings_of_call).collect()
+}
+
+fn strings_of_call(call: &str) -> Vec<String> {
+    let (mut depth, mut strings) = (0, Vec::new());
+    let mut chars = call.chars().peekable();
+    while let Some(char) = chars.next() {
+        match char {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            '"' => {
+                let mut string = String::new();
+                while let Some(char) = chars.next_if(|&char| char != '"') {
+                    match char {
+                        '\\' if chars.next_if_eq(&'\n').is_some() => {
+                            while chars.next_if(|char| char.is_whitespace()).is_some() {}
+                        }
+                        '\\' => string.extend(chars.next()),
+                        _ => string.push(char),
+                    }
+                }
+                chars.next();
+                strings.push(string);
+            }
+            _ => {}
+        }
+        if depth == 0 && char == ')' {
+            break;
+        }
+    }
+    strings.retain(|string| string.contains(' '));
+    strings
+}
+
+fn source(path: &str) -> String {
+    fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }

@@ -3,15 +3,19 @@
 //! They are those that cargo built, not built here.
 
 use std::{
+    collections::BTreeSet,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::PathBuf,
     process::{Output, Stdio},
     time::Duration,
 };
 
-use reqwest::{ClientBuilder, Response, StatusCode};
-use serde_json::Value;
+use prost::Message;
+use prost_types::FileDescriptorProto;
+use reqwest::{ClientBuilder, Method, Response, StatusCode};
+use serde_json::{Value, json};
 use tokio::{
+    io::{AsyncBufReadExt, BufReader},
     process::{Child, Command},
     time::{Instant, sleep, timeout},
 };
@@ -26,6 +30,11 @@ use tonic_health::pb::{
     HealthCheckRequest, health_check_response::ServingStatus, health_client::HealthClient,
 };
 use tonic_prost::ProstCodec;
+use tonic_reflection::pb::v1::{
+    ServerReflectionRequest, server_reflection_client::ServerReflectionClient,
+    server_reflection_request::MessageRequest as Question,
+    server_reflection_response::MessageResponse as Answer,
+};
 use tower_clerk::fake_clerk::{Endpoint, FakeClerk, Fault};
 
 /// How long a process may take to be ready, or to be done: far more than it needs.
@@ -39,6 +48,104 @@ async fn axum_protects_me_and_leaves_health_open() {
 #[tokio::test]
 async fn hyper_protects_me_and_leaves_health_open() {
     check_http_example("hyper").await;
+}
+
+#[tokio::test]
+async fn axum_and_hyper_serve_the_metadata_of_the_resource() {
+    for name in ["axum", "hyper"] {
+        let clerk = FakeClerk::start().unwrap();
+        let resource = "https://api.example.com/v1";
+        let mut example = Example::start_with(name, &clerk, &[("CLERK_RESOURCE", resource)]);
+        example.wait_for_health().await;
+        // No token, and nobody to ask.
+        clerk.fail(Endpoint::Introspection, Fault::reset());
+        for path in [
+            "/.well-known/oauth-protected-resource",
+            "/.well-known/oauth-protected-resource/v1",
+        ] {
+            let response = example.get(path, None).await;
+            assert_eq!(response.status(), StatusCode::OK, "{name} {path}");
+            assert_eq!(response.headers()["access-control-allow-origin"], "*");
+            let metadata: Value = response.json().await.unwrap();
+            let expected = json!({
+                "resource": resource,
+                "authorization_servers": [clerk.url()],
+                "scopes_supported": ["email"],
+                "bearer_methods_supported": ["header"],
+            });
+            assert_eq!(metadata, expected, "{name} {path}");
+        }
+        let refused = example.get("/me", None).await;
+        assert_eq!(
+            refused.headers()["www-authenticate"],
+            "Bearer scope=\"email\", resource_metadata=\"https://api.example.com\
+             /.well-known/oauth-protected-resource/v1\"",
+            "{name}"
+        );
+        assert_eq!(clerk.total_calls(), 0, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn axum_shows_scripts_of_other_origins_the_challenge() {
+    let clerk = FakeClerk::start().unwrap();
+    let mut example = Example::start("axum", &clerk);
+    example.wait_for_health().await;
+    let url = format!("http://{}/me", example.address);
+
+    let preflight = example
+        .client
+        .request(Method::OPTIONS, &url)
+        .header("origin", "https://app.example.com")
+        .header("access-control-request-method", "GET")
+        .header("access-control-request-headers", "authorization");
+    let allowed = preflight.send().await.unwrap();
+    assert_eq!(allowed.status(), StatusCode::OK);
+    let headers = allowed.headers();
+    assert_eq!(headers["access-control-allow-origin"], "*");
+    assert_eq!(headers["access-control-allow-headers"], "authorization");
+
+    let request = example.client.get(&url);
+    let refused = request.header("origin", "https://app.example.com").send();
+    let refused = refused.await.unwrap();
+    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let headers = refused.headers();
+    assert_eq!(headers["access-control-expose-headers"], "www-authenticate");
+    assert_eq!(headers["www-authenticate"], "Bearer scope=\"email\"");
+}
+
+#[tokio::test]
+async fn the_log_says_why_a_request_was_refused_as_the_guide_has_it() {
+    let clerk = FakeClerk::start().unwrap();
+    let mut command = configured("axum", &clerk);
+    command
+        .env("RUST_LOG", "tower_clerk=debug")
+        .env("NO_COLOR", "1")
+        .stdout(Stdio::piped());
+    let mut example = Example::spawn("axum", &mut command);
+    let mut lines = BufReader::new(example.process.stdout.take().unwrap()).lines();
+    example.wait_for_health().await;
+
+    let narrow = clerk.token("user_ada").scopes(["profile"]).issue();
+    for (token, kind) in [
+        (None, "MissingCredentials"),
+        (Some("rt_refresh"), "UnsupportedToken"),
+        (Some("oat_unknown"), "Inactive"),
+        (Some(narrow.as_str()), "InsufficientScope"),
+    ] {
+        example.get("/me", token).await;
+        let line = timeout(PATIENCE, async {
+            loop {
+                let line = lines.next_line().await.unwrap().unwrap();
+                if line.contains("request refused") {
+                    break line;
+                }
+            }
+        });
+        let line = line.await.expect("it is logged");
+        assert!(line.contains(&format!("auth.kind={kind}")), "{line}");
+        assert!(!token.is_some_and(|token| line.contains(token)), "{line}");
+    }
 }
 
 async fn check_http_example(name: &str) {
@@ -66,12 +173,15 @@ async fn check_http_example(name: &str) {
     let refused = example.get("/me", Some(&narrow)).await;
     assert_eq!(refused.status(), StatusCode::FORBIDDEN);
 
-    let unknown = example.get("/nowhere", None).await;
-    assert_eq!(unknown.status(), StatusCode::NOT_FOUND);
+    // Without `CLERK_RESOURCE` there is no metadata.
+    for unknown in ["/nowhere", "/.well-known/oauth-protected-resource"] {
+        let response = example.get(unknown, None).await;
+        assert_eq!(response.status(), StatusCode::NOT_FOUND, "{unknown}");
+    }
 }
 
 #[tokio::test]
-async fn tonic_protects_its_service_and_leaves_health_open() {
+async fn tonic_protects_its_service_and_leaves_health_and_reflection_open() {
     let clerk = FakeClerk::start().unwrap();
     let mut example = Example::start("tonic", &clerk);
     let channel = example.connect().await;
@@ -81,6 +191,22 @@ async fn tonic_protects_its_service_and_leaves_health_open() {
     };
     let health = HealthClient::new(channel.clone()).check(check).await;
     assert_eq!(health.unwrap().get_ref().status(), ServingStatus::Serving);
+
+    let services = ["grpc.health.v1.Health", "whoami.v1.WhoAmI"];
+    for service in services {
+        assert!(
+            reflect_services(&channel).await.contains(service),
+            "{service}"
+        );
+    }
+    let method = reflect_file(&channel, "whoami.v1.WhoAmI.Get").await;
+    assert_eq!(method.dependency, ["google/protobuf/empty.proto"]);
+    let described = &method.service[0].method[0];
+    assert_eq!(described.output_type(), ".whoami.v1.Subject");
+    // What it depends on can be had, too: clients ask for it.
+    let empty = reflect_file(&channel, "google.protobuf.Empty").await;
+    assert_eq!(empty.name(), "google/protobuf/empty.proto");
+    assert_eq!(clerk.total_calls(), 0);
 
     let refused = who_am_i(&channel, None).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
@@ -170,16 +296,21 @@ struct Example {
 
 impl Example {
     fn start(name: &str, clerk: &FakeClerk) -> Self {
+        Self::start_with(name, clerk, &[])
+    }
+
+    fn start_with(name: &str, clerk: &FakeClerk, variables: &[(&str, &str)]) -> Self {
+        let mut command = configured(name, clerk);
+        command.envs(variables.iter().copied());
+        Self::spawn(name, command.stdout(Stdio::null()))
+    }
+
+    fn spawn(name: &str, command: &mut Command) -> Self {
         let address = free_address();
-        let process = configured(name, clerk)
-            .env("LISTEN", address.to_string())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
         Self {
             name: name.to_owned(),
             address,
-            process,
+            process: command.env("LISTEN", address.to_string()).spawn().unwrap(),
             client: ClientBuilder::new().no_proxy().build().unwrap(),
         }
     }
@@ -230,6 +361,37 @@ impl Example {
 struct Subject {
     #[prost(string, tag = "1")]
     id: String,
+}
+
+async fn reflect(channel: &Channel, question: Question) -> Answer {
+    let request = ServerReflectionRequest {
+        host: String::new(),
+        message_request: Some(question),
+    };
+    let mut client = ServerReflectionClient::new(channel.clone());
+    let requests = futures_util::stream::iter([request]);
+    let answers = client.server_reflection_info(requests).await.unwrap();
+    let answer = answers.into_inner().message().await.unwrap().unwrap();
+    answer.message_response.unwrap()
+}
+
+async fn reflect_services(channel: &Channel) -> BTreeSet<String> {
+    match reflect(channel, Question::ListServices(String::new())).await {
+        Answer::ListServicesResponse(list) => {
+            list.service.into_iter().map(|one| one.name).collect()
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The file in which a symbol is defined.
+async fn reflect_file(channel: &Channel, symbol: &str) -> FileDescriptorProto {
+    match reflect(channel, Question::FileContainingSymbol(symbol.to_owned())).await {
+        Answer::FileDescriptorResponse(files) => {
+            FileDescriptorProto::decode(files.file_descriptor_proto[0].as_slice()).unwrap()
+        }
+        other => panic!("{symbol}: {other:?}"),
+    }
 }
 
 async fn who_am_i(channel: &Channel, token: Option<&str>) -> Result<String, Status> {

@@ -1,5 +1,5 @@
-//! Who may use the admin page: whoever sits at this machine, and no page from elsewhere that his
-//! browser shows.
+//! Who may use the admin page: whoever sits at this machine, and no page from elsewhere that
+//! their browser shows.
 
 use http::header::{HOST, HeaderName, ORIGIN};
 use http::request::Parts;
