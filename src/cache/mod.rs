@@ -93,16 +93,20 @@ impl Cache {
 
     /// What an entry is good for; nothing, where it is over.
     fn judge(&self, key: Key, entry: &Arc<Entry>, now: Now) -> Option<Lookup> {
-        if self.is_void(key, entry) || !entry.is_usable(now) {
+        if self.is_void(key, entry) {
             return None;
         }
         let claims = || entry.claims().clone();
+        // What is fresh is usable, too.
         if entry.is_fresh(now) {
             return Some(Lookup::Good {
                 claims: claims(),
                 is_news: entry.is_news(self.good.generation()),
                 refresh: entry.claim_refresh(now),
             });
+        }
+        if !entry.is_usable(now) {
+            return None;
         }
         if entry.is_bridging(now) {
             return Some(Lookup::Stale {
