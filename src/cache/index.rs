@@ -6,7 +6,6 @@
 //! The map is in shards, so that neither a writer nor the count of hits stops more than a few readers.
 
 use std::{
-    array,
     collections::HashMap,
     sync::{Arc, PoisonError, atomic::Ordering},
 };
@@ -19,7 +18,7 @@ use crate::sync::{AtomicU64, RwLock};
 
 #[derive(Debug)]
 pub(super) struct Index {
-    shards: Box<[Shard; SHARDS]>,
+    shards: Box<[Shard]>,
 }
 
 /// In cache lines of its own (two, since processors fetch them in pairs).
@@ -33,7 +32,7 @@ struct Shard {
 impl Index {
     pub(super) fn new() -> Self {
         Self {
-            shards: Box::new(array::from_fn(|_| Shard::default())),
+            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
         }
     }
 
@@ -64,7 +63,7 @@ impl Index {
     }
 
     pub(super) fn clear(&self) {
-        for shard in &*self.shards {
+        for shard in &self.shards {
             let old =
                 std::mem::take(&mut *shard.by_key.write().unwrap_or_else(PoisonError::into_inner));
             drop(old);
@@ -77,7 +76,7 @@ impl Index {
 
     #[cfg(test)]
     pub(super) fn for_each(&self, mut visit: impl FnMut(&Key, &Arc<Entry>)) {
-        for shard in &*self.shards {
+        for shard in &self.shards {
             let by_key = shard.by_key.read().unwrap().clone();
             by_key.iter().for_each(|(key, entry)| visit(key, entry));
         }
