@@ -161,7 +161,7 @@ async fn a_wrong_configuration_is_told_without_secrets() {
 }
 
 /// A running example; it is killed when this is dropped.
-struct Example {
+pub struct Example {
     name: String,
     address: SocketAddr,
     process: Child,
@@ -170,12 +170,12 @@ struct Example {
 
 impl Example {
     fn start(name: &str, clerk: &FakeClerk) -> Self {
-        let address = free_address();
-        let process = configured(name, clerk)
-            .env("LISTEN", address.to_string())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut command = configured(name, clerk);
+        Self::start_at(name, free_address(), command.stdout(Stdio::null()))
+    }
+
+    pub fn start_at(name: &str, address: SocketAddr, command: &mut Command) -> Self {
+        let process = command.env("LISTEN", address.to_string()).spawn().unwrap();
         Self {
             name: name.to_owned(),
             address,
@@ -184,7 +184,7 @@ impl Example {
         }
     }
 
-    async fn wait_for_health(&mut self) {
+    pub async fn wait_for_health(&mut self) {
         let url = format!("http://{}/health", self.address);
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -247,7 +247,7 @@ async fn who_am_i(channel: &Channel, token: Option<&str>) -> Result<String, Stat
 }
 
 /// An example with the fake as its Clerk.
-fn configured(name: &str, clerk: &FakeClerk) -> Command {
+pub fn configured(name: &str, clerk: &FakeClerk) -> Command {
     let mut command = command(name);
     command
         .env("CLERK_DOMAIN", clerk.url())
@@ -262,7 +262,8 @@ pub fn command(name: &str) -> Command {
     let mut command = Command::new(binary(name));
     for (variable, _) in std::env::vars_os() {
         let is_read = |variable: &str| {
-            variable.starts_with("CLERK_") || ["LISTEN", "RUST_LOG"].contains(&variable)
+            let others = ["LISTEN", "RUST_LOG", "ALLOWED_ORIGINS"];
+            variable.starts_with("CLERK_") || others.contains(&variable)
         };
         if variable.to_str().is_some_and(is_read) {
             command.env_remove(variable);
@@ -296,7 +297,7 @@ fn binary(name: &str) -> PathBuf {
 }
 
 /// An address that was free a moment ago.
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .unwrap()
         .local_addr()
