@@ -287,7 +287,7 @@ async fn a_wrong_configuration_is_told_without_secrets() {
 }
 
 /// A running example; it is killed when this is dropped.
-struct Example {
+pub struct Example {
     name: String,
     address: SocketAddr,
     process: Child,
@@ -306,7 +306,10 @@ impl Example {
     }
 
     fn spawn(name: &str, command: &mut Command) -> Self {
-        let address = free_address();
+        Self::start_at(name, free_address(), command)
+    }
+
+    pub fn start_at(name: &str, address: SocketAddr, command: &mut Command) -> Self {
         Self {
             name: name.to_owned(),
             address,
@@ -315,7 +318,7 @@ impl Example {
         }
     }
 
-    async fn wait_for_health(&mut self) {
+    pub async fn wait_for_health(&mut self) {
         let url = format!("http://{}/health", self.address);
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -409,7 +412,7 @@ async fn who_am_i(channel: &Channel, token: Option<&str>) -> Result<String, Stat
 }
 
 /// An example with the fake as its Clerk.
-fn configured(name: &str, clerk: &FakeClerk) -> Command {
+pub fn configured(name: &str, clerk: &FakeClerk) -> Command {
     let mut command = command(name);
     command
         .env("CLERK_DOMAIN", clerk.url())
@@ -424,7 +427,8 @@ pub fn command(name: &str) -> Command {
     let mut command = Command::new(binary(name));
     for (variable, _) in std::env::vars_os() {
         let is_read = |variable: &str| {
-            variable.starts_with("CLERK_") || ["LISTEN", "RUST_LOG"].contains(&variable)
+            let others = ["LISTEN", "RUST_LOG", "ALLOWED_ORIGINS"];
+            variable.starts_with("CLERK_") || others.contains(&variable)
         };
         if variable.to_str().is_some_and(is_read) {
             command.env_remove(variable);
@@ -458,7 +462,7 @@ fn binary(name: &str) -> PathBuf {
 }
 
 /// An address that was free a moment ago.
-fn free_address() -> SocketAddr {
+pub fn free_address() -> SocketAddr {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .unwrap()
         .local_addr()

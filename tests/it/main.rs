@@ -42,6 +42,7 @@ mod metadata;
 mod anonymous;
 mod shapes;
 mod examples;
+mod mcp;
 mod fake_clerk;
 mod admin_page;
 mod docs;
