@@ -26,6 +26,7 @@ mod tls;
 mod h2;
 mod redaction;
 mod observation;
+mod metrics;
 mod schedules;
 mod interleavings;
 mod floods;
