@@ -27,6 +27,7 @@ mod h2;
 mod redaction;
 mod observation;
 mod metrics;
+mod health;
 mod schedules;
 mod interleavings;
 mod floods;
