@@ -161,7 +161,7 @@ async fn a_wrong_configuration_is_told_without_secrets() {
 }
 
 /// A running example; it is killed when this is dropped.
-struct Example {
+pub struct Example {
     name: String,
     address: SocketAddr,
     process: Child,
@@ -169,7 +169,7 @@ struct Example {
 }
 
 impl Example {
-    fn start(name: &str, clerk: &FakeClerk) -> Self {
+    pub fn start(name: &str, clerk: &FakeClerk) -> Self {
         let address = free_address();
         let process = configured(name, clerk)
             .env("LISTEN", address.to_string())
@@ -184,7 +184,7 @@ impl Example {
         }
     }
 
-    async fn wait_for_health(&mut self) {
+    pub async fn wait_for_health(&mut self) {
         let url = format!("http://{}/health", self.address);
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -216,7 +216,7 @@ impl Example {
         sleep(Duration::from_millis(20)).await;
     }
 
-    async fn get(&self, path: &str, token: Option<&str>) -> Response {
+    pub async fn get(&self, path: &str, token: Option<&str>) -> Response {
         let mut request = self.client.get(format!("http://{}{path}", self.address));
         if let Some(token) = token {
             request = request.bearer_auth(token);
@@ -247,7 +247,7 @@ async fn who_am_i(channel: &Channel, token: Option<&str>) -> Result<String, Stat
 }
 
 /// An example with the fake as its Clerk.
-fn configured(name: &str, clerk: &FakeClerk) -> Command {
+pub fn configured(name: &str, clerk: &FakeClerk) -> Command {
     let mut command = command(name);
     command
         .env("CLERK_DOMAIN", clerk.url())
@@ -273,7 +273,7 @@ pub fn command(name: &str) -> Command {
 }
 
 /// Runs a command to its end.
-async fn run(command: &mut Command) -> Output {
+pub async fn run(command: &mut Command) -> Output {
     timeout(PATIENCE, command.output())
         .await
         .expect("it ends in time")

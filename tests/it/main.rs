@@ -44,6 +44,8 @@ mod metadata;
 mod anonymous;
 mod shapes;
 mod examples;
+mod prometheus;
+mod doctor;
 mod fake_clerk;
 mod admin_page;
 mod docs;
