@@ -370,3 +370,39 @@ async fn a_configuration_that_is_incomplete_is_told() {
     assert_eq!(output.status.code(), Some(1), "{told}");
     assert!(told.contains("CLERK_OAUTH_CLIENT_ID"), "{told}");
 }
+
+#[tokio::test]
+async fn a_slow_clerk_is_told() {
+    let clerk = FakeClerk::start().unwrap();
+    let slow = Fault::delay(Duration::from_millis(600));
+    clerk.fail(Endpoint::OpenidConfiguration, slow);
+    let examined = examine(&clerk, "", &[]).await;
+    let lines = ["FAIL  a call takes ", "gives up an attempt after 1000 ms"];
+    examined.assert("slow", false, &lines);
+}
+
+#[tokio::test]
+async fn userinfo_that_does_not_work_is_told_and_refuses_only_where_the_profile_is_required() {
+    let clerk = FakeClerk::start().unwrap();
+    let token = clerk.token("user_ada").issue();
+    for (fault, expected) in [
+        (Fault::status(500), "FAIL  userinfo answers 500"),
+        (
+            Fault::answer(200, "application/json", r#"{"sub":"user_eve"}"#),
+            "FAIL  userinfo answers for another subject, or for none",
+        ),
+        (Fault::status(403), "userinfo refuses the token (403"),
+    ] {
+        clerk.fail(Endpoint::Userinfo, fault);
+        let examined = examine(&clerk, &token, &[]).await;
+        assert!(examined.text.contains(expected), "{}", examined.text);
+        let accepted = "its claims are of user_ada, without a profile";
+        assert!(examined.text.contains(accepted), "{}", examined.text);
+        assert!(examined.is_content, "{}", examined.text);
+
+        let required = [("CLERK_ENRICH", "required")];
+        let examined = examine(&clerk, &token, &required).await;
+        let refused = [expected, "CLERK_ENRICH=best-effort", "(ProfileUnavailable)"];
+        examined.assert(expected, false, &refused);
+    }
+}
