@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
+use tokio::time::Instant;
 
 use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims,
@@ -12,7 +13,7 @@ use crate::{
     cache::{Boarding, Entry, Key, Lookup, Outcome},
     clock::Now,
     layer::Auth,
-    observe,
+    observe::{CacheState, Seen},
     upstream::Lane,
     verify::Shape,
 };
@@ -20,12 +21,27 @@ use crate::{
 /// What becomes of a request.
 pub(crate) enum Decision {
     Pass(ClerkClaims),
-    Refuse(AuthError),
+    Refuse(Refusal),
     Wait(Verification),
 }
 
+/// Why a request is refused, and what was seen of its token.
+pub(crate) struct Refusal {
+    pub(crate) error: AuthError,
+    pub(crate) seen: Seen,
+}
+
+impl From<AuthErrorKind> for Refusal {
+    fn from(kind: AuthErrorKind) -> Self {
+        Self {
+            error: kind.into(),
+            seen: Seen::default(),
+        }
+    }
+}
+
 /// A verification that a request waits for.
-pub(crate) type Verification = BoxFuture<'static, Result<ClerkClaims, AuthError>>;
+pub(crate) type Verification = BoxFuture<'static, Result<ClerkClaims, Refusal>>;
 
 impl Auth {
     /// From the headers to a decision: no I/O, nothing awaited.
@@ -43,13 +59,18 @@ impl Auth {
                 refresh,
             } => {
                 self.cache.hit(key, is_news);
+                self.observer.hit();
                 if refresh {
                     self.refresh(key, credentials);
                 }
                 Decision::Pass(claims)
             }
             Lookup::Stale { claims } => {
-                self.counters.stale.increment();
+                let seen = Seen {
+                    cache: Some(CacheState::Stale),
+                    ..Seen::default()
+                };
+                self.observer.passed(seen, true);
                 Decision::Pass(claims)
             }
             Lookup::Unknown { last } => self.decide_unknown(credentials, key, last, now),
@@ -69,27 +90,59 @@ impl Auth {
             Err(kind) => return Decision::Refuse(kind.into()),
         };
         if let Some(kind) = self.cache.get_bad(key, now) {
-            self.counters.negative_hits.increment();
-            return Decision::Refuse(kind.into());
+            self.cache.hit_bad();
+            self.observer.hit_negative();
+            return Decision::Refuse(Refusal {
+                error: kind.into(),
+                seen: Seen {
+                    token: Some(Shape::of(token)),
+                    cache: Some(CacheState::Negative),
+                },
+            });
         }
         let shape = match self.verifier.admit(token, now.unix_seconds()) {
             Ok(shape) => shape,
             Err(kind) => return Decision::Refuse(kind.into()),
         };
-        self.counters.misses.increment();
+        self.observer.missed();
         self.cache.missed(key);
         let token = BearerToken::new(token);
         let auth = Arc::clone(self);
         Decision::Wait(Box::pin(auth.verify(key, token, shape, last)))
     }
 
-    /// Waits for a verdict on a token: that of a verification under way, or of a new one.
+    /// Waits for a verdict on a token, and tells what it was.
     async fn verify(
         self: Arc<Self>,
         key: Key,
         token: BearerToken,
         shape: Shape,
         last: Option<Arc<Entry>>,
+    ) -> Result<ClerkClaims, Refusal> {
+        let mut state = CacheState::Miss;
+        let verdict = self.wait(key, token, shape, last, &mut state).await;
+        let seen = Seen {
+            token: Some(shape),
+            cache: Some(state),
+        };
+        match verdict {
+            Ok(claims) => {
+                self.observer.passed(seen, claims.is_stale());
+                Ok(claims)
+            }
+            Err(error) => Err(Refusal { error, seen }),
+        }
+    }
+
+    /// Waits for a verdict: that of a verification under way, or of a new one. `state`: where it comes
+    /// from.
+    async fn wait(
+        self: &Arc<Self>,
+        key: Key,
+        token: BearerToken,
+        shape: Shape,
+        last: Option<Arc<Entry>>,
+        state: &mut CacheState,
     ) -> Result<ClerkClaims, AuthError> {
         let lane = if last.is_some() {
             Lane::Known
@@ -102,14 +155,18 @@ impl Auth {
                 key,
                 epoch,
                 || self.known(key),
-                || Arc::clone(&self).fly(key, token.clone(), shape, lane),
+                || Arc::clone(self).fly(key, token.clone(), shape, lane),
             )?;
             let seat = match boarding {
                 Boarding::Seat(seat) => seat,
-                Boarding::Landed(verdict) => return verdict.map_err(Into::into),
+                Boarding::Landed(verdict) => {
+                    *state = state_of(&verdict);
+                    return verdict.map_err(Into::into);
+                }
             };
             if seat.is_shared {
-                self.counters.coalesced.increment();
+                *state = CacheState::Coalesced;
+                self.observer.coalesced();
             }
             let epoch = seat.epoch;
             let error = match seat.outcome().await {
@@ -124,7 +181,11 @@ impl Auth {
                 Ok(entry) => return Ok(entry.claims().clone()),
                 Err(error) => error,
             };
-            return self.bridge(key, last, error);
+            let verdict = self.bridge(key, last, error);
+            if verdict.is_ok() {
+                *state = CacheState::Stale;
+            }
+            return verdict;
         }
         Err(AuthErrorKind::UpstreamUnavailable.into())
     }
@@ -151,7 +212,6 @@ impl Auth {
                     && entry.is_usable(self.clock.now())
                     && !self.cache.is_void(key, &entry) =>
             {
-                self.counters.stale.increment();
                 Ok(entry.claims().clone().into_stale())
             }
             _ => Err(error),
@@ -172,7 +232,8 @@ impl Auth {
         if let Ok(Boarding::Seat(seat)) = self.cache.flights.board(key, epoch, known, flight)
             && !seat.is_shared
         {
-            self.counters.refreshes.increment();
+            self.cache.refreshing();
+            self.observer.refreshing();
         }
     }
 
@@ -186,11 +247,19 @@ impl Auth {
     ) -> Outcome {
         // When it asks, not when somebody boarded: what was invalidated in between does not concern it.
         let epoch = self.cache.epoch();
+        let start = Instant::now();
         let result = self.verifier.verify(&token, shape, lane).await;
-        if let Err(error) = &result {
-            observe::verification_failed(error);
-        }
+        self.observer.verified(&result, shape, start.elapsed());
         self.cache.settle(key, epoch, result, self.clock.now())
+    }
+}
+
+/// Where a verdict comes from that was in the cache when it was looked for again.
+fn state_of(verdict: &Result<ClerkClaims, AuthErrorKind>) -> CacheState {
+    match verdict {
+        Ok(claims) if claims.is_stale() => CacheState::Stale,
+        Ok(_) => CacheState::Hit,
+        Err(_) => CacheState::Negative,
     }
 }
 

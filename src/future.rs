@@ -131,9 +131,9 @@ where
                                 waiting: Some(waiting),
                             }
                         }
-                        Err(error) => {
+                        Err(refusal) => {
                             let is_grpc = reject::is_grpc(waiting.request.headers());
-                            let response = waiting.auth.refuse(error, is_grpc, &waiting.reject);
+                            let response = waiting.auth.refuse(refusal, is_grpc, &waiting.reject);
                             State::Reject {
                                 response: Some(response),
                             }

@@ -5,10 +5,10 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use crate::{
-    ClerkAuth, ClerkConfig, HeadersOnly, ResourceMetadata, Stats, Verify,
+    ClerkAuth, ClerkConfig, HeadersOnly, Health, ResourceMetadata, Stats, Verify,
     cache::{Cache, Keyer, Lifetimes},
     clock::Clock,
-    observe::Counters,
+    observe::{Observer, Vitals},
     passage::Passage,
     reject::Challenges,
     upstream::Upstream,
@@ -29,6 +29,9 @@ pub struct ClerkAuthLayer<R = HeadersOnly> {
 
 impl ClerkAuthLayer {
     /// Makes a layer of a configuration. Nothing is asked before the first request comes.
+    ///
+    /// With the feature `metrics`: install the recorder before this. What is counted goes to the one that is
+    /// there now.
     ///
     /// # Panics
     ///
@@ -143,21 +146,25 @@ impl<R> ClerkAuthLayer<R> {
     /// What the layer has done so far and holds now. Counting the entries has the cache cleaned up:
     /// ask every few seconds, not on every request.
     pub fn stats(&self) -> Stats {
-        let counters = &self.auth.counters;
-        let (entries, negative_entries) = self.auth.cache.len();
-        Stats {
-            hits: self.auth.cache.hits(),
-            negative_hits: counters.negative_hits.get(),
-            misses: counters.misses.get(),
-            coalesced: counters.coalesced.get(),
-            stale: counters.stale.get(),
-            refreshes: counters.refreshes.get(),
-            refused: counters.refused.get(),
-            anonymous: counters.anonymous.get(),
-            entries,
-            negative_entries,
-            in_flight: u64::try_from(self.auth.cache.flights.len()).unwrap_or(u64::MAX),
-        }
+        self.auth.observer.stats(&self.auth.cache)
+    }
+
+    /// Whether Clerk works, as far as the layer knows from its own calls. It asks nobody, and costs nothing.
+    ///
+    /// # Readiness probes
+    ///
+    /// Do not let readiness depend on it: where Clerk is down, all replicas would fail their probes at the
+    /// same moment and be taken out together, with them the requests whose tokens are remembered, the
+    /// routes that need none, and the 503 with `Retry-After` that tells clients to come back. Rather
+    /// let it raise an alarm, and bridge outages with
+    /// [`stale_for`](crate::ClerkConfigBuilder::stale_for). What is no outage of Clerk's may well keep a
+    /// new replica from taking over: that
+    /// [`credentials_rejected`](Health::credentials_rejected) is true, for then this replica's
+    /// configuration is wrong.
+    ///
+    /// A layer that has not been used yet knows nothing: all fields have their defaults.
+    pub fn health(&self) -> Health {
+        self.auth.vitals.health()
     }
 }
 
@@ -190,7 +197,8 @@ pub(crate) struct Auth {
     pub(crate) challenges: Arc<Challenges>,
     /// What is answered without a token, where there is any.
     pub(crate) metadata: Option<ResourceMetadata>,
-    pub(crate) counters: Counters,
+    pub(crate) observer: Observer,
+    vitals: Arc<Vitals>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) max_token_length: usize,
 }
@@ -209,7 +217,8 @@ impl Auth {
             cache: Cache::new(keyer, lifetimes, config.cache_capacity, config.timeout),
             challenges: Arc::clone(&challenges),
             metadata: config.resource_metadata,
-            counters: Counters::default(),
+            observer: Observer::new(),
+            vitals: Arc::clone(&upstream.vitals),
             max_token_length: config.max_token_length,
             verifier: Verifier {
                 source,

@@ -137,6 +137,7 @@
 //! | `native-tls` | | TLS towards Clerk by the platform's own library |
 //! | `axum` | | [`ClerkClaims`] and `Claims<T>` as extractors, [`ResourceMetadata`] as a router |
 //! | `tonic` | | `clerk_claims`: the claims of a `tonic::Request` |
+//! | `metrics` | | counts and durations for the installed recorder of the crate `metrics` |
 //! | `test-util` | | `fake_clerk` and `ManualClock`, for tests |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -205,7 +206,7 @@ pub use self::{
     future::ResponseFuture,
     layer::ClerkAuthLayer,
     metadata::ResourceMetadata,
-    observe::Stats,
+    observe::{BreakerState, Health, Stats},
     reject::{HeadersOnly, JsonBody, ProblemJson, RejectResponse, Rejection},
     require::{Require, RequireClaims, RequireFuture, RequireScopes},
     service::ClerkAuth,

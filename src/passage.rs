@@ -5,9 +5,7 @@ use std::sync::Arc;
 
 use http::{Request, header::AUTHORIZATION};
 
-use crate::{
-    AuthError, AuthErrorKind, ClerkClaims, layer::Auth, observe, require::present::Anonymous,
-};
+use crate::{AuthError, AuthErrorKind, ClerkClaims, layer::Auth, require::present::Anonymous};
 
 /// How requests get through.
 #[derive(Clone, Copy, Debug, Default)]
@@ -35,8 +33,7 @@ impl Passage {
 
 /// Makes a request one of nobody: claims that were there before are not this layer's.
 pub(crate) fn anonymize<B>(auth: &Auth, request: &mut Request<B>) {
-    auth.counters.anonymous.increment();
-    observe::passed_anonymous();
+    auth.observer.passed_anonymous();
     let extensions = request.extensions_mut();
     extensions.remove::<ClerkClaims>();
     extensions.insert(Anonymous::new(Arc::clone(&auth.challenges)));

@@ -10,10 +10,9 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use crate::{
-    AuthError, ClerkClaims, RejectResponse, ResponseFuture,
-    decide::Decision,
+    ClerkClaims, RejectResponse, ResponseFuture,
+    decide::{Decision, Refusal},
     layer::Auth,
-    observe,
     passage::{self, Passage},
     reject,
 };
@@ -69,14 +68,14 @@ where
                 // The very instance that was polled ready.
                 ResponseFuture::call(self.inner.call(request))
             }
-            Decision::Refuse(error) if self.passage.admits(&error) => {
+            Decision::Refuse(refusal) if self.passage.admits(&refusal.error) => {
                 passage::anonymize(&self.auth, &mut request);
                 ResponseFuture::call(self.inner.call(request))
             }
-            Decision::Refuse(error) => {
+            Decision::Refuse(refusal) => {
                 give_up_readiness(&mut self.inner);
                 let is_grpc = reject::is_grpc(request.headers());
-                let response = self.auth.refuse(error, is_grpc, &self.reject);
+                let response = self.auth.refuse(refusal, is_grpc, &self.reject);
                 ResponseFuture::reject(response)
             }
             Decision::Wait(verification) => {
@@ -107,12 +106,12 @@ impl Auth {
     /// The one place where a refusal becomes a response.
     pub(crate) fn refuse<B: 'static>(
         &self,
-        error: AuthError,
+        refusal: Refusal,
         is_grpc: bool,
         reject: &impl RejectResponse<B>,
     ) -> Response<B> {
-        self.counters.refused.increment();
-        observe::refused(&error);
+        let Refusal { error, seen } = refusal;
+        self.observer.refused(&error, seen);
         self.challenges
             .rejection(&error, is_grpc)
             .into_response(error, reject)

@@ -12,8 +12,16 @@ use std::{
     time::Duration,
 };
 
-use super::{entry::Entry, index::Index, key::Key, memory::Store};
-use crate::sync::{AtomicU32, AtomicU64};
+use super::{
+    entry::Entry,
+    index::Index,
+    key::Key,
+    memory::{Release, Store},
+};
+use crate::{
+    observe::StoreMetrics,
+    sync::{AtomicU32, AtomicU64},
+};
 
 pub(super) struct Good {
     index: Arc<Index>,
@@ -22,22 +30,28 @@ pub(super) struct Good {
     generation: AtomicU32,
     /// How many insertions make a generation.
     generation_len: u64,
+    metrics: Arc<StoreMetrics>,
 }
 
 impl Good {
     pub(super) fn new(capacity: u64, longest_life: Duration) -> Self {
         let index = Arc::new(Index::new());
         let weight = |entry: &Arc<Entry>| entry.weight();
+        let metrics = Arc::new(StoreMetrics::positive());
         let released = {
-            let index = Arc::clone(&index);
-            move |key: &Key, entry: &Arc<Entry>| index.remove_entry(key, entry)
+            let (index, metrics) = (Arc::clone(&index), Arc::clone(&metrics));
+            move |key: &Key, entry: &Arc<Entry>, release: Release| {
+                index.remove_entry(key, entry);
+                release.tell(&metrics);
+            }
         };
         Self {
             index,
-            store: Store::with_listener(capacity, longest_life, weight, released),
+            store: Store::new(capacity, longest_life, weight, released),
             insertions: AtomicU64::new(0),
             generation: AtomicU32::new(0),
             generation_len: (capacity / GENERATIONS).max(1),
+            metrics,
         }
     }
 
@@ -48,6 +62,7 @@ impl Good {
     /// Notes that a token was asked for and not there. Of newcomers, the store admits those that are
     /// asked for more often than what they would replace.
     pub(super) fn missed(&self, key: &Key) {
+        self.metrics.missed();
         drop(self.store.get(key));
     }
 
@@ -59,6 +74,7 @@ impl Good {
     /// Counts a hit, and tells the store where it is news.
     pub(super) fn hit(&self, key: &Key, is_news: bool) {
         self.index.count_hit(key);
+        self.metrics.hit();
         if is_news {
             drop(self.store.get(key));
         }
@@ -72,6 +88,7 @@ impl Good {
         // Ordering: the index first. Were the store to let go of the entry before the index has it,
         // it would stay there for ever.
         self.index.insert(key, Arc::clone(entry));
+        self.metrics.inserted();
         self.store.insert(key, Arc::clone(entry));
         let insertions = self.insertions.fetch_add(1, Ordering::Relaxed);
         let generation = insertions / self.generation_len % u64::from(u32::MAX);
@@ -79,13 +96,36 @@ impl Good {
             .store(u32::try_from(generation).unwrap_or(0), Ordering::Relaxed);
     }
 
-    pub(super) fn remove(&self, key: &Key) {
-        self.index.remove(key);
+    /// Notes that a verification was started ahead of time.
+    pub(super) fn refreshing(&self) {
+        self.metrics.refreshed_ahead();
+    }
+
+    /// Removes what is over.
+    pub(super) fn remove_expired(&self, key: &Key) {
+        if self.remove(key) {
+            self.metrics.expired();
+        }
+    }
+
+    /// Removes what no longer holds.
+    pub(super) fn invalidate(&self, key: &Key) {
+        if self.remove(key) {
+            self.metrics.invalidated(1);
+        }
+    }
+
+    /// Whether there was anything to remove.
+    pub(super) fn remove(&self, key: &Key) -> bool {
+        let was_there = self.index.remove(key);
         self.store.remove(key);
+        was_there
     }
 
     pub(super) fn clear(&self) {
-        self.index.clear();
+        let entries = self.index.clear();
+        self.metrics
+            .invalidated(u64::try_from(entries).unwrap_or(u64::MAX));
         self.store.clear();
     }
 

@@ -50,8 +50,10 @@ impl Index {
         let _old = self.change(&key, |by_key| by_key.insert(key, entry));
     }
 
-    pub(super) fn remove(&self, key: &Key) {
-        let _old = self.change(key, |by_key| by_key.remove(key));
+    /// Whether there was one to remove.
+    pub(super) fn remove(&self, key: &Key) -> bool {
+        let old = self.change(key, |by_key| by_key.remove(key));
+        old.is_some()
     }
 
     /// Removes this very entry, and no later one of the same token.
@@ -62,12 +64,14 @@ impl Index {
         });
     }
 
-    pub(super) fn clear(&self) {
-        for shard in &self.shards {
+    /// How many there were.
+    pub(super) fn clear(&self) -> usize {
+        let clear = |shard: &Shard| {
             let old =
                 std::mem::take(&mut *shard.by_key.write().unwrap_or_else(PoisonError::into_inner));
-            drop(old);
-        }
+            old.len()
+        };
+        self.shards.iter().map(clear).sum()
     }
 
     pub(super) fn count_hit(&self, key: &Key) {

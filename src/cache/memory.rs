@@ -5,12 +5,21 @@
 
 use std::time::Duration;
 
-use moka::{
-    policy::EvictionPolicy,
-    sync::{Cache, CacheBuilder},
-};
+use moka::{notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
 
 use super::key::{Key, KeyHasher};
+use crate::observe::StoreMetrics;
+
+/// Why a store let go of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Release {
+    /// It was there for the longest life.
+    Expired,
+    /// There was no room for it.
+    Evicted,
+    /// Somebody asked for it: it was replaced, removed or cleared.
+    Asked,
+}
 
 /// A store of values of one kind.
 #[derive(Clone, Debug)]
@@ -21,36 +30,21 @@ pub(crate) struct Store<V: Clone + Send + Sync + 'static> {
 impl<V: Clone + Send + Sync + 'static> Store<V> {
     /// A store that holds `capacity` units of weight, and forgets what was not replaced for
     /// `longest_life`. The latter only frees memory: entries say themselves how long they are good.
-    pub(super) fn new(capacity: u64, longest_life: Duration, weight: fn(&V) -> u32) -> Self {
-        Self::build(Self::builder(capacity, longest_life, weight))
-    }
-
-    /// One that tells of every value that it lets go of: evicted, replaced, removed or cleared.
-    pub(super) fn with_listener(
+    ///
+    /// It tells of every value that it lets go of.
+    pub(super) fn new(
         capacity: u64,
         longest_life: Duration,
         weight: fn(&V) -> u32,
-        released: impl Fn(&Key, &V) + Send + Sync + 'static,
+        released: impl Fn(&Key, &V, Release) + Send + Sync + 'static,
     ) -> Self {
-        let builder = Self::builder(capacity, longest_life, weight);
-        Self::build(builder.eviction_listener(move |key, value, _| released(&key, &value)))
-    }
-
-    fn builder(
-        capacity: u64,
-        longest_life: Duration,
-        weight: fn(&V) -> u32,
-    ) -> CacheBuilder<Key, V, Cache<Key, V>> {
-        Cache::builder()
+        let cache = Cache::builder()
             .max_capacity(capacity)
             .time_to_live(longest_life)
             .weigher(move |_, value| weight(value))
-    }
-
-    fn build(builder: CacheBuilder<Key, V, Cache<Key, V>>) -> Self {
-        Self {
-            cache: builder.build_with_hasher(KeyHasher::default()),
-        }
+            .eviction_listener(move |key, value, cause| released(&key, &value, cause.into()))
+            .build_with_hasher(KeyHasher::default());
+        Self { cache }
     }
 
     /// A store that holds `capacity` values, and forgets the one that was not asked for longest, and what
@@ -82,6 +76,11 @@ impl<V: Clone + Send + Sync + 'static> Store<V> {
         self.cache.invalidate(key);
     }
 
+    /// Removes a value, and says whether there was one.
+    pub(super) fn take(&self, key: &Key) -> bool {
+        self.cache.remove(key).is_some()
+    }
+
     pub(super) fn clear(&self) {
         self.cache.invalidate_all();
     }
@@ -90,6 +89,28 @@ impl<V: Clone + Send + Sync + 'static> Store<V> {
     pub(crate) fn len(&self) -> u64 {
         self.cache.run_pending_tasks();
         self.cache.entry_count()
+    }
+}
+
+impl Release {
+    pub(super) fn tell(self, metrics: &StoreMetrics) {
+        metrics.released();
+        match self {
+            Self::Expired => metrics.expired(),
+            Self::Evicted => metrics.evicted(),
+            // Whoever asked for it knows why.
+            Self::Asked => {}
+        }
+    }
+}
+
+impl From<RemovalCause> for Release {
+    fn from(cause: RemovalCause) -> Self {
+        match cause {
+            RemovalCause::Expired => Self::Expired,
+            RemovalCause::Size => Self::Evicted,
+            RemovalCause::Explicit | RemovalCause::Replaced => Self::Asked,
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 //! Good and bad ones are apart, so that a flood of bad tokens evicts no good one. The cache belongs to
 //! one configuration: an entry is a verdict under its rules. Nothing here asks anybody.
 
+mod bad;
 mod entry;
 mod flight;
 mod good;
@@ -13,7 +14,7 @@ mod void;
 
 use std::{sync::Arc, time::Duration};
 
-use self::{entry::Refusal, good::Good, void::Voids};
+use self::{bad::Bad, entry::Refusal, good::Good, void::Voids};
 pub(crate) use self::{
     entry::{Entry, Lifetimes},
     flight::{Boarding, Flights, Outcome},
@@ -43,7 +44,7 @@ pub(crate) struct Cache {
     keyer: Keyer,
     lifetimes: Lifetimes,
     good: Good,
-    bad: Store<Refusal>,
+    bad: Bad,
     voids: Voids,
     pub(crate) flights: Arc<Flights>,
 }
@@ -62,7 +63,7 @@ impl Cache {
             keyer,
             lifetimes,
             good: Good::new(capacity, longest),
-            bad: Store::new((capacity / 10).max(1), longest, |_| 1),
+            bad: Bad::new((capacity / 10).max(1), longest),
             voids: Voids::new(longest.saturating_add(longest_flight)),
             flights: Arc::default(),
         }
@@ -77,7 +78,7 @@ impl Cache {
         match self.good.read(&key, |entry| self.judge(key, entry, now)) {
             Some(Some(lookup)) => lookup,
             Some(None) => {
-                self.good.remove(&key);
+                self.forget(key);
                 Lookup::Unknown { last: None }
             }
             None => Lookup::Unknown { last: None },
@@ -87,8 +88,24 @@ impl Cache {
     /// Why a token is bad, if that is known. Of one that is not known to be good.
     pub(crate) fn get_bad(&self, key: Key, now: Now) -> Option<AuthErrorKind> {
         let refusal = self.bad.get(&key)?;
-        let holds = refusal.holds(now) && !self.voids.is_void(refusal.epoch, key, None);
-        holds.then_some(refusal.kind)
+        if self.voids.is_void(refusal.epoch, key, None) {
+            self.bad.invalidate(&key);
+        } else if refusal.holds(now) {
+            return Some(refusal.kind);
+        } else {
+            self.bad.remove_expired(&key);
+        }
+        None
+    }
+
+    /// Removes an entry that is over, or void.
+    fn forget(&self, key: Key) {
+        let is_void = |entry: &Arc<Entry>| self.is_void(key, entry);
+        if self.good.read(&key, is_void) == Some(true) {
+            self.good.invalidate(&key);
+        } else {
+            self.good.remove_expired(&key);
+        }
     }
 
     /// What an entry is good for; nothing, where it is over.
@@ -123,9 +140,20 @@ impl Cache {
         self.good.hit(&key, is_news);
     }
 
+    /// Counts a request whose token was known to be bad.
+    pub(crate) fn hit_bad(&self) {
+        self.bad.hit();
+    }
+
     /// Counts a request whose token has to be asked about.
     pub(crate) fn missed(&self, key: Key) {
         self.good.missed(&key);
+        self.bad.missed();
+    }
+
+    /// Counts a verification that was started ahead of time.
+    pub(crate) fn refreshing(&self) {
+        self.good.refreshing();
     }
 
     /// How many hits have been counted.
@@ -162,7 +190,7 @@ impl Cache {
                 let entry = Arc::new(Entry::new(&verified, key, epoch, self.lifetimes, now));
                 if entry.is_fresh(now) {
                     self.good.insert(key, &entry);
-                    self.bad.remove(&key);
+                    self.bad.invalidate(&key);
                 } else {
                     self.good.remove(&key);
                 }
@@ -170,7 +198,7 @@ impl Cache {
             }
             Err(error) => {
                 if error.kind().is_authoritative() {
-                    self.good.remove(&key);
+                    self.good.invalidate(&key);
                     if !self.lifetimes.is_off() {
                         self.bad.insert(key, Refusal::new(error.kind(), epoch, now));
                     }
@@ -187,8 +215,8 @@ impl Cache {
     pub(crate) fn invalidate(&self, token: &str, now: Now) {
         let key = self.key(token);
         self.voids.void_token(key, now);
-        self.good.remove(&key);
-        self.bad.remove(&key);
+        self.good.invalidate(&key);
+        self.bad.invalidate(&key);
     }
 
     /// Forgets all tokens of a subject.

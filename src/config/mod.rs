@@ -103,6 +103,12 @@ impl ClerkConfig {
         }
     }
 
+    /// The issuer identifier of the instance (RFC 8414 §2), byte for byte as tokens must name it. The
+    /// addresses of all endpoints begin with it.
+    pub fn issuer(&self) -> &str {
+        self.instance.issuer()
+    }
+
     /// What this service says of itself as a protected resource (RFC 9728); `None` where no
     /// [`resource`](ClerkConfigBuilder::resource) is configured, or one that is no web address.
     pub fn resource_metadata(&self) -> Option<ResourceMetadata> {

@@ -58,7 +58,7 @@ impl Refused {
     }
 
     pub(crate) fn into_response<B: 'static>(self, reject: &impl RejectResponse<B>) -> Response<B> {
-        observe::refused(&self.error);
+        observe::refused_behind(&self.error);
         self.rejection.into_response(self.error, reject)
     }
 }

@@ -15,12 +15,16 @@ use tokio::time::timeout;
 use tower::Service;
 
 use super::{
-    Endpoint, Lane, Transport, TransportError,
+    Lane, Transport, TransportError,
     breaker::Breaker,
     http::MAX_ANSWER,
     limiter::{Limiter, Pause},
 };
-use crate::{AuthError, AuthErrorKind, clock::Clock, observe};
+use crate::{
+    AuthError, AuthErrorKind,
+    clock::Clock,
+    observe::{CallResult, UpstreamCall, Watch},
+};
 
 /// What is to be called, and for whom.
 #[derive(Clone, Debug)]
@@ -31,7 +35,6 @@ pub(super) struct Call {
 
 /// Makes attempts at one endpoint.
 pub(super) struct Attempt<T> {
-    pub(super) endpoint: Endpoint,
     pub(super) decode: Decode<T>,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) timeout: Duration,
@@ -39,6 +42,7 @@ pub(super) struct Attempt<T> {
     pub(super) pause: Arc<Pause>,
     pub(super) breaker: Arc<Breaker>,
     pub(super) clock: Arc<dyn Clock>,
+    pub(super) watch: Arc<Watch>,
 }
 
 /// Reads an answer of an endpoint.
@@ -84,6 +88,25 @@ impl Trouble {
             Self::Status(status, _) => status.is_server_error(),
             Self::Answer(error) => error.kind() == AuthErrorKind::UpstreamProtocol,
             Self::RateLimited(_) | Self::BreakerOpen(_) => false,
+        }
+    }
+
+    /// What to call it where calls are counted.
+    fn result(&self) -> CallResult {
+        match self {
+            Self::Transport(error) if error.is_too_large() => CallResult::Malformed,
+            Self::Transport(_) => CallResult::Unreachable,
+            Self::Timeout => CallResult::Timeout,
+            Self::Status(status, _) if status.is_server_error() => CallResult::ServerError,
+            // The other two are of calls that are not made.
+            Self::Status(..) | Self::RateLimited(_) | Self::BreakerOpen(_) => {
+                CallResult::RateLimited
+            }
+            Self::Answer(error) => match error.kind() {
+                AuthErrorKind::CredentialsRejected => CallResult::CredentialsRejected,
+                AuthErrorKind::Inactive => CallResult::Refused,
+                _ => CallResult::Malformed,
+            },
         }
     }
 
@@ -145,7 +168,6 @@ impl<T> Clone for Attempt<T> {
     // Derived, it would ask for `T: Clone`.
     fn clone(&self) -> Self {
         Self {
-            endpoint: self.endpoint,
             decode: self.decode,
             transport: Arc::clone(&self.transport),
             timeout: self.timeout,
@@ -153,6 +175,7 @@ impl<T> Clone for Attempt<T> {
             pause: Arc::clone(&self.pause),
             breaker: Arc::clone(&self.breaker),
             clock: Arc::clone(&self.clock),
+            watch: Arc::clone(&self.watch),
         }
     }
 }
@@ -175,20 +198,35 @@ impl<T: Send + 'static> Service<Call> for Attempt<T> {
 impl<T> Attempt<T> {
     async fn make(self, call: Call) -> Result<T, Trouble> {
         let now = self.clock.now();
-        self.pause.check(now).map_err(Trouble::RateLimited)?;
+        self.pause.check(now).map_err(|delay| {
+            self.watch.not_called("Clerk asked for a pause");
+            Trouble::RateLimited(delay)
+        })?;
         // Before the breaker, so that a probe is not wasted on a call that is not made.
-        let permit = self.breaker.admit().map_err(Trouble::BreakerOpen)?;
+        let permit = self.breaker.admit().map_err(|delay| {
+            self.watch.not_called("the circuit breaker is open");
+            Trouble::BreakerOpen(delay)
+        })?;
         if let Err(delay) = self.limiter.take(call.lane, now) {
             permit.withdraw();
+            self.watch.shed(call.lane, "the rate limit is reached");
             return Err(Trouble::RateLimited(delay));
         }
-        let result = self.exchange(call.request).await;
+        let observed = self.watch.call();
+        let result = self.exchange(call.request, &observed).await;
+        let came_to = result
+            .as_ref()
+            .map_or_else(Trouble::result, |_| CallResult::Ok);
+        observed.over(came_to, self.clock.now());
         permit.settle(!result.as_ref().is_err_and(Trouble::is_failure));
         result
     }
 
-    async fn exchange(&self, request: Request<Bytes>) -> Result<T, Trouble> {
-        let timer = observe::UpstreamCall::start(self.endpoint);
+    async fn exchange(
+        &self,
+        request: Request<Bytes>,
+        observed: &UpstreamCall,
+    ) -> Result<T, Trouble> {
         let response = match timeout(self.timeout, self.transport.send(request)).await {
             // For transports of others; our own stops reading there.
             Ok(Ok(response)) if response.body().len() > MAX_ANSWER => {
@@ -199,11 +237,11 @@ impl<T> Attempt<T> {
         };
         let response = match response {
             Ok(response) => {
-                timer.answered(response.status());
+                observed.answered(response.status());
                 response
             }
             Err(trouble) => {
-                timer.failed(&trouble);
+                observed.unanswered(&trouble);
                 return Err(trouble);
             }
         };

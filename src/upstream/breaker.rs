@@ -10,13 +10,17 @@ use std::{
     time::Duration,
 };
 
-use crate::clock::{Clock, Now};
+use crate::{
+    clock::{Clock, Now},
+    observe::{BreakerState, Watch},
+};
 
 /// Lets calls through while they succeed. After [`FAILURES_TO_OPEN`] failures in a row it lets nothing
 /// through for [`PAUSE`], then one call as a probe.
 pub(super) struct Breaker {
     state: Mutex<State>,
     clock: Arc<dyn Clock>,
+    watch: Arc<Watch>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,6 +41,15 @@ pub(super) struct Permit {
 }
 
 impl State {
+    /// What it looks like from outside.
+    fn seen(self) -> BreakerState {
+        match self {
+            Self::Closed { .. } => BreakerState::Closed,
+            Self::Open { .. } => BreakerState::Open,
+            Self::Probing => BreakerState::HalfOpen,
+        }
+    }
+
     /// Whether a call may pass at this moment, and what becomes of the state by it. Otherwise, how
     /// long nothing passes.
     ///
@@ -73,10 +86,11 @@ impl State {
 }
 
 impl Breaker {
-    pub(super) fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+    pub(super) fn new(clock: Arc<dyn Clock>, watch: Arc<Watch>) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State::Closed { failures: 0 }),
             clock,
+            watch,
         })
     }
 
@@ -84,7 +98,7 @@ impl Breaker {
     pub(super) fn admit(self: &Arc<Self>) -> Result<Permit, Duration> {
         let mut state = self.lock();
         let (next, verdict) = state.admit(self.clock.now());
-        *state = next;
+        self.change(&mut state, next);
         verdict.map(|()| Permit {
             breaker: Arc::clone(self),
             is_settled: false,
@@ -99,18 +113,14 @@ impl Breaker {
     fn record(&self, is_success: bool) {
         let mut state = self.lock();
         let next = state.record(is_success, self.clock.now());
-        let before = mem::replace(&mut *state, next);
-        drop(state);
-        match (before, next) {
-            (State::Open { .. }, State::Open { .. }) => {}
-            (_, State::Open { .. }) => tracing::warn!(
-                breaker.state = "open",
-                "Clerk fails time and again: it is left alone for a moment"
-            ),
-            (State::Probing, State::Closed { .. }) => {
-                tracing::info!(breaker.state = "closed", "Clerk answers again");
-            }
-            _ => {}
+        self.change(&mut state, next);
+    }
+
+    /// Tells of what can be seen from outside, while the state is locked: what is told last is what holds.
+    fn change(&self, state: &mut State, next: State) {
+        let before = mem::replace(state, next);
+        if before.seen() != next.seen() {
+            self.watch.breaker(next.seen());
         }
     }
 
@@ -126,7 +136,7 @@ impl Permit {
         let mut state = self.breaker.lock();
         if *state == State::Probing {
             let until = self.breaker.clock.now().mono;
-            *state = State::Open { until };
+            self.breaker.change(&mut state, State::Open { until });
         }
     }
 

@@ -36,7 +36,11 @@ use self::{
     limiter::Limiter,
     retry::OnceMore,
 };
-use crate::{AuthError, AuthErrorKind, clock::Clock};
+use crate::{
+    AuthError, AuthErrorKind,
+    clock::Clock,
+    observe::{Vitals, Watch},
+};
 
 /// What of Clerk's is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,11 +77,13 @@ pub(crate) struct Upstream {
     retry_budget: Arc<TpsBudget>,
     room: Arc<Semaphore>,
     in_flight: Arc<Semaphore>,
+    pub(crate) vitals: Arc<Vitals>,
 }
 
 /// The way to one endpoint.
 pub(crate) struct Channel<T> {
     stack: BoxCloneSyncService<Call, T, BoxError>,
+    watch: Arc<Watch>,
 }
 
 impl Upstream {
@@ -96,6 +102,7 @@ impl Upstream {
             retry_budget: retry::budget(),
             room: Arc::new(Semaphore::new(MAX_IN_FLIGHT + MAX_WAITING)),
             in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+            vitals: Arc::default(),
         }
     }
 
@@ -105,9 +112,9 @@ impl Upstream {
         endpoint: Endpoint,
         decode: Decode<T>,
     ) -> Channel<T> {
-        let breaker = Breaker::new(Arc::clone(&self.clock));
+        let watch = Watch::new(endpoint, Arc::clone(&self.vitals));
+        let breaker = Breaker::new(Arc::clone(&self.clock), Arc::clone(&watch));
         let attempt = Attempt {
-            endpoint,
             decode,
             transport: Arc::clone(&self.transport),
             timeout: self.attempt_timeout,
@@ -115,12 +122,14 @@ impl Upstream {
             pause: Arc::default(),
             breaker: Arc::clone(&breaker),
             clock: Arc::clone(&self.clock),
+            watch: Arc::clone(&watch),
         };
+        let retry = OnceMore::new(Arc::clone(&self.retry_budget), breaker, Arc::clone(&watch));
         let in_turn = ServiceBuilder::new()
             .layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(
                 &self.in_flight,
             )))
-            .retry(OnceMore::new(Arc::clone(&self.retry_budget), breaker))
+            .retry(retry)
             .service(attempt);
         // `oneshot` stands between the two limits: the outer one is ready while the inner one is not,
         // and so becomes a waiting room.
@@ -133,6 +142,7 @@ impl Upstream {
             .service(waiting);
         Channel {
             stack: BoxCloneSyncService::new(stack),
+            watch,
         }
     }
 }
@@ -151,7 +161,10 @@ impl<T> Channel<T> {
             .await
             .map_err(|error| match error.downcast::<Trouble>() {
                 Ok(trouble) => trouble.into_error(),
-                Err(error) if error.is::<Overloaded>() => AuthErrorKind::Shed.into(),
+                Err(error) if error.is::<Overloaded>() => {
+                    self.watch.shed(lane, "too many calls are waiting");
+                    AuthErrorKind::Shed.into()
+                }
                 Err(_) => AuthErrorKind::UpstreamUnavailable.into(),
             })
     }

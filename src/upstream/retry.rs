@@ -12,6 +12,7 @@ use super::{
     attempt::{Call, Trouble},
     breaker::Breaker,
 };
+use crate::observe::Watch;
 
 /// Retries once, after a random pause (full jitter), if the budget allows it. Clones share the budget.
 #[derive(Clone)]
@@ -19,15 +20,17 @@ pub(super) struct OnceMore {
     is_spent: bool,
     budget: Arc<TpsBudget>,
     breaker: Arc<Breaker>,
+    watch: Arc<Watch>,
 }
 
 impl OnceMore {
     /// `breaker`: while it is not closed, another attempt could only be refused.
-    pub(super) fn new(budget: Arc<TpsBudget>, breaker: Arc<Breaker>) -> Self {
+    pub(super) fn new(budget: Arc<TpsBudget>, breaker: Arc<Breaker>, watch: Arc<Watch>) -> Self {
         Self {
             is_spent: false,
             budget,
             breaker,
+            watch,
         }
     }
 }
@@ -43,7 +46,12 @@ impl<T> Policy<Call, T, Trouble> for OnceMore {
     fn retry(&mut self, _: &mut Call, result: &mut Result<T, Trouble>) -> Option<Sleep> {
         match result {
             Err(trouble) if trouble.is_worth_a_retry() => {
-                if self.is_spent || !self.breaker.is_closed() || !self.budget.withdraw() {
+                if self.is_spent {
+                    return None;
+                }
+                let is_granted = self.breaker.is_closed() && self.budget.withdraw();
+                self.watch.retry(is_granted);
+                if !is_granted {
                     return None;
                 }
                 self.is_spent = true;

@@ -35,6 +35,15 @@ impl Shape {
             _ => Self::Unprefixed,
         }
     }
+
+    /// The name in logs.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Opaque => "opaque",
+            Self::Jwt { .. } => "jwt",
+            Self::Unprefixed => "unprefixed",
+        }
+    }
 }
 
 fn is_base64url(part: &str) -> bool {

@@ -295,7 +295,7 @@ pub struct Example {
 }
 
 impl Example {
-    fn start(name: &str, clerk: &FakeClerk) -> Self {
+    pub fn start(name: &str, clerk: &FakeClerk) -> Self {
         Self::start_with(name, clerk, &[])
     }
 
@@ -350,7 +350,7 @@ impl Example {
         sleep(Duration::from_millis(20)).await;
     }
 
-    async fn get(&self, path: &str, token: Option<&str>) -> Response {
+    pub async fn get(&self, path: &str, token: Option<&str>) -> Response {
         let mut request = self.client.get(format!("http://{}{path}", self.address));
         if let Some(token) = token {
             request = request.bearer_auth(token);
@@ -439,7 +439,7 @@ pub fn command(name: &str) -> Command {
 }
 
 /// Runs a command to its end.
-async fn run(command: &mut Command) -> Output {
+pub async fn run(command: &mut Command) -> Output {
     timeout(PATIENCE, command.output())
         .await
         .expect("it ends in time")

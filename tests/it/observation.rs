@@ -1,8 +1,19 @@
 //! What can be counted.
 
-use tower_clerk::fake_clerk::{Endpoint, Fault};
+use std::{future::Future, time::Duration};
 
-use crate::{redaction::Log, support::World};
+use tower_clerk::{
+    Enrichment, ManualClock,
+    fake_clerk::{Endpoint, Fault},
+};
+
+use crate::{
+    redaction::Log,
+    stub::{self, Reply, Stub},
+    support::{Answer, App, World},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
 
 #[tokio::test]
 async fn stats_count_what_happened() {
@@ -58,4 +69,192 @@ async fn refusals_are_debug_trouble_is_warn_and_wrong_credentials_are_an_error()
             .find(|level| ours.iter().any(|line| line.contains(level)));
         assert_eq!(loudest, Some(expected), "{ours:#?}");
     }
+}
+
+/// What the events of one request say, with the level before and the message at the end.
+async fn events(request: impl Future<Output = Answer>) -> Vec<String> {
+    let log = Log::default();
+    let guard = log.subscribe();
+    request.await;
+    drop(guard);
+    let text = log.text();
+    text.lines()
+        .filter_map(|line| {
+            let (head, event) = line.split_once(" tower_clerk::observe::events: ")?;
+            let level = head.split_whitespace().last()?;
+            let event = event
+                .split(' ')
+                .filter(|word| !word.starts_with("upstream.elapsed_ms="));
+            Some(format!("{level} {}", event.collect::<Vec<_>>().join(" ")))
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn a_request_is_told_with_the_promised_fields() {
+    let world = World::new();
+    let app = App::new(world.config().enrichment(Enrichment::Off));
+    let token = world.clerk.token("user_1").issue();
+    let jwt = world.clerk.token("user_1").jwt().client_id("x").issue();
+    let answered = "DEBUG Clerk answered upstream.endpoint=\"introspection\" upstream.status=200";
+    struct Case<'a> {
+        name: &'static str,
+        token: &'a str,
+        expected: &'a [&'a str],
+    }
+    for Case {
+        name,
+        token,
+        expected,
+    } in [
+        Case {
+            name: "a miss",
+            token: &token,
+            expected: &[
+                answered,
+                "DEBUG token verified auth.outcome=\"ok\" auth.token_kind=\"opaque\"",
+                "DEBUG request let through auth.outcome=\"ok\" auth.token_kind=\"opaque\" \
+                 cache.state=\"miss\"",
+            ],
+        },
+        Case {
+            name: "a hit",
+            token: &token,
+            expected: &["TRACE request let through auth.outcome=\"ok\" cache.state=\"hit\""],
+        },
+        Case {
+            name: "a miss of a bad one",
+            token: &jwt,
+            expected: &[
+                answered,
+                "DEBUG token not verified auth.outcome=\"bad_client\" auth.kind=WrongClient \
+                 auth.token_kind=\"jwt\"",
+                "DEBUG request refused auth.outcome=\"bad_client\" auth.kind=WrongClient \
+                 auth.token_kind=\"jwt\" cache.state=\"miss\"",
+            ],
+        },
+        Case {
+            name: "a hit of a bad one",
+            token: &jwt,
+            expected: &[
+                "DEBUG request refused auth.outcome=\"bad_client\" auth.kind=WrongClient \
+                 auth.token_kind=\"jwt\" cache.state=\"negative\"",
+            ],
+        },
+        Case {
+            name: "nobody is asked",
+            token: "garbage",
+            expected: &[
+                "DEBUG request refused auth.outcome=\"inactive\" auth.kind=UnsupportedToken",
+            ],
+        },
+    ] {
+        assert_eq!(events(app.bearer(token)).await, expected, "{name}");
+    }
+    let missing = events(app.send(&[])).await;
+    let expected = "DEBUG request refused auth.outcome=\"missing\" auth.kind=MissingCredentials";
+    assert_eq!(missing, [expected]);
+    let optional = App::of(app.layer.clone().optional());
+    let anonymous = events(optional.send(&[])).await;
+    let expected = "DEBUG request without credentials auth.outcome=\"anonymous\"";
+    assert_eq!(anonymous, [expected]);
+}
+
+#[tokio::test]
+async fn requests_that_share_a_verification_or_bridge_an_outage_say_so() {
+    let clock = ManualClock::new();
+    let stub = Stub::always(Reply::Gate);
+    let app = App::new(stub.config(&clock).stale_for(100 * SECOND));
+    let token = stub::token(1);
+    let told = events(async {
+        let look = async {
+            while stub.waiting() == 0 {
+                tokio::task::yield_now().await;
+            }
+            stub.open();
+        };
+        let (first, second, ()) = futures_util::join!(app.bearer(&token), app.bearer(&token), look);
+        second.assert_accepted();
+        first
+    })
+    .await;
+    let states = |state: &str| {
+        let state = format!("cache.state=\"{state}\"");
+        told.iter().filter(|event| event.contains(&state)).count()
+    };
+    assert_eq!((states("miss"), states("coalesced")), (1, 1), "{told:#?}");
+
+    stub.reply(Reply::status(500));
+    clock.advance(31 * SECOND);
+    let told = events(app.bearer(&token)).await;
+    let expected = "DEBUG request let through auth.outcome=\"stale_ok\" \
+                    auth.token_kind=\"opaque\" cache.state=\"stale\"";
+    assert_eq!(told.last().unwrap(), expected);
+    let told = events(app.bearer(&token)).await;
+    let expected = "DEBUG request let through auth.outcome=\"stale_ok\" cache.state=\"stale\"";
+    assert_eq!(told, [expected]);
+}
+
+#[tokio::test]
+async fn calls_to_clerk_are_told_with_endpoint_status_and_time() {
+    let world = World::new();
+    let app = world.app();
+    let token = world.clerk.token("user_1").issue();
+    world.clerk.fail(Endpoint::Userinfo, Fault::status(502));
+    let log = Log::default();
+    let guard = log.subscribe();
+    app.bearer(&token).await.assert_accepted();
+    drop(guard);
+    let text = log.text();
+    let line = |endpoint: &str| {
+        let endpoint = format!("upstream.endpoint=\"{endpoint}\"");
+        text.lines().find(|line| line.contains(&endpoint)).unwrap()
+    };
+    for (line, level, status) in [
+        (line("introspection"), "DEBUG", 200),
+        (line("userinfo"), "WARN", 502),
+    ] {
+        assert!(line.contains(level), "{line}");
+        assert!(
+            line.contains(&format!("upstream.status={status}")),
+            "{line}"
+        );
+        let (_, elapsed) = line.split_once("upstream.elapsed_ms=").unwrap();
+        assert!(elapsed.trim().parse::<u64>().unwrap() < 5_000, "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_breaker_that_changes_says_so_and_calls_that_are_not_made_do() {
+    let clock = ManualClock::new();
+    let stub = Stub::always(Reply::status(500));
+    let app = stub.app(&clock);
+    for number in 0..9 {
+        let told = events(app.bearer(&stub::token(number))).await;
+        let is_of_breaker = |event: &String| event.contains("breaker.state");
+        assert!(!told.iter().any(is_of_breaker), "{told:#?}");
+    }
+    let of_breaker = async |number| {
+        let mut told = events(app.bearer(&stub::token(number))).await;
+        told.retain(|event| event.contains("breaker.state"));
+        told
+    };
+    let endpoint = "upstream.endpoint=\"introspection\"";
+    let opened = format!(
+        "WARN Clerk fails time and again: it is left alone for a moment {endpoint} \
+         breaker.state=\"open\""
+    );
+    assert_eq!(of_breaker(9).await, [&*opened]);
+    let not_called = format!(
+        "DEBUG Clerk was not called {endpoint} breaker.state=\"open\" cause=\"the circuit breaker \
+         is open\""
+    );
+    assert_eq!(of_breaker(10).await, [&*not_called]);
+    let tried = format!("DEBUG Clerk is tried again {endpoint} breaker.state=\"half_open\"");
+    clock.advance(SECOND);
+    assert_eq!(of_breaker(11).await, [&*tried, &*opened]);
+    clock.advance(SECOND);
+    stub.reply(Reply::Good);
+    let closed = format!("WARN Clerk answers again {endpoint} breaker.state=\"closed\"");
+    assert_eq!(of_breaker(12).await, [&*tried, &*closed]);
 }

@@ -86,7 +86,7 @@ fn threads_leave_nothing_in_the_index_that_the_store_does_not_have() {
                 for _ in 0..5_000 {
                     let n = rng.u64(..200);
                     match rng.u32(..10) {
-                        0 => good.remove(&key(n)),
+                        0 => _ = good.remove(&key(n)),
                         1..4 => good.hit(&key(n), true),
                         _ => {
                             good.missed(&key(n));

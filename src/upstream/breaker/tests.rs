@@ -1,4 +1,5 @@
 use super::*;
+use crate::upstream::Endpoint;
 
 fn at(mono: u64) -> Now {
     Now { mono, wall: 0 }
@@ -72,9 +73,13 @@ impl Told {
     }
 }
 
+fn watch() -> Arc<Watch> {
+    Watch::new(Endpoint::Introspection, Arc::default())
+}
+
 fn open_breaker() -> (Arc<Told>, Arc<Breaker>) {
     let clock = Arc::new(Told(0.into()));
-    let breaker = Breaker::new(Arc::<Told>::clone(&clock));
+    let breaker = Breaker::new(Arc::<Told>::clone(&clock), watch());
     for _ in 0..FAILURES_TO_OPEN {
         breaker
             .admit()
@@ -88,7 +93,7 @@ fn open_breaker() -> (Arc<Told>, Arc<Breaker>) {
 #[test]
 fn a_call_that_is_dropped_has_failed() {
     let clock = Arc::new(Told(0.into()));
-    let breaker = Breaker::new(clock);
+    let breaker = Breaker::new(clock, watch());
     for _ in 0..FAILURES_TO_OPEN {
         drop(breaker.admit());
     }
@@ -124,7 +129,7 @@ fn a_probe_that_is_withdrawn_lets_the_next_one_try() {
 #[test]
 fn a_call_that_is_withdrawn_counts_for_nothing() {
     let clock = Arc::new(Told(0.into()));
-    let breaker = Breaker::new(clock);
+    let breaker = Breaker::new(clock, watch());
     for _ in 0..10 {
         let Ok(permit) = breaker.admit() else {
             panic!("closed");

@@ -1,0 +1,103 @@
+//! Examines a Clerk instance, and a token, with the configuration that a service would have: says what it
+//! finds, what to set, and whether the layer would accept the token.
+//!
+//! ```sh
+//! export CLERK_DOMAIN=verb-noun-00.clerk.accounts.dev CLERK_OAUTH_CLIENT_ID=… \
+//!     CLERK_OAUTH_CLIENT_SECRET=…
+//! cargo run --example doctor                      # the instance and the credentials
+//! CLERK_TOKEN=… cargo run --example doctor        # and a token
+//! cargo run --example doctor -- - < token.txt     # the same, from standard input
+//! ```
+//!
+//! A token as the argument works, too, but whoever may list the processes of the machine sees it. All other
+//! variables of `ClerkConfig::from_env` count as well. It exits with 0 if the layer would accept the
+//! token; without one, if nothing is wrong.
+//!
+//! What it prints has neither the token nor the secret in it. It does say whose token it is.
+
+mod ask;
+mod instance;
+mod report;
+mod token;
+mod verdict;
+
+use std::{
+    env,
+    error::Error,
+    io::{self, Read},
+    iter,
+    process::ExitCode,
+};
+
+use tower_clerk::ClerkConfig;
+
+use self::{ask::Clerk, report::Report};
+
+/// What a token cannot be: Clerk is asked about it to see whether it takes our credentials.
+const NO_TOKEN: &str = "oat_00000000000000000000000000000000";
+
+/// The token in question, if any.
+fn token() -> Result<Option<String>, Box<dyn Error>> {
+    let token = match env::args().nth(1) {
+        Some(argument) if argument == "-" => {
+            let mut text = String::new();
+            io::stdin().take(65_536).read_to_string(&mut text)?;
+            Some(text)
+        }
+        Some(argument) => {
+            eprintln!(
+                "note: an argument can be seen in the list of processes: prefer CLERK_TOKEN, or `-`"
+            );
+            Some(argument)
+        }
+        None => env::var("CLERK_TOKEN").ok(),
+    };
+    let token = token.map(|token| token.trim().to_owned());
+    Ok(token.filter(|token| !token.is_empty()))
+}
+
+/// Whether all is well.
+async fn examine() -> Result<bool, Box<dyn Error>> {
+    let token = token()?;
+    let config = ClerkConfig::from_env()?;
+    // Both are there, or there would be no configuration.
+    let client_id = env::var("CLERK_OAUTH_CLIENT_ID")?;
+    let secret = env::var("CLERK_OAUTH_CLIENT_SECRET")?;
+    let mut report = Report::new([Some(&secret), token.as_ref()].into_iter().flatten());
+    let clerk = Clerk::new(config.issuer(), client_id, secret)?;
+
+    report.section(&format!("The instance {}", clerk.issuer()));
+    instance::check_discovery(&clerk, &mut report).await;
+    instance::check_credentials(&clerk, &mut report).await;
+    instance::check_userinfo(&clerk, &mut report).await;
+
+    let Some(token) = token else {
+        report.section("Verdict");
+        let is_well = report.findings() == 0;
+        if is_well {
+            report.good("everything is in order; give a token to have it examined, too");
+        } else {
+            report.summary("not everything is in order: see above");
+        }
+        return Ok(is_well);
+    };
+    report.section("The token");
+    let answer = token::examine(&clerk, &token, &mut report).await;
+    report.section("Verdict");
+    Ok(verdict::decide(&token, answer.as_ref(), &mut report).await)
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match examine().await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error}");
+            for cause in iter::successors(error.source(), |&cause| cause.source()) {
+                eprintln!("caused by: {cause}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,131 @@
+//! The token: what can be seen of it, and what Clerk says of it.
+
+use reqwest::StatusCode;
+use serde_json::{Map, Value};
+
+use crate::{ask::Clerk, report::Report};
+
+/// Says what is known of the token. Returns what introspection says of it, if it is active.
+pub(crate) async fn examine(
+    clerk: &Clerk,
+    token: &str,
+    report: &mut Report,
+) -> Option<Map<String, Value>> {
+    report.note(&format!(
+        "format: {}, {} bytes",
+        format_of(token),
+        token.len()
+    ));
+    let answer = match clerk.introspect(token).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let advice = "nobody can say whether the token is good";
+            report.bad(&format!("introspection cannot be reached: {error}"), advice);
+            return None;
+        }
+    };
+    let members = match answer.json {
+        Some(Value::Object(members)) if answer.status == StatusCode::OK => members,
+        _ => {
+            let text = format!("introspection answers {} or no JSON object", answer.status);
+            report.bad(&text, "nobody can say whether the token is good");
+            return None;
+        }
+    };
+    match members.get("active") {
+        Some(Value::Bool(true)) => {}
+        Some(Value::Bool(false)) => {
+            report.bad(
+                "introspection says that it is not active",
+                "it is expired, revoked, mistyped, of another instance, or no access token: get a new \
+                 one, and check that CLERK_DOMAIN is the instance that issued it",
+            );
+            return None;
+        }
+        _ => {
+            report.bad(
+                "introspection says neither `active: true` nor `active: false`",
+                "the layer refuses such an answer with a 503",
+            );
+            return None;
+        }
+    }
+    report.good("introspection says that it is active");
+    for member in [
+        "client_id",
+        "aud",
+        "scope",
+        "sub",
+        "org_id",
+        "iss",
+        "iat",
+        "exp",
+        "nbf",
+    ] {
+        match members.get(member) {
+            None | Some(Value::Null) => report.note(&format!("{member}: not told")),
+            Some(Value::String(text)) => report.note(&format!("{member}: {text}")),
+            Some(value) => report.note(&format!("{member}: {value}")),
+        }
+    }
+    let beyond: Vec<_> = members
+        .keys()
+        .filter(|name| !DOCUMENTED.contains(&name.as_str()))
+        .map(String::as_str)
+        .collect();
+    if !beyond.is_empty() {
+        let names = beyond.join(", ");
+        report.note(&format!("members beyond what Clerk documents: {names}"));
+    }
+    check_userinfo(clerk, token, &members, report).await;
+    Some(members)
+}
+
+async fn check_userinfo(
+    clerk: &Clerk,
+    token: &str,
+    members: &Map<String, Value>,
+    report: &mut Report,
+) {
+    let answer = match clerk.userinfo(token).await {
+        Ok(answer) => answer,
+        Err(error) => {
+            let advice = "claims have no profile; with CLERK_ENRICH=required the layer answers 503";
+            return report.bad(&format!("userinfo cannot be reached: {error}"), advice);
+        }
+    };
+    let introspected = members.get("sub").and_then(Value::as_str);
+    match (answer.status, answer.text("sub")) {
+        (StatusCode::OK, Some(sub)) if introspected.is_none_or(|known| known == sub) => {
+            report.good(&format!(
+                "userinfo answers for the same subject ({} ms)",
+                answer.millis()
+            ));
+        }
+        (StatusCode::OK, _) => report.bad(
+            "userinfo answers for another subject, or for none",
+            "the layer throws that profile away",
+        ),
+        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => report.note(&format!(
+            "userinfo refuses the token ({}), as it does with one for another resource: no profile",
+            answer.status
+        )),
+        (status, _) => report.bad(
+            &format!("userinfo answers {status}"),
+            "claims have no profile; with CLERK_ENRICH=required the layer answers 503",
+        ),
+    }
+}
+
+fn format_of(token: &str) -> &'static str {
+    if token.starts_with("oat_") {
+        "an opaque access token of Clerk"
+    } else if token.split('.').count() == 3 {
+        "a JWT"
+    } else {
+        "neither `oat_…` nor a JWT, maybe a refresh token"
+    }
+}
+
+/// The members of an introspection answer that Clerk documents.
+const DOCUMENTED: [&str; 6] = ["active", "client_id", "iat", "scope", "sub", "org_id"];

@@ -1,0 +1,71 @@
+//! The bad tokens. A store of their own, so that a flood of them evicts no good one.
+
+use std::{sync::Arc, time::Duration};
+
+use super::{
+    entry::Refusal,
+    key::Key,
+    memory::{Release, Store},
+};
+use crate::observe::StoreMetrics;
+
+pub(super) struct Bad {
+    store: Store<Refusal>,
+    metrics: Arc<StoreMetrics>,
+}
+
+impl Bad {
+    pub(super) fn new(capacity: u64, longest_life: Duration) -> Self {
+        let metrics = Arc::new(StoreMetrics::negative());
+        let released = {
+            let metrics = Arc::clone(&metrics);
+            move |_: &Key, _: &Refusal, release: Release| release.tell(&metrics)
+        };
+        Self {
+            store: Store::new(capacity, longest_life, |_| 1, released),
+            metrics,
+        }
+    }
+
+    pub(super) fn get(&self, key: &Key) -> Option<Refusal> {
+        self.store.get(key)
+    }
+
+    /// Notes that a token was asked for and known to be bad.
+    pub(super) fn hit(&self) {
+        self.metrics.hit();
+    }
+
+    /// Notes that a token was asked for and not there.
+    pub(super) fn missed(&self) {
+        self.metrics.missed();
+    }
+
+    pub(super) fn insert(&self, key: Key, refusal: Refusal) {
+        self.metrics.inserted();
+        self.store.insert(key, refusal);
+    }
+
+    /// Removes what is over.
+    pub(super) fn remove_expired(&self, key: &Key) {
+        if self.store.take(key) {
+            self.metrics.expired();
+        }
+    }
+
+    /// Removes what no longer holds.
+    pub(super) fn invalidate(&self, key: &Key) {
+        if self.store.take(key) {
+            self.metrics.invalidated(1);
+        }
+    }
+
+    pub(super) fn clear(&self) {
+        self.metrics.invalidated(self.store.len());
+        self.store.clear();
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.store.len()
+    }
+}

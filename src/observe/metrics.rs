@@ -1,0 +1,266 @@
+//! The metrics: names, labels and handles. The names are promised; a label never holds what a request
+//! brought along.
+//!
+//! Handles are made with the layer and kept, so that counting looks nothing up. They belong to the
+//! recorder that is installed at that moment: one that is installed later hears nothing.
+
+use super::{
+    BreakerState, CallResult, Outcome,
+    handle::{Counter, Gauge, Histogram, counter, describe, gauge, histogram},
+};
+use crate::upstream::{Endpoint, Lane};
+
+const REQUESTS: &str = "clerk_auth_requests_total";
+const CACHE_EVENTS: &str = "clerk_auth_cache_events_total";
+const CACHE_ENTRIES: &str = "clerk_auth_cache_entries";
+const UPSTREAM_REQUESTS: &str = "clerk_auth_upstream_requests_total";
+const UPSTREAM_DURATION: &str = "clerk_auth_upstream_duration_seconds";
+const UPSTREAM_IN_FLIGHT: &str = "clerk_auth_upstream_in_flight";
+const COALESCED: &str = "clerk_auth_coalesced_total";
+const RETRIES: &str = "clerk_auth_retries_total";
+const BREAKER_STATE: &str = "clerk_auth_breaker_state";
+const SHED: &str = "clerk_auth_shed_total";
+const STALE_SERVED: &str = "clerk_auth_stale_served_total";
+const CREDENTIALS_REJECTED: &str = "clerk_auth_credentials_rejected_total";
+
+/// What a name is for.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    Counter,
+    Gauge,
+    Seconds,
+}
+
+/// Tells the recorder what the names mean.
+pub(super) fn describe_all() {
+    let texts = [
+        (REQUESTS, Kind::Counter, "Requests, by what became of them."),
+        (
+            CACHE_EVENTS,
+            Kind::Counter,
+            "What happened in the stores of good (positive) and bad (negative) tokens.",
+        ),
+        (CACHE_ENTRIES, Kind::Gauge, "Tokens that are remembered."),
+        (
+            UPSTREAM_REQUESTS,
+            Kind::Counter,
+            "Calls to Clerk that have ended, each attempt for itself.",
+        ),
+        (
+            UPSTREAM_DURATION,
+            Kind::Seconds,
+            "How long a call to Clerk took, each attempt for itself.",
+        ),
+        (UPSTREAM_IN_FLIGHT, Kind::Gauge, "Calls to Clerk under way."),
+        (
+            COALESCED,
+            Kind::Counter,
+            "Requests that waited for a verification that another one had asked for.",
+        ),
+        (
+            RETRIES,
+            Kind::Counter,
+            "Calls worth a second attempt, by whether there was one.",
+        ),
+        (
+            BREAKER_STATE,
+            Kind::Gauge,
+            "The circuit breaker of an endpoint: 0 closed, 1 half open, 2 open.",
+        ),
+        (
+            SHED,
+            Kind::Counter,
+            "Calls to Clerk that were not made: too many were waiting, or too many had been made.",
+        ),
+        (
+            STALE_SERVED,
+            Kind::Counter,
+            "Requests let through on an old verdict, since Clerk was unavailable.",
+        ),
+        (
+            CREDENTIALS_REJECTED,
+            Kind::Counter,
+            "Verifications that failed since Clerk refused the credentials of this service.",
+        ),
+    ];
+    for (name, kind, text) in texts {
+        describe(name, kind, text);
+    }
+}
+
+/// What is counted of requests and verifications.
+pub(super) struct RequestMetrics {
+    /// Apart from the others, since a hit should not look for it.
+    pub(super) ok: Counter,
+    others: [(Outcome, Counter); Outcome::OTHERS.len()],
+    pub(super) coalesced: Counter,
+    pub(super) stale_served: Counter,
+    pub(super) credentials_rejected: Counter,
+}
+
+impl RequestMetrics {
+    pub(super) fn new() -> Self {
+        let requests = |outcome: Outcome| counter(REQUESTS, &[("outcome", outcome.as_str())]);
+        Self {
+            ok: requests(Outcome::Ok),
+            others: Outcome::OTHERS.map(|outcome| (outcome, requests(outcome))),
+            coalesced: counter(COALESCED, &[]),
+            stale_served: counter(STALE_SERVED, &[]),
+            credentials_rejected: counter(CREDENTIALS_REJECTED, &[]),
+        }
+    }
+
+    pub(super) fn request(&self, outcome: Outcome) {
+        let mut others = self.others.iter();
+        let counter = others.find_map(|(other, counter)| (*other == outcome).then_some(counter));
+        counter.unwrap_or(&self.ok).increment(1);
+    }
+}
+
+/// What is counted of one of the cache's stores.
+pub(crate) struct StoreMetrics {
+    hit: Counter,
+    miss: Counter,
+    insert: Counter,
+    expire: Counter,
+    evict: Counter,
+    invalidate: Counter,
+    refresh_ahead: Option<Counter>,
+    entries: Gauge,
+}
+
+impl StoreMetrics {
+    /// Of the good tokens.
+    pub(crate) fn positive() -> Self {
+        let labels = [("store", POSITIVE), ("event", "refresh_ahead")];
+        Self {
+            refresh_ahead: Some(counter(CACHE_EVENTS, &labels)),
+            ..Self::new(POSITIVE)
+        }
+    }
+
+    /// Of the bad ones, which nothing refreshes.
+    pub(crate) fn negative() -> Self {
+        Self::new(NEGATIVE)
+    }
+
+    fn new(store: &'static str) -> Self {
+        let event = |event| counter(CACHE_EVENTS, &[("store", store), ("event", event)]);
+        Self {
+            hit: event("hit"),
+            miss: event("miss"),
+            insert: event("insert"),
+            expire: event("expire"),
+            evict: event("evict"),
+            invalidate: event("invalidate"),
+            refresh_ahead: None,
+            entries: gauge(CACHE_ENTRIES, &[("store", store)]),
+        }
+    }
+
+    pub(crate) fn hit(&self) {
+        self.hit.increment(1);
+    }
+
+    pub(crate) fn missed(&self) {
+        self.miss.increment(1);
+    }
+
+    pub(crate) fn inserted(&self) {
+        self.insert.increment(1);
+        self.entries.increment(1.0);
+    }
+
+    /// The store has let go of an entry, for whatever reason.
+    pub(crate) fn released(&self) {
+        self.entries.decrement(1.0);
+    }
+
+    pub(crate) fn expired(&self) {
+        self.expire.increment(1);
+    }
+
+    pub(crate) fn evicted(&self) {
+        self.evict.increment(1);
+    }
+
+    pub(crate) fn invalidated(&self, entries: u64) {
+        self.invalidate.increment(entries);
+    }
+
+    pub(crate) fn refreshed_ahead(&self) {
+        if let Some(counter) = &self.refresh_ahead {
+            counter.increment(1);
+        }
+    }
+}
+
+/// What is counted of one endpoint.
+pub(super) struct UpstreamMetrics {
+    requests: [(CallResult, Counter); CallResult::ALL.len()],
+    pub(super) duration: Histogram,
+    pub(super) in_flight: Gauge,
+    retries_granted: Counter,
+    retries_denied: Counter,
+    shed_known: Counter,
+    shed_unknown: Counter,
+    breaker_state: Gauge,
+}
+
+impl UpstreamMetrics {
+    pub(super) fn new(endpoint: Endpoint) -> Self {
+        let endpoint = ("endpoint", endpoint.as_str());
+        let requests = |result: CallResult| {
+            let labels = [endpoint, ("result", result.as_str())];
+            (result, counter(UPSTREAM_REQUESTS, &labels))
+        };
+        let retries = |decision| counter(RETRIES, &[("decision", decision)]);
+        let shed = |lane| counter(SHED, &[("lane", lane)]);
+        let metrics = Self {
+            requests: CallResult::ALL.map(requests),
+            duration: histogram(UPSTREAM_DURATION, &[endpoint]),
+            in_flight: gauge(UPSTREAM_IN_FLIGHT, &[]),
+            retries_granted: retries("granted"),
+            retries_denied: retries("denied"),
+            shed_known: shed("known"),
+            shed_unknown: shed("unknown"),
+            breaker_state: gauge(BREAKER_STATE, &[endpoint]),
+        };
+        metrics.breaker(BreakerState::Closed);
+        metrics
+    }
+
+    pub(super) fn request(&self, result: CallResult) {
+        for (other, counter) in &self.requests {
+            if *other == result {
+                counter.increment(1);
+            }
+        }
+    }
+
+    pub(super) fn retry(&self, is_granted: bool) {
+        if is_granted {
+            self.retries_granted.increment(1);
+        } else {
+            self.retries_denied.increment(1);
+        }
+    }
+
+    pub(super) fn shed(&self, lane: Lane) {
+        match lane {
+            Lane::Known => self.shed_known.increment(1),
+            Lane::Unknown => self.shed_unknown.increment(1),
+        }
+    }
+
+    pub(super) fn breaker(&self, state: BreakerState) {
+        self.breaker_state.set(match state {
+            BreakerState::Closed => 0.0,
+            BreakerState::HalfOpen => 1.0,
+            BreakerState::Open => 2.0,
+        });
+    }
+}
+
+const POSITIVE: &str = "positive";
+const NEGATIVE: &str = "negative";

@@ -1,0 +1,60 @@
+//! What a layer has counted for itself, whoever else counts.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// What a layer has done since it was made, and what it holds now.
+///
+/// See [`ClerkAuthLayer::stats`](crate::ClerkAuthLayer::stats).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Requests whose token was known to be good.
+    pub hits: u64,
+    /// Requests whose token was known to be bad.
+    pub negative_hits: u64,
+    /// Requests for which Clerk had to be asked.
+    pub misses: u64,
+    /// Of the misses, those that waited for an answer that another request had asked for.
+    pub coalesced: u64,
+    /// Requests that were let through beyond the time of their verdict, since Clerk was unavailable.
+    pub stale: u64,
+    /// Verifications in the background, shortly before the end of an entry.
+    pub refreshes: u64,
+    /// Requests refused, for whatever reason.
+    pub refused: u64,
+    /// Requests without credentials that were let through, since the layer is
+    /// [optional](crate::ClerkAuthLayer::optional).
+    pub anonymous: u64,
+    /// Good tokens that are remembered now.
+    pub entries: u64,
+    /// Bad tokens that are remembered now.
+    pub negative_entries: u64,
+    /// Verifications under way now.
+    pub in_flight: u64,
+}
+
+/// The counters behind [`Stats`].
+#[derive(Debug, Default)]
+pub(super) struct Counters {
+    pub(super) negative_hits: Counter,
+    pub(super) misses: Counter,
+    pub(super) coalesced: Counter,
+    pub(super) stale: Counter,
+    pub(super) refreshes: Counter,
+    pub(super) refused: Counter,
+    pub(super) anonymous: Counter,
+}
+
+/// A number that only grows.
+#[derive(Debug, Default)]
+pub(super) struct Counter(AtomicU64);
+
+impl Counter {
+    pub(super) fn increment(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(super) fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,106 @@
+//! What is seen of one endpoint of Clerk's.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use http::StatusCode;
+use tokio::time::Instant;
+
+use super::{BreakerState, CallResult, Vitals, events, metrics::UpstreamMetrics};
+use crate::{
+    clock::Now,
+    upstream::{Endpoint, Lane},
+};
+
+/// Whom the stack of an endpoint tells what happens in it.
+pub(crate) struct Watch {
+    endpoint: Endpoint,
+    vitals: Arc<Vitals>,
+    metrics: UpstreamMetrics,
+}
+
+impl Watch {
+    pub(crate) fn new(endpoint: Endpoint, vitals: Arc<Vitals>) -> Arc<Self> {
+        Arc::new(Self {
+            endpoint,
+            vitals,
+            metrics: UpstreamMetrics::new(endpoint),
+        })
+    }
+
+    /// A call begins.
+    pub(crate) fn call(self: &Arc<Self>) -> UpstreamCall {
+        self.metrics.in_flight.increment(1.0);
+        UpstreamCall {
+            watch: Arc::clone(self),
+            start: Instant::now(),
+            is_over: false,
+        }
+    }
+
+    /// A call was not made.
+    pub(crate) fn not_called(&self, why: &'static str) {
+        let state = self.vitals.breaker_of(self.endpoint);
+        events::not_called(self.endpoint, state, why);
+    }
+
+    /// A call was not made, since there is no room or no rate left for it.
+    pub(crate) fn shed(&self, lane: Lane, why: &'static str) {
+        self.metrics.shed(lane);
+        self.not_called(why);
+    }
+
+    /// A call was worth a second attempt.
+    pub(crate) fn retry(&self, is_granted: bool) {
+        self.metrics.retry(is_granted);
+    }
+
+    /// The circuit breaker has changed.
+    pub(crate) fn breaker(&self, state: BreakerState) {
+        self.vitals.breaker(self.endpoint, state);
+        self.metrics.breaker(state);
+        events::breaker(self.endpoint, state);
+    }
+
+    fn over(&self, result: CallResult, now: Option<Now>, elapsed: Duration) {
+        self.metrics.in_flight.decrement(1.0);
+        self.metrics.duration.record(elapsed.as_secs_f64());
+        self.metrics.request(result);
+        self.vitals.called(self.endpoint, result, now);
+    }
+}
+
+/// One call to Clerk, timed. One that is dropped without a word was given up at a deadline.
+pub(crate) struct UpstreamCall {
+    watch: Arc<Watch>,
+    start: Instant,
+    is_over: bool,
+}
+
+impl UpstreamCall {
+    /// There is an answer, of whatever kind.
+    pub(crate) fn answered(&self, status: StatusCode) {
+        events::answered(self.watch.endpoint, status, self.start.elapsed());
+    }
+
+    /// There is no answer.
+    pub(crate) fn unanswered(&self, error: &(dyn Error + 'static)) {
+        events::unanswered(self.watch.endpoint, error, self.start.elapsed());
+    }
+
+    /// Says what the call came to.
+    pub(crate) fn over(mut self, result: CallResult, now: Now) {
+        self.is_over = true;
+        self.watch.over(result, Some(now), self.start.elapsed());
+    }
+}
+
+impl Drop for UpstreamCall {
+    /// Without it, a call that is given up at its deadline would be in flight for ever.
+    fn drop(&mut self) {
+        if !self.is_over {
+            let elapsed = self.start.elapsed();
+            self.watch.over(CallResult::Abandoned, None, elapsed);
+            events::abandoned(self.watch.endpoint, elapsed);
+        }
+    }
+}
