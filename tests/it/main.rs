@@ -37,6 +37,7 @@ mod frameworks;
 mod extractors;
 mod rules;
 mod sessions;
+mod kinds;
 mod tower_http;
 mod metadata;
 mod anonymous;
