@@ -16,6 +16,7 @@ use super::state::State;
 pub struct FakeClerkBuilder {
     addr: SocketAddr,
     client: Option<(String, String)>,
+    secret_key: Option<String>,
     admin: bool,
 }
 
@@ -25,6 +26,7 @@ impl FakeClerk {
         FakeClerkBuilder {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             client: None,
+            secret_key: None,
             admin: false,
         }
     }
@@ -41,6 +43,12 @@ impl FakeClerkBuilder {
     /// are random. Set them to keep the environment of a service the same at every start.
     pub fn client(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
         self.client = Some((id.into(), secret.into()));
+        self
+    }
+
+    /// Sets the secret key of the Backend API. By default it is `sk_test_` and random.
+    pub fn secret_key(mut self, key: impl Into<String>) -> Self {
+        self.secret_key = Some(key.into());
         self
     }
 
@@ -77,7 +85,11 @@ impl FakeClerkBuilder {
         let client = self
             .client
             .unwrap_or_else(|| (keys::alphanumeric(16), keys::alphanumeric(32)));
-        let state = Arc::new(State::new(listener.local_addr()?, client, self.admin));
+        let secret_key = self
+            .secret_key
+            .unwrap_or_else(|| format!("sk_test_{}", keys::alphanumeric(42)));
+        let state = State::new(listener.local_addr()?, client, secret_key, self.admin);
+        let state = Arc::new(state);
         let server = Server::start(listener, Arc::clone(&state))?;
         Ok(FakeClerk {
             state,

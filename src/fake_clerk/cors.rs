@@ -14,7 +14,7 @@ use super::record::RecordedRequest;
 use super::reply::Reply;
 
 /// Whether scripts of pages from elsewhere use the endpoint. A browser is sent to the authorization
-/// endpoint instead, and introspection is for servers.
+/// endpoint instead; introspection and the Backend API are for servers.
 fn is_open(endpoint: Endpoint) -> bool {
     match endpoint {
         Endpoint::OpenidConfiguration
@@ -24,7 +24,13 @@ fn is_open(endpoint: Endpoint) -> bool {
         | Endpoint::Token
         | Endpoint::Revocation
         | Endpoint::Userinfo => true,
-        Endpoint::Authorization | Endpoint::Introspection => false,
+        Endpoint::Authorization
+        | Endpoint::Introspection
+        | Endpoint::OAuthVerification
+        | Endpoint::MachineTokenVerification
+        | Endpoint::ApiKeyVerification
+        | Endpoint::BackendUser
+        | Endpoint::BackendJwks => false,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use http::Method;
 
-/// An endpoint of Clerk's Frontend API.
+/// An endpoint of Clerk's Frontend API or, where it says so, of its Backend API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -24,10 +24,20 @@ pub enum Endpoint {
     Authorization,
     /// `POST /oauth/token` (RFC 6749 §3.2).
     Token,
+    /// `POST /oauth_applications/access_tokens/verify` of the Backend API, also below `/v1`.
+    OAuthVerification,
+    /// `POST /m2m_tokens/verify` of the Backend API, also below `/v1`.
+    MachineTokenVerification,
+    /// `POST /api_keys/verify` of the Backend API, also below `/v1`.
+    ApiKeyVerification,
+    /// `GET /v1/users/{id}` of the Backend API.
+    BackendUser,
+    /// `GET /v1/jwks` of the Backend API, which has the same keys as [`Jwks`](Self::Jwks).
+    BackendJwks,
 }
 
 impl Endpoint {
-    pub(super) const ALL: [Self; 9] = [
+    pub(super) const ALL: [Self; 14] = [
         Self::Introspection,
         Self::Userinfo,
         Self::OpenidConfiguration,
@@ -37,9 +47,15 @@ impl Endpoint {
         Self::Registration,
         Self::Authorization,
         Self::Token,
+        Self::OAuthVerification,
+        Self::MachineTokenVerification,
+        Self::ApiKeyVerification,
+        Self::BackendUser,
+        Self::BackendJwks,
     ];
 
-    /// The path of the endpoint below the issuer's URL.
+    /// The path of the endpoint below the issuer's URL. That of [`BackendUser`](Self::BackendUser) is
+    /// without the id, which follows it after a slash.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
@@ -52,6 +68,11 @@ impl Endpoint {
             Self::Registration => "/oauth/register",
             Self::Authorization => "/oauth/authorize",
             Self::Token => "/oauth/token",
+            Self::OAuthVerification => "/oauth_applications/access_tokens/verify",
+            Self::MachineTokenVerification => "/m2m_tokens/verify",
+            Self::ApiKeyVerification => "/api_keys/verify",
+            Self::BackendUser => "/v1/users",
+            Self::BackendJwks => "/v1/jwks",
         }
     }
 
@@ -67,6 +88,11 @@ impl Endpoint {
             Self::Registration => "registration",
             Self::Authorization => "authorization",
             Self::Token => "token",
+            Self::OAuthVerification => "oauth-verification",
+            Self::MachineTokenVerification => "machine-token-verification",
+            Self::ApiKeyVerification => "api-key-verification",
+            Self::BackendUser => "backend-user",
+            Self::BackendJwks => "backend-jwks",
         }
     }
 
@@ -79,19 +105,47 @@ impl Endpoint {
 
     /// The endpoint at `path`, if there is one.
     pub(super) fn at(path: &str) -> Option<Self> {
-        Self::ALL
-            .into_iter()
-            .find(|endpoint| endpoint.path() == path)
+        Self::ALL.into_iter().find(|endpoint| endpoint.is_at(path))
+    }
+
+    fn is_at(self, path: &str) -> bool {
+        match self {
+            Self::OAuthVerification | Self::MachineTokenVerification | Self::ApiKeyVerification => {
+                path.strip_prefix("/v1").unwrap_or(path) == self.path()
+            }
+            Self::BackendUser => path
+                .strip_prefix(self.path())
+                .and_then(|rest| rest.strip_prefix('/'))
+                .is_some_and(|id| !id.is_empty() && !id.contains('/')),
+            Self::Introspection
+            | Self::Userinfo
+            | Self::OpenidConfiguration
+            | Self::AuthorizationServer
+            | Self::Jwks
+            | Self::Revocation
+            | Self::Registration
+            | Self::Authorization
+            | Self::Token
+            | Self::BackendJwks => path == self.path(),
+        }
     }
 
     /// The methods the endpoint answers to.
     pub(super) fn methods(self) -> &'static [Method] {
         match self {
-            Self::Introspection | Self::Revocation | Self::Registration | Self::Token => {
-                &[Method::POST]
-            }
+            Self::Introspection
+            | Self::Revocation
+            | Self::Registration
+            | Self::Token
+            | Self::OAuthVerification
+            | Self::MachineTokenVerification
+            | Self::ApiKeyVerification => &[Method::POST],
             Self::Userinfo | Self::Authorization => &[Method::GET, Method::POST],
-            Self::OpenidConfiguration | Self::AuthorizationServer | Self::Jwks => &[Method::GET],
+            Self::OpenidConfiguration
+            | Self::AuthorizationServer
+            | Self::Jwks
+            | Self::BackendUser
+            | Self::BackendJwks => &[Method::GET],
         }
     }
 }
@@ -104,7 +158,7 @@ impl Endpoint {
 pub enum Field {
     /// `exp`; a refresh token, which does not expire, has none.
     Exp,
-    /// `aud`; only tokens issued for a resource have one.
+    /// `aud`; only tokens issued for a resource have one. The Backend API answers with it, too.
     Aud,
     /// `iss`.
     Iss,

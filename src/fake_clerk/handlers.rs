@@ -6,6 +6,7 @@ use http::{Method, StatusCode};
 use http_body_util::Full;
 use serde_json::json;
 
+use super::backend;
 use super::clients;
 use super::cors;
 use super::endpoint::Endpoint;
@@ -45,6 +46,11 @@ pub(super) fn handle(state: &State, request: &RecordedRequest) -> Reply {
         Endpoint::Registration => oauth::register(state, request),
         Endpoint::Authorization => oauth::authorize(state, request),
         Endpoint::Token => oauth::token(state, request),
+        Endpoint::OAuthVerification => backend::verify_oauth_token(state, request),
+        Endpoint::MachineTokenVerification => backend::verify_machine_token(state, request),
+        Endpoint::ApiKeyVerification => backend::verify_api_key(state, request),
+        Endpoint::BackendUser => backend::user(state, request),
+        Endpoint::BackendJwks => backend::jwks(state, request),
     }
 }
 
@@ -145,9 +151,9 @@ fn userinfo(state: &State, request: &RecordedRequest) -> Reply {
     json(StatusCode::OK, &user.info(&state.instance_id, token))
 }
 
-fn jwks(state: &State) -> Reply {
-    match state.signing_key() {
-        Ok(key) => json(StatusCode::OK, &key.jwks(&state.instance_id)),
+pub(super) fn jwks(state: &State) -> Reply {
+    match state.keys.jwks() {
+        Ok(keys) => json(StatusCode::OK, &keys),
         Err(_) => clerk_error(
             StatusCode::INTERNAL_SERVER_ERROR,
             "internal_clerk_error",
@@ -168,7 +174,7 @@ fn unsupported_token_type(description: &str) -> Reply {
     )
 }
 
-fn is_jwt(token: &str) -> bool {
+pub(super) fn is_jwt(token: &str) -> bool {
     let parts: Vec<&str> = token.split('.').collect();
     parts.len() == 3 && parts.iter().all(|part| !part.is_empty())
 }

@@ -1,5 +1,6 @@
-//! Random texts, and the RSA key that signs JWT access tokens.
+//! Random texts, and the RSA keys that sign JWTs.
 
+use aws_lc_rs::encoding::{AsDer as _, PublicKeyX509Der};
 use aws_lc_rs::error::Unspecified;
 use aws_lc_rs::rand::{self, SystemRandom};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
@@ -11,13 +12,15 @@ use serde_json::{Value, json};
 const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefghijklmnopqrstuvwxyz";
 const UPPER_ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
+const HEXADECIMAL: &[u8] = b"0123456789abcdef";
+
 /// The `typ` of an RFC 9068 access token.
 pub(super) const ACCESS_TOKEN: &str = "at+jwt";
 
 /// The `typ` of any other JWT, an ID token among them.
 pub(super) const PLAIN: &str = "JWT";
 
-/// The instance's signing key.
+/// One of the instance's signing keys.
 pub(super) struct SigningKey(KeyPair);
 
 impl SigningKey {
@@ -25,14 +28,8 @@ impl SigningKey {
         KeyPair::generate(KeySize::Rsa2048).map(Self)
     }
 
-    /// The payload as a JWT with this `typ`.
-    pub(super) fn sign(
-        &self,
-        kid: &str,
-        typ: &str,
-        payload: &Value,
-    ) -> Result<String, Unspecified> {
-        let header = json!({"alg": "RS256", "kid": kid, "typ": typ});
+    /// The payload as a JWT with this header, which must name RS256.
+    pub(super) fn sign(&self, header: &Value, payload: &Value) -> Result<String, Unspecified> {
         let message = format!(
             "{}.{}",
             URL_SAFE_NO_PAD.encode(header.to_string()),
@@ -48,18 +45,34 @@ impl SigningKey {
         Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// The key set with this one key.
-    pub(super) fn jwks(&self, kid: &str) -> Value {
+    /// The public half as a member of a key set (RFC 7517 §4).
+    pub(super) fn jwk(&self, kid: &str) -> Value {
         let public = self.0.public_key();
         let number = |number: &[u8]| URL_SAFE_NO_PAD.encode(number);
-        json!({"keys": [{
+        json!({
             "use": "sig",
             "kty": "RSA",
             "kid": kid,
             "alg": "RS256",
             "n": number(public.modulus().big_endian_without_leading_zero()),
             "e": number(public.exponent().big_endian_without_leading_zero()),
-        }]})
+        })
+    }
+
+    /// The public half in PEM: a `SubjectPublicKeyInfo` (RFC 7468 §13), in lines of 64 characters.
+    pub(super) fn pem(&self) -> Result<String, Unspecified> {
+        let der: PublicKeyX509Der<'_> = self.0.public_key().as_der()?;
+        let text = STANDARD.encode(der.as_ref());
+        let mut pem = String::from("-----BEGIN PUBLIC KEY-----\n");
+        let mut rest = text.as_str();
+        while !rest.is_empty() {
+            let (line, after) = rest.split_at(rest.len().min(64));
+            pem.push_str(line);
+            pem.push('\n');
+            rest = after;
+        }
+        pem.push_str("-----END PUBLIC KEY-----\n");
+        Ok(pem)
     }
 }
 
@@ -71,6 +84,22 @@ pub(super) fn alphanumeric(len: usize) -> String {
 /// Random upper-case letters and digits.
 pub(super) fn upper_alphanumeric(len: usize) -> String {
     random_text(UPPER_ALPHANUMERIC, len)
+}
+
+/// Random digits of lower-case hexadecimal numbers.
+pub(super) fn hexadecimal(len: usize) -> String {
+    random_text(HEXADECIMAL, len)
+}
+
+/// Random base64 of 32 bytes, in which both a slash and padding stand: each may, so that a reader who
+/// forgot one is found out.
+pub(super) fn api_key_text() -> String {
+    loop {
+        let text = STANDARD.encode(random_bytes::<32>());
+        if text.contains('/') {
+            return text;
+        }
+    }
 }
 
 /// Random bytes in base64, 56 characters of which the last two are padding.

@@ -1,8 +1,10 @@
-//! A server that plays Clerk's OAuth endpoints, for tests.
+//! A server that plays Clerk's OAuth endpoints and its Backend API, for tests.
 //!
 //! [`FakeClerk`] is a real HTTP server on loopback. It speaks HTTP/1.1 and cleartext HTTP/2 and
 //! serves token introspection, userinfo, revocation, both metadata documents and the key set the
-//! way a Clerk instance does: the same paths, members, status codes and error shapes. A test
+//! way a Clerk instance does: the same paths, members, status codes and error shapes. At the same
+//! address, the Backend API verifies OAuth tokens, machine-to-machine tokens and API keys, and shows
+//! users and the key set, for the [`secret_key`](FakeClerk::secret_key). A test
 //! decides which users and tokens exist, moves the clock, makes endpoints fail, and looks at the
 //! requests that arrived. Tokens are issued by the test, or over HTTP by the authorization code flow:
 //! there is no login, every request for authorization is consented to at once.
@@ -47,7 +49,13 @@
 //!
 //! Clerk documents neither how introspection answers for tokens that are not active nor the bodies
 //! of some errors. There the fake follows RFC 7662 (`{"active":false}`) and RFC 6749. Any confidential
-//! client may introspect and revoke any token.
+//! client may introspect and revoke any token. What the Backend API leaves open can be chosen:
+//! [`backend_times_in`](FakeClerk::backend_times_in),
+//! [`hide_inactive_tokens`](FakeClerk::hide_inactive_tokens). It does not verify machine-to-machine JWTs
+//! (404), calls any JWT that is no active OAuth token `{"active":false}`, takes 400 for every malformed
+//! body, and reads no version header. How Clerk rotates keys is not known either: there is
+//! [`rotate_key`](FakeClerk::rotate_key) and
+//! [`replace_key_under_same_kid`](FakeClerk::replace_key_under_same_kid). OAuth JWTs have no `cat`.
 //!
 //! The authorization code flow is stricter than RFC 6749 asks for, so that mistakes show: codes live for
 //! one minute, PKCE is `S256` or, for confidential clients, left out, a client authenticates in the way
@@ -55,13 +63,16 @@
 //! ends all that came of it. Any scope is granted.
 
 mod admin;
+mod backend;
 mod builder;
 mod clients;
 mod cors;
 mod endpoint;
 mod fault;
 mod handlers;
+mod key_ring;
 mod keys;
+mod kinds;
 mod metadata;
 mod oauth;
 mod record;
@@ -81,11 +92,14 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+pub use self::backend::TimeUnit;
 pub use self::builder::FakeClerkBuilder;
 pub use self::endpoint::{Endpoint, Field};
 pub use self::fault::Fault;
 pub use self::record::RecordedRequest;
-pub use self::tokens::TokenBuilder;
+pub use self::tokens::{
+    ApiKeyBuilder, Category, MachineTokenBuilder, SessionBuilder, TokenBuilder,
+};
 pub use self::users::UserBuilder;
 
 use self::clients::Client;
@@ -167,7 +181,7 @@ impl FakeClerk {
         UserBuilder::new(&self.state, id.into())
     }
 
-    /// Prepares an access token for a user.
+    /// Prepares an OAuth access token for a user.
     pub fn token(&self, user_id: impl Into<String>) -> TokenBuilder<'_> {
         TokenBuilder::new(&self.state, user_id.into())
     }
@@ -181,13 +195,6 @@ impl FakeClerk {
     #[must_use]
     pub fn refresh_token(&self, user_id: impl Into<String>) -> String {
         TokenBuilder::refresh(&self.state, user_id.into()).issue()
-    }
-
-    /// Revokes a token of any kind, even a JWT, which Clerk's own endpoint refuses to revoke.
-    pub fn revoke(&self, token: &str) {
-        if let Some(token) = self.state.lock().tokens.get_mut(token) {
-            token.revoked = true;
-        }
     }
 
     /// Moves the fake's clock forward.

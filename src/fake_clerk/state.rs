@@ -4,20 +4,20 @@ use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_lc_rs::error::Unspecified;
 use serde_json::Value;
 
 use super::admin::CallLog;
+use super::backend::Habits;
 use super::clients::Client;
 use super::endpoint::{Endpoint, Field};
 use super::fault::{Faults, Strike};
-use super::keys::{self, SigningKey};
+use super::key_ring::{self, KeyRing};
 use super::oauth::Flow;
 use super::record::RecordedRequest;
-use super::tokens::Token;
+use super::tokens::{Credential, Token};
 use super::users::User;
 
 /// How many requests are remembered.
@@ -30,10 +30,14 @@ pub(super) struct State {
     pub(super) instance_id: String,
     pub(super) client_id: String,
     pub(super) client_secret: String,
+    /// The secret key of the Backend API.
+    pub(super) secret_key: String,
+    /// When the fake was started, in Unix time in milliseconds.
+    pub(super) started: u64,
     /// Whether the admin page is served.
     pub(super) admin: bool,
     pub(super) connections: AtomicUsize,
-    key: OnceLock<Result<SigningKey, Unspecified>>,
+    pub(super) keys: KeyRing,
     ledger: Mutex<Ledger>,
 }
 
@@ -41,20 +45,25 @@ impl State {
     pub(super) fn new(
         addr: SocketAddr,
         (client_id, client_secret): (String, String),
+        secret_key: String,
         admin: bool,
     ) -> Self {
         let mut ledger = Ledger::default();
         let client = Client::confidential(client_secret.clone());
         ledger.clients.insert(client_id.clone(), client);
+        let started = u64::try_from(ledger.time().as_millis()).unwrap_or_default();
+        let instance_id = key_ring::instance_id();
         Self {
             addr,
             url: format!("http://{addr}"),
-            instance_id: format!("ins_{}", keys::alphanumeric(27)),
+            keys: KeyRing::new(instance_id.clone()),
+            instance_id,
             client_id,
             client_secret,
+            secret_key,
+            started,
             admin,
             connections: AtomicUsize::new(0),
-            key: OnceLock::new(),
             ledger: Mutex::new(ledger),
         }
     }
@@ -64,23 +73,9 @@ impl State {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The instance's key, generated when it is first needed because that takes a while.
-    pub(super) fn signing_key(&self) -> Result<&SigningKey, Unspecified> {
-        self.key
-            .get_or_init(SigningKey::generate)
-            .as_ref()
-            .map_err(|error| *error)
-    }
-
-    /// Generates the key where there is none yet, before the ledger is held for signing.
-    pub(super) fn warm_up(&self) {
-        // What went wrong is told again to whoever signs.
-        let _ = self.signing_key();
-    }
-
-    pub(super) fn sign(&self, typ: &str, payload: &Value) -> String {
-        self.signing_key()
-            .and_then(|key| key.sign(&self.instance_id, typ, payload))
+    pub(super) fn sign(&self, typ: &str, category: Option<&str>, payload: &Value) -> String {
+        self.keys
+            .sign(typ, category, payload)
             .expect("a fresh RSA key of 2048 bits signs any message")
     }
 
@@ -103,8 +98,13 @@ pub(super) struct Ledger {
     /// Clients by their ids.
     pub(super) clients: HashMap<String, Client>,
     pub(super) users: HashMap<String, User>,
-    /// Tokens by their full text.
+    /// OAuth tokens by their full text.
     pub(super) tokens: HashMap<String, Token>,
+    /// API keys and opaque machine-to-machine tokens by their full text.
+    pub(super) credentials: HashMap<String, Credential>,
+    /// The machines that the secret keys of machines belong to.
+    pub(super) machine_keys: HashMap<String, String>,
+    pub(super) habits: Habits,
     issued: u64,
     /// What the authorization code flow remembers.
     pub(super) flow: Flow,

@@ -1,16 +1,22 @@
 //! What the fake promises, asked over real connections.
 
 mod admin;
+mod api_keys;
 mod authorization;
+mod backend;
 mod documents;
 mod faults;
 mod flow;
 mod introspection;
 mod jwt;
+mod machine;
+mod oauth_verification;
 mod observation;
 mod refresh;
 mod registration;
+mod rotation;
 mod server;
+mod sessions;
 mod token_endpoint;
 mod userinfo;
 use std::collections::BTreeSet;
@@ -32,7 +38,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::{Endpoint, FakeClerk, Fault, Field};
+use super::{Category, Endpoint, FakeClerk, Fault, Field, TimeUnit};
 
 const FORM: &str = "application/x-www-form-urlencoded";
 
@@ -124,6 +130,47 @@ fn body(response: &Response<Bytes>) -> Value {
     serde_json::from_slice(response.body()).unwrap()
 }
 
+/// Asks for a verification with a key of the Backend API's.
+async fn verify_with(
+    clerk: &FakeClerk,
+    key: &str,
+    endpoint: Endpoint,
+    body: &Value,
+) -> Response<Bytes> {
+    let authorization = format!("Bearer {key}");
+    let headers = [
+        ("authorization", authorization.as_str()),
+        ("content-type", "application/json"),
+    ];
+    send(clerk, "POST", endpoint.path(), &headers, &body.to_string())
+        .await
+        .unwrap()
+}
+
+/// Asks for a verification as the instance.
+async fn verify(clerk: &FakeClerk, endpoint: Endpoint, body: &Value) -> Response<Bytes> {
+    verify_with(clerk, &clerk.secret_key(), endpoint, body).await
+}
+
+async fn published_keys(clerk: &FakeClerk) -> Vec<Value> {
+    let keys = body(&get(clerk, "/.well-known/jwks.json").await);
+    keys["keys"].as_array().unwrap().clone()
+}
+
+/// Whether the signature of a JWT is that of this key.
+fn is_signed_by(jwt: &str, key: &Value) -> bool {
+    let number = |name: &str| URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap()).unwrap();
+    let public = RsaPublicKeyComponents {
+        n: number("n"),
+        e: number("e"),
+    };
+    let (message, signature) = jwt.rsplit_once('.').unwrap();
+    let signature = URL_SAFE_NO_PAD.decode(signature).unwrap();
+    public
+        .verify(&RSA_PKCS1_2048_8192_SHA256, message.as_bytes(), &signature)
+        .is_ok()
+}
+
 fn members(value: &Value) -> BTreeSet<&str> {
     value
         .as_object()
@@ -146,6 +193,10 @@ fn clerk_code(response: &Response<Bytes>) -> String {
 
 fn decoded(part: &str) -> Value {
     serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).unwrap()).unwrap()
+}
+
+fn header(jwt: &str) -> Value {
+    decoded(jwt.split('.').next().unwrap())
 }
 
 fn payload(jwt: &str) -> Value {

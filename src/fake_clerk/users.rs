@@ -16,17 +16,20 @@ pub(super) struct Organization {
 #[derive(Clone, Debug)]
 pub(super) struct User {
     pub(super) email: Option<String>,
-    email_verified: bool,
-    given_name: Option<String>,
-    family_name: Option<String>,
+    pub(super) email_verified: bool,
+    pub(super) given_name: Option<String>,
+    pub(super) family_name: Option<String>,
     pub(super) name: Option<String>,
     pub(super) preferred_username: Option<String>,
-    picture: Option<String>,
-    public_metadata: Value,
-    private_metadata: Value,
-    unsafe_metadata: Value,
+    pub(super) picture: Option<String>,
+    pub(super) public_metadata: Value,
+    pub(super) private_metadata: Value,
+    pub(super) unsafe_metadata: Value,
     pub(super) organization: Option<Organization>,
     pub(super) banned: bool,
+    /// Addresses beside the primary one.
+    pub(super) other_emails: Vec<String>,
+    pub(super) deleted: bool,
 }
 
 impl User {
@@ -65,6 +68,8 @@ impl User {
             unsafe_metadata: json!({}),
             organization: None,
             banned: false,
+            other_emails: Vec::new(),
+            deleted: false,
         }
     }
 
@@ -131,6 +136,13 @@ impl<'a> UserBuilder<'a> {
     /// Sets the e-mail address.
     pub fn email(mut self, email: impl Into<String>) -> Self {
         self.user.email = Some(email.into());
+        self
+    }
+
+    /// Adds an e-mail address that is not the primary one, and is verified. The Backend API alone shows
+    /// it.
+    pub fn other_email(mut self, email: impl Into<String>) -> Self {
+        self.user.other_emails.push(email.into());
         self
     }
 
@@ -211,8 +223,9 @@ impl<'a> UserBuilder<'a> {
         self
     }
 
-    /// Makes the changes take effect.
-    pub fn save(self) {
+    /// Makes the changes take effect. A deleted user exists again.
+    pub fn save(mut self) {
+        self.user.deleted = false;
         self.state.lock().users.insert(self.id, self.user);
     }
 }

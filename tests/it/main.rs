@@ -39,6 +39,7 @@ mod frameworks;
 mod extractors;
 mod rules;
 mod sessions;
+mod kinds;
 mod tower_http;
 mod metadata;
 mod anonymous;

@@ -63,7 +63,7 @@ fn tokens(ledger: &Ledger) -> Vec<Value> {
                 "client_id": token.client_id,
                 "scopes": token.scopes,
                 "resources": token.resources,
-                "expires_at": token.expires_at,
+                "expires_at": token.life.expires_at,
                 "status": status(token, now),
             })
         })

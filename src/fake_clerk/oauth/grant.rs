@@ -182,8 +182,8 @@ pub(super) fn issue(state: &State, ledger: &mut Ledger, entitlement: Entitlement
     }
     let text = access.issue_in(ledger);
     if let Some(token) = ledger.tokens.get(&text) {
-        let end = token.expires_at.unwrap_or(token.issued_at);
-        answer["expires_in"] = json!(end.saturating_sub(token.issued_at));
+        let end = token.life.expires_at.unwrap_or(token.life.issued_at);
+        answer["expires_in"] = json!(end.saturating_sub(token.life.issued_at));
         if let Some(nonce) = nonce.filter(|_| token.has_scope("openid")) {
             answer["id_token"] = json!(id_token::of(state, ledger, token, nonce.as_deref()));
         }

@@ -19,11 +19,11 @@ pub(super) fn of(state: &State, ledger: &Ledger, access: &Token, nonce: Option<&
     }
     claims["iss"] = json!(state.url);
     claims["aud"] = json!(access.client_id);
-    claims["iat"] = json!(access.issued_at);
-    claims["exp"] = json!(access.expires_at);
+    claims["iat"] = json!(access.life.issued_at);
+    claims["exp"] = json!(access.life.expires_at);
     claims["jti"] = json!(keys::alphanumeric(20));
     if let Some(nonce) = nonce {
         claims["nonce"] = json!(nonce);
     }
-    state.sign(keys::PLAIN, &claims)
+    state.sign(keys::PLAIN, None, &claims)
 }

@@ -18,7 +18,7 @@ pub(in crate::fake_clerk) fn token(state: &State, request: &RecordedRequest) -> 
     let params = Params::parse(&request.body);
     if signs(&state.lock(), &params) {
         // Generating a key takes too long for the ledger to be held meanwhile.
-        state.warm_up();
+        state.keys.warm_up();
     }
     let mut ledger = state.lock();
     let client_id = match authenticate(&ledger, &request.headers, &params) {

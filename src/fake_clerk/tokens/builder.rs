@@ -4,12 +4,11 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::category::Category;
+use super::life::Life;
 use super::{Kind, Token};
 use crate::fake_clerk::keys;
 use crate::fake_clerk::state::{Ledger, State};
-
-/// How long ago a token made with [`TokenBuilder::expired`] ran out, in seconds.
-const EXPIRED_SINCE: u64 = 3600;
 
 /// How long an access token of Clerk's is valid, in seconds.
 pub(in crate::fake_clerk) const ONE_DAY: u64 = 86_400;
@@ -26,6 +25,7 @@ pub struct TokenBuilder<'a> {
     resources: Vec<String>,
     lifetime: Duration,
     expired: bool,
+    category: Category,
     claims: Map<String, Value>,
     grant: Option<String>,
 }
@@ -41,6 +41,7 @@ impl<'a> TokenBuilder<'a> {
             resources: Vec::new(),
             lifetime: Duration::from_secs(ONE_DAY),
             expired: false,
+            category: Category::Absent,
             claims: Map::new(),
             grant: None,
         }
@@ -90,6 +91,13 @@ impl<'a> TokenBuilder<'a> {
         self
     }
 
+    /// Writes this category into the header of a JWT. The default is [`Category::Absent`]; Clerk does not
+    /// say what its own have.
+    pub fn category(mut self, category: Category) -> Self {
+        self.category = category;
+        self
+    }
+
     /// Puts a member into the JWT payload and the introspection answer, in place of one of the same
     /// name. The fake itself goes on judging the token by its real properties.
     pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
@@ -113,7 +121,7 @@ impl<'a> TokenBuilder<'a> {
     pub fn issue(self) -> String {
         let state = self.state;
         if self.kind == Kind::Jwt {
-            state.warm_up();
+            state.keys.warm_up();
         }
         self.issue_in(&mut state.lock())
     }
@@ -122,24 +130,20 @@ impl<'a> TokenBuilder<'a> {
     /// are one step to everybody else.
     pub(in crate::fake_clerk) fn issue_in(self, ledger: &mut Ledger) -> String {
         let state = self.state;
+        let category = self.category.value();
         let token = self.build(ledger);
         let text = match token.kind {
             Kind::Opaque => format!("oat_{}", keys::alphanumeric(32)),
             Kind::Refresh => keys::base64_text(),
-            Kind::Jwt => state.sign(keys::ACCESS_TOKEN, &token.payload(&state.url)),
+            Kind::Jwt => state.sign(keys::ACCESS_TOKEN, category, &token.payload(&state.url)),
         };
         ledger.insert(text.clone(), token);
         text
     }
 
     fn build(self, ledger: &Ledger) -> Token {
-        let lifetime = self.lifetime.as_secs();
-        let age = if self.expired {
-            lifetime.saturating_add(EXPIRED_SINCE)
-        } else {
-            0
-        };
-        let issued_at = ledger.now().saturating_sub(age);
+        let lifetime = (self.kind != Kind::Refresh).then_some(self.lifetime);
+        let life = Life::new(ledger.now(), lifetime, self.expired);
         let mut token = Token {
             kind: self.kind,
             client_id: self.client_id,
@@ -148,8 +152,7 @@ impl<'a> TokenBuilder<'a> {
             jti: format!("oat_{}", keys::upper_alphanumeric(16)),
             serial: 0,
             grant: self.grant,
-            issued_at,
-            expires_at: (self.kind != Kind::Refresh).then(|| issued_at.saturating_add(lifetime)),
+            life,
             organization: None,
             claims: self.claims,
             revoked: false,

@@ -1,12 +1,26 @@
-//! Issued tokens, and the two ways in which Clerk describes one.
+//! Issued tokens of every kind, and the ways in which Clerk describes one.
 
+mod api_key;
 mod builder;
+mod category;
+mod credential;
+mod life;
+mod machine;
+mod permissions;
+mod session;
 
 use serde_json::{Map, Value, json};
 
+pub use self::api_key::ApiKeyBuilder;
 pub use self::builder::TokenBuilder;
+pub use self::category::Category;
+pub use self::machine::MachineTokenBuilder;
+pub use self::session::SessionBuilder;
 
 pub(super) use self::builder::ONE_DAY;
+pub(super) use self::credential::{Credential, Family};
+
+use self::life::Life;
 
 use super::endpoint::Field;
 use super::users::Organization;
@@ -18,6 +32,7 @@ pub(super) enum Kind {
     Refresh,
 }
 
+/// An OAuth token.
 #[derive(Clone, Debug)]
 pub(super) struct Token {
     pub(super) kind: Kind,
@@ -30,9 +45,8 @@ pub(super) struct Token {
     pub(super) serial: u64,
     /// The grant of the authorization code flow that it comes from.
     pub(super) grant: Option<String>,
-    pub(super) issued_at: u64,
-    /// `None` for a refresh token, which lasts for ever.
-    pub(super) expires_at: Option<u64>,
+    /// That of a refresh token has no end.
+    pub(super) life: Life,
     pub(super) organization: Option<Organization>,
     claims: Map<String, Value>,
     pub(super) revoked: bool,
@@ -42,7 +56,7 @@ pub(super) struct Token {
 
 impl Token {
     pub(super) fn is_active(&self, now: u64) -> bool {
-        !self.revoked && self.expires_at.is_none_or(|end| now < end)
+        !self.revoked && !self.life.has_ended(now)
     }
 
     pub(super) fn has_scope(&self, scope: &str) -> bool {
@@ -61,10 +75,10 @@ impl Token {
         for field in fields {
             let access = self.kind != Kind::Refresh;
             let (name, value) = match field {
-                Field::Exp => ("exp", self.expires_at.map(|end| json!(end))),
+                Field::Exp => ("exp", self.life.expires_at.map(|end| json!(end))),
                 Field::Aud => ("aud", self.audience()),
                 Field::Iss => ("iss", Some(json!(issuer))),
-                Field::Nbf => ("nbf", Some(json!(self.not_before()))),
+                Field::Nbf => ("nbf", Some(json!(self.life.not_before()))),
                 Field::Jti => ("jti", Some(json!(self.jti))),
                 Field::TokenType => ("token_type", access.then(|| json!("Bearer"))),
                 Field::Username => ("username", username.map(|name| json!(name))),
@@ -80,8 +94,8 @@ impl Token {
         let mut payload = self.common_members();
         let more = [
             ("iss", Some(json!(issuer))),
-            ("exp", self.expires_at.map(|end| json!(end))),
-            ("nbf", Some(json!(self.not_before()))),
+            ("exp", self.life.expires_at.map(|end| json!(end))),
+            ("nbf", Some(json!(self.life.not_before()))),
             ("jti", Some(json!(self.jti))),
             ("aud", self.audience()),
         ];
@@ -97,7 +111,7 @@ impl Token {
         let organization = self.organization.as_ref().map(|org| json!(org.id));
         let members = [
             ("client_id", Some(json!(self.client_id))),
-            ("iat", Some(json!(self.issued_at))),
+            ("iat", Some(json!(self.life.issued_at))),
             ("scope", Some(json!(self.scopes.join(" ")))),
             ("sub", Some(json!(self.subject))),
             ("org_id", organization),
@@ -106,10 +120,6 @@ impl Token {
             .into_iter()
             .filter_map(|(name, value)| Some((name.to_owned(), value?)))
             .collect()
-    }
-
-    fn not_before(&self) -> u64 {
-        self.issued_at.saturating_sub(10)
     }
 
     fn audience(&self) -> Option<Value> {

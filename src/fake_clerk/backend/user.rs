@@ -1,0 +1,79 @@
+//! `GET /v1/users/{id}`.
+
+use serde_json::{Value, json};
+
+use super::Refusal;
+use crate::fake_clerk::record::RecordedRequest;
+use crate::fake_clerk::state::State;
+use crate::fake_clerk::users::User;
+
+/// The user of the path. Every id of a user has one, unless it was deleted.
+pub(super) fn answer(state: &State, request: &RecordedRequest) -> Result<Value, Refusal> {
+    let id = request.path.rsplit('/').next().unwrap_or_default();
+    let user = state.lock().user(id);
+    if user.deleted || !id.starts_with("user_") {
+        return Err(Refusal::not_found());
+    }
+    Ok(object(id, &user, state.started))
+}
+
+/// The user as the Backend API shows one. Times are in milliseconds; users are as old as the fake.
+fn object(id: &str, user: &User, created_at: u64) -> Value {
+    let address = |(text, verified): (&String, bool)| {
+        let status = match verified {
+            true => "verified",
+            false => "unverified",
+        };
+        json!({
+            "id": address_id(text),
+            "object": "email_address",
+            "email_address": text,
+            "reserved": false,
+            "verification": {"status": status, "strategy": "email_code", "attempts": 1},
+            "linked_to": [],
+            "created_at": created_at,
+            "updated_at": created_at,
+        })
+    };
+    let others = user.other_emails.iter().map(|text| (text, true));
+    let primary = user.email.iter().map(|text| (text, user.email_verified));
+    // Last, so that whoever takes the first address for the primary one is found out.
+    let addresses: Vec<_> = others.chain(primary).map(address).collect();
+    json!({
+        "id": id,
+        "object": "user",
+        "username": user.preferred_username,
+        "first_name": user.given_name,
+        "last_name": user.family_name,
+        "image_url": user.picture,
+        "has_image": user.picture.is_some(),
+        "primary_email_address_id": user.email.as_deref().map(address_id),
+        "primary_phone_number_id": null,
+        "primary_web3_wallet_id": null,
+        "password_enabled": false,
+        "two_factor_enabled": false,
+        "totp_enabled": false,
+        "backup_code_enabled": false,
+        "email_addresses": addresses,
+        "phone_numbers": [],
+        "web3_wallets": [],
+        "external_accounts": [],
+        "external_id": null,
+        "public_metadata": user.public_metadata,
+        "private_metadata": user.private_metadata,
+        "unsafe_metadata": user.unsafe_metadata,
+        "banned": user.banned,
+        "locked": false,
+        "deprovisioned": false,
+        "last_sign_in_at": null,
+        "last_active_at": created_at,
+        "created_at": created_at,
+        "updated_at": created_at,
+    })
+}
+
+/// An id that is the same whenever the same address is shown.
+fn address_id(address: &str) -> String {
+    let letters = address.bytes().map(|byte| format!("{byte:02x}"));
+    format!("idn_{}", letters.collect::<String>())
+}
