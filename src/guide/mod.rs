@@ -7,7 +7,8 @@
 //! 4. [Security](security): what an attacker can and cannot do, and what revocation means.
 //! 5. [Testing](testing): your service against a fake Clerk.
 //! 6. [Troubleshooting](troubleshooting): by status, log line and error.
-//! 7. [Migration](migration): from `clerk-rs` and FastMCP's Clerk provider; the `ClerkAuthLayer` of
+//! 7. [Observation](observation): log lines, metrics, health.
+//! 8. [Migration](migration): from `clerk-rs` and FastMCP's Clerk provider; the `ClerkAuthLayer` of
 //!    `dioxus-clerk`.
 
 #[doc = include_str!("quick_start.md")]
@@ -24,6 +25,9 @@ pub mod testing {}
 
 #[doc = include_str!("troubleshooting.md")]
 pub mod troubleshooting {}
+
+#[doc = include_str!("observation.md")]
+pub mod observation {}
 
 #[doc = include_str!("migration.md")]
 pub mod migration {}
