@@ -10,6 +10,7 @@ use super::{BreakerState, CallResult, Outcome, Seen};
 use crate::{AuthError, AuthErrorKind, upstream::Endpoint};
 
 /// A request was let through on a fresh verdict that was there already.
+#[cold]
 pub(super) fn hit() {
     tracing::trace!(
         auth.outcome = Outcome::Ok.as_str(),
