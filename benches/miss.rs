@@ -139,6 +139,7 @@ impl Bare {
             .body(Full::default());
         for request in [introspection, userinfo] {
             let request = request.expect("the parts are valid");
+            self.connection.ready().await.expect("it stays open");
             let response = self
                 .connection
                 .send_request(request)
