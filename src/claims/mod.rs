@@ -1,10 +1,11 @@
 //! What a handler is told: who sent the request, with which client, and what it may do.
 
 mod profile;
+mod serialize;
 
 use std::{fmt, sync::Arc};
 
-use serde::{Serialize, Serializer, de::DeserializeOwned, ser::SerializeMap};
+use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Map, Value};
 
 pub use self::profile::{Organization, Profile};
@@ -171,14 +172,31 @@ impl ClerkClaims {
     ///
     /// Where the claims do not fit the type.
     ///
-    /// ```no_run
-    /// # fn f(claims: tower_clerk::ClerkClaims) -> Result<(), serde_json::Error> {
+    /// ```
+    /// # use std::convert::Infallible;
+    /// # use http::{Request, Response};
+    /// # use tower::{Layer, ServiceExt, service_fn};
+    /// # use tower_clerk::{ClerkAuthLayer, ClerkClaims, ClerkConfig, fake_clerk::FakeClerk};
     /// #[derive(serde::Deserialize)]
     /// struct Tenant {
     ///     sub: String,
     ///     tenant: Option<String>,
     /// }
-    /// let Tenant { sub, tenant } = claims.claims_as()?;
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let clerk = FakeClerk::start()?;
+    /// # let cfg = ClerkConfig::builder(clerk.url())
+    /// #     .client_credentials(clerk.client_id(), clerk.client_secret()).build()?;
+    /// # let handler = service_fn(async |request: Request<()>| {
+    /// # let claims: ClerkClaims = request.extensions().get().cloned().unwrap();
+    /// let Tenant { sub, tenant } = claims.claims_as().unwrap();
+    /// assert_eq!((sub.as_str(), tenant), ("user_1", None));
+    /// # Ok::<_, Infallible>(Response::new(()))
+    /// # });
+    /// # let bearer = format!("Bearer {}", clerk.token("user_1").issue());
+    /// # let request = Request::get("/").header("authorization", bearer).body(())?;
+    /// # let response = ClerkAuthLayer::new(cfg).layer(handler).oneshot(request).await?;
+    /// # assert_eq!(response.status(), 200);
     /// # Ok(()) }
     /// ```
     pub fn claims_as<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
@@ -206,40 +224,6 @@ impl ClerkClaims {
         }
         put("userinfo", self.profile().map(Profile::userinfo));
         serde_json::from_value(Value::Object(members))
-    }
-}
-
-impl Serialize for ClerkClaims {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let profile = self.profile();
-        let userinfo = profile.map(Profile::userinfo);
-        let mut map = serializer.serialize_map(None)?;
-        map.serialize_entry("sub", self.subject())?;
-        map.serialize_entry("client_id", &self.client_id())?;
-        map.serialize_entry("scopes", &self.scopes().collect::<Vec<_>>())?;
-        map.serialize_entry("aud", &self.audience().collect::<Vec<_>>())?;
-        map.serialize_entry("iss", &self.issuer())?;
-        map.serialize_entry("iat", &self.issued_at())?;
-        map.serialize_entry("exp", &self.expires_at())?;
-        map.serialize_entry("org_id", &self.org_id())?;
-        map.serialize_entry("token_kind", &self.token_kind())?;
-        map.serialize_entry("stale", &self.is_stale())?;
-        map.serialize_entry("email", &profile.and_then(Profile::email))?;
-        map.serialize_entry("email_verified", &profile.and_then(Profile::email_verified))?;
-        map.serialize_entry("name", &profile.and_then(Profile::name))?;
-        map.serialize_entry("given_name", &profile.and_then(Profile::given_name))?;
-        map.serialize_entry("family_name", &profile.and_then(Profile::family_name))?;
-        map.serialize_entry(
-            "preferred_username",
-            &profile.and_then(Profile::preferred_username),
-        )?;
-        map.serialize_entry("picture", &profile.and_then(Profile::picture))?;
-        map.serialize_entry(
-            "public_metadata",
-            &userinfo.as_ref().and_then(|all| all.get("public_metadata")),
-        )?;
-        map.serialize_entry("userinfo", &userinfo)?;
-        map.end()
     }
 }
 
