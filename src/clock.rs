@@ -1,5 +1,7 @@
 //! Where time comes from: the only file that reads a clock.
 
+use std::time::Duration;
+
 /// One moment on both clocks, read once per request.
 ///
 /// Two clocks, because each lies in its own way: the monotonic one stands still while a host is
@@ -18,6 +20,11 @@ impl Now {
     pub(crate) fn unix_seconds(self) -> i64 {
         i64::try_from(self.wall / 1000).unwrap_or(i64::MAX)
     }
+}
+
+/// A duration in whole milliseconds, which is what moments are counted in.
+pub(crate) fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// A source of time.
@@ -85,10 +92,10 @@ mod system {
 mod system {
     use std::{
         sync::LazyLock,
-        time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+        time::{Instant, SystemTime, UNIX_EPOCH},
     };
 
-    use super::Now;
+    use super::{Now, millis};
 
     static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
@@ -100,10 +107,6 @@ mod system {
             wall: millis(since_epoch.unwrap_or_default()),
         }
     }
-
-    fn millis(duration: Duration) -> u64 {
-        u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
-    }
 }
 
 #[cfg(feature = "test-util")]
@@ -114,7 +117,7 @@ mod manual {
     };
     use std::time::Duration;
 
-    use super::{Clock, Now};
+    use super::{Clock, Now, millis};
 
     /// A clock that stands still until it is moved, for tests of what expires.
     ///
@@ -201,10 +204,6 @@ mod manual {
                 wall: self.time.wall.load(Ordering::SeqCst),
             }
         }
-    }
-
-    fn millis(duration: Duration) -> u64 {
-        u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
     }
 }
 

@@ -6,7 +6,11 @@ use std::{
 };
 
 use super::key::Key;
-use crate::{AuthErrorKind, ClerkClaims, clock::Now, verify::Verified};
+use crate::{
+    AuthErrorKind, ClerkClaims,
+    clock::{Now, millis},
+    verify::Verified,
+};
 
 /// The bounds that a configuration sets, in milliseconds.
 #[derive(Clone, Copy, Debug)]
@@ -212,10 +216,6 @@ impl Refusal {
     pub(super) fn holds(&self, now: Now) -> bool {
         !self.until.has_passed(now)
     }
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// How long a refusal is remembered: long enough to blunt a client that repeats a bad token, short

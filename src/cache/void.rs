@@ -16,7 +16,7 @@ use std::{
 
 use super::key::{Key, KeyHasher};
 use crate::{
-    clock::Now,
+    clock::{Now, millis},
     sync::{AtomicU64, RwLock},
 };
 
@@ -48,7 +48,7 @@ impl Voids {
         Self {
             latest: AtomicU64::new(0),
             marks: RwLock::default(),
-            longest_life: u64::try_from(longest_life.as_millis()).unwrap_or(u64::MAX),
+            longest_life: millis(longest_life),
         }
     }
 

@@ -7,7 +7,7 @@ use http::StatusCode;
 use tracing::field::{DisplayValue, display};
 
 use super::{BreakerState, CallResult, Outcome, Seen};
-use crate::{AuthError, AuthErrorKind, upstream::Endpoint};
+use crate::{AuthError, AuthErrorKind, clock::millis, upstream::Endpoint};
 
 /// A request was let through on a fresh verdict that was there already.
 #[cold]
@@ -204,8 +204,4 @@ fn cause(error: &(dyn Error + 'static)) -> DisplayValue<String> {
         cause = source;
     }
     display(cause.to_string())
-}
-
-fn millis(duration: Duration) -> u64 {
-    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -74,8 +74,8 @@ impl Vitals {
             reachable: called.then(|| self.is_reachable.load(Ordering::Relaxed)),
             credentials_rejected: self.are_credentials_rejected.load(Ordering::Relaxed),
             last_good_answer: (good > 0).then(|| UNIX_EPOCH + Duration::from_millis(good)),
-            introspection: decode(self.introspection.load(Ordering::Relaxed)),
-            userinfo: decode(self.userinfo.load(Ordering::Relaxed)),
+            introspection: self.breaker_of(Endpoint::Introspection),
+            userinfo: self.breaker_of(Endpoint::Userinfo),
         }
     }
 
@@ -103,18 +103,18 @@ impl Vitals {
     }
 
     pub(super) fn breaker(&self, endpoint: Endpoint, state: BreakerState) {
-        let breaker = match endpoint {
-            Endpoint::Introspection => &self.introspection,
-            Endpoint::Userinfo => &self.userinfo,
-        };
-        breaker.store(encode(state), Ordering::Relaxed);
+        self.state_of(endpoint)
+            .store(encode(state), Ordering::Relaxed);
     }
 
     pub(super) fn breaker_of(&self, endpoint: Endpoint) -> BreakerState {
-        let health = self.health();
+        decode(self.state_of(endpoint).load(Ordering::Relaxed))
+    }
+
+    fn state_of(&self, endpoint: Endpoint) -> &AtomicU8 {
         match endpoint {
-            Endpoint::Introspection => health.introspection,
-            Endpoint::Userinfo => health.userinfo,
+            Endpoint::Introspection => &self.introspection,
+            Endpoint::Userinfo => &self.userinfo,
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use crate::{
     ClerkClaims,
     cache::{Key, Keyer, Store},
-    clock::Clock,
+    clock::{Clock, millis},
 };
 
 /// See the module docs.
@@ -38,7 +38,7 @@ impl Sessions {
         Self {
             keyer: Keyer::new(secret, &[]),
             bindings: Store::least_recently_used(capacity.max(1), idle_timeout),
-            idle_timeout: u64::try_from(idle_timeout.as_millis()).unwrap_or(u64::MAX),
+            idle_timeout: millis(idle_timeout),
             clock,
         }
     }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use super::Lane;
-use crate::clock::Now;
+use crate::clock::{Now, millis};
 
 /// The bucket of a layer. A layer without a limit has none.
 pub(super) struct Limiter {
@@ -92,7 +92,7 @@ pub(super) struct Pause {
 impl Pause {
     /// Leaves the endpoint alone for a while from now on.
     pub(super) fn begin(&self, delay: Duration, now: Now) {
-        let delay = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        let delay = millis(delay);
         self.until
             .fetch_max(now.mono.saturating_add(delay), Ordering::Relaxed);
     }
