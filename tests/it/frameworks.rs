@@ -99,14 +99,7 @@ async fn tonic_takes_the_layer_as_it_is() {
     });
     let target = Channel::from_shared(format!("http://{address}")).unwrap();
     let channel = target.connect().await.unwrap();
-    let check = async |token: Option<&str>| {
-        let mut request = tonic::Request::new(HealthCheckRequest::default());
-        if let Some(token) = token {
-            let value = format!("Bearer {token}").parse().unwrap();
-            request.metadata_mut().insert("authorization", value);
-        }
-        HealthClient::new(channel.clone()).check(request).await
-    };
+    let check = async |token| check_health(&channel, token).await;
     let good = world.clerk.token("user_1").issue();
     let narrow = world.clerk.token("user_1").scopes(["profile"]).issue();
     for _ in 0..2 {
@@ -183,4 +176,15 @@ async fn layers_above_learn_why_a_request_was_refused() {
         let error = response.extensions().get::<AuthError>().unwrap();
         assert_eq!(error.kind(), kind);
     }
+}
+
+/// Asks a health service behind the layer.
+pub async fn check_health(channel: &Channel, token: Option<&str>) -> Result<(), tonic::Status> {
+    let mut request = tonic::Request::new(HealthCheckRequest::default());
+    if let Some(token) = token {
+        let value = format!("Bearer {token}").parse().unwrap();
+        request.metadata_mut().insert("authorization", value);
+    }
+    HealthClient::new(channel.clone()).check(request).await?;
+    Ok(())
 }

@@ -22,6 +22,7 @@ use tower_clerk::{
 };
 
 use crate::{
+    frameworks::check_health,
     redaction::Log,
     support::World,
     wire::{one, send, serve},
@@ -442,7 +443,6 @@ async fn each_of_two_layers_tells_of_its_own_resource() {
 #[tokio::test]
 async fn tonic_is_as_it_was_and_says_once_that_it_cannot_answer() {
     use tonic::transport::{Channel, Server, server::TcpIncoming};
-    use tonic_health::pb::{HealthCheckRequest, health_client::HealthClient};
 
     let log = Log::default();
     let _guard = log.subscribe();
@@ -462,14 +462,7 @@ async fn tonic_is_as_it_was_and_says_once_that_it_cannot_answer() {
     });
     let target = Channel::from_shared(format!("http://{address}")).unwrap();
     let channel = target.connect().await.unwrap();
-    let check = async |token: Option<&str>| {
-        let mut request = tonic::Request::new(HealthCheckRequest::default());
-        if let Some(token) = token {
-            let value = format!("Bearer {token}").parse().unwrap();
-            request.metadata_mut().insert("authorization", value);
-        }
-        HealthClient::new(channel.clone()).check(request).await
-    };
+    let check = async |token| check_health(&channel, token).await;
     let named = format!("resource_metadata=\"{URL}\"");
     let good = world.clerk.token("user_1").issue();
     let narrow = world.clerk.token("user_1").scopes(["profile"]).issue();
