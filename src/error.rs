@@ -75,7 +75,8 @@ impl Error for AuthError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthErrorKind {
-    /// Our own client id or secret was refused by Clerk (401 or 403 at the introspection endpoint).
+    /// Our own credentials were refused by Clerk: the client id or secret (401 or 403 at the introspection
+    /// endpoint), or the secret key (at the Backend API).
     CredentialsRejected,
     /// The token's time is over: `exp` is not in the future.
     Expired,
@@ -86,18 +87,30 @@ pub enum AuthErrorKind {
     Inactive,
     /// A required scope was not granted.
     InsufficientScope,
+    /// No key of the instance vouches for the token: its signature, its algorithm or its `kid` is none of
+    /// the instance's.
+    InvalidSignature,
     /// The credentials are not of the form `Bearer token68` (RFC 6750 §2.1).
     MalformedCredentials,
+    /// The token looks like a JWT, and cannot be read as one: it is no JSON, has a member twice or of a
+    /// wrong type, or lacks one that it must have.
+    MalformedToken,
     /// There are no bearer credentials in the request.
     MissingCredentials,
     /// A rule stands where no [`ClerkAuthLayer`](crate::ClerkAuthLayer) is before it.
     MissingLayer,
-    /// There is no usable subject, neither in the introspection answer nor in userinfo.
+    /// There is no usable subject, neither in the introspection answer nor in userinfo, or one that the
+    /// kind of token does not have.
     MissingSubject,
     /// Nothing vouches for this being an access token; it may be a refresh or an ID token.
     NotAccessToken,
+    /// The token is signed by the instance, and of no session: it is an ID token, one of a template, or of
+    /// another category.
+    NotSession,
     /// `nbf` or `iat` lies in the future.
     NotYetValid,
+    /// The session is pending: its user has something to do first, such as to choose an organization.
+    PendingSession,
     /// Enrichment is required, and the profile could not be had.
     ProfileUnavailable,
     /// Clerk said that we ask too often (429), or our own limiter did.
@@ -122,6 +135,8 @@ pub enum AuthErrorKind {
     WrongClient,
     /// The token names another issuer.
     WrongIssuer,
+    /// The session token was issued to another origin than those that are authorized.
+    WrongParty,
 }
 
 impl AuthErrorKind {
@@ -132,13 +147,18 @@ impl AuthErrorKind {
             Self::Expired
             | Self::Inactive
             | Self::InsufficientScope
+            | Self::InvalidSignature
+            | Self::MalformedToken
             | Self::MissingSubject
             | Self::NotAccessToken
+            | Self::NotSession
             | Self::NotYetValid
+            | Self::PendingSession
             | Self::SenderConstrained
             | Self::WrongAudience
             | Self::WrongClient
-            | Self::WrongIssuer => true,
+            | Self::WrongIssuer
+            | Self::WrongParty => true,
             Self::CredentialsRejected
             | Self::Forbidden
             | Self::MalformedCredentials
@@ -168,17 +188,21 @@ impl AuthErrorKind {
     /// The kind in words, for people. Not part of any protocol.
     fn as_str(self) -> &'static str {
         match self {
-            Self::CredentialsRejected => "Clerk refused the client id and secret of this service",
+            Self::CredentialsRejected => "Clerk refused the credentials of this service",
             Self::Expired => "the token has expired",
             Self::Forbidden => "a rule refuses the claims of the token",
             Self::Inactive => "the token is not active",
             Self::InsufficientScope => "a required scope was not granted",
+            Self::InvalidSignature => "no key of the instance vouches for the token",
             Self::MalformedCredentials => "the credentials are malformed",
+            Self::MalformedToken => "the token cannot be read",
             Self::MissingCredentials => "there are no bearer credentials",
             Self::MissingLayer => "no `ClerkAuthLayer` stands before a rule",
             Self::MissingSubject => "the token has no usable subject",
             Self::NotAccessToken => "nothing shows that this is an access token",
+            Self::NotSession => "the token is of no session",
             Self::NotYetValid => "the token is not valid yet",
+            Self::PendingSession => "the session is pending",
             Self::ProfileUnavailable => "the required profile could not be fetched",
             Self::RateLimited => "too many requests to Clerk",
             Self::SenderConstrained => "the token is bound to its sender",
@@ -191,6 +215,7 @@ impl AuthErrorKind {
             Self::WrongAudience => "the token is meant for another audience",
             Self::WrongClient => "the client of the token is not allowed",
             Self::WrongIssuer => "the token has another issuer",
+            Self::WrongParty => "the token was issued to another origin",
         }
     }
 }

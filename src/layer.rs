@@ -12,7 +12,7 @@ use crate::{
     passage::Passage,
     reject::Challenges,
     upstream::Upstream,
-    verify::{Enrich, Interner, Verifier, introspect::Introspect},
+    verify::{Enrich, Interner, Sources, Verifier, introspect::Introspect},
 };
 
 /// Lets through what carries a good token, with [`ClerkClaims`](crate::ClerkClaims) in the request's
@@ -39,16 +39,18 @@ impl ClerkAuthLayer {
     #[must_use]
     pub fn new(config: ClerkConfig) -> Self {
         let upstream = upstream(&config);
-        let introspect = Introspect::new(
-            &upstream,
-            config.instance.introspection_endpoint(),
-            config.credentials.clone(),
-        );
-        Self::with_source(config, &upstream, Arc::new(introspect))
+        let introspect = config
+            .credentials
+            .clone()
+            .map(|credentials| -> Arc<dyn Verify> {
+                let endpoint = config.instance.introspection_endpoint();
+                Arc::new(Introspect::new(&upstream, endpoint, credentials))
+            });
+        Self::with_source(config, &upstream, introspect)
     }
 
-    /// Makes a layer that asks somebody else than Clerk's introspection endpoint. The rules, the cache
-    /// and the enrichment are those of the configuration.
+    /// Makes a layer that asks somebody else about OAuth tokens than the configuration says. The rules, the
+    /// cache, the enrichment and the ways of other kinds are those of the configuration.
     ///
     /// # Panics
     ///
@@ -56,12 +58,16 @@ impl ClerkAuthLayer {
     #[must_use]
     pub fn with_verifier(config: ClerkConfig, verifier: impl Verify) -> Self {
         let upstream = upstream(&config);
-        Self::with_source(config, &upstream, Arc::new(verifier))
+        Self::with_source(config, &upstream, Some(Arc::new(verifier)))
     }
 
-    fn with_source(config: ClerkConfig, upstream: &Upstream, source: Arc<dyn Verify>) -> Self {
+    fn with_source(
+        config: ClerkConfig,
+        upstream: &Upstream,
+        oauth: Option<Arc<dyn Verify>>,
+    ) -> Self {
         Self {
-            auth: Arc::new(Auth::new(config, upstream, source)),
+            auth: Arc::new(Auth::new(config, upstream, oauth)),
             reject: HeadersOnly,
             passage: Passage::default(),
         }
@@ -204,7 +210,14 @@ pub(crate) struct Auth {
 }
 
 impl Auth {
-    fn new(config: ClerkConfig, upstream: &Upstream, source: Arc<dyn Verify>) -> Self {
+    fn new(config: ClerkConfig, upstream: &Upstream, oauth: Option<Arc<dyn Verify>>) -> Self {
+        let sources = Sources {
+            oauth,
+            machine: None,
+            api_key: None,
+            local: None,
+            oauth_jwts: config.oauth_jwts,
+        };
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).expect("the operating system gives random numbers");
         let keyer = Keyer::new(secret, &[config.instance.issuer(), &config.client_id]);
@@ -221,7 +234,7 @@ impl Auth {
             vitals: Arc::clone(&upstream.vitals),
             max_token_length: config.max_token_length,
             verifier: Verifier {
-                source,
+                sources,
                 rules: config.rules,
                 challenges,
                 enrichment: config.enrichment,

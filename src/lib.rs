@@ -165,6 +165,7 @@ mod future;
 mod metadata;
 mod passage;
 mod bearer;
+mod kind;
 mod cache;
 mod verify;
 mod upstream;
@@ -200,10 +201,14 @@ pub use self::integrations::{
 };
 pub use self::{
     bearer::BearerToken,
-    claims::{ClerkClaims, Organization, Profile, TokenKind},
-    config::{ClerkConfig, ClerkConfigBuilder, Enrichment},
+    claims::{ClerkClaims, Organization, Profile},
+    config::{
+        ClerkConfig, ClerkConfigBuilder, Enrichment, JwtAlgorithm, JwtVerification, OAuthEndpoint,
+        ProfileSource,
+    },
     error::{AuthError, AuthErrorKind, ConfigError},
     future::ResponseFuture,
+    kind::TokenKind,
     layer::ClerkAuthLayer,
     metadata::ResourceMetadata,
     observe::{BreakerState, Health, Stats},

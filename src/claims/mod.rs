@@ -5,11 +5,11 @@ mod serialize;
 
 use std::{fmt, sync::Arc};
 
-use serde::{Serialize, de::DeserializeOwned};
+use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub use self::profile::{Organization, Profile};
-use crate::{reject::Challenges, verify::Rules};
+use crate::{TokenKind, reject::Challenges, verify::Rules};
 
 /// The verified claims of the token that came with a request.
 ///
@@ -34,15 +34,6 @@ use crate::{reject::Challenges, verify::Rules};
 pub struct ClerkClaims {
     claims: Arc<Claims>,
     stale: bool,
-}
-
-/// Which kind of token the claims come from, in Clerk's own names.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[non_exhaustive]
-pub enum TokenKind {
-    /// An OAuth access token, opaque (`oat_…`) or a JWT.
-    #[serde(rename = "oauth_token")]
-    OAuth,
 }
 
 /// The claims before they are shared.

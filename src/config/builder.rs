@@ -1,14 +1,19 @@
-//! Every knob, its default and the reason for it. Nothing is checked here.
+//! Every field and its default, and the knobs that say how the layer works: its cache, its way to Clerk.
+//! Nothing is checked here.
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{Clients, Enrichment, OpaqueTokens, read};
+use super::{
+    Enrichment, JwtAlgorithm, JwtVerification, Named, OAuthEndpoint, OpaqueTokens, ProfileSource,
+    read,
+    tokens::{BACKEND_API_URL, BACKEND_API_VERSION},
+};
 #[cfg(feature = "test-util")]
 use crate::clock::ManualClock;
-use crate::{Transport, clock::Clock, verify::policy::ScopeImplies};
+use crate::{TokenKind, Transport, clock::Clock, kind::Kinds, verify::policy::ScopeImplies};
 
 /// Collects what a [`ClerkConfig`](crate::ClerkConfig) is made of. Nothing is checked before
 /// [`build`](Self::build).
@@ -18,7 +23,12 @@ use crate::{Transport, clock::Clock, verify::policy::ScopeImplies};
 /// `require_audience`, `resource`, `resource_name`, `resource_documentation`, `scopes_supported`,
 /// `enrichment` (`"off"`, `"best-effort"`, `"required"`), `opaque_tokens` (`"prefixed"`, `"any"`),
 /// `max_token_length`, `leeway`, `cache_ttl`, `cache_capacity`, `stale_for`, `timeout`,
-/// `attempt_timeout` and `rate_limit`. Lists may be strings with commas or spaces, durations are seconds
+/// `attempt_timeout`, `rate_limit`, `accept` (`"oauth"`, `"session"`, `"api_key"`, `"machine"`),
+/// `oauth_endpoint` (`"introspection"`, `"backend-api"`), `oauth_jwts` (`"introspect"`, `"local"`,
+/// `"local-then-introspect"`), `jwt_key`, `jwt_algorithms` (`"RS256"`, `"RS384"`, `"RS512"`),
+/// `session_cookie`, `authorized_parties`, `allow_pending`, `secret_key`, `backend_api_url`,
+/// `backend_api_version`, `machines` (a list, or `"*"`), `profile_source` (`"userinfo"`,
+/// `"backend-api"`), `discover` and `discovery_origins`. Lists may be strings with commas or spaces, durations are seconds
 /// or humantime (`"1m 30s"`), unknown fields are refused.
 #[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -31,7 +41,7 @@ pub struct ClerkConfigBuilder {
     pub(super) client_secret: SecretString,
     #[serde(deserialize_with = "read::deserialize_list")]
     pub(super) required_scopes: Vec<String>,
-    pub(super) allowed_clients: Option<Clients>,
+    pub(super) allowed_clients: Option<Named>,
     #[serde(deserialize_with = "read::deserialize_list")]
     pub(super) audiences: Vec<String>,
     pub(super) require_audience: bool,
@@ -55,6 +65,25 @@ pub struct ClerkConfigBuilder {
     #[serde(deserialize_with = "read::deserialize_duration")]
     pub(super) attempt_timeout: Duration,
     pub(super) rate_limit: Option<u32>,
+    #[serde(deserialize_with = "read::deserialize_kinds")]
+    pub(super) accept: Kinds,
+    pub(super) oauth_endpoint: OAuthEndpoint,
+    pub(super) oauth_jwts: JwtVerification,
+    pub(super) jwt_key: Option<String>,
+    pub(super) jwt_algorithms: Vec<JwtAlgorithm>,
+    pub(super) session_cookie: bool,
+    #[serde(deserialize_with = "read::deserialize_list")]
+    pub(super) authorized_parties: Option<Vec<String>>,
+    pub(super) allow_pending: bool,
+    #[serde(deserialize_with = "read::deserialize_secret")]
+    pub(super) secret_key: SecretString,
+    pub(super) backend_api_url: String,
+    pub(super) backend_api_version: String,
+    pub(super) machines: Option<Named>,
+    pub(super) profile_source: ProfileSource,
+    pub(super) discover: bool,
+    #[serde(deserialize_with = "read::deserialize_list")]
+    pub(super) discovery_origins: Vec<String>,
     #[serde(skip)]
     pub(super) scope_implies: Option<ScopeImplies>,
     #[serde(skip)]
@@ -64,113 +93,6 @@ pub struct ClerkConfigBuilder {
 }
 
 impl ClerkConfigBuilder {
-    /// The id and secret of an OAuth application of the instance. With them this service
-    /// authenticates itself at the introspection endpoint (RFC 7662 §2.1, HTTP Basic). Mandatory.
-    ///
-    /// It need not be the application that the callers use: see [`allow_clients`](Self::allow_clients).
-    pub fn client_credentials(mut self, id: impl Into<String>, secret: impl Into<String>) -> Self {
-        self.client_id = id.into();
-        self.client_secret = secret.into().into();
-        self
-    }
-
-    /// The scopes that every token must have, all of them. Default: none, since what an application
-    /// needs is its own. Compared byte for byte (RFC 6749 §3.3).
-    pub fn required_scopes<I>(mut self, scopes: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: Into<String>,
-    {
-        self.required_scopes = scopes.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// A hierarchy of scopes: `implies(granted, needed)` says whether a granted scope stands for a
-    /// required one. Default: each scope stands for itself alone.
-    ///
-    /// ```
-    /// # use tower_clerk::ClerkConfig;
-    /// let builder = ClerkConfig::builder("clerk.example.com")
-    ///     .required_scopes(["files:read"])
-    ///     .scope_implies(|granted, needed| granted == "files" && needed.starts_with("files:"));
-    /// ```
-    pub fn scope_implies(
-        mut self,
-        implies: impl Fn(&str, &str) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        self.scope_implies = Some(Arc::new(implies));
-        self
-    }
-
-    /// The OAuth clients whose tokens are accepted. Default: [our own](Self::client_credentials)
-    /// alone, since any application of the instance could otherwise use its tokens here. A list that is
-    /// given replaces the default.
-    pub fn allow_clients<I>(mut self, clients: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: Into<String>,
-    {
-        let clients = clients.into_iter().map(Into::into).collect();
-        self.allowed_clients = Some(Clients::Listed(clients));
-        self
-    }
-
-    /// Accepts the tokens of every client of the instance. For servers whose clients register
-    /// themselves (RFC 7591), as those of MCP do. Rely on [`audiences`](Self::audiences) then.
-    pub fn allow_any_client(mut self) -> Self {
-        self.allowed_clients = Some(Clients::Any);
-        self
-    }
-
-    /// Names under which this service is known as an audience, beside the
-    /// [`resource`](Self::resource) and [our client id](Self::client_credentials). A token with an
-    /// `aud` must name one of them, byte for byte.
-    pub fn audiences<I>(mut self, audiences: I) -> Self
-    where
-        I: IntoIterator,
-        I::Item: Into<String>,
-    {
-        self.audiences = audiences.into_iter().map(Into::into).collect();
-        self
-    }
-
-    /// Refuses tokens without an `aud`. Default: they pass, since Clerk sets one only where the
-    /// client asked for a resource (RFC 8707).
-    pub fn require_audience(mut self) -> Self {
-        self.require_audience = true;
-        self
-    }
-
-    /// Whether userinfo is asked. Default: [best effort](Enrichment::BestEffort), so that handlers
-    /// have the e-mail address where they can, and an outage of userinfo refuses nobody.
-    pub fn enrichment(mut self, enrichment: Enrichment) -> Self {
-        self.enrichment = enrichment;
-        self
-    }
-
-    /// Asks Clerk about tokens of any shape. Default: only about those that begin with `oat_` and
-    /// JWTs, since introspection calls a refresh token active too. With this, something else must
-    /// vouch for an access token: a `token_type`, an `aud` that names us, or userinfo's 200, which is
-    /// asked for if need be.
-    pub fn accept_unprefixed_tokens(mut self) -> Self {
-        self.opaque_tokens = OpaqueTokens::Any;
-        self
-    }
-
-    /// The longest token that is looked at, in bytes. Default: 4096, four times what Clerk's JWTs
-    /// take. At most 16384.
-    pub fn max_token_length(mut self, bytes: usize) -> Self {
-        self.max_token_length = bytes;
-        self
-    }
-
-    /// By how much Clerk's clock may be ahead of ours, for `nbf` and `iat`. Default: 5 s, as in
-    /// Clerk's own libraries. At most 60 s. `exp` is never stretched.
-    pub fn leeway(mut self, leeway: Duration) -> Self {
-        self.leeway = leeway;
-        self
-    }
-
     /// For how long a verdict is used without asking again. It is also how long a revoked token is
     /// still accepted, at the most. Default: 30 s. At most 5 min. Zero turns the cache off.
     ///
@@ -267,6 +189,21 @@ impl Default for ClerkConfigBuilder {
             timeout: Duration::from_secs(2),
             attempt_timeout: Duration::from_secs(1),
             rate_limit: None,
+            accept: Kinds::from_iter([TokenKind::OAuth]),
+            oauth_endpoint: OAuthEndpoint::default(),
+            oauth_jwts: JwtVerification::default(),
+            jwt_key: None,
+            jwt_algorithms: vec![JwtAlgorithm::Rs256],
+            session_cookie: false,
+            authorized_parties: None,
+            allow_pending: false,
+            secret_key: SecretString::default(),
+            backend_api_url: BACKEND_API_URL.to_owned(),
+            backend_api_version: BACKEND_API_VERSION.to_owned(),
+            machines: None,
+            profile_source: ProfileSource::default(),
+            discover: false,
+            discovery_origins: Vec::new(),
             scope_implies: None,
             transport: None,
             clock: None,

@@ -5,9 +5,9 @@ use std::{mem, sync::Arc, time::Duration};
 use http::HeaderValue;
 use secrecy::ExposeSecret;
 
-use super::{ClerkConfig, ClerkConfigBuilder, Clients, Instance, OpaqueTokens};
+use super::{ClerkConfig, ClerkConfigBuilder, Instance, Named, OpaqueTokens};
 use crate::{
-    ConfigError, Transport,
+    ConfigError, TokenKind, Transport,
     clock::SystemClock,
     upstream::{HttpClient, default_rate_limit},
     verify::{introspect::basic_credentials, policy::Rules},
@@ -24,19 +24,27 @@ impl ClerkConfigBuilder {
         let instance = Instance::parse(&self.domain)?;
         let credentials = self.check_credentials()?;
         self.check_bounds()?;
+        self.check_kinds()?;
+        let machines = self.check_machines()?;
         for scope in &self.required_scopes {
             check_text("required_scopes", scope, is_scope_byte)?;
         }
         let allowed_clients = match self.allowed_clients.take() {
+            None if self.client_id.is_empty() && self.accept.contains(TokenKind::OAuth) => {
+                return Err(ConfigError::Missing {
+                    field: "allowed_clients",
+                    hint: "without credentials of a client, it must be said whose tokens are accepted",
+                });
+            }
             None => Some(vec![self.client_id.clone()]),
-            Some(Clients::Any) => None,
-            Some(Clients::Listed(clients)) if clients.is_empty() => {
+            Some(Named::Any) => None,
+            Some(Named::Listed(clients)) if clients.is_empty() => {
                 return Err(ConfigError::Missing {
                     field: "allowed_clients",
                     hint: "an empty list refuses everybody: name clients, or leave the list out",
                 });
             }
-            Some(Clients::Listed(clients)) => {
+            Some(Named::Listed(clients)) => {
                 for client in &clients {
                     check_text("allowed_clients", client, is_vschar)?;
                 }
@@ -49,8 +57,14 @@ impl ClerkConfigBuilder {
         }
         let resource_metadata = self.check_resource(instance.issuer())?;
         audiences.extend(self.resource);
-        audiences.push(self.client_id.clone());
+        if !self.client_id.is_empty() {
+            audiences.push(self.client_id.clone());
+        }
         let rules = Rules {
+            accept: self.accept,
+            authorized_parties: self.authorized_parties,
+            allow_pending: self.allow_pending,
+            machines,
             allowed_clients,
             audiences,
             require_audience: self.require_audience,
@@ -67,6 +81,7 @@ impl ClerkConfigBuilder {
             .rate_limit
             .unwrap_or_else(|| default_rate_limit(instance.host()));
         Ok(ClerkConfig {
+            oauth_jwts: self.oauth_jwts,
             instance,
             client_id: self.client_id,
             credentials,
@@ -86,9 +101,13 @@ impl ClerkConfigBuilder {
         })
     }
 
-    /// Id and secret consist of VSCHAR (RFC 6749 appendix A.1, A.2).
-    fn check_credentials(&self) -> Result<HeaderValue, ConfigError> {
+    /// Id and secret consist of VSCHAR (RFC 6749 appendix A.1, A.2). There are none where nobody needs them.
+    fn check_credentials(&self) -> Result<Option<HeaderValue>, ConfigError> {
+        let secret = self.client_secret.expose_secret();
         if self.client_id.is_empty() {
+            if secret.is_empty() && !self.needs_client_credentials() {
+                return Ok(None);
+            }
             return Err(ConfigError::Missing {
                 field: "client_id",
                 hint: "give the id of an OAuth application of the instance, or set \
@@ -96,7 +115,6 @@ impl ClerkConfigBuilder {
             });
         }
         check_text("client_id", &self.client_id, is_vschar)?;
-        let secret = self.client_secret.expose_secret();
         if secret.is_empty() {
             return Err(ConfigError::Missing {
                 field: "client_secret",
@@ -110,7 +128,9 @@ impl ClerkConfigBuilder {
         if !secret.bytes().all(is_vschar) {
             return Err(invalid);
         }
-        basic_credentials(&self.client_id, secret).ok_or(invalid)
+        basic_credentials(&self.client_id, secret)
+            .map(Some)
+            .ok_or(invalid)
     }
 
     fn check_bounds(&self) -> Result<(), ConfigError> {
@@ -201,7 +221,7 @@ pub(super) fn check_text(
 }
 
 /// `VSCHAR = %x20-7E` (RFC 6749 appendix A)
-fn is_vschar(byte: u8) -> bool {
+pub(super) fn is_vschar(byte: u8) -> bool {
     (0x20..=0x7e).contains(&byte)
 }
 

@@ -19,6 +19,15 @@ impl ClerkConfig {
     /// | `CLERK_ENRICH` | [`enrichment`](ClerkConfigBuilder::enrichment) | `off`, `best-effort`, `required` |
     /// | `CLERK_STALE_FOR` | [`stale_for`](ClerkConfigBuilder::stale_for) | seconds or `5m` |
     /// | `CLERK_OPAQUE_TOKENS` | [`accept_unprefixed_tokens`](ClerkConfigBuilder::accept_unprefixed_tokens) | `prefixed`, `any` |
+    /// | `CLERK_ACCEPT` | [`accept`](ClerkConfigBuilder::accept) | list of `oauth`, `session`, `api_key`, `machine` |
+    /// | `CLERK_OAUTH_ENDPOINT` | [`oauth_endpoint`](ClerkConfigBuilder::oauth_endpoint) | `introspection`, `backend-api` |
+    /// | `CLERK_OAUTH_JWTS` | [`oauth_jwts`](ClerkConfigBuilder::oauth_jwts) | `introspect`, `local`, `local-then-introspect` |
+    /// | `CLERK_JWT_KEY` | [`jwt_key`](ClerkConfigBuilder::jwt_key) | PEM |
+    /// | `CLERK_AUTHORIZED_PARTIES` | [`authorized_parties`](ClerkConfigBuilder::authorized_parties) | list of origins |
+    /// | `CLERK_MACHINES` | [`machines`](ClerkConfigBuilder::machines) | list, or `*` for [any](ClerkConfigBuilder::allow_any_machine) |
+    /// | `CLERK_SECRET_KEY` | [`secret_key`](ClerkConfigBuilder::secret_key) | |
+    /// | `CLERK_API_URL` | [`backend_api_url`](ClerkConfigBuilder::backend_api_url) | URL |
+    /// | `CLERK_PROFILE_SOURCE` | [`profile_source`](ClerkConfigBuilder::profile_source) | `userinfo`, `backend-api` |
     ///
     /// A variable that is empty counts as not set.
     ///
@@ -60,7 +69,7 @@ impl ClerkConfigBuilder {
             builder.required_scopes = read::list(&scopes);
         }
         if let Some(clients) = variable("CLERK_ALLOWED_CLIENTS") {
-            builder.allowed_clients = Some(read::clients(&clients));
+            builder.allowed_clients = Some(read::named(&clients));
         }
         if let Some(audiences) = variable("CLERK_AUDIENCES") {
             builder.audiences = read::list(&audiences);
@@ -81,6 +90,35 @@ impl ClerkConfigBuilder {
         let reason = "give `prefixed` or `any`";
         if let Some(tokens) = parsed(&variable, "CLERK_OPAQUE_TOKENS", read::word, reason)? {
             builder.opaque_tokens = tokens;
+        }
+        let reason = "give `oauth`, `session`, `api_key`, `machine`, or several of them";
+        if let Some(kinds) = parsed(&variable, "CLERK_ACCEPT", read::kinds, reason)? {
+            builder.accept = kinds;
+        }
+        let reason = "give `introspection` or `backend-api`";
+        if let Some(endpoint) = parsed(&variable, "CLERK_OAUTH_ENDPOINT", read::word, reason)? {
+            builder.oauth_endpoint = endpoint;
+        }
+        let reason = "give `introspect`, `local` or `local-then-introspect`";
+        if let Some(verification) = parsed(&variable, "CLERK_OAUTH_JWTS", read::word, reason)? {
+            builder.oauth_jwts = verification;
+        }
+        builder.jwt_key = variable("CLERK_JWT_KEY");
+        if let Some(parties) = variable("CLERK_AUTHORIZED_PARTIES") {
+            builder.authorized_parties = Some(read::list(&parties));
+        }
+        if let Some(machines) = variable("CLERK_MACHINES") {
+            builder.machines = Some(read::named(&machines));
+        }
+        if let Some(key) = variable("CLERK_SECRET_KEY") {
+            builder.secret_key = key.trim().into();
+        }
+        if let Some(url) = variable("CLERK_API_URL") {
+            builder.backend_api_url = url.trim().to_owned();
+        }
+        let reason = "give `userinfo` or `backend-api`";
+        if let Some(source) = parsed(&variable, "CLERK_PROFILE_SOURCE", read::word, reason)? {
+            builder.profile_source = source;
         }
         Ok(builder)
     }

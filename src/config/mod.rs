@@ -4,15 +4,21 @@ mod builder;
 mod check;
 mod env;
 mod instance;
+mod kinds;
 mod read;
 mod resource;
+mod rules;
+mod tokens;
 
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::HeaderValue;
 use serde::Deserialize;
 
-pub use self::builder::ClerkConfigBuilder;
+pub use self::{
+    builder::ClerkConfigBuilder,
+    tokens::{JwtAlgorithm, JwtVerification, OAuthEndpoint, ProfileSource},
+};
 pub(crate) use self::{check::is_scope_byte, instance::Instance};
 use crate::{ConfigError, ResourceMetadata, Transport, clock::Clock, verify::policy::Rules};
 
@@ -38,7 +44,9 @@ use crate::{ConfigError, ResourceMetadata, Transport, clock::Clock, verify::poli
 pub struct ClerkConfig {
     pub(crate) instance: Instance,
     pub(crate) client_id: String,
-    pub(crate) credentials: HeaderValue,
+    /// For introspection; `None` where it is never asked.
+    pub(crate) credentials: Option<HeaderValue>,
+    pub(crate) oauth_jwts: JwtVerification,
     pub(crate) rules: Arc<Rules>,
     /// Of the resource, where it is a web address.
     pub(crate) resource_metadata: Option<ResourceMetadata>,
@@ -56,7 +64,8 @@ pub struct ClerkConfig {
     pub(crate) clock: Arc<dyn Clock>,
 }
 
-/// Whether and how the claims are enriched with what userinfo says.
+/// Whether and how the claims are enriched with a profile: with what userinfo says, or the
+/// [Backend API](ProfileSource::BackendApi).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -80,9 +89,9 @@ enum OpaqueTokens {
     Any,
 }
 
-/// Whose tokens are accepted.
+/// Clients or machines by their ids, or any, which has to be said by name.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Clients {
+enum Named {
     Any,
     Listed(Vec<String>),
 }

@@ -8,7 +8,8 @@ use serde::{
     de::{self, SeqAccess, Visitor},
 };
 
-use super::Clients;
+use super::Named;
+use crate::kind::Kinds;
 
 /// A duration: a number of seconds, or humantime's `1m 30s`.
 pub(super) fn duration(text: &str) -> Option<Duration> {
@@ -26,12 +27,17 @@ pub(super) fn list(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// A list of clients, or `*` for any.
-pub(super) fn clients(text: &str) -> Clients {
+/// A list of ids, or `*` for any.
+pub(super) fn named(text: &str) -> Named {
     match text.trim() {
-        "*" => Clients::Any,
-        text => Clients::Listed(list(text)),
+        "*" => Named::Any,
+        text => Named::Listed(list(text)),
     }
+}
+
+/// A set of kinds, each by one of its names.
+pub(super) fn kinds(text: &str) -> Option<Kinds> {
+    list(text).iter().map(|name| word(name)).collect()
 }
 
 pub(super) fn deserialize_duration<'de, D: Deserializer<'de>>(
@@ -77,13 +83,21 @@ where
     deserializer.deserialize_any(Entries(|text| list(text).into(), PhantomData))
 }
 
-impl<'de> Deserialize<'de> for Clients {
+pub(super) fn deserialize_kinds<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Kinds, D::Error> {
+    let names: Vec<String> = deserialize_list(deserializer)?;
+    let unknown = || de::Error::custom("a kind is `oauth`, `session`, `api_key` or `machine`");
+    kinds(&names.join(" ")).ok_or_else(unknown)
+}
+
+impl<'de> Deserialize<'de> for Named {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Entries(clients, PhantomData))
+        deserializer.deserialize_any(Entries(named, PhantomData))
     }
 }
 
-impl From<Vec<String>> for Clients {
+impl From<Vec<String>> for Named {
     fn from(clients: Vec<String>) -> Self {
         Self::Listed(clients)
     }
@@ -118,7 +132,7 @@ pub(super) fn deserialize_secret<'de, D: Deserializer<'de>>(
 ) -> Result<SecretString, D::Error> {
     match String::deserialize(deserializer) {
         Ok(secret) => Ok(secret.into()),
-        Err(_) => Err(de::Error::custom("`client_secret` must be a string")),
+        Err(_) => Err(de::Error::custom("`client_secret` and `secret_key` must be strings")),
     }
 }
 

@@ -43,7 +43,7 @@ impl ClerkConfigBuilder {
     /// (RFC 9728 §2). Default: the [required](Self::required_scopes) ones. A list that is given replaces
     /// them: name those that some operations need beyond them, too. An empty one names none.
     ///
-    /// It has no say in what a token must have. Clients ask for the `scope` of a challenge first, and for
+    /// It has no say in what a token must have. Named ask for the `scope` of a challenge first, and for
     /// these where it has none. `offline_access` is left out: a resource never asks for it.
     pub fn scopes_supported<I>(mut self, scopes: I) -> Self
     where

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use futures_util::future::{self, BoxFuture};
 use http::{Request, Response};
 
-use super::{ClerkConfig, ClerkConfigBuilder, Clients, Enrichment, OpaqueTokens};
+use super::{ClerkConfig, ClerkConfigBuilder, Enrichment, Named, OpaqueTokens};
 use crate::{ConfigError, Transport, TransportError};
 
 const SECRET: &str = "canary-secret";
@@ -369,7 +369,15 @@ fn debug_shows_no_secret() {
         assert!(!shown.contains("canary"), "{name}: {shown}");
         assert!(!shown.contains(&encoded), "{name}: {shown}");
     }
-    assert!(config.credentials.to_str().unwrap().ends_with(&encoded));
+    assert!(
+        config
+            .credentials
+            .as_ref()
+            .unwrap()
+            .to_str()
+            .unwrap()
+            .ends_with(&encoded)
+    );
     let shown = format!("{config:?}");
     for expected in [
         "https://clerk.example.com",

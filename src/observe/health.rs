@@ -18,8 +18,9 @@ pub struct Health {
     /// one that refuses a token or our credentials, counts as work; a server error, silence and an
     /// answer that breaks the contract do not. `None` before the first call.
     pub reachable: Option<bool>,
-    /// Whether introspection refused our client id and secret when it last answered. It will do so until
-    /// somebody sets others: no token that is not remembered is accepted.
+    /// Whether introspection refused our client id and secret when it last answered, or the Backend API our
+    /// secret key. It will do so until somebody sets others: no token that must be asked about there is
+    /// accepted, unless it is remembered.
     pub credentials_rejected: bool,
     /// When Clerk last gave an answer that was understood; `None` if it never did.
     pub last_good_answer: Option<SystemTime>,
@@ -28,10 +29,19 @@ pub struct Health {
     pub introspection: BreakerState,
     /// The circuit breaker of userinfo.
     pub userinfo: BreakerState,
+    /// The circuit breaker of the key set. It stays closed where no JWT is verified locally, and with a key
+    /// of the configuration's.
+    pub keys: BreakerState,
+    /// The circuit breaker of discovery. It stays closed without
+    /// [`discover`](crate::ClerkConfigBuilder::discover).
+    pub discovery: BreakerState,
+    /// The circuit breakers of the Backend API: the one that is furthest from closed. Each endpoint has one of
+    /// its own.
+    pub backend_api: BreakerState,
 }
 
 /// What the circuit breaker of an endpoint does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum BreakerState {
     /// Calls are made. So it begins.
@@ -59,11 +69,11 @@ impl BreakerState {
 pub(crate) struct Vitals {
     has_been_called: AtomicBool,
     is_reachable: AtomicBool,
-    are_credentials_rejected: AtomicBool,
     /// In milliseconds since the Unix epoch; zero if never.
     last_good_answer: AtomicU64,
-    introspection: AtomicU8,
-    userinfo: AtomicU8,
+    /// Of each endpoint, in the order of [`Endpoint::ALL`].
+    breakers: [AtomicU8; Endpoint::ALL.len()],
+    rejects_credentials: [AtomicBool; Endpoint::ALL.len()],
 }
 
 impl Vitals {
@@ -72,10 +82,20 @@ impl Vitals {
         let good = self.last_good_answer.load(Ordering::Relaxed);
         Health {
             reachable: called.then(|| self.is_reachable.load(Ordering::Relaxed)),
-            credentials_rejected: self.are_credentials_rejected.load(Ordering::Relaxed),
+            credentials_rejected: self
+                .rejects_credentials
+                .iter()
+                .any(|rejects| rejects.load(Ordering::Relaxed)),
             last_good_answer: (good > 0).then(|| UNIX_EPOCH + Duration::from_millis(good)),
             introspection: self.breaker_of(Endpoint::Introspection),
             userinfo: self.breaker_of(Endpoint::Userinfo),
+            keys: self.breaker_of(Endpoint::Keys),
+            discovery: self.breaker_of(Endpoint::Discovery),
+            backend_api: BACKEND
+                .map(|endpoint| self.breaker_of(endpoint))
+                .into_iter()
+                .max()
+                .unwrap_or_default(),
         }
     }
 
@@ -83,15 +103,12 @@ impl Vitals {
     pub(super) fn called(&self, endpoint: Endpoint, result: CallResult, now: Option<Now>) {
         let is_reachable = result.is_reachable();
         self.is_reachable.store(is_reachable, Ordering::Relaxed);
-        if endpoint == Endpoint::Introspection {
+        if endpoint.wants_credentials()
+            && let Some(rejects) = self.rejects_credentials.get(endpoint.index())
+        {
             match result {
-                CallResult::CredentialsRejected => {
-                    self.are_credentials_rejected.store(true, Ordering::Relaxed);
-                }
-                CallResult::Ok | CallResult::Refused => {
-                    self.are_credentials_rejected
-                        .store(false, Ordering::Relaxed);
-                }
+                CallResult::CredentialsRejected => rejects.store(true, Ordering::Relaxed),
+                CallResult::Ok | CallResult::Refused => rejects.store(false, Ordering::Relaxed),
                 _ => {}
             }
         }
@@ -103,21 +120,25 @@ impl Vitals {
     }
 
     pub(super) fn breaker(&self, endpoint: Endpoint, state: BreakerState) {
-        self.state_of(endpoint)
-            .store(encode(state), Ordering::Relaxed);
+        if let Some(breaker) = self.breakers.get(endpoint.index()) {
+            breaker.store(encode(state), Ordering::Relaxed);
+        }
     }
 
     pub(super) fn breaker_of(&self, endpoint: Endpoint) -> BreakerState {
-        decode(self.state_of(endpoint).load(Ordering::Relaxed))
-    }
-
-    fn state_of(&self, endpoint: Endpoint) -> &AtomicU8 {
-        match endpoint {
-            Endpoint::Introspection => &self.introspection,
-            Endpoint::Userinfo => &self.userinfo,
-        }
+        let breaker = self.breakers.get(endpoint.index());
+        breaker.map_or_else(BreakerState::default, |breaker| {
+            decode(breaker.load(Ordering::Relaxed))
+        })
     }
 }
+
+const BACKEND: [Endpoint; 4] = [
+    Endpoint::BackendOAuth,
+    Endpoint::BackendMachine,
+    Endpoint::BackendApiKey,
+    Endpoint::BackendUser,
+];
 
 fn encode(state: BreakerState) -> u8 {
     match state {

@@ -50,13 +50,17 @@ impl Outcome {
             | AuthErrorKind::SeveralCredentials
             | AuthErrorKind::TokenTooLong => Self::Malformed,
             AuthErrorKind::Inactive
+            | AuthErrorKind::InvalidSignature
+            | AuthErrorKind::MalformedToken
             | AuthErrorKind::MissingSubject
             | AuthErrorKind::NotAccessToken
+            | AuthErrorKind::NotSession
             | AuthErrorKind::NotYetValid
+            | AuthErrorKind::PendingSession
             | AuthErrorKind::SenderConstrained
             | AuthErrorKind::UnsupportedToken => Self::Inactive,
             AuthErrorKind::Expired => Self::Expired,
-            AuthErrorKind::WrongClient => Self::BadClient,
+            AuthErrorKind::WrongClient | AuthErrorKind::WrongParty => Self::BadClient,
             AuthErrorKind::WrongAudience => Self::BadAudience,
             AuthErrorKind::WrongIssuer => Self::BadIssuer,
             AuthErrorKind::Forbidden | AuthErrorKind::InsufficientScope => Self::BadScope,

@@ -54,14 +54,19 @@ impl Class {
             | AuthErrorKind::TokenTooLong => Self::InvalidRequest,
             AuthErrorKind::Expired
             | AuthErrorKind::Inactive
+            | AuthErrorKind::InvalidSignature
+            | AuthErrorKind::MalformedToken
             | AuthErrorKind::MissingSubject
             | AuthErrorKind::NotAccessToken
+            | AuthErrorKind::NotSession
             | AuthErrorKind::NotYetValid
+            | AuthErrorKind::PendingSession
             | AuthErrorKind::SenderConstrained
             | AuthErrorKind::UnsupportedToken
             | AuthErrorKind::WrongAudience
             | AuthErrorKind::WrongClient
-            | AuthErrorKind::WrongIssuer => Self::InvalidToken,
+            | AuthErrorKind::WrongIssuer
+            | AuthErrorKind::WrongParty => Self::InvalidToken,
             AuthErrorKind::InsufficientScope => Self::InsufficientScope,
             AuthErrorKind::Forbidden => Self::Forbidden,
             AuthErrorKind::MissingLayer => Self::Misconfigured,

@@ -59,14 +59,19 @@ impl Case {
             | AuthErrorKind::TokenTooLong => (400, "16", Some("invalid_request"), Some(REQUEST)),
             AuthErrorKind::Expired
             | AuthErrorKind::Inactive
+            | AuthErrorKind::InvalidSignature
+            | AuthErrorKind::MalformedToken
             | AuthErrorKind::MissingSubject
             | AuthErrorKind::NotAccessToken
+            | AuthErrorKind::NotSession
             | AuthErrorKind::NotYetValid
+            | AuthErrorKind::PendingSession
             | AuthErrorKind::SenderConstrained
             | AuthErrorKind::UnsupportedToken
             | AuthErrorKind::WrongAudience
             | AuthErrorKind::WrongClient
-            | AuthErrorKind::WrongIssuer => (401, "16", Some("invalid_token"), Some(TOKEN)),
+            | AuthErrorKind::WrongIssuer
+            | AuthErrorKind::WrongParty => (401, "16", Some("invalid_token"), Some(TOKEN)),
             AuthErrorKind::InsufficientScope => (403, "7", Some("insufficient_scope"), Some(SCOPE)),
             AuthErrorKind::Forbidden => (403, "7", None, Some(FORBIDDEN)),
             AuthErrorKind::MissingLayer => (500, "13", None, None),
@@ -87,7 +92,7 @@ impl Case {
     }
 }
 
-const KINDS: [AuthErrorKind; 23] = [
+const KINDS: [AuthErrorKind; 28] = [
     AuthErrorKind::CredentialsRejected,
     AuthErrorKind::Expired,
     AuthErrorKind::Forbidden,
@@ -96,9 +101,14 @@ const KINDS: [AuthErrorKind; 23] = [
     AuthErrorKind::MalformedCredentials,
     AuthErrorKind::MissingCredentials,
     AuthErrorKind::MissingLayer,
+    AuthErrorKind::InvalidSignature,
+    AuthErrorKind::MalformedToken,
     AuthErrorKind::MissingSubject,
     AuthErrorKind::NotAccessToken,
+    AuthErrorKind::NotSession,
     AuthErrorKind::NotYetValid,
+    AuthErrorKind::PendingSession,
+    AuthErrorKind::WrongParty,
     AuthErrorKind::ProfileUnavailable,
     AuthErrorKind::RateLimited,
     AuthErrorKind::SenderConstrained,

@@ -42,6 +42,8 @@ pub struct Introspection {
     pub(crate) token_use: Option<String>,
     /// Whether there is a confirmation claim (RFC 7800): the token is bound to a key.
     pub(crate) confirmation: bool,
+    /// Whether it was read from the token itself, by its signature, and nobody was asked.
+    pub(crate) is_local: bool,
     /// All members that [`ClerkClaims`](crate::ClerkClaims) has no field for.
     pub(crate) other: Map<String, Value>,
 }
@@ -82,7 +84,26 @@ impl Introspection {
             token_type: text(members.get("token_type").cloned())?,
             token_use: text(members.get("token_use").cloned())?,
             confirmation: members.get("cnf").is_some_and(|cnf| !cnf.is_null()),
+            is_local: false,
             other: members,
+        })
+    }
+
+    /// Adds what the token says of itself, where the answer does not. `stated`: as its signature vouches for.
+    pub(super) fn with_statement(self, stated: Self) -> Result<Self, AuthError> {
+        if self.active && self.sub.is_some() && self.sub != stated.sub {
+            return Err(violation(
+                "the answer is about another subject than the token",
+            ));
+        }
+        Ok(Self {
+            sub: self.sub.or(stated.sub),
+            aud: self.aud.or(stated.aud),
+            iss: self.iss.or(stated.iss),
+            exp: self.exp.or(stated.exp),
+            nbf: self.nbf.or(stated.nbf),
+            org_id: self.org_id.or(stated.org_id),
+            ..self
         })
     }
 
@@ -93,7 +114,7 @@ impl Introspection {
             StatusCode::OK => Err(violation("not of a JSON content type")),
             // Some servers say so of JWTs. It is an answer about the token, not about us.
             StatusCode::BAD_REQUEST if is_unsupported_token_type(response.body()) => {
-                Err(AuthErrorKind::Inactive.into())
+                Err(AuthError::new(AuthErrorKind::Inactive).with_source(NotIntrospected))
             }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 Err(AuthErrorKind::CredentialsRejected.into())
@@ -265,6 +286,17 @@ fn is_unsupported_token_type(body: &[u8]) -> bool {
     serde_json::from_slice(body).is_ok_and(|Members(members)| {
         members.get("error").and_then(Value::as_str) == Some("unsupported_token_type")
     })
+}
+
+/// The server does not introspect tokens of this form.
+#[derive(Debug, thiserror::Error)]
+#[error("the server does not introspect tokens of this form")]
+struct NotIntrospected;
+
+/// Whether an error says that the server does not introspect tokens of this form, rather than that this one
+/// is no good.
+pub(super) fn is_not_introspected(error: &AuthError) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<NotIntrospected>())
 }
 
 /// An answer that breaks the contract. Only fixed texts, so that nothing of the answer gets into a log.

@@ -9,6 +9,7 @@ mod intern;
 pub(crate) mod introspect;
 mod needs;
 pub(crate) mod policy;
+mod route;
 mod shape;
 mod source;
 
@@ -19,10 +20,11 @@ use tokio::time::{Instant, timeout_at};
 
 pub use introspect::Introspection;
 pub(crate) use policy::Rules;
+pub(crate) use route::Sources;
 pub(crate) use shape::Shape;
 pub use source::{Verification, Verify};
 
-use self::{enrich::Userinfo, needs::Needs};
+use self::{enrich::Userinfo, introspect::is_not_introspected, needs::Needs, route::Route};
 use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims, Enrichment, TokenKind,
     claims::{Claims, Profile},
@@ -89,7 +91,7 @@ impl Verified {
 
 /// Everything that a verification needs.
 pub(crate) struct Verifier {
-    pub(crate) source: Arc<dyn Verify>,
+    pub(crate) sources: Sources,
     pub(crate) rules: Arc<Rules>,
     pub(crate) challenges: Arc<Challenges>,
     pub(crate) enrichment: Enrichment,
@@ -101,11 +103,24 @@ pub(crate) struct Verifier {
 }
 
 impl Verifier {
-    /// Whether the token is worth asking about at all.
+    /// Whether the token is worth asking about at all: it is of a kind that is accepted, and not over.
     pub(crate) fn admit(&self, token: &str, now: i64) -> Result<Shape, AuthErrorKind> {
-        match Shape::of(token) {
-            Shape::Jwt { exp: Some(exp) } if exp <= now => Err(AuthErrorKind::Expired),
-            Shape::Unprefixed if !self.accept_unprefixed => Err(AuthErrorKind::UnsupportedToken),
+        let shape = Shape::of(token);
+        if shape == Shape::Unprefixed && !self.accept_unprefixed
+            || !self.rules.accept.contains(kind_of(shape))
+        {
+            return Err(AuthErrorKind::UnsupportedToken);
+        }
+        let route = self.sources.route(shape);
+        let route = route.ok_or(AuthErrorKind::UnsupportedToken)?;
+        let leeway = match route {
+            Route::Local(_) => self.rules.leeway,
+            Route::Online(_) | Route::LocalThenOnline { .. } => 0,
+        };
+        match shape {
+            Shape::Jwt { exp: Some(exp), .. } if exp.saturating_add(leeway) <= now => {
+                Err(AuthErrorKind::Expired)
+            }
             shape => Ok(shape),
         }
     }
@@ -118,11 +133,10 @@ impl Verifier {
         lane: Lane,
     ) -> Result<Verified, AuthError> {
         let deadline = Instant::now() + self.timeout;
-        let mut introspection = pin!(within(
-            deadline,
-            self.source.verify(Verification { token, lane })
-        ));
-        let (answer, userinfo) = if lane == Lane::Known && self.enrichment != Enrichment::Off {
+        let kind = kind_of(shape);
+        let enriches = self.enrichment != Enrichment::Off && kind == TokenKind::OAuth;
+        let mut introspection = pin!(within(deadline, self.ask(token, shape, lane)));
+        let (answer, userinfo) = if lane == Lane::Known && enriches {
             match poll!(&mut introspection) {
                 // As it does where Clerk is known to be down: userinfo is left alone, too.
                 Poll::Ready(Err(error)) => return Err(error),
@@ -136,16 +150,16 @@ impl Verifier {
         } else {
             (introspection.await?, None)
         };
-        self.rules.check(&answer, self.clock.now().unix_seconds())?;
+        self.check(&answer, kind)?;
 
         let needs = Needs {
             vouching: !self.is_access_token(&answer, shape),
             subject: answer.sub.is_none(),
-            profile: self.enrichment == Enrichment::Required,
+            profile: enriches && self.enrichment == Enrichment::Required,
         };
         let userinfo = match userinfo {
             Some(userinfo) => Some(userinfo),
-            None if needs.any() || self.enrichment != Enrichment::Off => {
+            None if needs.any() || enriches => {
                 Some(self.fetch_userinfo(token, lane, deadline).await)
             }
             None => None,
@@ -155,6 +169,35 @@ impl Verifier {
             .transpose()?
             .flatten();
         self.conclude(answer, profile, shape)
+    }
+
+    /// Asks whoever can tell.
+    async fn ask(
+        &self,
+        token: &BearerToken,
+        shape: Shape,
+        lane: Lane,
+    ) -> Result<Introspection, AuthError> {
+        let kind = kind_of(shape);
+        let verification = Verification { token, kind, lane };
+        let route = self.sources.route(shape);
+        match route.ok_or(AuthErrorKind::UnsupportedToken)? {
+            Route::Online(source) | Route::Local(source) => source.verify(verification).await,
+            Route::LocalThenOnline { local, online } => {
+                let stated = local.verify(verification).await?;
+                self.check(&stated, kind)?;
+                match online.verify(verification).await {
+                    Ok(answer) => answer.with_statement(stated),
+                    Err(error) if is_not_introspected(&error) => Ok(stated),
+                    Err(error) => Err(error),
+                }
+            }
+        }
+    }
+
+    fn check(&self, answer: &Introspection, kind: TokenKind) -> Result<(), AuthErrorKind> {
+        let now = self.clock.now().unix_seconds();
+        self.rules.check(answer, kind, now)
     }
 
     async fn fetch_userinfo(
@@ -180,7 +223,10 @@ impl Verifier {
         userinfo: Option<Userinfo>,
         shape: Shape,
     ) -> Result<Verified, AuthError> {
-        let complete = userinfo.is_some() || self.enrichment == Enrichment::Off;
+        let kind = kind_of(shape);
+        let complete =
+            userinfo.is_some() || self.enrichment == Enrichment::Off || kind != TokenKind::OAuth;
+        let end = self.rules.end_of(&answer);
         let (subject, profile) = match (answer.sub, userinfo) {
             (Some(sub), userinfo) => (sub, userinfo.map(|userinfo| userinfo.profile)),
             (None, Some(Userinfo { sub, profile })) => (sub, Some(profile)),
@@ -190,18 +236,22 @@ impl Verifier {
             return Err(AuthErrorKind::MissingSubject.into());
         }
         let claimed_expiry = match shape {
-            Shape::Jwt { exp } => exp,
-            Shape::Opaque | Shape::Unprefixed => None,
+            // What was read from the token itself is in the answer.
+            Shape::Jwt { exp, .. } if !answer.is_local => exp,
+            Shape::Jwt { .. } | Shape::Opaque(_) | Shape::Unprefixed => None,
         };
-        let expires = earliest([answer.exp, claimed_expiry]);
-        let presumed_end = answer.iat.map(|iat| iat.saturating_add(ACCESS_TOKEN_LIFE));
+        let expires = earliest([end, claimed_expiry]);
+        let presumed_end = answer
+            .iat
+            .filter(|_| kind == TokenKind::OAuth && !answer.is_local)
+            .map(|iat| iat.saturating_add(ACCESS_TOKEN_LIFE));
         let profile: Option<Profile> = profile.filter(|_| self.enrichment != Enrichment::Off);
         let org_id = answer.org_id.map(Into::into).or_else(|| {
             let organization = profile.as_ref()?.organization()?;
             Some(organization.id().into())
         });
         let claims = Claims {
-            kind: TokenKind::OAuth,
+            kind,
             subject: subject.into(),
             client_id: answer.client_id.map(|id| self.strings.intern(&id)),
             scope: self.strings.intern(&answer.scope.unwrap_or_default()),
@@ -228,6 +278,12 @@ impl Verifier {
             complete,
         })
     }
+}
+
+/// The kind by whose rules a token has to pass. What has no shape of Clerk's is asked about as an OAuth
+/// token, if at all.
+fn kind_of(shape: Shape) -> TokenKind {
+    shape.kind().unwrap_or(TokenKind::OAuth)
 }
 
 /// A subject that can be stored and compared: OpenID Connect Core §2 allows 255 characters.

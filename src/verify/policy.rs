@@ -4,22 +4,24 @@
 //! In this order, so that what the caller learns depends on nothing that was not checked:
 //!
 //! 1. The token is active.
-//! 2. It is an access token that anybody may bear: `token_type` is Bearer or absent, `token_use` says
-//!    access token or is absent, and there is no `cnf` (RFC 9449 §7.2: a bound token that comes as a
-//!    bearer token was stolen).
+//! 2. It is a token that anybody may bear: `token_type` is Bearer or absent, `token_use` says access
+//!    token or is absent, and there is no `cnf` (RFC 9449 §7.2: a bound token that comes as a bearer
+//!    token was stolen).
 //! 3. Its time has come (`nbf`, `iat`) and is not over (`exp`).
-//! 4. Its issuer, where named, is ours.
-//! 5. Its client is allowed. Where no client is named, an audience on the list stands in for it.
-//! 6. Its audience, where named, includes us.
-//! 7. All required scopes were granted.
+//! 4. Its issuer is ours, where it is named. A token that was read here must name it, and an `exp`.
+//! 5. What its kind asks for (`kinds`): its client, its session, whom it is addressed to.
+//! 6. All required scopes were granted.
+
+mod kinds;
 
 use std::{fmt, sync::Arc};
 
 use super::Introspection;
-use crate::{AuthErrorKind, claims::split_scope};
+use crate::{AuthErrorKind, TokenKind, claims::split_scope, kind::Kinds};
 
 /// What a token must satisfy. Made by the configuration.
 pub(crate) struct Rules {
+    pub(crate) accept: Kinds,
     /// `None`: any client, which had to be said by name.
     pub(crate) allowed_clients: Option<Vec<String>>,
     /// What we are called as an audience; never empty.
@@ -28,8 +30,15 @@ pub(crate) struct Rules {
     pub(crate) issuer: String,
     pub(crate) required_scopes: Vec<String>,
     pub(crate) scope_implies: Option<ScopeImplies>,
-    /// By how many seconds the server's clock may be ahead of ours. Never used for `exp`.
+    /// By how many seconds Clerk's clock may differ from ours. For `exp` it counts only where the token
+    /// was read here: an authorization server knows by its own clock whether a token is over.
     pub(crate) leeway: i64,
+    /// Where session tokens may come from; `None`: anywhere.
+    pub(crate) authorized_parties: Option<Vec<String>>,
+    pub(crate) allow_pending: bool,
+    /// Which machines we are, for tokens of others to be addressed to. `None`: whichever, which had to be
+    /// said by name.
+    pub(crate) machines: Option<Vec<String>>,
 }
 
 /// Whether a granted scope implies a needed one.
@@ -37,23 +46,31 @@ pub(crate) type ScopeImplies = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
 
 impl Rules {
     /// Judges an answer at the time `now`, in Unix seconds.
-    pub(crate) fn check(&self, answer: &Introspection, now: i64) -> Result<(), AuthErrorKind> {
+    pub(crate) fn check(
+        &self,
+        answer: &Introspection,
+        kind: TokenKind,
+        now: i64,
+    ) -> Result<(), AuthErrorKind> {
         if !answer.active {
             return Err(AuthErrorKind::Inactive);
         }
         check_use(answer)?;
         self.check_times(answer, now)?;
-        if answer.iss.as_ref().is_some_and(|iss| *iss != self.issuer) {
-            return Err(AuthErrorKind::WrongIssuer);
-        }
-        self.check_client(answer)?;
-        self.check_audience(answer)?;
+        self.check_issuer(answer)?;
+        self.check_kind(answer, kind)?;
         self.check_scopes(answer)
+    }
+
+    /// When the token is over, in Unix seconds.
+    pub(crate) fn end_of(&self, answer: &Introspection) -> Option<i64> {
+        let leeway = if answer.is_local { self.leeway } else { 0 };
+        answer.exp.map(|exp| exp.saturating_add(leeway))
     }
 
     /// Whether the answer names us as an audience.
     pub(crate) fn names_us(&self, answer: &Introspection) -> bool {
-        intersects(&self.audiences, answer.aud.as_deref().unwrap_or_default())
+        kinds::intersects(&self.audiences, answer.aud.as_deref().unwrap_or_default())
     }
 
     /// Whether a scope is granted by name, or implied by one that is. `granted`: as the answer has it.
@@ -68,12 +85,16 @@ impl Rules {
     }
 
     fn check_times(&self, answer: &Introspection, now: i64) -> Result<(), AuthErrorKind> {
-        if let Some(exp) = answer.exp {
+        if answer.exp.is_none() && answer.is_local {
+            return Err(AuthErrorKind::MalformedToken);
+        }
+        if let (Some(exp), Some(end)) = (answer.exp, self.end_of(answer)) {
             let ends_before_it_begins = [answer.nbf, answer.iat]
                 .into_iter()
                 .flatten()
                 .any(|start| exp < start);
-            if exp <= now || ends_before_it_begins {
+            // Whatever the leeway, a token that never was valid is not.
+            if exp <= 0 || end <= now || ends_before_it_begins {
                 return Err(AuthErrorKind::Expired);
             }
         }
@@ -88,27 +109,11 @@ impl Rules {
         Ok(())
     }
 
-    fn check_client(&self, answer: &Introspection) -> Result<(), AuthErrorKind> {
-        let client = answer.client_id.as_deref().filter(|id| !id.is_empty());
-        let audience = answer.aud.as_deref().unwrap_or_default();
-        let allowed = match (&self.allowed_clients, client) {
-            (Some(allowed), Some(client)) => allowed.iter().any(|id| id == client),
-            (Some(allowed), None) => intersects(allowed, audience),
-            (None, Some(_)) => true,
-            (None, None) => !audience.is_empty(),
-        };
-        if allowed {
-            Ok(())
-        } else {
-            Err(AuthErrorKind::WrongClient)
-        }
-    }
-
-    fn check_audience(&self, answer: &Introspection) -> Result<(), AuthErrorKind> {
-        match &answer.aud {
-            Some(_) if self.names_us(answer) => Ok(()),
-            None if !self.require_audience => Ok(()),
-            _ => Err(AuthErrorKind::WrongAudience),
+    fn check_issuer(&self, answer: &Introspection) -> Result<(), AuthErrorKind> {
+        match &answer.iss {
+            Some(issuer) if *issuer == self.issuer => Ok(()),
+            None if !answer.is_local => Ok(()),
+            _ => Err(AuthErrorKind::WrongIssuer),
         }
     }
 
@@ -132,6 +137,10 @@ impl fmt::Debug for Rules {
             .field("issuer", &self.issuer)
             .field("required_scopes", &self.required_scopes)
             .field("leeway", &self.leeway)
+            .field("accept", &self.accept)
+            .field("authorized_parties", &self.authorized_parties)
+            .field("allow_pending", &self.allow_pending)
+            .field("machines", &self.machines)
             .finish_non_exhaustive()
     }
 }
@@ -150,11 +159,6 @@ fn check_use(answer: &Introspection) -> Result<(), AuthErrorKind> {
         return Err(AuthErrorKind::NotAccessToken);
     }
     Ok(())
-}
-
-/// Byte for byte: no normalisation makes two names one.
-fn intersects(ours: &[String], theirs: &[String]) -> bool {
-    theirs.iter().any(|entry| ours.contains(entry))
 }
 
 #[cfg(test)]

@@ -1,49 +1,100 @@
-//! What can be told of a token by looking at it, before anybody is asked.
+//! What can be told of a token by looking at it, before anybody is asked: its kind, and how it is written.
+//!
+//! In the order of Clerk's own libraries, first match first:
+//!
+//! | a token that | is |
+//! |---|---|
+//! | begins with `oat_` | an OAuth access token |
+//! | begins with `mt_` | a machine token |
+//! | begins with `ak_` | an API key |
+//! | is a JWT whose `sub` begins with `mch_` | a machine token |
+//! | is a JWT whose `typ` is `at+jwt` or `application/at+jwt` | an OAuth access token |
+//! | is any other JWT | a session token |
+//! | is anything else | none of Clerk's, or one that nobody should bear |
+//!
+//! Nothing of this is proof: nobody has checked a signature yet. It says by which rules the token has to
+//! pass, and whether it is worth a look at all.
 
 use base64::{
     Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::DeserializeOwned};
 use serde_json::Value;
+
+use crate::TokenKind;
 
 /// What a token looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
-    /// An opaque access token of Clerk: begins with `oat_`.
-    Opaque,
+    /// A token with a prefix of Clerk's.
+    Opaque(TokenKind),
     /// Three base64url parts (RFC 7515 §3.1), with the `exp` that the payload claims, if any.
-    Jwt { exp: Option<i64> },
-    /// Anything else: a refresh token, a session id, an API key, random text.
+    Jwt { kind: TokenKind, exp: Option<i64> },
+    /// Anything else: a refresh token, a session id, random text.
     Unprefixed,
 }
 
 impl Shape {
     pub(crate) fn of(token: &str) -> Self {
-        if token.starts_with("oat_") {
-            return Self::Opaque;
+        for (prefix, kind) in PREFIXES {
+            if token.starts_with(prefix) {
+                return Self::Opaque(kind);
+            }
         }
         let mut parts = token.split('.');
         match (parts.next(), parts.next(), parts.next(), parts.next()) {
             (Some(header), Some(payload), Some(signature), None)
                 if [header, payload, signature].into_iter().all(is_base64url) =>
             {
-                Self::Jwt {
-                    exp: claimed_expiry(payload),
-                }
+                Self::of_jwt(header, payload)
             }
             _ => Self::Unprefixed,
         }
     }
 
-    /// The name in logs.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Opaque => "opaque",
-            Self::Jwt { .. } => "jwt",
-            Self::Unprefixed => "unprefixed",
+    fn of_jwt(header: &str, payload: &str) -> Self {
+        let header: Option<Header> = decode(header);
+        let payload: Option<Payload> = decode(payload);
+        let typ = header
+            .as_ref()
+            .and_then(|header| header.typ.as_ref()?.as_str());
+        let sub = payload
+            .as_ref()
+            .and_then(|payload| payload.sub.as_ref()?.as_str());
+        let kind = if sub.is_some_and(|sub| sub.starts_with("mch_")) {
+            TokenKind::Machine
+        } else if typ.is_some_and(is_access_token_type) {
+            TokenKind::OAuth
+        } else {
+            TokenKind::Session
+        };
+        let exp = payload.and_then(|payload| payload.exp);
+        Self::Jwt {
+            kind,
+            // Whoever uses it may only shorten a life with it: a forger gains nothing by that, and an
+            // unreadable one is as good as none.
+            exp: super::introspect::seconds(exp).ok().flatten(),
         }
     }
+
+    /// The kind; `None` of what may only be asked about.
+    pub(crate) fn kind(self) -> Option<TokenKind> {
+        match self {
+            Self::Opaque(kind) | Self::Jwt { kind, .. } => Some(kind),
+            Self::Unprefixed => None,
+        }
+    }
+
+    /// The kind in logs.
+    pub(crate) fn as_str(self) -> &'static str {
+        self.kind().map_or("unprefixed", TokenKind::as_str)
+    }
+}
+
+/// Whether a `typ` is that of access tokens (RFC 9068 §2.1).
+pub(super) fn is_access_token_type(typ: &str) -> bool {
+    matches!(typ, "at+jwt" | "application/at+jwt")
 }
 
 fn is_base64url(part: &str) -> bool {
@@ -53,18 +104,26 @@ fn is_base64url(part: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
 }
 
-/// The `exp` in a payload whose signature nobody has checked. Whoever uses it may only shorten a
-/// life with it: a forger gains nothing by that, and an unreadable one is as good as none.
-fn claimed_expiry(payload: &str) -> Option<i64> {
-    #[derive(Deserialize)]
-    struct Claims {
-        exp: Option<Value>,
-    }
-
-    let payload = LENIENT.decode(payload).ok()?;
-    let exp = serde_json::from_slice::<Claims>(&payload).ok()?.exp?;
-    super::introspect::seconds(Some(exp)).ok().flatten()
+#[derive(Deserialize)]
+struct Header {
+    typ: Option<Value>,
 }
+
+#[derive(Deserialize)]
+struct Payload {
+    sub: Option<Value>,
+    exp: Option<Value>,
+}
+
+fn decode<T: DeserializeOwned>(part: &str) -> Option<T> {
+    serde_json::from_slice(&LENIENT.decode(part).ok()?).ok()
+}
+
+const PREFIXES: [(&str, TokenKind); 3] = [
+    ("oat_", TokenKind::OAuth),
+    ("mt_", TokenKind::Machine),
+    ("ak_", TokenKind::ApiKey),
+];
 
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &alphabet::URL_SAFE,

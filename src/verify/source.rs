@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 
 use super::Introspection;
-use crate::{AuthError, BearerToken, upstream::Lane};
+use crate::{AuthError, BearerToken, TokenKind, upstream::Lane};
 
 /// Says what is known of a token: the step behind a cache miss that asks somebody.
 ///
@@ -35,6 +35,7 @@ pub trait Verify: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug)]
 pub struct Verification<'a> {
     pub(super) token: &'a BearerToken,
+    pub(super) kind: TokenKind,
     pub(super) lane: Lane,
 }
 
@@ -42,6 +43,11 @@ impl<'a> Verification<'a> {
     /// The token in question.
     pub fn token(&self) -> &'a BearerToken {
         self.token
+    }
+
+    /// The kind that the token has by its looks. Nothing has been verified yet.
+    pub fn kind(&self) -> TokenKind {
+        self.kind
     }
 
     /// Whether the token was found good a short while ago, and is asked about again ahead of time.

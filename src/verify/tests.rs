@@ -16,11 +16,12 @@ use http::{Request, Response, Uri, header};
 use serde_json::{Value, json};
 
 use super::{
-    Enrich, Interner, Introspection, Lane, Rules, Shape, Verification, Verified, Verifier, Verify,
-    is_usable_subject,
+    Enrich, Interner, Introspection, Lane, Rules, Shape, Sources, Verification, Verified, Verifier,
+    Verify, is_usable_subject,
 };
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, Enrichment, Transport, TransportError,
+    AuthError, AuthErrorKind, BearerToken, Enrichment, JwtVerification, TokenKind, Transport,
+    TransportError,
     clock::{Clock, Now},
     reject::Challenges,
     upstream::Upstream,
@@ -121,6 +122,10 @@ impl Transport for Userinfo {
 
 fn rules() -> Rules {
     Rules {
+        accept: [TokenKind::OAuth].into_iter().collect(),
+        authorized_parties: None,
+        allow_pending: false,
+        machines: Some(Vec::new()),
         allowed_clients: Some(vec!["client_1".to_owned()]),
         audiences: vec!["https://api.example.com".to_owned(), "client_1".to_owned()],
         require_audience: false,
@@ -136,7 +141,13 @@ fn verifier(source: impl Verify, userinfo: impl Transport, enrichment: Enrichmen
     let upstream = Upstream::new(Arc::new(userinfo), second, None, Arc::new(Still));
     let endpoint = Uri::from_static("https://clerk.example.com/oauth/userinfo");
     Verifier {
-        source: Arc::new(source),
+        sources: Sources {
+            oauth: Some(Arc::new(source)),
+            machine: None,
+            api_key: None,
+            local: None,
+            oauth_jwts: JwtVerification::Introspect,
+        },
         rules: Arc::new(rules()),
         challenges: Arc::new(Challenges::new(&[], None)),
         enrichment,
@@ -190,17 +201,43 @@ fn token_is_admitted_by_its_shape() {
     }
 
     // {"exp":10}
-    let jwt = "eyJhbGciOiJub25lIn0.eyJleHAiOjEwfQ.c2ln";
-    let exp = Ok(Shape::Jwt { exp: Some(10) });
+    let jwt = "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.eyJleHAiOjEwfQ.c2ln";
+    let oauth = |exp| Shape::Jwt {
+        kind: TokenKind::OAuth,
+        exp,
+    };
     let cases = [
-        ("opaque", ("oat_1", NOW), Ok(Shape::Opaque)),
+        (
+            "opaque",
+            ("oat_1", NOW),
+            Ok(Shape::Opaque(TokenKind::OAuth)),
+        ),
         ("a refresh token", ("ort_1", NOW), Ok(Shape::Unprefixed)),
         (
-            "a JWT without exp",
-            ("a.b.c", NOW),
-            Ok(Shape::Jwt { exp: None }),
+            "a session token",
+            ("e30.e30.c", NOW),
+            Err(AuthErrorKind::UnsupportedToken),
         ),
-        ("a JWT a second before its end", (jwt, 9), exp),
+        (
+            "an API key",
+            ("ak_1", NOW),
+            Err(AuthErrorKind::UnsupportedToken),
+        ),
+        (
+            "a machine token",
+            ("mt_1", NOW),
+            Err(AuthErrorKind::UnsupportedToken),
+        ),
+        (
+            "a JWT without exp",
+            ("eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.e30.c", NOW),
+            Ok(oauth(None)),
+        ),
+        (
+            "a JWT a second before its end",
+            (jwt, 9),
+            Ok(oauth(Some(10))),
+        ),
         // C056
         ("a JWT at its end", (jwt, 10), Err(AuthErrorKind::Expired)),
         ("a JWT past its end", (jwt, 11), Err(AuthErrorKind::Expired)),

@@ -2,7 +2,7 @@ use std::time::Duration;
 
 use secrecy::ExposeSecret;
 
-use super::{ClerkConfig, ClerkConfigBuilder, Clients, Enrichment, OpaqueTokens, parts};
+use super::{ClerkConfig, ClerkConfigBuilder, Enrichment, Named, OpaqueTokens, parts};
 use crate::ConfigError;
 
 fn read(variables: &[(&str, &str)]) -> Result<ClerkConfigBuilder, ConfigError> {
@@ -105,10 +105,10 @@ fn lists_are_separated_by_spaces_or_commas() {
 
 #[test]
 fn clients_are_a_list_or_a_star() {
-    let listed = |entries| Some(Clients::Listed(owned(entries)));
+    let listed = |entries| Some(Named::Listed(owned(entries)));
     let cases = [
-        ("*", Some(Clients::Any)),
-        (" * ", Some(Clients::Any)),
+        ("*", Some(Named::Any)),
+        (" * ", Some(Named::Any)),
         ("client_1", listed(&["client_1"])),
         ("client_1, client_2", listed(&["client_1", "client_2"])),
         ("*,client_1", listed(&["*", "client_1"])),

@@ -3,7 +3,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{ClerkConfig, ClerkConfigBuilder, Clients, Enrichment, OpaqueTokens};
+use super::{ClerkConfig, ClerkConfigBuilder, Enrichment, Named, OpaqueTokens};
 
 #[track_caller]
 fn read(value: Value) -> ClerkConfigBuilder {
@@ -44,7 +44,7 @@ fn every_field_is_read() {
     assert_eq!(builder.client_id, "client_1");
     assert_eq!(builder.client_secret.expose_secret(), "s");
     assert_eq!(builder.required_scopes, ["email", "profile"]);
-    let clients = Clients::Listed(vec!["client_2".to_owned()]);
+    let clients = Named::Listed(vec!["client_2".to_owned()]);
     assert_eq!(builder.allowed_clients, Some(clients));
     assert_eq!(builder.audiences, ["https://a.example"]);
     assert!(builder.require_audience);
@@ -158,13 +158,13 @@ fn lists_have_two_forms() {
 #[test]
 fn clients_have_three_forms() {
     let listed = |clients: &[&str]| {
-        Some(Clients::Listed(
+        Some(Named::Listed(
             clients.iter().map(|client| (*client).to_owned()).collect(),
         ))
     };
     for (name, input, expected) in [
         ("null", json!(null), None),
-        ("a star", json!("*"), Some(Clients::Any)),
+        ("a star", json!("*"), Some(Named::Any)),
         ("a text", json!("a,b"), listed(&["a", "b"])),
         ("a list", json!(["a", "b"]), listed(&["a", "b"])),
         ("a star in a list is a name", json!(["*"]), listed(&["*"])),

@@ -3,9 +3,12 @@ mod parties;
 use std::sync::Arc;
 
 use super::{Introspection, Rules};
-use crate::AuthErrorKind::{
-    self, Expired, Inactive, InsufficientScope, NotAccessToken, NotYetValid, SenderConstrained,
-    WrongAudience, WrongClient, WrongIssuer,
+use crate::{
+    AuthErrorKind::{
+        self, Expired, Inactive, InsufficientScope, NotAccessToken, NotYetValid, SenderConstrained,
+        WrongAudience, WrongClient, WrongIssuer,
+    },
+    TokenKind,
 };
 
 const NOW: i64 = 1_700_000_000;
@@ -19,6 +22,10 @@ impl Rules {
     /// The rules of a configuration with nothing but what is mandatory, and a resource.
     pub(crate) fn usual() -> Self {
         Self {
+            accept: [TokenKind::OAuth].into_iter().collect(),
+            authorized_parties: None,
+            allow_pending: false,
+            machines: Some(Vec::new()),
             allowed_clients: Some(owned(&["client_1"])),
             audiences: owned(&["https://api.example.com", "client_1"]),
             require_audience: false,
@@ -54,7 +61,12 @@ struct Case<'a> {
 #[track_caller]
 fn check(case: &Case<'_>) {
     let (rules, answer) = &case.input;
-    assert_eq!(rules.check(answer, NOW), case.expected, "{}", case.name);
+    assert_eq!(
+        rules.check(answer, TokenKind::OAuth, NOW),
+        case.expected,
+        "{}",
+        case.name
+    );
 }
 
 #[track_caller]
@@ -94,7 +106,7 @@ fn rules_are_asked_in_their_order() {
         ..Introspection::default()
     };
     let mut expect = |expected: Result<(), AuthErrorKind>, mend: fn(&mut Introspection)| {
-        assert_eq!(rules.check(&answer, NOW), expected);
+        assert_eq!(rules.check(&answer, TokenKind::OAuth, NOW), expected);
         mend(&mut answer);
     };
     // 1

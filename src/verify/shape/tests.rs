@@ -1,6 +1,7 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
 use super::Shape;
+use crate::TokenKind::{self, ApiKey, Machine, OAuth, Session};
 
 struct Case {
     name: &'static str,
@@ -24,7 +25,12 @@ fn check_all<const N: usize>(cases: [(&'static str, String, Shape); N]) {
     }
 }
 
-const NO_EXP: Shape = Shape::Jwt { exp: None };
+const OPAQUE: Shape = Shape::Opaque(OAuth);
+const NO_EXP: Shape = of(Session, None);
+
+const fn of(kind: TokenKind, exp: Option<i64>) -> Shape {
+    Shape::Jwt { kind, exp }
+}
 
 fn jwt(payload: impl AsRef<[u8]>) -> String {
     format!(
@@ -37,16 +43,16 @@ fn jwt(payload: impl AsRef<[u8]>) -> String {
 fn shape_is_told_by_prefix_and_parts() {
     let text = ToOwned::to_owned;
     check_all([
-        ("an access token", text("oat_abc"), Shape::Opaque),
-        ("the prefix alone", text("oat_"), Shape::Opaque),
-        ("the prefix and dots", text("oat_a.b.c"), Shape::Opaque),
+        ("an access token", text("oat_abc"), OPAQUE),
+        ("the prefix alone", text("oat_"), OPAQUE),
+        ("the prefix and dots", text("oat_a.b.c"), OPAQUE),
         ("the prefix in capitals", text("OAT_abc"), Shape::Unprefixed),
         ("half the prefix", text("oat"), Shape::Unprefixed),
         ("the prefix later", text("xoat_abc"), Shape::Unprefixed),
         ("a refresh token", text("ort_abc"), Shape::Unprefixed),
         ("a session id", text("sess_abc"), Shape::Unprefixed),
-        ("an API key", text("ak_abc"), Shape::Unprefixed),
-        ("a machine token", text("mt_abc"), Shape::Unprefixed),
+        ("an API key", text("ak_abc"), Shape::Opaque(ApiKey)),
+        ("a machine token", text("mt_abc"), Shape::Opaque(Machine)),
         ("nothing", text(""), Shape::Unprefixed),
         ("three parts", text("aA0-_.b.c"), NO_EXP),
         ("two parts", text("a.b"), Shape::Unprefixed),
@@ -70,8 +76,59 @@ fn shape_is_told_by_prefix_and_parts() {
 }
 
 #[test]
+fn kind_of_a_jwt_is_told_by_its_subject_and_then_by_its_type() {
+    let jwt = |header: &str, payload: &str| {
+        let [header, payload] = [header, payload].map(|part| URL_SAFE_NO_PAD.encode(part));
+        format!("{header}.{payload}.c2ln")
+    };
+    let at = r#"{"typ":"at+jwt"}"#;
+    let user = r#"{"sub":"user_1"}"#;
+    let machine = r#"{"sub":"mch_1"}"#;
+    let kind = |kind| of(kind, None);
+    check_all([
+        ("an access token", jwt(at, user), kind(OAuth)),
+        (
+            "in its long form",
+            jwt(r#"{"typ":"application/at+jwt"}"#, user),
+            kind(OAuth),
+        ),
+        ("without a subject", jwt(at, "{}"), kind(OAuth)),
+        (
+            "in capitals",
+            jwt(r#"{"typ":"AT+JWT"}"#, user),
+            kind(Session),
+        ),
+        ("a plain JWT", jwt(r#"{"typ":"JWT"}"#, user), kind(Session)),
+        ("without a type", jwt("{}", user), kind(Session)),
+        (
+            "a type of numbers",
+            jwt(r#"{"typ":7}"#, user),
+            kind(Session),
+        ),
+        (
+            "a type twice",
+            jwt(r#"{"typ":"at+jwt","typ":"at+jwt"}"#, user),
+            kind(Session),
+        ),
+        ("of a machine", jwt("{}", machine), kind(Machine)),
+        ("of a machine, first", jwt(at, machine), kind(Machine)),
+        (
+            "of a machine, in an array",
+            jwt(at, r#"{"sub":["mch_1"]}"#),
+            kind(OAuth),
+        ),
+        (
+            "of half a machine",
+            jwt("{}", r#"{"sub":"mch"}"#),
+            kind(Session),
+        ),
+        ("unreadable", "a.b.c".to_owned(), kind(Session)),
+    ]);
+}
+
+#[test]
 fn expiry_is_what_the_payload_claims() {
-    let exp = |exp| Shape::Jwt { exp: Some(exp) };
+    let exp = |exp| of(Session, Some(exp));
     check_all([
         ("a number", jwt(r#"{"exp":1700000000}"#), exp(1_700_000_000)),
         (
@@ -117,7 +174,7 @@ fn expiry_is_what_the_payload_claims() {
 
 #[test]
 fn payload_is_read_leniently() {
-    let exp = Shape::Jwt { exp: Some(10) };
+    let exp = of(Session, Some(10));
     let payload = URL_SAFE_NO_PAD.encode(r#"{"exp":10}"#);
     assert!(
         payload.ends_with('Q'),

@@ -24,7 +24,12 @@ async fn claims_are_those_of_the_answer() {
         "token_type": "Bearer",
         "jti": "j",
     });
-    let verified = verified(answer, Shape::Opaque, Enrichment::BestEffort).await;
+    let verified = verified(
+        answer,
+        Shape::Opaque(TokenKind::OAuth),
+        Enrichment::BestEffort,
+    )
+    .await;
     let claims = verified.claims();
     assert_eq!(claims.subject(), "user_1");
     assert_eq!(claims.client_id(), Some("client_1"));
@@ -57,7 +62,12 @@ async fn claims_are_those_of_the_answer() {
 
 #[tokio::test(start_paused = true)]
 async fn unknown_claims_stay_unknown() {
-    let verified = verified(json!({ "sub": "user_1" }), Shape::Opaque, Enrichment::Off).await;
+    let verified = verified(
+        json!({ "sub": "user_1" }),
+        Shape::Opaque(TokenKind::OAuth),
+        Enrichment::Off,
+    )
+    .await;
     let claims = verified.claims();
     assert_eq!(claims.scopes().count(), 0);
     assert_eq!(claims.audience().count(), 0);
@@ -76,7 +86,7 @@ async fn unknown_claims_stay_unknown() {
 async fn delegation_is_shown_and_not_merged() {
     // C081
     let answer = json!({ "sub": "user_1", "act": { "sub": "user_2" } });
-    let verified = verified(answer, Shape::Opaque, Enrichment::Off).await;
+    let verified = verified(answer, Shape::Opaque(TokenKind::OAuth), Enrichment::Off).await;
     assert_eq!(verified.claims().subject(), "user_1");
     let all: Value = verified.claims().claims_as().unwrap();
     assert_eq!(all["act"], json!({ "sub": "user_2" }));
@@ -102,8 +112,11 @@ async fn verdict_is_good_until_the_earliest_end() {
         assert_eq!(verified.claims().expires_at(), exp, "{}", case.name);
     }
 
-    let opaque = Shape::Opaque;
-    let jwt = |exp| Shape::Jwt { exp };
+    let opaque = Shape::Opaque(TokenKind::OAuth);
+    let jwt = |exp| Shape::Jwt {
+        kind: TokenKind::OAuth,
+        exp,
+    };
     let day = 86_400;
     let cases = [
         ("nothing known", (None, None, opaque), (None, None)),
@@ -185,7 +198,7 @@ async fn organization_comes_from_either_answer() {
     ] {
         let userinfo = Userinfo::new(Reply::Json(200, told));
         let verifier = verifier(says(members), userinfo, Enrichment::BestEffort);
-        let verified = verify(&verifier, Shape::Opaque, Lane::Unknown)
+        let verified = verify(&verifier, Shape::Opaque(TokenKind::OAuth), Lane::Unknown)
             .await
             .unwrap();
         assert_eq!(verified.claims().org_id(), Some(expected), "{name}");
@@ -196,7 +209,7 @@ async fn organization_comes_from_either_answer() {
 async fn what_introspection_calls_userinfo_is_none() {
     let members = json!({ "sub": "user_1", "userinfo": { "email": "evil@example.com" } });
     let verifier = verifier(says(members), Userinfo::new(OURS), Enrichment::Off);
-    let verified = verify(&verifier, Shape::Opaque, Lane::Unknown)
+    let verified = verify(&verifier, Shape::Opaque(TokenKind::OAuth), Lane::Unknown)
         .await
         .unwrap();
     let all: Value = verified.claims().claims_as().unwrap();

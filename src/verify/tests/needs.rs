@@ -2,6 +2,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
+use super::TokenKind;
 use super::{
     AuthErrorKind::{
         self, Inactive, MissingSubject, NotAccessToken, ProfileUnavailable, RateLimited,
@@ -71,9 +72,12 @@ fn unnamed() -> Value {
     json!({})
 }
 
-const OPAQUE: Shape = Shape::Opaque;
+const OPAQUE: Shape = Shape::Opaque(TokenKind::OAuth);
 const OTHER: Shape = Shape::Unprefixed;
-const JWT: Shape = Shape::Jwt { exp: None };
+const JWT: Shape = Shape::Jwt {
+    kind: TokenKind::OAuth,
+    exp: None,
+};
 
 #[tokio::test(start_paused = true)]
 async fn userinfo_is_left_alone_where_it_is_off_and_nothing_is_missing() {

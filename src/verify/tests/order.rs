@@ -9,6 +9,7 @@ use http::{Request, Response, header};
 use serde_json::json;
 use tokio::time::{Instant, sleep};
 
+use super::TokenKind;
 use super::{
     AuthError, AuthErrorKind, Enrichment, Introspection, Lane, OURS, Reply, Says, Shape, Transport,
     TransportError, Userinfo, Verification, Verify, says, verifier, verify,
@@ -70,7 +71,7 @@ async fn unknown_token_is_introspected_before_anything_else() {
     let log = Log::default();
     let verifier = verifier(slow(&log, 100), slow(&log, 50), Enrichment::BestEffort);
     let start = Instant::now();
-    verify(&verifier, Shape::Opaque, Lane::Unknown)
+    verify(&verifier, Shape::Opaque(TokenKind::OAuth), Lane::Unknown)
         .await
         .unwrap();
     assert_eq!(
@@ -85,7 +86,9 @@ async fn known_token_is_asked_about_in_both_places_at_once() {
     let log = Log::default();
     let verifier = verifier(slow(&log, 100), slow(&log, 50), Enrichment::BestEffort);
     let start = Instant::now();
-    verify(&verifier, Shape::Opaque, Lane::Known).await.unwrap();
+    verify(&verifier, Shape::Opaque(TokenKind::OAuth), Lane::Known)
+        .await
+        .unwrap();
     assert_eq!(
         *log.lock().unwrap(),
         ["refresh", "userinfo", "informed", "introspected"]
@@ -140,7 +143,9 @@ async fn refused_token_is_never_shown_to_userinfo() {
             let userinfo = Userinfo::new(OURS);
             let source = Says(source.0.clone());
             let verifier = verifier(source, userinfo.clone(), Enrichment::Required);
-            let error = verify(&verifier, Shape::Opaque, lane).await.unwrap_err();
+            let error = verify(&verifier, Shape::Opaque(TokenKind::OAuth), lane)
+                .await
+                .unwrap_err();
             assert_eq!(error.kind(), expected, "{name}, {lane:?}");
             assert_eq!(userinfo.calls(), 0, "{name}, {lane:?}");
         }
@@ -159,7 +164,7 @@ async fn userinfo_never_widens_what_introspection_said() {
         Userinfo::new(reply),
         Enrichment::BestEffort,
     );
-    let verified = verify(&verifier, Shape::Opaque, Lane::Unknown)
+    let verified = verify(&verifier, Shape::Opaque(TokenKind::OAuth), Lane::Unknown)
         .await
         .unwrap();
     let claims = verified.claims();
@@ -185,7 +190,7 @@ async fn verification_has_one_deadline() {
         let source = slow(&log, delay);
         let verifier = verifier(source, Userinfo::new(reply), Enrichment::BestEffort);
         let start = Instant::now();
-        let outcome = verify(&verifier, Shape::Opaque, lane).await;
+        let outcome = verify(&verifier, Shape::Opaque(TokenKind::OAuth), lane).await;
         let found = outcome.map(|verified| verified.claims().profile().is_some());
         let elapsed = start.elapsed().as_millis();
         let (expected, after) = case.expected;

@@ -210,6 +210,7 @@ async fn question_is_put_as_the_rfc_has_it() {
         let answer = response(200, Some("application/json"), br#"{"active":true}"#);
         let (introspect, asked) = introspect(answer);
         let verification = Verification {
+            kind: crate::TokenKind::OAuth,
             token: &BearerToken::new(token),
             lane: Lane::Unknown,
         };
@@ -248,6 +249,7 @@ async fn trouble_is_handed_on() {
     ] {
         let (introspect, asked) = introspect(response(status, None, b""));
         let verification = Verification {
+            kind: crate::TokenKind::OAuth,
             token: &BearerToken::new("oat_abc"),
             lane: Lane::Known,
         };

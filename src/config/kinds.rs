@@ -1,0 +1,173 @@
+//! Checks that every kind that is accepted can be verified, and that nothing is asked of it that it cannot
+//! have.
+
+use secrecy::ExposeSecret;
+
+use super::{
+    ClerkConfigBuilder, Enrichment, JwtVerification, Named, OAuthEndpoint, ProfileSource,
+    check::{check_text, is_vschar},
+};
+use crate::{ConfigError, TokenKind};
+
+impl ClerkConfigBuilder {
+    /// Whether introspection is going to be asked.
+    pub(super) fn needs_client_credentials(&self) -> bool {
+        self.accept.contains(TokenKind::OAuth)
+            && self.oauth_endpoint == OAuthEndpoint::Introspection
+            && self.oauth_jwts != JwtVerification::Local
+    }
+
+    pub(super) fn check_kinds(&self) -> Result<(), ConfigError> {
+        let accepts = |kind| self.accept.contains(kind);
+        if self.accept.is_empty() {
+            return Err(ConfigError::Missing {
+                field: "accept",
+                hint: "an empty list refuses everybody: name a kind, or leave the list out",
+            });
+        }
+        self.check_locals()?;
+        self.check_secret_key()?;
+        if accepts(TokenKind::Session) && !self.required_scopes.is_empty() {
+            return Err(invalid(
+                "required_scopes",
+                self.required_scopes.join(" "),
+                "session tokens have no scopes, all would be refused: require scopes by route, with \
+                 `RequireScopes`",
+            ));
+        }
+        if self.session_cookie && !accepts(TokenKind::Session) {
+            return Err(invalid(
+                "session_cookie",
+                "true".to_owned(),
+                "cookies hold session tokens: accept that kind",
+            ));
+        }
+        if let Some(parties) = &self.authorized_parties {
+            if parties.is_empty() {
+                return Err(ConfigError::Missing {
+                    field: "authorized_parties",
+                    hint: "an empty list refuses everybody: name origins, or leave the list out",
+                });
+            }
+            for party in parties {
+                check_text("authorized_parties", party, |byte| byte.is_ascii_graphic())?;
+            }
+        }
+        let has_profiles = self.profile_source == ProfileSource::BackendApi
+            || !(accepts(TokenKind::Session) || accepts(TokenKind::ApiKey));
+        if self.enrichment == Enrichment::Required && !has_profiles {
+            return Err(invalid(
+                "enrichment",
+                "required".to_owned(),
+                "userinfo knows OAuth tokens alone: take profiles from the Backend API \
+                 (`profile_source`)",
+            ));
+        }
+        Ok(())
+    }
+
+    /// What is verified locally needs the feature for it.
+    fn check_locals(&self) -> Result<(), ConfigError> {
+        if self.jwt_algorithms.is_empty() {
+            return Err(ConfigError::Missing {
+                field: "jwt_algorithms",
+                hint: "an empty list refuses every JWT: name an algorithm, or leave the list out",
+            });
+        }
+        if cfg!(feature = "jwt") {
+            return Ok(());
+        }
+        let reason = "JWTs are verified with the feature `jwt`, which this build does not have";
+        if self.accept.contains(TokenKind::Session) {
+            return Err(invalid("accept", "session".to_owned(), reason));
+        }
+        if self.oauth_jwts != JwtVerification::Introspect {
+            return Err(invalid("oauth_jwts", "local".to_owned(), reason));
+        }
+        if self.jwt_key.is_some() {
+            return Err(invalid("jwt_key", "a key".to_owned(), reason));
+        }
+        Ok(())
+    }
+
+    fn check_secret_key(&self) -> Result<(), ConfigError> {
+        let key = self.secret_key.expose_secret();
+        let asks_as_instance = self.accept.contains(TokenKind::ApiKey)
+            || self.profile_source == ProfileSource::BackendApi
+            || (self.accept.contains(TokenKind::OAuth)
+                && self.oauth_endpoint == OAuthEndpoint::BackendApi);
+        let asks_as_machine = self.accept.contains(TokenKind::Machine) && !cfg!(feature = "jwt");
+        if key.is_empty() {
+            if asks_as_instance || asks_as_machine {
+                return Err(ConfigError::Missing {
+                    field: "secret_key",
+                    hint: "give the secret key of the instance for the Backend API, or set \
+                           CLERK_SECRET_KEY",
+                });
+            }
+            return Ok(());
+        }
+        let invalid = |reason| ConfigError::InvalidSecret {
+            field: "secret_key",
+            reason,
+        };
+        if !key.bytes().all(|byte| is_vschar(byte) && byte != b' ') {
+            return Err(invalid("a secret key consists of visible ASCII characters"));
+        }
+        if key.starts_with("pk_") {
+            return Err(invalid(
+                "this is a publishable key: give the secret key, `sk_…`",
+            ));
+        }
+        if key.starts_with("ak_") && asks_as_instance {
+            return Err(invalid(
+                "this is the secret key of a machine, which verifies machine tokens alone: give that of \
+                 the instance, `sk_…`",
+            ));
+        }
+        if !key.starts_with("sk_") && !key.starts_with("ak_") {
+            return Err(invalid(
+                "a secret key begins with `sk_`, that of a machine with `ak_`",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Which machines we are; `None` where any will do.
+    pub(super) fn check_machines(&self) -> Result<Option<Vec<String>>, ConfigError> {
+        match &self.machines {
+            None if self.accept.contains(TokenKind::Machine) => Err(ConfigError::Missing {
+                field: "machines",
+                hint: "say which machine this service is, `mch_…`: tokens are addressed to machines. Or \
+                       allow any",
+            }),
+            None => Ok(Some(Vec::new())),
+            Some(Named::Any) => Ok(None),
+            Some(Named::Listed(machines)) if machines.is_empty() => Err(ConfigError::Missing {
+                field: "machines",
+                hint: "an empty list refuses every machine: name one, or allow any",
+            }),
+            Some(Named::Listed(machines)) => {
+                for machine in machines {
+                    check_text("machines", machine, |byte| byte.is_ascii_graphic())?;
+                    if !machine.starts_with("mch_") {
+                        return Err(invalid(
+                            "machines",
+                            machine.clone(),
+                            "the id of a machine begins with `mch_`",
+                        ));
+                    }
+                }
+                Ok(Some(machines.clone()))
+            }
+        }
+    }
+}
+
+fn invalid(field: &'static str, value: String, reason: &'static str) -> ConfigError {
+    ConfigError::Invalid {
+        field,
+        value,
+        reason,
+    }
+}
