@@ -7,6 +7,10 @@
 mod enrich;
 mod intern;
 pub(crate) mod introspect;
+#[cfg(feature = "jwt")]
+pub(crate) mod jwt;
+#[cfg(feature = "jwt")]
+mod kept;
 mod needs;
 pub(crate) mod policy;
 mod route;
