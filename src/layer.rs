@@ -14,7 +14,11 @@ use crate::{
     passage::Passage,
     reject::Challenges,
     upstream::Upstream,
-    verify::{Enrich, Interner, Sources, Verifier, introspect::Introspect},
+    verify::{
+        Enrich, Interner, Sources, Verifier,
+        discovery::{Addresses, Discovery},
+        introspect::Introspect,
+    },
 };
 
 /// Lets through what carries a good token, with [`ClerkClaims`](crate::ClerkClaims) in the request's
@@ -41,14 +45,15 @@ impl ClerkAuthLayer {
     #[must_use]
     pub fn new(config: ClerkConfig) -> Self {
         let upstream = upstream(&config);
+        let addresses = Addresses::of(&config, &upstream);
         let introspect = config
             .credentials
             .clone()
             .map(|credentials| -> Arc<dyn Verify> {
-                let endpoint = config.instance.introspection_endpoint();
+                let endpoint = addresses.introspection.clone();
                 Arc::new(Introspect::new(&upstream, endpoint, credentials))
             });
-        Self::with_source(config, &upstream, introspect)
+        Self::with_source(config, &upstream, addresses, introspect)
     }
 
     /// Makes a layer that asks somebody else about OAuth tokens than the configuration says. The rules, the
@@ -60,16 +65,18 @@ impl ClerkAuthLayer {
     #[must_use]
     pub fn with_verifier(config: ClerkConfig, verifier: impl Verify) -> Self {
         let upstream = upstream(&config);
-        Self::with_source(config, &upstream, Some(Arc::new(verifier)))
+        let addresses = Addresses::of(&config, &upstream);
+        Self::with_source(config, &upstream, addresses, Some(Arc::new(verifier)))
     }
 
     fn with_source(
         config: ClerkConfig,
         upstream: &Upstream,
+        addresses: Addresses,
         oauth: Option<Arc<dyn Verify>>,
     ) -> Self {
         Self {
-            auth: Arc::new(Auth::new(config, upstream, oauth)),
+            auth: Arc::new(Auth::new(config, upstream, addresses, oauth)),
             reject: HeadersOnly,
             passage: Passage::default(),
         }
@@ -149,7 +156,11 @@ impl<R> ClerkAuthLayer<R> {
     pub fn warm_up(&self) -> impl Future<Output = Result<(), AuthError>> + Send + use<R> {
         #[cfg(feature = "jwt")]
         let local = self.auth.local.clone();
+        let discovery = self.auth.discovery.clone();
         async move {
+            if let Some(discovery) = discovery {
+                discovery.warm_up().await?;
+            }
             #[cfg(feature = "jwt")]
             if let Some(local) = local {
                 local.warm_up().await?;
@@ -232,6 +243,7 @@ pub(crate) struct Auth {
     pub(crate) metadata: Option<ResourceMetadata>,
     #[cfg(feature = "jwt")]
     local: Option<Arc<Local>>,
+    discovery: Option<Arc<Discovery>>,
     pub(crate) observer: Observer,
     vitals: Arc<Vitals>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -239,9 +251,14 @@ pub(crate) struct Auth {
 }
 
 impl Auth {
-    fn new(config: ClerkConfig, upstream: &Upstream, oauth: Option<Arc<dyn Verify>>) -> Self {
+    fn new(
+        config: ClerkConfig,
+        upstream: &Upstream,
+        addresses: Addresses,
+        oauth: Option<Arc<dyn Verify>>,
+    ) -> Self {
         #[cfg(feature = "jwt")]
-        let local = Local::of(&config, upstream).map(Arc::new);
+        let local = Local::of(&config, upstream, &addresses.keys).map(Arc::new);
         let sources = Sources {
             oauth,
             machine: None,
@@ -266,6 +283,7 @@ impl Auth {
             metadata: config.resource_metadata,
             #[cfg(feature = "jwt")]
             local,
+            discovery: addresses.discovery,
             observer: Observer::new(),
             vitals: Arc::clone(&upstream.vitals),
             max_token_length: config.max_token_length,
@@ -274,7 +292,7 @@ impl Auth {
                 rules: config.rules,
                 challenges,
                 enrichment: config.enrichment,
-                enrich: Enrich::new(upstream, config.instance.userinfo_endpoint()),
+                enrich: Enrich::new(upstream, addresses.userinfo),
                 accept_unprefixed: config.accept_unprefixed,
                 timeout: config.timeout,
                 clock: Arc::clone(&config.clock),

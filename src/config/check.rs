@@ -28,6 +28,7 @@ impl ClerkConfigBuilder {
         #[cfg(feature = "jwt")]
         let jwt_key = self.check_jwt_key()?;
         let machines = self.check_machines()?;
+        let discovery_origins = self.check_discovery(instance.issuer())?;
         for scope in &self.required_scopes {
             check_text("required_scopes", scope, is_scope_byte)?;
         }
@@ -84,6 +85,7 @@ impl ClerkConfigBuilder {
             .unwrap_or_else(|| default_rate_limit(instance.host()));
         Ok(ClerkConfig {
             oauth_jwts: self.oauth_jwts,
+            discovery_origins,
             #[cfg(feature = "jwt")]
             jwt_key,
             #[cfg(feature = "jwt")]

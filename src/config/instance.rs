@@ -112,9 +112,12 @@ impl Instance {
         self.endpoint("/oauth/userinfo")
     }
 
-    #[cfg(feature = "jwt")]
     pub(crate) fn keys_endpoint(&self) -> Uri {
         self.endpoint("/.well-known/jwks.json")
+    }
+
+    pub(crate) fn discovery_endpoint(&self) -> Uri {
+        self.endpoint("/.well-known/openid-configuration")
     }
 
     fn endpoint(&self, path: &str) -> Uri {
@@ -123,7 +126,7 @@ impl Instance {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(domain)) => domain == "localhost",
         Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),

@@ -2,6 +2,7 @@
 
 mod builder;
 mod check;
+mod discovery;
 mod env;
 mod instance;
 mod kinds;
@@ -52,6 +53,8 @@ pub struct ClerkConfig {
     pub(crate) jwt_key: Option<crate::verify::jwt::PublicKey>,
     #[cfg(feature = "jwt")]
     pub(crate) jwt_algorithms: Vec<JwtAlgorithm>,
+    /// Of which origins discovered addresses may be; `None` where none are discovered.
+    pub(crate) discovery_origins: Option<Vec<String>>,
     pub(crate) rules: Arc<Rules>,
     /// Of the resource, where it is a web address.
     pub(crate) resource_metadata: Option<ResourceMetadata>,

@@ -1,3 +1,4 @@
+mod discovery;
 mod env;
 mod instance;
 mod resource;

@@ -5,7 +5,10 @@ use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use serde_json::Value;
 
-use super::introspect::{Members, violation};
+use super::{
+    discovery::Address,
+    introspect::{Members, violation},
+};
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
     claims::Profile,
@@ -22,14 +25,14 @@ pub(crate) struct Userinfo {
 /// Asks userinfo.
 pub(crate) struct Enrich {
     channel: Channel<Userinfo>,
-    endpoint: Uri,
+    address: Address,
 }
 
 impl Enrich {
-    pub(crate) fn new(upstream: &Upstream, endpoint: Uri) -> Self {
+    pub(crate) fn new(upstream: &Upstream, address: impl Into<Address>) -> Self {
         Self {
             channel: upstream.channel(Endpoint::Userinfo, decode),
-            endpoint,
+            address: address.into(),
         }
     }
 
@@ -39,20 +42,20 @@ impl Enrich {
         token: &BearerToken,
         lane: Lane,
     ) -> Result<Userinfo, AuthError> {
-        let request = request(&self.endpoint, token)?;
+        let request = request(self.address.get().await?, token)?;
         self.channel.call(lane, request).await
     }
 }
 
 /// Nothing of the caller's request goes along but the token: Clerk refuses one that has an `Origin`
 /// beside it.
-fn request(endpoint: &Uri, token: &BearerToken) -> Result<Request<Bytes>, AuthError> {
+fn request(endpoint: Uri, token: &BearerToken) -> Result<Request<Bytes>, AuthError> {
     let mut credentials = HeaderValue::try_from(format!("Bearer {}", token.expose()))
         .map_err(|_| AuthErrorKind::MalformedCredentials)?;
     credentials.set_sensitive(true);
     let mut request = Request::new(Bytes::new());
     *request.method_mut() = Method::GET;
-    *request.uri_mut() = endpoint.clone();
+    *request.uri_mut() = endpoint;
     let headers = request.headers_mut();
     headers.insert(header::AUTHORIZATION, credentials);
     headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));

@@ -16,7 +16,7 @@ use serde::{
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-use super::{Verification, Verify};
+use super::{Verification, Verify, discovery::Address};
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
     upstream::{Channel, Endpoint, Upstream, is_json},
@@ -135,29 +135,33 @@ impl fmt::Debug for Introspection {
 /// Asks Clerk: the [`Verify`] that a layer has unless it is given another.
 pub(crate) struct Introspect {
     channel: Channel<Introspection>,
-    endpoint: Uri,
+    address: Address,
     credentials: HeaderValue,
 }
 
 impl Introspect {
-    pub(crate) fn new(upstream: &Upstream, endpoint: Uri, credentials: HeaderValue) -> Self {
+    pub(crate) fn new(
+        upstream: &Upstream,
+        address: impl Into<Address>,
+        credentials: HeaderValue,
+    ) -> Self {
         Self {
             channel: upstream.channel(Endpoint::Introspection, Introspection::from_response),
-            endpoint,
+            address: address.into(),
             credentials,
         }
     }
 
     /// `POST`, form-encoded (RFC 7662 §2.1). The hint keeps an honest server from looking among its
     /// refresh tokens.
-    fn request(&self, token: &BearerToken) -> Request<Bytes> {
+    fn request(&self, endpoint: Uri, token: &BearerToken) -> Request<Bytes> {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("token", token.expose())
             .append_pair("token_type_hint", "access_token")
             .finish();
         let mut request = Request::new(Bytes::from(form));
         *request.method_mut() = Method::POST;
-        *request.uri_mut() = self.endpoint.clone();
+        *request.uri_mut() = endpoint;
         let headers = request.headers_mut();
         headers.insert(header::AUTHORIZATION, self.credentials.clone());
         headers.insert(
@@ -175,7 +179,8 @@ impl Verify for Introspect {
         verification: Verification<'a>,
     ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
         Box::pin(async move {
-            let request = self.request(verification.token());
+            let endpoint = self.address.get().await?;
+            let request = self.request(endpoint, verification.token());
             self.channel.call(verification.lane(), request).await
         })
     }

@@ -9,13 +9,16 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use tokio::sync::watch;
+use http::{HeaderValue, Method, Request, Uri, header};
+use tokio::{sync::watch, time::timeout};
 
 use crate::{
     AuthError, AuthErrorKind,
     clock::{Clock, Now},
     sync::{Mutex, MutexGuard, Spawner},
+    upstream::{Channel, Lane},
 };
 
 /// Fetches the document.
@@ -240,6 +243,25 @@ async fn outcome<T>(mut under_way: Outcome<T>) -> Result<Edition<T>, AuthError> 
         // The task is gone without a word.
         Ok(None) | Err(_) => Err(lost()),
     }
+}
+
+/// Asks an endpoint for a document. `patience`: for how long, retries and all.
+pub(super) async fn fetch<T>(
+    channel: &Channel<T>,
+    endpoint: Uri,
+    patience: Duration,
+) -> Result<T, AuthError> {
+    let mut request = Request::new(Bytes::new());
+    *request.method_mut() = Method::GET;
+    *request.uri_mut() = endpoint;
+    let accept = HeaderValue::from_static("application/json");
+    request.headers_mut().insert(header::ACCEPT, accept);
+    // One call serves all tokens: it must not wait behind those of a flood of unknown ones.
+    timeout(patience, channel.call(Lane::Known, request))
+        .await
+        .unwrap_or_else(|elapsed| {
+            Err(AuthError::new(AuthErrorKind::UpstreamUnavailable).with_source(elapsed))
+        })
 }
 
 /// How long ago that was, in milliseconds, by the clock that says more: each can stand still.

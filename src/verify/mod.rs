@@ -4,12 +4,12 @@
 //! A token that *was* known to be good a moment ago, and is only refreshed, is the exception: both
 //! endpoints are asked at the same time, and userinfo's answer counts only if introspection's passes.
 
+pub(crate) mod discovery;
 mod enrich;
 mod intern;
 pub(crate) mod introspect;
 #[cfg(feature = "jwt")]
 pub(crate) mod jwt;
-#[cfg(feature = "jwt")]
 mod kept;
 mod needs;
 pub(crate) mod policy;

@@ -51,5 +51,6 @@ mod prometheus;
 mod doctor;
 mod fake_clerk;
 mod admin_page;
+mod discovery;
 mod docs;
 mod catalogue;

@@ -214,7 +214,7 @@ fn deprecated_username_stands_in() {
 #[test]
 fn request_carries_the_token_and_nothing_else() {
     let endpoint = Uri::from_static("https://clerk.example.com/oauth/userinfo");
-    let request = request(&endpoint, &BearerToken::new("oat_canary")).unwrap();
+    let request = request(endpoint.clone(), &BearerToken::new("oat_canary")).unwrap();
     assert_eq!(request.method(), Method::GET);
     assert_eq!(*request.uri(), endpoint);
     assert!(request.body().is_empty());
@@ -231,7 +231,7 @@ fn token_that_fits_no_header_is_malformed() {
     // B25
     let endpoint = Uri::from_static("https://clerk.example.com/oauth/userinfo");
     for token in ["a\r\nx: y", "a\0", "a\n"] {
-        let error = request(&endpoint, &BearerToken::new(token)).unwrap_err();
+        let error = request(endpoint.clone(), &BearerToken::new(token)).unwrap_err();
         assert_eq!(
             error.kind(),
             AuthErrorKind::MalformedCredentials,

@@ -13,21 +13,21 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
-use tokio::time::timeout;
+use http::{Response, StatusCode};
 
 pub(crate) use self::keys::PublicKey;
 use self::{jws::Jws, keys::KeySet, kids::UnknownKids};
 use super::{
     Introspection, Verification, Verify,
+    discovery::Address,
     introspect::violation,
-    kept::{Edition, Kept, Newer},
+    kept::{self, Edition, Kept, Newer},
     shape::jwt_kind,
 };
 use crate::{
     AuthError, AuthErrorKind, ClerkConfig, JwtAlgorithm, JwtVerification, TokenKind,
     clock::Clock,
-    upstream::{Channel, Endpoint, Lane, Upstream, is_json},
+    upstream::{Endpoint, Upstream, is_json},
 };
 
 /// Verifies JWTs.
@@ -53,7 +53,7 @@ struct Published {
 
 impl Local {
     /// Nothing where no JWT is read here.
-    pub(crate) fn of(config: &ClerkConfig, upstream: &Upstream) -> Option<Self> {
+    pub(crate) fn of(config: &ClerkConfig, upstream: &Upstream, keys: &Address) -> Option<Self> {
         let accepts = |kind| config.rules.accept.contains(kind);
         let reads_oauth =
             accepts(TokenKind::OAuth) && config.oauth_jwts != JwtVerification::Introspect;
@@ -62,7 +62,7 @@ impl Local {
         }
         let trust = match &config.jwt_key {
             Some(key) => Trust::Key(key.clone()),
-            None => Trust::KeySet(Published::new(config, upstream)),
+            None => Trust::KeySet(Published::new(config, upstream, keys.clone())),
         };
         Some(Self {
             algorithms: config.jwt_algorithms.clone(),
@@ -117,13 +117,16 @@ impl Verify for Local {
 }
 
 impl Published {
-    fn new(config: &ClerkConfig, upstream: &Upstream) -> Self {
+    fn new(config: &ClerkConfig, upstream: &Upstream, address: Address) -> Self {
         let channel = Arc::new(upstream.channel(Endpoint::Keys, decode));
-        let endpoint = config.instance.keys_endpoint();
         // For a fetch, retries and all.
         let patience = config.timeout;
         let fetch = move || -> BoxFuture<'static, _> {
-            Box::pin(fetch(Arc::clone(&channel), endpoint.clone(), patience))
+            let (channel, address) = (Arc::clone(&channel), address.clone());
+            Box::pin(async move {
+                let endpoint = address.get().await?;
+                kept::fetch(&channel, endpoint, patience).await
+            })
         };
         Self {
             keys: Kept::new(Box::new(fetch), Arc::clone(&config.clock)),
@@ -189,24 +192,6 @@ fn verifies(edition: &Edition<KeySet>, kid: &str, jws: &Jws<'_>) -> bool {
     edition
         .document
         .verifies(kid, algorithm, message, &jws.signature)
-}
-
-async fn fetch(
-    channel: Arc<Channel<KeySet>>,
-    endpoint: Uri,
-    patience: Duration,
-) -> Result<KeySet, AuthError> {
-    let mut request = Request::new(Bytes::new());
-    *request.method_mut() = Method::GET;
-    *request.uri_mut() = endpoint;
-    let accept = HeaderValue::from_static("application/json");
-    request.headers_mut().insert(header::ACCEPT, accept);
-    // One call serves all tokens: it must not wait behind those of a flood of unknown ones.
-    timeout(patience, channel.call(Lane::Known, request))
-        .await
-        .unwrap_or_else(|elapsed| {
-            Err(AuthError::new(AuthErrorKind::UpstreamUnavailable).with_source(elapsed))
-        })
 }
 
 fn decode(response: &Response<Bytes>) -> Result<KeySet, AuthError> {

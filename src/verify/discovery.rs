@@ -1,0 +1,197 @@
+//! Where the endpoints are: derived from the host of the instance, or taken from its metadata (OpenID
+//! Connect Discovery §4).
+//!
+//! Credentials and tokens are sent to what the metadata names. So it is read strictly, and has no say in
+//! whom to trust: the issuer has to be the configured one, byte for byte (§4.3), and every address of its
+//! origin, or of one that the configuration names.
+
+use std::{fmt, sync::Arc};
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{Response, StatusCode, Uri};
+use serde_json::{Map, Value};
+use url::Url;
+
+use super::{
+    introspect::{Members, violation},
+    kept::{self, Kept},
+};
+use crate::{
+    AuthError, ClerkConfig,
+    upstream::{Endpoint, Upstream, is_json},
+};
+
+/// The address of an endpoint, or the way to it.
+#[derive(Clone)]
+pub(crate) struct Address(Known);
+
+#[derive(Clone)]
+enum Known {
+    Fixed(Uri),
+    Discovered(Arc<Discovery>, fn(&Endpoints) -> &Uri),
+}
+
+/// The addresses of the endpoints of an instance.
+pub(crate) struct Addresses {
+    pub(crate) introspection: Address,
+    pub(crate) userinfo: Address,
+    #[cfg_attr(
+        not(feature = "jwt"),
+        expect(dead_code, reason = "JWTs are read there")
+    )]
+    pub(crate) keys: Address,
+    /// Where they are discovered.
+    pub(crate) discovery: Option<Arc<Discovery>>,
+}
+
+/// The metadata of an instance, kept.
+pub(crate) struct Discovery {
+    kept: Kept<Endpoints>,
+}
+
+/// What the metadata of an instance says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Endpoints {
+    introspection: Uri,
+    userinfo: Uri,
+    keys: Uri,
+}
+
+/// Whom to believe.
+#[derive(Clone, Debug)]
+struct Trust {
+    issuer: Arc<str>,
+    /// In ASCII, without a slash at the end. The issuer's is among them.
+    origins: Arc<[String]>,
+}
+
+// === impl Addresses ===
+
+impl Addresses {
+    pub(crate) fn of(config: &ClerkConfig, upstream: &Upstream) -> Self {
+        let instance = &config.instance;
+        let Some(origins) = &config.discovery_origins else {
+            return Self {
+                introspection: instance.introspection_endpoint().into(),
+                userinfo: instance.userinfo_endpoint().into(),
+                keys: instance.keys_endpoint().into(),
+                discovery: None,
+            };
+        };
+        let trust = Trust {
+            issuer: instance.issuer().into(),
+            origins: origins.as_slice().into(),
+        };
+        let discovery = Arc::new(Discovery::new(config, upstream, trust));
+        let discovered = |which| Address(Known::Discovered(Arc::clone(&discovery), which));
+        Self {
+            introspection: discovered(|endpoints| &endpoints.introspection),
+            userinfo: discovered(|endpoints| &endpoints.userinfo),
+            keys: discovered(|endpoints| &endpoints.keys),
+            discovery: Some(discovery),
+        }
+    }
+}
+
+// === impl Address ===
+
+impl Address {
+    /// The address: as configured, as the metadata says that is kept, or as it says once it is fetched.
+    ///
+    /// # Errors
+    ///
+    /// Why the metadata cannot be had.
+    pub(super) async fn get(&self) -> Result<Uri, AuthError> {
+        match &self.0 {
+            Known::Fixed(uri) => Ok(uri.clone()),
+            Known::Discovered(discovery, which) => {
+                let edition = discovery.kept.get().await?;
+                Ok(which(&edition.document).clone())
+            }
+        }
+    }
+}
+
+impl From<Uri> for Address {
+    fn from(uri: Uri) -> Self {
+        Self(Known::Fixed(uri))
+    }
+}
+
+// === impl Discovery ===
+
+impl Discovery {
+    fn new(config: &ClerkConfig, upstream: &Upstream, trust: Trust) -> Self {
+        let channel = Arc::new(upstream.channel(Endpoint::Discovery, decode));
+        let endpoint = config.instance.discovery_endpoint();
+        let patience = config.timeout;
+        let fetch = move || -> BoxFuture<'static, _> {
+            let (channel, endpoint) = (Arc::clone(&channel), endpoint.clone());
+            let trust = trust.clone();
+            Box::pin(async move {
+                let Members(members) = kept::fetch(&channel, endpoint, patience).await?;
+                trust.endpoints(&members).map_err(violation)
+            })
+        };
+        Self {
+            kept: Kept::new(Box::new(fetch), Arc::clone(&config.clock)),
+        }
+    }
+
+    /// Has the metadata there before the first token comes.
+    pub(crate) async fn warm_up(&self) -> Result<(), AuthError> {
+        self.kept.get().await.map(drop)
+    }
+}
+
+impl fmt::Debug for Discovery {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Discovery").finish_non_exhaustive()
+    }
+}
+
+// === impl Trust ===
+
+impl Trust {
+    /// The addresses that the metadata names, if they are to be believed.
+    fn endpoints(&self, metadata: &Map<String, Value>) -> Result<Endpoints, &'static str> {
+        if metadata.get("issuer").and_then(Value::as_str) != Some(&*self.issuer) {
+            return Err("the metadata is of another issuer");
+        }
+        Ok(Endpoints {
+            introspection: self.address(metadata, "introspection_endpoint")?,
+            userinfo: self.address(metadata, "userinfo_endpoint")?,
+            keys: self.address(metadata, "jwks_uri")?,
+        })
+    }
+
+    fn address(&self, metadata: &Map<String, Value>, name: &str) -> Result<Uri, &'static str> {
+        let text = metadata
+            .get(name)
+            .and_then(Value::as_str)
+            .ok_or("the metadata lacks an address")?;
+        let url = Url::parse(text).map_err(|_| "an address of the metadata is no URL")?;
+        if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
+            return Err("an address of the metadata has user info or a fragment");
+        }
+        // With the scheme: an origin that is named is https, but for loopback.
+        if !self.origins.contains(&url.origin().ascii_serialization()) {
+            return Err("an address of the metadata is of an origin that is not named");
+        }
+        Uri::try_from(url.as_str()).map_err(|_| "an address of the metadata is no URI")
+    }
+}
+
+fn decode(response: &Response<Bytes>) -> Result<Members, AuthError> {
+    match response.status() {
+        StatusCode::OK if is_json(response.headers()) => {
+            serde_json::from_slice(response.body()).map_err(|_| violation("not one JSON object"))
+        }
+        StatusCode::OK => Err(violation("not of a JSON content type")),
+        _ => Err(violation("an unexpected status")),
+    }
+}
+
+#[cfg(test)]
+mod tests;

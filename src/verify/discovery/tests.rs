@@ -1,0 +1,136 @@
+use serde_json::{Value, json};
+
+use super::{Endpoints, Trust};
+
+const ISSUER: &str = "https://clerk.example.com";
+
+fn trust() -> Trust {
+    Trust {
+        issuer: ISSUER.into(),
+        origins: [ISSUER, "https://auth.example.com", "http://127.0.0.1:4000"]
+            .map(str::to_owned)
+            .into(),
+    }
+}
+
+/// The metadata of the instance, and one member otherwise.
+fn with(name: &str, value: impl Into<Value>) -> Value {
+    let mut metadata = json!({
+        "issuer": ISSUER,
+        "introspection_endpoint": "https://clerk.example.com/oauth/token_info",
+        "userinfo_endpoint": "https://clerk.example.com/oauth/userinfo",
+        "jwks_uri": "https://clerk.example.com/.well-known/jwks.json",
+        "token_endpoint": "https://evil.example/nobody/asks/there",
+    });
+    metadata[name] = value.into();
+    metadata
+}
+
+fn read(metadata: &Value) -> Result<Endpoints, &'static str> {
+    trust().endpoints(metadata.as_object().unwrap())
+}
+
+#[test]
+fn addresses_are_taken_as_they_are() {
+    let endpoints = read(&with("issuer", ISSUER)).unwrap();
+    let expected = Endpoints {
+        introspection: "https://clerk.example.com/oauth/token_info"
+            .parse()
+            .unwrap(),
+        userinfo: "https://clerk.example.com/oauth/userinfo".parse().unwrap(),
+        keys: "https://clerk.example.com/.well-known/jwks.json"
+            .parse()
+            .unwrap(),
+    };
+    assert_eq!(endpoints, expected);
+}
+
+#[test]
+fn issuer_is_the_configured_one_byte_for_byte() {
+    for issuer in [
+        json!("https://clerk.example.com/"),
+        json!("https://CLERK.example.com"),
+        json!("https://clerk.example.com:443"),
+        json!("http://clerk.example.com"),
+        json!("https://evil.example"),
+        json!(""),
+        json!(null),
+        json!([ISSUER]),
+    ] {
+        let expected = Err("the metadata is of another issuer");
+        assert_eq!(read(&with("issuer", issuer.clone())), expected, "{issuer}");
+    }
+}
+
+#[test]
+fn addresses_are_of_origins_that_are_named() {
+    let origin = "an address of the metadata is of an origin that is not named";
+    let lacks = "the metadata lacks an address";
+    let parts = "an address of the metadata has user info or a fragment";
+    let no_url = "an address of the metadata is no URL";
+    let cases: [(&str, Value, Option<&str>); 17] = [
+        (
+            "of a named origin",
+            json!("https://auth.example.com/x"),
+            None,
+        ),
+        ("of a named port", json!("http://127.0.0.1:4000/x"), None),
+        (
+            "with a query",
+            json!("https://clerk.example.com/x?y=1"),
+            None,
+        ),
+        (
+            "with the usual port",
+            json!("https://clerk.example.com:443/x"),
+            None,
+        ),
+        ("in capitals", json!("HTTPS://CLERK.EXAMPLE.COM/x"), None),
+        (
+            "of another origin",
+            json!("https://evil.example/x"),
+            Some(origin),
+        ),
+        (
+            "of a subdomain",
+            json!("https://a.clerk.example.com/x"),
+            Some(origin),
+        ),
+        (
+            "of a longer name",
+            json!("https://clerk.example.com.evil/x"),
+            Some(origin),
+        ),
+        (
+            "of another port",
+            json!("https://clerk.example.com:8443/x"),
+            Some(origin),
+        ),
+        (
+            "by plain http",
+            json!("http://clerk.example.com/x"),
+            Some(origin),
+        ),
+        ("of no origin", json!("data:text/plain,x"), Some(origin)),
+        (
+            "with user info",
+            json!("https://a:b@clerk.example.com/x"),
+            Some(parts),
+        ),
+        (
+            "with a fragment",
+            json!("https://clerk.example.com/x#y"),
+            Some(parts),
+        ),
+        ("relative", json!("/oauth/token_info"), Some(no_url)),
+        ("empty", json!(""), Some(no_url)),
+        ("null", json!(null), Some(lacks)),
+        ("a number", json!(7), Some(lacks)),
+    ];
+    for (case, value, expected) in cases {
+        for name in ["introspection_endpoint", "userinfo_endpoint", "jwks_uri"] {
+            let outcome = read(&with(name, value.clone())).err();
+            assert_eq!(outcome, expected, "{name} {case}");
+        }
+    }
+}
