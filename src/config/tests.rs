@@ -1,5 +1,7 @@
 mod env;
 mod instance;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod resource;
 mod serde;
 mod settings;

@@ -61,7 +61,8 @@ impl World {
     fn kept(&self) -> Kept<usize> {
         let world = self.clone();
         let fetch = move || -> BoxFuture<'static, _> { Box::pin(world.clone().fetch()) };
-        Kept::new(Box::new(fetch), Arc::clone(&self.clock) as Arc<dyn Clock>)
+        let clock: Arc<dyn Clock> = self.clock.clone();
+        Kept::new(Box::new(fetch), clock)
     }
 
     async fn fetch(self) -> Result<usize, AuthError> {
@@ -211,7 +212,7 @@ async fn the_last_good_edition_serves_for_an_hour() {
         assert_eq!(get(&kept).await, Some(1), "{age}");
         settle().await;
         // Not with each request.
-        calls += usize::from((age - REFRESH) % INTERVAL == 0);
+        calls += usize::from((age - REFRESH).is_multiple_of(INTERVAL));
         assert_eq!(world.calls(), calls, "{age}");
         world.advance(1_000);
     }
