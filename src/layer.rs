@@ -140,8 +140,7 @@ impl<R> ClerkAuthLayer<R> {
         self.auth.metadata.clone()
     }
 
-    /// Fetches what requests would have to wait for, before they come: the key set of the instance, where JWTs
-    /// are verified with it. Without this, the first such request fetches it. Where there is nothing to
+    /// Fetches the key set of the instance before the first JWT waits for it. Where there is nothing to
     /// fetch, or it is there already, nothing happens.
     ///
     /// # Errors

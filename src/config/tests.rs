@@ -1,6 +1,8 @@
 mod discovery;
 mod env;
 mod instance;
+#[cfg(feature = "jwt")]
+mod jwt;
 mod resource;
 mod serde;
 mod settings;

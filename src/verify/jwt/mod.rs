@@ -219,3 +219,6 @@ struct Unreadable(&'static str);
 #[derive(Debug, thiserror::Error)]
 #[error("the key set was fetched anew a moment ago")]
 struct TooSoon;
+
+#[cfg(test)]
+mod tests;
