@@ -58,6 +58,7 @@ impl<'a> Credentials<'a> {
 
 /// Finds the bearer token of a request, and marks the header as sensitive, so that nobody who prints
 /// headers shows it.
+#[inline]
 pub(crate) fn parse(
     headers: &mut HeaderMap,
     max_len: usize,
@@ -68,7 +69,7 @@ pub(crate) fn parse(
         return Err(AuthErrorKind::SeveralCredentials);
     }
     let value = headers
-        .get_mut(AUTHORIZATION)
+        .get_mut(&AUTHORIZATION)
         .ok_or(AuthErrorKind::MissingCredentials)?;
     value.set_sensitive(true);
     let value = value.as_bytes().trim_ascii();
@@ -79,19 +80,20 @@ pub(crate) fn parse(
     if scheme != b"Bearer" && !scheme.eq_ignore_ascii_case(SCHEME) {
         return Err(AuthErrorKind::MissingCredentials);
     }
-    let token = match rest {
+    let mut token = match rest {
         [b' ', token @ ..] => token,
         // The scheme only begins with our name: `Bearerx`.
         [next, ..] if is_scheme_byte(*next) => return Err(AuthErrorKind::MissingCredentials),
         _ => return Err(AuthErrorKind::MalformedCredentials),
     };
     // Before the first look at the token itself, so that a header of a megabyte costs nothing.
-    if token.len() > max_len.saturating_add(MAX_SPACES) {
+    if token.len() > max_len && token.len() - max_len > MAX_SPACES {
         return Err(AuthErrorKind::TokenTooLong);
     }
     // Spaces alone: the grammar says `1*SP`, and a tab is no space.
-    let spaces = token.iter().take_while(|byte| **byte == b' ').count();
-    let token = &token[spaces..];
+    while let [b' ', rest @ ..] = token {
+        token = rest;
+    }
     if token.len() > max_len {
         return Err(AuthErrorKind::TokenTooLong);
     }

@@ -52,13 +52,13 @@ impl Auth {
         };
         let now = self.clock.now();
         let key = self.cache.key(credentials.as_bytes());
-        match self.cache.get_good(key, now) {
+        match self.cache.get_good(&key, now) {
             Lookup::Good {
                 claims,
                 is_news,
                 refresh,
             } => {
-                self.cache.hit(key, is_news);
+                self.cache.hit(&key, is_news);
                 self.observer.hit();
                 if refresh {
                     self.refresh(key, credentials);
@@ -77,7 +77,8 @@ impl Auth {
         }
     }
 
-    /// Of a token that is not known to be good.
+    /// Of a token that is not known to be good. Apart, so that hits need not carry its weight.
+    #[inline(never)]
     fn decide_unknown(
         self: &Arc<Self>,
         credentials: Credentials<'_>,
@@ -193,7 +194,7 @@ impl Auth {
     /// What has become known of a token since it was looked up.
     fn known(&self, key: Key) -> Option<Result<ClerkClaims, AuthErrorKind>> {
         let now = self.clock.now();
-        match self.cache.get_good(key, now) {
+        match self.cache.get_good(&key, now) {
             Lookup::Good { claims, .. } | Lookup::Stale { claims } => Some(Ok(claims)),
             Lookup::Unknown { .. } => self.cache.get_bad(key, now).map(Err),
         }
@@ -220,6 +221,7 @@ impl Auth {
 
     /// Has a good token verified again in the background. Nobody waits for it: where it cannot be
     /// started, the entry just ends in its time.
+    #[cold]
     fn refresh(self: &Arc<Self>, key: Key, credentials: Credentials<'_>) {
         let Ok(token) = credentials.token() else {
             return;

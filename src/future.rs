@@ -113,49 +113,69 @@ where
     type Output = Result<Response<ResBody>, S::Error>;
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+        let mut state = self.project().state;
         loop {
-            let next = match this.state.as_mut().project() {
+            match state.as_mut().project() {
                 StateProj::Call { future } => return future.poll(cx),
-                // Verify => (Ready | Reject)
-                StateProj::Verify {
-                    verification,
-                    waiting,
-                } => {
-                    let verdict = ready!(verification.as_mut().poll(cx));
-                    let mut waiting = waiting.take().expect("a verification ends once");
-                    match verdict {
-                        Ok(claims) => {
-                            inject(&mut waiting.request, claims);
-                            State::Ready {
-                                waiting: Some(waiting),
-                            }
-                        }
-                        Err(refusal) => {
-                            let is_grpc = reject::is_grpc(waiting.request.headers());
-                            let response = waiting.auth.refuse(refusal, is_grpc, &waiting.reject);
-                            State::Reject {
-                                response: Some(response),
-                            }
-                        }
-                    }
-                }
-                // Ready => Call
-                StateProj::Ready { waiting: slot } => {
-                    let waiting = slot.as_mut().expect("a request is called once");
-                    ready!(waiting.inner.poll_ready(cx))?;
-                    let mut waiting = slot.take().expect("it was there a line above");
-                    State::Call {
-                        future: waiting.inner.call(waiting.request),
-                    }
-                }
                 StateProj::Reject { response } => {
                     let response = response.take().expect("polled after completion");
                     return Poll::Ready(Ok(response));
                 }
-            };
-            this.state.set(next);
+                StateProj::Verify { .. } | StateProj::Ready { .. } => {
+                    ready!(state.as_mut().advance(cx))?;
+                }
+            }
         }
+    }
+}
+
+impl<S, ReqBody, ResBody, R> State<S, ReqBody, ResBody, R>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>>,
+    R: RejectResponse<ResBody>,
+    ResBody: 'static,
+{
+    /// One step of a request that waits; apart, so that those that do not wait need not carry its weight.
+    #[inline(never)]
+    fn advance(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        let next = match self.as_mut().project() {
+            // Verify => (Ready | Reject)
+            StateProj::Verify {
+                verification,
+                waiting,
+            } => {
+                let verdict = ready!(verification.as_mut().poll(cx));
+                let mut waiting = waiting.take().expect("a verification ends once");
+                match verdict {
+                    Ok(claims) => {
+                        inject(&mut waiting.request, claims);
+                        Self::Ready {
+                            waiting: Some(waiting),
+                        }
+                    }
+                    Err(refusal) => {
+                        let is_grpc = reject::is_grpc(waiting.request.headers());
+                        let response = waiting.auth.refuse(refusal, is_grpc, &waiting.reject);
+                        Self::Reject {
+                            response: Some(response),
+                        }
+                    }
+                }
+            }
+            // Ready => Call
+            StateProj::Ready { waiting: slot } => {
+                let waiting = slot.as_mut().expect("a request is called once");
+                ready!(waiting.inner.poll_ready(cx))?;
+                let mut waiting = slot.take().expect("it was there a line above");
+                Self::Call {
+                    future: waiting.inner.call(waiting.request),
+                }
+            }
+            // It waits no longer.
+            StateProj::Call { .. } | StateProj::Reject { .. } => return Poll::Ready(Ok(())),
+        };
+        self.set(next);
+        Poll::Ready(Ok(()))
     }
 }
 

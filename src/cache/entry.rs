@@ -121,6 +121,12 @@ impl Entry {
         !self.fresh.has_passed(now)
     }
 
+    /// Whether the verdict is fresh, and too young to be refreshed: refreshing comes before the end on the
+    /// monotonic clock.
+    pub(super) fn is_young(&self, now: Now) -> bool {
+        now.mono < self.refresh_from && now.wall < self.fresh.wall
+    }
+
     /// Whether the verdict may be used where Clerk cannot be asked.
     pub(crate) fn is_usable(&self, now: Now) -> bool {
         !self.usable.has_passed(now)

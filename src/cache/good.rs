@@ -55,6 +55,7 @@ impl Good {
         }
     }
 
+    #[inline(always)]
     pub(super) fn read<T>(&self, key: &Key, read: impl FnOnce(&Arc<Entry>) -> T) -> Option<T> {
         self.index.read(key, read)
     }
@@ -63,7 +64,7 @@ impl Good {
     /// asked for more often than what they would replace.
     pub(super) fn missed(&self, key: &Key) {
         self.metrics.missed();
-        drop(self.store.get(key));
+        self.tell(key);
     }
 
     /// The generation that it is now.
@@ -76,8 +77,14 @@ impl Good {
         self.index.count_hit(key);
         self.metrics.hit();
         if is_news {
-            drop(self.store.get(key));
+            self.tell(key);
         }
+    }
+
+    /// Tells the store that a token was asked for.
+    #[cold]
+    fn tell(&self, key: &Key) {
+        drop(self.store.get(key));
     }
 
     pub(super) fn hits(&self) -> u64 {

@@ -37,6 +37,7 @@ impl Index {
     }
 
     /// Reads an entry in its place, so that a hit need not count one more owner of it.
+    #[inline(always)]
     pub(super) fn read<T>(&self, key: &Key, read: impl FnOnce(&Arc<Entry>) -> T) -> Option<T> {
         let by_key = self.shard(key).by_key.read();
         by_key

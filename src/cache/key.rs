@@ -1,6 +1,9 @@
 //! The name of a token in the cache: a keyed digest, never the token.
 
-use std::hash::{BuildHasherDefault, Hash, Hasher};
+use std::{
+    hash::{BuildHasherDefault, Hash, Hasher},
+    slice,
+};
 
 use sha2::{Digest, Sha256, block_api::compress256};
 
@@ -81,6 +84,7 @@ impl Keyer {
         Self { primed }
     }
 
+    #[inline]
     pub(crate) fn key(&self, token: impl AsRef<[u8]>) -> Key {
         let token = token.as_ref();
         let mut state = self.primed;
@@ -89,18 +93,21 @@ impl Keyer {
             compress256(&mut state, blocks);
         }
         // A one bit, zeros, and the length of the whole message in bits (FIPS 180-4 §5.1.1).
-        let mut last = [[0; BLOCK]; 2];
-        let count = if rest.len() < BLOCK - 8 { 1 } else { 2 };
-        let padded = last[..count].as_flattened_mut();
-        padded[..rest.len()].copy_from_slice(rest);
-        padded[rest.len()] = 0x80;
+        let mut last = [0; BLOCK];
+        last[..rest.len()].copy_from_slice(rest);
+        last[rest.len()] = 0x80;
+        if rest.len() >= BLOCK - 8 {
+            // No room for the length: it goes into one more.
+            compress256(&mut state, slice::from_ref(&last));
+            last = [0; BLOCK];
+        }
         let bits = u64::try_from(BLOCK + token.len())
             .unwrap_or(u64::MAX)
             .wrapping_mul(8);
-        if let Some(end) = padded.last_chunk_mut() {
+        if let Some(end) = last.last_chunk_mut() {
             *end = bits.to_be_bytes();
         }
-        compress256(&mut state, &last[..count]);
+        compress256(&mut state, slice::from_ref(&last));
         Key(state)
     }
 }

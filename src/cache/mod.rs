@@ -73,12 +73,14 @@ impl Cache {
         self.keyer.key(token)
     }
 
-    /// Looks for a good token.
-    pub(crate) fn get_good(&self, key: Key, now: Now) -> Lookup {
-        match self.good.read(&key, |entry| self.judge(key, entry, now)) {
+    /// Looks for a good token. Always in its caller's place, as what it calls on the way of a hit: else what is
+    /// found goes through memory a few times.
+    #[inline(always)]
+    pub(crate) fn get_good(&self, key: &Key, now: Now) -> Lookup {
+        match self.good.read(key, |entry| self.judge(key, entry, now)) {
             Some(Some(lookup)) => lookup,
             Some(None) => {
-                self.forget(key);
+                self.forget(*key);
                 Lookup::Unknown { last: None }
             }
             None => Lookup::Unknown { last: None },
@@ -99,6 +101,7 @@ impl Cache {
     }
 
     /// Removes an entry that is over, or void.
+    #[cold]
     fn forget(&self, key: Key) {
         let is_void = |entry: &Arc<Entry>| self.is_void(key, entry);
         if self.good.read(&key, is_void) == Some(true) {
@@ -109,25 +112,37 @@ impl Cache {
     }
 
     /// What an entry is good for; nothing, where it is over.
-    fn judge(&self, key: Key, entry: &Arc<Entry>, now: Now) -> Option<Lookup> {
-        if self.is_void(key, entry) {
+    #[inline]
+    fn judge(&self, key: &Key, entry: &Arc<Entry>, now: Now) -> Option<Lookup> {
+        // Nearly always nothing was invalidated since, and the end is far: two looks, none at the claims.
+        if self.voids.is_latest(entry.epoch) && entry.is_young(now) {
+            return Some(Lookup::Good {
+                claims: entry.claims().clone(),
+                is_news: entry.is_news(self.good.generation()),
+                refresh: false,
+            });
+        }
+        self.judge_closely(key, entry, now)
+    }
+
+    /// The same of one that may be void, or whose end is near. Apart, so that others need not carry its weight.
+    #[inline(never)]
+    fn judge_closely(&self, key: &Key, entry: &Arc<Entry>, now: Now) -> Option<Lookup> {
+        if self.is_void(*key, entry) || !entry.is_usable(now) {
             return None;
         }
-        let claims = || entry.claims().clone();
+        let claims = entry.claims().clone();
         // What is fresh is usable, too.
         if entry.is_fresh(now) {
             return Some(Lookup::Good {
-                claims: claims(),
+                claims,
                 is_news: entry.is_news(self.good.generation()),
                 refresh: entry.claim_refresh(now),
             });
         }
-        if !entry.is_usable(now) {
-            return None;
-        }
         if entry.is_bridging(now) {
             return Some(Lookup::Stale {
-                claims: claims().into_stale(),
+                claims: claims.into_stale(),
             });
         }
         Some(Lookup::Unknown {
@@ -136,8 +151,8 @@ impl Cache {
     }
 
     /// Counts a request that was let through.
-    pub(crate) fn hit(&self, key: Key, is_news: bool) {
-        self.good.hit(&key, is_news);
+    pub(crate) fn hit(&self, key: &Key, is_news: bool) {
+        self.good.hit(key, is_news);
     }
 
     /// Counts a request whose token was known to be bad.

@@ -55,7 +55,7 @@ fn settle(cache: &Cache, token: &str, result: Result<Verified, AuthError>, now: 
 /// A lookup in one word.
 fn look(cache: &Cache, token: &str, now: Now) -> String {
     let key = cache.key(token);
-    match cache.get_good(key, now) {
+    match cache.get_good(&key, now) {
         Lookup::Good {
             claims, refresh, ..
         } => {

@@ -73,9 +73,15 @@ impl Voids {
         self.void(now, |marks, mark| marks.void_all(mark.epoch));
     }
 
+    /// Whether nothing at all has been invalidated since this epoch.
+    #[inline]
+    pub(super) fn is_latest(&self, epoch: u64) -> bool {
+        self.latest.load(Ordering::Acquire) <= epoch
+    }
+
     /// Whether a verdict of this epoch has been invalidated since.
     pub(super) fn is_void(&self, epoch: u64, key: Key, subject: Option<&str>) -> bool {
-        if self.latest.load(Ordering::Acquire) <= epoch {
+        if self.is_latest(epoch) {
             return false;
         }
         let marks = self.marks.read().unwrap_or_else(PoisonError::into_inner);

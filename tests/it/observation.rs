@@ -112,8 +112,8 @@ async fn a_request_is_told_with_the_promised_fields() {
             token: &token,
             expected: &[
                 answered,
-                "DEBUG token verified auth.outcome=\"ok\" auth.token_kind=\"opaque\"",
-                "DEBUG request let through auth.outcome=\"ok\" auth.token_kind=\"opaque\" \
+                "DEBUG token verified auth.outcome=\"ok\" auth.token_kind=\"oauth_token\"",
+                "DEBUG request let through auth.outcome=\"ok\" auth.token_kind=\"oauth_token\" \
                  cache.state=\"miss\"",
             ],
         },
@@ -128,9 +128,9 @@ async fn a_request_is_told_with_the_promised_fields() {
             expected: &[
                 answered,
                 "DEBUG token not verified auth.outcome=\"bad_client\" auth.kind=WrongClient \
-                 auth.token_kind=\"jwt\"",
+                 auth.token_kind=\"oauth_token\"",
                 "DEBUG request refused auth.outcome=\"bad_client\" auth.kind=WrongClient \
-                 auth.token_kind=\"jwt\" cache.state=\"miss\"",
+                 auth.token_kind=\"oauth_token\" cache.state=\"miss\"",
             ],
         },
         Case {
@@ -138,7 +138,7 @@ async fn a_request_is_told_with_the_promised_fields() {
             token: &jwt,
             expected: &[
                 "DEBUG request refused auth.outcome=\"bad_client\" auth.kind=WrongClient \
-                 auth.token_kind=\"jwt\" cache.state=\"negative\"",
+                 auth.token_kind=\"oauth_token\" cache.state=\"negative\"",
             ],
         },
         Case {
@@ -188,7 +188,7 @@ async fn requests_that_share_a_verification_or_bridge_an_outage_say_so() {
     clock.advance(31 * SECOND);
     let told = events(app.bearer(&token)).await;
     let expected = "DEBUG request let through auth.outcome=\"stale_ok\" \
-                    auth.token_kind=\"opaque\" cache.state=\"stale\"";
+                    auth.token_kind=\"oauth_token\" cache.state=\"stale\"";
     assert_eq!(told.last().unwrap(), expected);
     let told = events(app.bearer(&token)).await;
     let expected = "DEBUG request let through auth.outcome=\"stale_ok\" cache.state=\"stale\"";

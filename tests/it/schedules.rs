@@ -425,8 +425,10 @@ fn poll_once<T>(future: impl Future<Output = T>) -> Option<T> {
 fn jwt(seed: u64, number: usize, exp: Option<u64>) -> String {
     use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
+    let header = URL_SAFE_NO_PAD.encode(r#"{"typ":"at+jwt"}"#);
     let payload = exp.map_or("{}".into(), |exp| format!(r#"{{"exp":{exp}}}"#));
-    format!("h{seed}-{number}.{}.s", URL_SAFE_NO_PAD.encode(payload))
+    let payload = URL_SAFE_NO_PAD.encode(payload);
+    format!("{header}.{payload}.s{seed}-{number}")
 }
 
 /// In Unix seconds.

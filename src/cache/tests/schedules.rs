@@ -33,7 +33,7 @@ struct Clerk {
 /// let through.
 fn request(cache: &Arc<Cache>, clerk: &Arc<Clerk>, token: &str) -> bool {
     let key = cache.key(token);
-    let known = || match cache.get_good(key, START) {
+    let known = || match cache.get_good(&key, START) {
         Lookup::Good { .. } | Lookup::Stale { .. } => Some(true),
         Lookup::Unknown { .. } => cache.get_bad(key, START).map(|_| false),
     };
