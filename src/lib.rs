@@ -201,7 +201,7 @@ pub use self::integrations::{
 };
 pub use self::{
     bearer::BearerToken,
-    claims::{ClerkClaims, Organization, Profile},
+    claims::{Actor, ClerkClaims, Organization, Profile},
     config::{
         ClerkConfig, ClerkConfigBuilder, Enrichment, JwtAlgorithm, JwtVerification, OAuthEndpoint,
         ProfileSource,
