@@ -4,8 +4,10 @@ use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
+#[cfg(feature = "jwt")]
+use crate::verify::jwt::Local;
 use crate::{
-    ClerkAuth, ClerkConfig, HeadersOnly, Health, ResourceMetadata, Stats, Verify,
+    AuthError, ClerkAuth, ClerkConfig, HeadersOnly, Health, ResourceMetadata, Stats, Verify,
     cache::{Cache, Keyer, Lifetimes},
     clock::Clock,
     observe::{Observer, Vitals},
@@ -131,6 +133,31 @@ impl<R> ClerkAuthLayer<R> {
         self.auth.metadata.clone()
     }
 
+    /// Fetches what requests would have to wait for, before they come: the key set of the instance, where JWTs
+    /// are verified with it. Without this, the first such request fetches it. Where there is nothing to
+    /// fetch, or it is there already, nothing happens.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be fetched. Do not let a service fail to start for it: the layer tries again
+    /// with the requests that come.
+    ///
+    /// # Cancel safety
+    ///
+    /// Who stops waiting leaves the fetch as it is: it goes on in a task of its own, within the
+    /// [`timeout`](crate::ClerkConfigBuilder::timeout).
+    pub fn warm_up(&self) -> impl Future<Output = Result<(), AuthError>> + Send + use<R> {
+        #[cfg(feature = "jwt")]
+        let local = self.auth.local.clone();
+        async move {
+            #[cfg(feature = "jwt")]
+            if let Some(local) = local {
+                local.warm_up().await?;
+            }
+            Ok(())
+        }
+    }
+
     /// Forgets a token, for instance because it was revoked. It holds at once, and against a
     /// verification that is under way: the next request with the token has it verified anew.
     pub fn invalidate(&self, token: &str) {
@@ -203,6 +230,8 @@ pub(crate) struct Auth {
     pub(crate) challenges: Arc<Challenges>,
     /// What is answered without a token, where there is any.
     pub(crate) metadata: Option<ResourceMetadata>,
+    #[cfg(feature = "jwt")]
+    local: Option<Arc<Local>>,
     pub(crate) observer: Observer,
     vitals: Arc<Vitals>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -211,10 +240,15 @@ pub(crate) struct Auth {
 
 impl Auth {
     fn new(config: ClerkConfig, upstream: &Upstream, oauth: Option<Arc<dyn Verify>>) -> Self {
+        #[cfg(feature = "jwt")]
+        let local = Local::of(&config, upstream).map(Arc::new);
         let sources = Sources {
             oauth,
             machine: None,
             api_key: None,
+            #[cfg(feature = "jwt")]
+            local: local.clone().map(|local| -> Arc<dyn Verify> { local }),
+            #[cfg(not(feature = "jwt"))]
             local: None,
             oauth_jwts: config.oauth_jwts,
         };
@@ -230,6 +264,8 @@ impl Auth {
             cache: Cache::new(keyer, lifetimes, config.cache_capacity, config.timeout),
             challenges: Arc::clone(&challenges),
             metadata: config.resource_metadata,
+            #[cfg(feature = "jwt")]
+            local,
             observer: Observer::new(),
             vitals: Arc::clone(&upstream.vitals),
             max_token_length: config.max_token_length,

@@ -25,6 +25,8 @@ impl ClerkConfigBuilder {
         let credentials = self.check_credentials()?;
         self.check_bounds()?;
         self.check_kinds()?;
+        #[cfg(feature = "jwt")]
+        let jwt_key = self.check_jwt_key()?;
         let machines = self.check_machines()?;
         for scope in &self.required_scopes {
             check_text("required_scopes", scope, is_scope_byte)?;
@@ -82,6 +84,10 @@ impl ClerkConfigBuilder {
             .unwrap_or_else(|| default_rate_limit(instance.host()));
         Ok(ClerkConfig {
             oauth_jwts: self.oauth_jwts,
+            #[cfg(feature = "jwt")]
+            jwt_key,
+            #[cfg(feature = "jwt")]
+            jwt_algorithms: self.jwt_algorithms,
             instance,
             client_id: self.client_id,
             credentials,

@@ -112,6 +112,11 @@ impl Instance {
         self.endpoint("/oauth/userinfo")
     }
 
+    #[cfg(feature = "jwt")]
+    pub(crate) fn keys_endpoint(&self) -> Uri {
+        self.endpoint("/.well-known/jwks.json")
+    }
+
     fn endpoint(&self, path: &str) -> Uri {
         Uri::try_from(format!("{}{path}", self.origin))
             .expect("an origin in ASCII and a fixed path are a URI")

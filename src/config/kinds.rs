@@ -7,6 +7,8 @@ use super::{
     ClerkConfigBuilder, Enrichment, JwtVerification, Named, OAuthEndpoint, ProfileSource,
     check::{check_text, is_vschar},
 };
+#[cfg(feature = "jwt")]
+use crate::verify::jwt::PublicKey;
 use crate::{ConfigError, TokenKind};
 
 impl ClerkConfigBuilder {
@@ -88,6 +90,20 @@ impl ClerkConfigBuilder {
             return Err(invalid("jwt_key", "a key".to_owned(), reason));
         }
         Ok(())
+    }
+
+    #[cfg(feature = "jwt")]
+    pub(super) fn check_jwt_key(&self) -> Result<Option<PublicKey>, ConfigError> {
+        let Some(pem) = &self.jwt_key else {
+            return Ok(None);
+        };
+        // Not shown: what somebody took for the public key may be the private one.
+        let invalid = || ConfigError::InvalidSecret {
+            field: "jwt_key",
+            reason: "give the RSA public key of the instance in PEM (`-----BEGIN PUBLIC KEY-----`), of \
+                     2048 to 8192 bits",
+        };
+        PublicKey::from_pem(pem).map(Some).ok_or_else(invalid)
     }
 
     fn check_secret_key(&self) -> Result<(), ConfigError> {

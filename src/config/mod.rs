@@ -47,6 +47,11 @@ pub struct ClerkConfig {
     /// For introspection; `None` where it is never asked.
     pub(crate) credentials: Option<HeaderValue>,
     pub(crate) oauth_jwts: JwtVerification,
+    /// The key that JWTs are verified with; `None`: those of the instance's key set.
+    #[cfg(feature = "jwt")]
+    pub(crate) jwt_key: Option<crate::verify::jwt::PublicKey>,
+    #[cfg(feature = "jwt")]
+    pub(crate) jwt_algorithms: Vec<JwtAlgorithm>,
     pub(crate) rules: Arc<Rules>,
     /// Of the resource, where it is a web address.
     pub(crate) resource_metadata: Option<ResourceMetadata>,

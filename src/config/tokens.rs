@@ -198,6 +198,25 @@ pub enum JwtAlgorithm {
     Rs512,
 }
 
+#[cfg(feature = "jwt")]
+impl JwtAlgorithm {
+    /// As headers of tokens and key sets name it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+        }
+    }
+
+    /// The algorithm of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Rs256, Self::Rs384, Self::Rs512]
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == name)
+    }
+}
+
 /// Where profiles come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]

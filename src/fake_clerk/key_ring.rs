@@ -56,6 +56,11 @@ impl KeyRing {
         newest.key.sign(&header, payload)
     }
 
+    fn sign_message(&self, message: &str) -> Result<String, Unspecified> {
+        let keys = self.held()?;
+        keys.last().ok_or(Unspecified)?.key.sign_message(message)
+    }
+
     /// The key set (RFC 7517 §5).
     pub(super) fn jwks(&self) -> Result<Value, Unspecified> {
         let keys = self.held()?;
@@ -140,6 +145,18 @@ impl FakeClerk {
     /// If there is no key yet and none can be made.
     pub fn retire_old_keys(&self) {
         self.state.keys.retire().expect(KEY_MADE);
+    }
+
+    /// Puts a dot and the signature of the newest key, RS256, behind a message, whatever it says: tokens that
+    /// Clerk would not issue are to be refused for what is in them. A token's message is its header and its
+    /// payload, encoded, with a dot between them (RFC 7515 §5.1).
+    ///
+    /// # Panics
+    ///
+    /// If there is no key yet and none can be made.
+    #[must_use]
+    pub fn sign_message(&self, message: &str) -> String {
+        self.state.keys.sign_message(message).expect(KEY_MADE)
     }
 
     /// The public half of the key that signs now, in PEM (RFC 7468 §13), as Clerk's dashboard shows it.

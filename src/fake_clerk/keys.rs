@@ -30,11 +30,15 @@ impl SigningKey {
 
     /// The payload as a JWT with this header, which must name RS256.
     pub(super) fn sign(&self, header: &Value, payload: &Value) -> Result<String, Unspecified> {
-        let message = format!(
+        self.sign_message(&format!(
             "{}.{}",
             URL_SAFE_NO_PAD.encode(header.to_string()),
             URL_SAFE_NO_PAD.encode(payload.to_string()),
-        );
+        ))
+    }
+
+    /// The message with its signature behind it.
+    pub(super) fn sign_message(&self, message: &str) -> Result<String, Unspecified> {
         let mut signature = vec![0; self.0.public_modulus_len()];
         self.0.sign(
             &RSA_PKCS1_SHA256,

@@ -8,6 +8,10 @@ mod capacity;
 mod enrich;
 mod intern;
 pub(crate) mod introspect;
+#[cfg(feature = "jwt")]
+pub(crate) mod jwt;
+#[cfg(feature = "jwt")]
+mod kept;
 mod needs;
 pub(crate) mod policy;
 mod route;

@@ -62,13 +62,7 @@ impl Shape {
         let sub = payload
             .as_ref()
             .and_then(|payload| payload.sub.as_ref()?.as_str());
-        let kind = if sub.is_some_and(|sub| sub.starts_with("mch_")) {
-            TokenKind::Machine
-        } else if typ.is_some_and(is_access_token_type) {
-            TokenKind::OAuth
-        } else {
-            TokenKind::Session
-        };
+        let kind = jwt_kind(typ, sub);
         let exp = payload.and_then(|payload| payload.exp);
         Self::Jwt {
             kind,
@@ -89,6 +83,17 @@ impl Shape {
     /// The kind in logs.
     pub(crate) fn as_str(self) -> &'static str {
         self.kind().map_or("unprefixed", TokenKind::as_str)
+    }
+}
+
+/// The kind of a JWT, by the `typ` of its header and its subject.
+pub(super) fn jwt_kind(typ: Option<&str>, sub: Option<&str>) -> TokenKind {
+    if sub.is_some_and(|sub| sub.starts_with("mch_")) {
+        TokenKind::Machine
+    } else if typ.is_some_and(is_access_token_type) {
+        TokenKind::OAuth
+    } else {
+        TokenKind::Session
     }
 }
 

@@ -40,6 +40,7 @@ mod extractors;
 mod rules;
 mod sessions;
 mod kinds;
+mod jwt;
 mod tower_http;
 mod metadata;
 mod anonymous;

@@ -1,0 +1,169 @@
+//! Public keys: of a key set (RFC 7517), or of a PEM. Pure.
+
+use std::sync::Arc;
+
+use aws_lc_rs::{
+    encoding::{AsDer, PublicKeyX509Der},
+    rsa::PublicEncryptingKey,
+    signature::{
+        RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
+        RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey,
+    },
+};
+use base64::{
+    Engine, alphabet,
+    engine::{
+        DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig, general_purpose::URL_SAFE_NO_PAD,
+    },
+};
+use serde_json::{Map, Value};
+
+use crate::{JwtAlgorithm, verify::introspect::Members};
+
+/// An RSA key of 2048 to 8192 bits.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PublicKey {
+    /// A `SubjectPublicKeyInfo` (RFC 5280 §4.1).
+    der: Arc<[u8]>,
+}
+
+impl PublicKey {
+    /// Reads a PEM (RFC 7468 §13), with or without its first and last line, and with its line breaks, without
+    /// them, or written as `\n`.
+    pub(crate) fn from_pem(pem: &str) -> Option<Self> {
+        let pem = pem.trim();
+        let body = match pem.strip_prefix("-----BEGIN PUBLIC KEY-----") {
+            Some(rest) => rest.strip_suffix("-----END PUBLIC KEY-----")?,
+            None => pem,
+        };
+        let text: String = body.replace("\\n", "").split_ascii_whitespace().collect();
+        Self::from_der(&BASE64.decode(text).ok()?)
+    }
+
+    /// Reads `n` and `e` (RFC 7518 §6.3.1).
+    fn from_components(n: &str, e: &str) -> Option<Self> {
+        let decode = |part| URL_SAFE_NO_PAD.decode(part).ok();
+        let components = RsaPublicKeyComponents {
+            n: decode(n)?,
+            e: decode(e)?,
+        };
+        let der: PublicKeyX509Der<'_> = components.as_der().ok()?;
+        Self::from_der(der.as_ref())
+    }
+
+    fn from_der(der: &[u8]) -> Option<Self> {
+        // Checks the size, too.
+        let key = PublicEncryptingKey::from_der(der).ok()?;
+        let canonical: PublicKeyX509Der<'_> = key.as_der().ok()?;
+        // Nothing stands behind the key.
+        (canonical.as_ref() == der).then(|| Self { der: der.into() })
+    }
+
+    /// Whether this key has signed the message.
+    pub(super) fn verifies(
+        &self,
+        algorithm: JwtAlgorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        UnparsedPublicKey::new(parameters(algorithm), &self.der)
+            .verify(message, signature)
+            .is_ok()
+    }
+}
+
+/// A JWK Set (RFC 7517 §5), as far as it is of use.
+#[derive(Debug)]
+pub(super) struct KeySet(Vec<Jwk>);
+
+#[derive(Debug)]
+struct Jwk {
+    kid: String,
+    /// The only algorithm that the key is for; `None`: any that is accepted.
+    algorithm: Option<JwtAlgorithm>,
+    key: PublicKey,
+}
+
+impl KeySet {
+    /// Reads a set. Keys that are none of ours to use are left out (RFC 7517 §5): of another type, for
+    /// another purpose or algorithm, without a `kid`, or broken.
+    pub(super) fn from_json(body: &[u8]) -> Result<Self, &'static str> {
+        let Members(mut members) =
+            serde_json::from_slice(body).map_err(|_| "not one JSON object")?;
+        let Some(Value::Array(keys)) = members.remove("keys") else {
+            return Err("`keys` is not an array");
+        };
+        let keys: Vec<_> = keys.into_iter().filter_map(Jwk::read).collect();
+        match keys.len() {
+            0 => Err("no key can be used"),
+            1..=MAX_KEYS => Ok(Self(keys)),
+            _ => Err("too many keys"),
+        }
+    }
+
+    pub(super) fn has(&self, kid: &str) -> bool {
+        self.0.iter().any(|jwk| jwk.kid == kid)
+    }
+
+    /// Whether a key of this name has signed the message. Several can have one name.
+    pub(super) fn verifies(
+        &self,
+        kid: &str,
+        algorithm: JwtAlgorithm,
+        message: &[u8],
+        signature: &[u8],
+    ) -> bool {
+        self.0
+            .iter()
+            .filter(|jwk| jwk.kid == kid && jwk.algorithm.is_none_or(|only| only == algorithm))
+            .any(|jwk| jwk.key.verifies(algorithm, message, signature))
+    }
+}
+
+impl Jwk {
+    fn read(value: Value) -> Option<Self> {
+        let Value::Object(members) = value else {
+            return None;
+        };
+        let text = |name| members.get(name).and_then(Value::as_str);
+        let is_rsa = text("kty") == Some("RSA");
+        let algorithm = match members.get("alg") {
+            None => None,
+            Some(alg) => Some(JwtAlgorithm::named(alg.as_str()?)?),
+        };
+        if !is_rsa || !is_for_signatures(&members) {
+            return None;
+        }
+        Some(Self {
+            kid: text("kid")?.to_owned(),
+            algorithm,
+            key: PublicKey::from_components(text("n")?, text("e")?)?,
+        })
+    }
+}
+
+/// `use` (RFC 7517 §4.2) and `key_ops` (§4.3) do not say anything else.
+fn is_for_signatures(members: &Map<String, Value>) -> bool {
+    members.get("use").is_none_or(|purpose| purpose == "sig")
+        && members.get("key_ops").is_none_or(|operations| {
+            operations
+                .as_array()
+                .is_some_and(|operations| operations.iter().any(|one| one == "verify"))
+        })
+}
+
+fn parameters(algorithm: JwtAlgorithm) -> &'static RsaParameters {
+    match algorithm {
+        JwtAlgorithm::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
+        JwtAlgorithm::Rs384 => &RSA_PKCS1_2048_8192_SHA384,
+        JwtAlgorithm::Rs512 => &RSA_PKCS1_2048_8192_SHA512,
+    }
+}
+
+/// Clerk has one or two. Each of one name costs a try.
+const MAX_KEYS: usize = 64;
+
+const BASE64: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);

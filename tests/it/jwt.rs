@@ -1,0 +1,3 @@
+//! JWTs, verified by the keys of the instance.
+
+mod accepted;
