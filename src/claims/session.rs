@@ -39,11 +39,11 @@ impl Session {
         (id.is_some() || actor.is_some()).then(|| Box::new(Self { id, actor }))
     }
 
-    pub(super) fn id(&self) -> Option<&str> {
+    pub(crate) fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }
 
-    pub(super) fn actor(&self) -> Option<&Actor> {
+    pub(crate) fn actor(&self) -> Option<&Actor> {
         self.actor.as_ref()
     }
 

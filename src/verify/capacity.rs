@@ -67,15 +67,5 @@ fn actor(answer: &Introspection) -> Result<Option<Actor>, AuthError> {
     })
 }
 
-/// Session tokens have neither scopes nor a client. Claims of such names are the instance's own, and mean
-/// something else.
-pub(super) fn set_own_claims_aside(answer: &mut Introspection) {
-    for (name, value) in [
-        ("client_id", answer.client_id.take()),
-        ("scope", answer.scope.take()),
-    ] {
-        if let Some(value) = value {
-            answer.other.insert(name.to_owned(), value.into());
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -254,9 +254,6 @@ impl Verifier {
             .filter(|_| kind == TokenKind::OAuth && !answer.is_local)
             .map(|iat| iat.saturating_add(ACCESS_TOKEN_LIFE));
         let profile: Option<Profile> = profile.filter(|_| self.enrichment != Enrichment::Off);
-        if kind == TokenKind::Session {
-            capacity::set_own_claims_aside(&mut answer);
-        }
         let Capacity {
             organization,
             session,
