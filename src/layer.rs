@@ -8,6 +8,7 @@ use tower_layer::Layer;
 use crate::verify::jwt::Local;
 use crate::{
     AuthError, ClerkAuth, ClerkConfig, HeadersOnly, Health, ResourceMetadata, Stats, Verify,
+    bearer::CookieNames,
     cache::{Cache, Keyer, Lifetimes},
     clock::Clock,
     observe::{Observer, Vitals},
@@ -236,6 +237,8 @@ pub(crate) struct Auth {
     vitals: Arc<Vitals>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) max_token_length: usize,
+    /// The cookie that counts where there are no bearer credentials.
+    pub(crate) session_cookie: Option<CookieNames>,
 }
 
 impl Auth {
@@ -269,6 +272,7 @@ impl Auth {
             observer: Observer::new(),
             vitals: Arc::clone(&upstream.vitals),
             max_token_length: config.max_token_length,
+            session_cookie: config.session_cookie,
             verifier: Verifier {
                 sources,
                 rules: config.rules,
