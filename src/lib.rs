@@ -213,7 +213,10 @@ pub use self::{
     metadata::ResourceMetadata,
     observe::{BreakerState, Health, Stats},
     reject::{HeadersOnly, JsonBody, ProblemJson, RejectResponse, Rejection},
-    require::{Require, RequireClaims, RequireFuture, RequireScopes},
+    require::{
+        Require, RequireClaims, RequireFuture, RequireKind, RequirePermission, RequireRole,
+        RequireScopes,
+    },
     service::ClerkAuth,
     session::{BindSession, BoundSession, BoundSessionFuture},
     upstream::{Transport, TransportError},
