@@ -197,7 +197,7 @@ pub use self::integrations::clerk_claims;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use self::integrations::{
-    Claims, ClaimsRejection, InvalidClaims, MissingLayer, Unauthenticated,
+    Claims, ClaimsRejection, InvalidClaims, MissingClaim, MissingLayer, Unauthenticated,
 };
 pub use self::{
     bearer::BearerToken,
