@@ -265,3 +265,6 @@ const KEEP: u64 = 3_600_000;
 
 /// How far apart fetches are that somebody demands, in milliseconds. Whoever sends tokens can demand them.
 const INTERVAL: u64 = 10_000;
+
+#[cfg(test)]
+mod tests;

@@ -135,3 +135,6 @@ const TEMPLATE: &str = "cl_B7d4PD222AAA";
 const MACHINE: &str = "cl_B7d4PD333AAA";
 /// and the one that says nothing, which some instances write into every token.
 const UNCLASSIFIED: &str = "cl_I7d4PD111III";
+
+#[cfg(test)]
+mod tests;

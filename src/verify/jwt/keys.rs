@@ -31,12 +31,13 @@ impl PublicKey {
     /// Reads a PEM (RFC 7468 §13), with or without its first and last line, and with its line breaks, without
     /// them, or written as `\n`.
     pub(crate) fn from_pem(pem: &str) -> Option<Self> {
+        let pem = pem.replace("\\n", "\n");
         let pem = pem.trim();
         let body = match pem.strip_prefix("-----BEGIN PUBLIC KEY-----") {
             Some(rest) => rest.strip_suffix("-----END PUBLIC KEY-----")?,
             None => pem,
         };
-        let text: String = body.replace("\\n", "").split_ascii_whitespace().collect();
+        let text: String = body.split_ascii_whitespace().collect();
         Self::from_der(&BASE64.decode(text).ok()?)
     }
 
@@ -167,3 +168,6 @@ const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
 );
+
+#[cfg(test)]
+mod tests;

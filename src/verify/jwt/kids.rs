@@ -46,3 +46,6 @@ const MAX_KIDS: usize = 64;
 
 /// In bytes; Clerk's have 31.
 const MAX_LENGTH: usize = 256;
+
+#[cfg(test)]
+mod tests;

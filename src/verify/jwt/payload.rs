@@ -49,3 +49,6 @@ pub(super) fn read(
 fn scopes(value: Option<Value>) -> Result<Option<String>, &'static str> {
     Ok(texts(value)?.map(|scopes| scopes.join(" ")))
 }
+
+#[cfg(test)]
+mod tests;
