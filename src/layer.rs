@@ -93,7 +93,8 @@ impl<R> ClerkAuthLayer<R> {
     /// refused with a 401, since a route that forgets to look would be open otherwise.
     ///
     /// That is a request without an `Authorization` header, or with one of another scheme than `Bearer`,
-    /// which is somebody else's to judge and stays where it is. What claims to be a bearer token is verified
+    /// which is somebody else's to judge and stays where it is, and, where the
+    /// [cookie](crate::ClerkConfigBuilder::session_cookie) counts, without that. What claims to be a bearer token is verified
     /// as ever: one that is bad, malformed or cannot be verified is refused, never taken for none. Claims
     /// that another layer left in the request are removed: only this layer's count.
     ///
@@ -118,7 +119,8 @@ impl<R> ClerkAuthLayer<R> {
     ///
     /// For services that could pass the token on to others, which it was not issued for, as tools of MCP
     /// must not. What is let through by [`optional`](Self::optional) keeps a header of another scheme:
-    /// this layer has not accepted it.
+    /// this layer has not accepted it. Cookies stay, that of Clerk's included: the header may hold those of the
+    /// application, too.
     ///
     /// It holds for this layer and what is cloned from it.
     #[must_use]
