@@ -1,4 +1,5 @@
-//! The first stage: from the request's headers to a bearer token. No I/O, no allocation.
+//! The first stage: from the request's headers to a bearer token. No I/O, no allocation. Where the configuration
+//! says so, a cookie is looked at after that (`cookie`).
 //!
 //! 1. There must be exactly one `Authorization` header. Of several, picking one would let a proxy in
 //!    front and this layer see different credentials (RFC 6750 §3.1).
@@ -8,11 +9,14 @@
 //!    nothing else. The length is looked at here, the alphabet only where the cache does not know the
 //!    token.
 
+mod cookie;
+
 use std::fmt;
 
 use http::{HeaderMap, header::AUTHORIZATION};
 use secrecy::{ExposeSecret, SecretString};
 
+pub(crate) use self::cookie::CookieNames;
 use crate::AuthErrorKind;
 
 /// A bearer token, as sent by the caller. `Debug` does not show it; it is wiped when dropped.

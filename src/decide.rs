@@ -8,7 +8,7 @@ use http::HeaderMap;
 use tokio::time::Instant;
 
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, ClerkClaims,
+    AuthError, AuthErrorKind, BearerToken, ClerkClaims, TokenKind,
     bearer::{self, Credentials},
     cache::{Boarding, Entry, Key, Lookup, Outcome},
     clock::Now,
@@ -46,13 +46,42 @@ pub(crate) type Verification = BoxFuture<'static, Result<ClerkClaims, Refusal>>;
 impl Auth {
     /// From the headers to a decision: no I/O, nothing awaited.
     pub(crate) fn decide(self: &Arc<Self>, headers: &mut HeaderMap) -> Decision {
-        let credentials = match bearer::parse(headers, self.max_token_length) {
-            Ok(credentials) => credentials,
-            Err(kind) => return Decision::Refuse(kind.into()),
+        match bearer::parse(headers, self.max_token_length) {
+            Ok(credentials) => self.decide_on::<false>(credentials),
+            // A malformed header is not made up for by anything.
+            Err(AuthErrorKind::MissingCredentials) => self.decide_without_header(headers),
+            Err(kind) => Decision::Refuse(kind.into()),
+        }
+    }
+
+    /// Of a request whose header has no bearer token. Apart, so that those with one need not carry its weight.
+    #[inline(never)]
+    fn decide_without_header(self: &Arc<Self>, headers: &mut HeaderMap) -> Decision {
+        let found = match &self.session_cookie {
+            Some(names) => names.parse(headers, self.max_token_length),
+            None => Err(AuthErrorKind::MissingCredentials),
         };
+        match found {
+            Ok(credentials) => self.decide_on::<true>(credentials),
+            Err(kind) => Decision::Refuse(kind.into()),
+        }
+    }
+
+    /// Of what stands where a token should. From a cookie, a session token alone passes, whatever is known of
+    /// others: a browser sends it along for any page. The compiler knows which it is: a header does not pay for
+    /// it.
+    fn decide_on<const IS_COOKIE: bool>(
+        self: &Arc<Self>,
+        credentials: Credentials<'_>,
+    ) -> Decision {
         let now = self.clock.now();
         let key = self.cache.key(credentials.as_bytes());
         match self.cache.get_good(&key, now) {
+            Lookup::Good { claims, .. } | Lookup::Stale { claims }
+                if IS_COOKIE && claims.token_kind() != TokenKind::Session =>
+            {
+                Decision::Refuse(AuthErrorKind::UnsupportedToken.into())
+            }
             Lookup::Good {
                 claims,
                 is_news,
@@ -73,7 +102,7 @@ impl Auth {
                 self.observer.passed(seen, true);
                 Decision::Pass(claims)
             }
-            Lookup::Unknown { last } => self.decide_unknown(credentials, key, last, now),
+            Lookup::Unknown { last } => self.decide_unknown(credentials, IS_COOKIE, key, last, now),
         }
     }
 
@@ -82,6 +111,7 @@ impl Auth {
     fn decide_unknown(
         self: &Arc<Self>,
         credentials: Credentials<'_>,
+        is_cookie: bool,
         key: Key,
         last: Option<Arc<Entry>>,
         now: Now,
@@ -90,6 +120,9 @@ impl Auth {
             Ok(token) => token,
             Err(kind) => return Decision::Refuse(kind.into()),
         };
+        if is_cookie && Shape::of(token).kind() != Some(TokenKind::Session) {
+            return Decision::Refuse(AuthErrorKind::UnsupportedToken.into());
+        }
         if let Some(kind) = self.cache.get_bad(key, now) {
             self.cache.hit_bad();
             self.observer.hit_negative();

@@ -95,7 +95,7 @@ pub enum AuthErrorKind {
     /// The token looks like a JWT, and cannot be read as one: it is no JSON, has a member twice or of a
     /// wrong type, or lacks one that it must have.
     MalformedToken,
-    /// There are no bearer credentials in the request.
+    /// There are no bearer credentials in the request, nor a session cookie where that counts.
     MissingCredentials,
     /// A rule stands where no [`ClerkAuthLayer`](crate::ClerkAuthLayer) is before it.
     MissingLayer,
@@ -117,7 +117,7 @@ pub enum AuthErrorKind {
     RateLimited,
     /// The token is bound to a key that the sender must prove (`cnf`, or a type other than Bearer).
     SenderConstrained,
-    /// More than one `Authorization` header (RFC 6750 §3.1).
+    /// More than one `Authorization` header (RFC 6750 §3.1), or different session cookies of one name.
     SeveralCredentials,
     /// Too much is waiting for Clerk already.
     Shed,
@@ -206,7 +206,9 @@ impl AuthErrorKind {
             Self::ProfileUnavailable => "the required profile could not be fetched",
             Self::RateLimited => "too many requests to Clerk",
             Self::SenderConstrained => "the token is bound to its sender",
-            Self::SeveralCredentials => "there is more than one authorization header",
+            Self::SeveralCredentials => {
+                "there is more than one authorization header or session cookie"
+            }
             Self::Shed => "too many requests are waiting for Clerk",
             Self::TokenTooLong => "the token is too long",
             Self::UnsupportedToken => "the token is of no accepted kind",

@@ -8,6 +8,7 @@ use tower_layer::Layer;
 use crate::verify::jwt::Local;
 use crate::{
     AuthError, ClerkAuth, ClerkConfig, HeadersOnly, Health, ResourceMetadata, Stats, Verify,
+    bearer::CookieNames,
     cache::{Cache, Keyer, Lifetimes},
     clock::Clock,
     observe::{Observer, Vitals},
@@ -99,7 +100,8 @@ impl<R> ClerkAuthLayer<R> {
     /// refused with a 401, since a route that forgets to look would be open otherwise.
     ///
     /// That is a request without an `Authorization` header, or with one of another scheme than `Bearer`,
-    /// which is somebody else's to judge and stays where it is. What claims to be a bearer token is verified
+    /// which is somebody else's to judge and stays where it is, and, where the
+    /// [cookie](crate::ClerkConfigBuilder::session_cookie) counts, without that. What claims to be a bearer token is verified
     /// as ever: one that is bad, malformed or cannot be verified is refused, never taken for none. Claims
     /// that another layer left in the request are removed: only this layer's count.
     ///
@@ -124,7 +126,8 @@ impl<R> ClerkAuthLayer<R> {
     ///
     /// For services that could pass the token on to others, which it was not issued for, as tools of MCP
     /// must not. What is let through by [`optional`](Self::optional) keeps a header of another scheme:
-    /// this layer has not accepted it.
+    /// this layer has not accepted it. Cookies stay, that of Clerk's included: the header may hold those of the
+    /// application, too.
     ///
     /// It holds for this layer and what is cloned from it.
     #[must_use]
@@ -247,6 +250,8 @@ pub(crate) struct Auth {
     vitals: Arc<Vitals>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) max_token_length: usize,
+    /// The cookie that counts where there are no bearer credentials.
+    pub(crate) session_cookie: Option<CookieNames>,
 }
 
 impl Auth {
@@ -286,6 +291,7 @@ impl Auth {
             observer: Observer::new(),
             vitals: Arc::clone(&upstream.vitals),
             max_token_length: config.max_token_length,
+            session_cookie: config.session_cookie,
             verifier: Verifier {
                 sources,
                 rules: config.rules,

@@ -197,11 +197,11 @@ pub use self::integrations::clerk_claims;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use self::integrations::{
-    Claims, ClaimsRejection, InvalidClaims, MissingLayer, Unauthenticated,
+    Claims, ClaimsRejection, InvalidClaims, MissingClaim, MissingLayer, Unauthenticated,
 };
 pub use self::{
     bearer::BearerToken,
-    claims::{ClerkClaims, Organization, Profile},
+    claims::{Actor, ClerkClaims, Organization, Profile},
     config::{
         ClerkConfig, ClerkConfigBuilder, Enrichment, JwtAlgorithm, JwtVerification, OAuthEndpoint,
         ProfileSource,
@@ -213,7 +213,10 @@ pub use self::{
     metadata::ResourceMetadata,
     observe::{BreakerState, Health, Stats},
     reject::{HeadersOnly, JsonBody, ProblemJson, RejectResponse, Rejection},
-    require::{Require, RequireClaims, RequireFuture, RequireScopes},
+    require::{
+        Require, RequireClaims, RequireFuture, RequireKind, RequirePermission, RequireRole,
+        RequireScopes,
+    },
     service::ClerkAuth,
     session::{BindSession, BoundSession, BoundSessionFuture},
     upstream::{Transport, TransportError},

@@ -1,14 +1,19 @@
 //! What a handler is told: who sent the request, with which client, and what it may do.
 
+mod organization;
+pub(crate) mod permissions;
 mod profile;
+mod read;
 mod serialize;
+mod session;
 
 use std::{fmt, sync::Arc};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-pub use self::profile::{Organization, Profile};
+pub(crate) use self::session::Session;
+pub use self::{organization::Organization, profile::Profile, session::Actor};
 use crate::{TokenKind, reject::Challenges, verify::Rules};
 
 /// The verified claims of the token that came with a request.
@@ -49,7 +54,8 @@ pub(crate) struct Claims {
     pub(crate) issuer: Option<Arc<str>>,
     pub(crate) issued_at: Option<i64>,
     pub(crate) expires_at: Option<i64>,
-    pub(crate) org_id: Option<Box<str>>,
+    pub(crate) organization: Option<Box<Organization>>,
+    pub(crate) session: Option<Box<Session>>,
     pub(crate) profile: Option<Box<Profile>>,
     /// The members of the introspection answer that have no field here, as the text of a JSON
     /// object; `None` where there are none.
@@ -88,7 +94,8 @@ impl ClerkClaims {
         &self.claims
     }
 
-    /// Who the token was issued for: Clerk's id of a user, `user_…`.
+    /// Who the token was issued for, by Clerk's id: a user (`user_…`), an organization (`org_…`, API keys alone)
+    /// or a machine (`mch_…`, machine tokens and API keys).
     pub fn subject(&self) -> &str {
         &self.claims.subject
     }
@@ -132,9 +139,35 @@ impl ClerkClaims {
         self.claims.expires_at
     }
 
-    /// The organization that the user picked on the consent screen (scope `user:org:read`).
+    /// The id of the [`organization`](Self::organization).
     pub fn org_id(&self) -> Option<&str> {
-        self.claims.org_id.as_deref()
+        self.organization().map(Organization::id)
+    }
+
+    /// The organization that the subject acts in, with its role and permissions there where the token names
+    /// them. `None` of who acts for themself.
+    ///
+    /// ```
+    /// # use tower_clerk::{ClerkClaims, Organization};
+    /// fn may_read_invoices_of(claims: &ClerkClaims, organization: &str) -> bool {
+    ///     claims.organization().is_some_and(|active| {
+    ///         active.id() == organization && active.has_permission("org:billing:read")
+    ///     })
+    /// }
+    /// # _ = may_read_invoices_of;
+    /// ```
+    pub fn organization(&self) -> Option<&Organization> {
+        self.claims.organization.as_deref()
+    }
+
+    /// The session of a session token, `sess_…`. Other kinds have none.
+    pub fn session_id(&self) -> Option<&str> {
+        self.claims.session.as_ref()?.id()
+    }
+
+    /// Who acts in place of the subject, where somebody does.
+    pub fn actor(&self) -> Option<&Actor> {
+        self.claims.session.as_ref()?.actor()
     }
 
     /// Which kind of token this is.
@@ -155,9 +188,9 @@ impl ClerkClaims {
 
     /// The claims as a type of your own.
     ///
-    /// It is given the members of the introspection answer under their names in RFC 7662 §2.2,
-    /// those that this crate does not know included, and the userinfo object as `userinfo`.
-    /// `aud` is always an array.
+    /// It is given the members of the introspection answer, or of the token where that was read here, under
+    /// their names in RFC 7662 §2.2, those that this crate does not know included, and the userinfo object as
+    /// `userinfo`. `aud` is always an array, and `org_id` the id of the [`organization`](Self::organization).
     ///
     /// # Errors
     ///
@@ -205,7 +238,9 @@ impl ClerkClaims {
         };
         put("sub", Some(self.subject().into()));
         put("client_id", self.client_id().map(Into::into));
-        put("scope", Some((*claims.scope).into()));
+        // Session tokens have none: theirs is a claim of the instance's own.
+        let has_scope = claims.kind != TokenKind::Session;
+        put("scope", has_scope.then(|| (*claims.scope).into()));
         put("iss", self.issuer().map(Into::into));
         put("iat", self.issued_at().map(Into::into));
         put("exp", self.expires_at().map(Into::into));
@@ -248,9 +283,10 @@ impl Claims {
             + shared(&self.client_id)
             + shared(&self.issuer)
             + audience.sum::<usize>()
-            + text(&self.org_id)
             + text(&self.other)
             + profile
+            + self.organization.as_ref().map_or(0, |it| it.size())
+            + self.session.as_ref().map_or(0, |it| it.size())
     }
 }
 

@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
+use super::Organization;
+
 /// Who the subject is, as userinfo tells (OpenID Connect Core §5.3.2).
 ///
 /// Which members there are depends on the scopes that were granted: `email`, `profile`,
@@ -18,18 +20,11 @@ pub struct Profile {
     preferred_username: Option<Box<str>>,
     username: Option<Box<str>>,
     picture: Option<Box<str>>,
-    organization: Option<Organization>,
+    /// Boxed: most people act in none.
+    organization: Option<Box<Organization>>,
     /// The members that have no field here, as text: a tree of values would be several times its
     /// size.
     rest: Box<str>,
-}
-
-/// The organization that the user picked on the consent screen, with scope `user:org:read`.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Organization {
-    id: Box<str>,
-    name: Option<Box<str>>,
-    slug: Option<Box<str>>,
 }
 
 // === impl Profile ===
@@ -57,11 +52,8 @@ impl Profile {
             preferred_username: take("preferred_username"),
             username: take("username"),
             picture: take("picture"),
-            organization: take("org_id").map(|id| Organization {
-                id,
-                name: take("org_name"),
-                slug: take("org_slug"),
-            }),
+            organization: take("org_id")
+                .map(|id| Box::new(Organization::new(id, take("org_name"), take("org_slug")))),
             rest: Value::Object(members).to_string().into_boxed_str(),
         }
     }
@@ -107,7 +99,7 @@ impl Profile {
 
     /// The organization, with its name (scope `user:org:read`).
     pub fn organization(&self) -> Option<&Organization> {
-        self.organization.as_ref()
+        self.organization.as_deref()
     }
 
     /// Metadata that the back end may write and everybody may read (scope `public_metadata`).
@@ -143,12 +135,16 @@ impl Profile {
     /// About how many bytes the profile takes in memory.
     pub(super) fn size(&self) -> usize {
         let texts = self.texts().map(|(_, text)| text.map_or(0, str::len));
-        size_of::<Self>() + texts.iter().sum::<usize>() + self.rest.len()
+        let organization = self
+            .organization
+            .as_ref()
+            .map_or(0, |_| size_of::<Organization>());
+        size_of::<Self>() + texts.iter().sum::<usize>() + self.rest.len() + organization
     }
 
     /// The members that are texts and have a field, by their names in userinfo.
     fn texts(&self) -> [(&'static str, Option<&str>); 10] {
-        let organization = self.organization.as_ref();
+        let organization = self.organization();
         [
             ("email", self.email.as_deref()),
             ("name", self.name.as_deref()),
@@ -177,30 +173,5 @@ impl fmt::Debug for Profile {
         f.debug_struct("Profile")
             .field("email_verified", &self.email_verified)
             .finish_non_exhaustive()
-    }
-}
-
-// === impl Organization ===
-
-impl Organization {
-    /// Clerk's id, `org_…`.
-    pub fn id(&self) -> &str {
-        &self.id
-    }
-
-    /// The name for people.
-    pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
-    }
-
-    /// The name for URLs.
-    pub fn slug(&self) -> Option<&str> {
-        self.slug.as_deref()
-    }
-}
-
-impl fmt::Debug for Organization {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Organization").finish_non_exhaustive()
     }
 }

@@ -17,6 +17,9 @@ impl Serialize for ClerkClaims {
         map.serialize_entry("iat", &self.issued_at())?;
         map.serialize_entry("exp", &self.expires_at())?;
         map.serialize_entry("org_id", &self.org_id())?;
+        map.serialize_entry("organization", &self.organization())?;
+        map.serialize_entry("session_id", &self.session_id())?;
+        map.serialize_entry("actor", &self.actor())?;
         map.serialize_entry("token_kind", &self.token_kind())?;
         map.serialize_entry("stale", &self.is_stale())?;
         map.serialize_entry("email", &profile.and_then(Profile::email))?;

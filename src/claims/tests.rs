@@ -1,9 +1,11 @@
+mod scopes;
+
 use std::sync::Arc;
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Claims, ClerkClaims, Profile, TokenKind, split_scope};
+use super::{Claims, ClerkClaims, Organization, Profile, Session, TokenKind, split_scope};
 use crate::{reject::Challenges, verify::Rules};
 
 impl Claims {
@@ -18,7 +20,8 @@ impl Claims {
             issuer: None,
             issued_at: None,
             expires_at: None,
-            org_id: None,
+            organization: None,
+            session: None,
             profile: None,
             other: None,
             rules: Arc::new(Rules::usual()),
@@ -70,7 +73,7 @@ fn full() -> Claims {
         issuer: Some("https://clerk.example.com".into()),
         issued_at: Some(1_700_000_000),
         expires_at: Some(1_700_086_400),
-        org_id: Some("org_canary".into()),
+        organization: profile().organization().cloned().map(Box::new),
         profile: Some(Box::new(profile())),
         other: Some(r#"{"jti":"j1","tenant":{"id":7}}"#.into()),
         ..bare()
@@ -92,6 +95,15 @@ fn json_of_full_claims_has_exactly_the_promised_members() {
         "iat": 1_700_000_000,
         "exp": 1_700_086_400,
         "org_id": "org_canary",
+        "organization": {
+            "id": "org_canary",
+            "name": "Canary Ltd",
+            "slug": "canary-ltd",
+            "role": null,
+            "permissions": [],
+        },
+        "session_id": null,
+        "actor": null,
         "token_kind": "oauth_token",
         "stale": false,
         "email": "ada@canary.example",
@@ -118,6 +130,9 @@ fn json_of_bare_claims_is_null_where_nothing_is_known() {
         "iat": null,
         "exp": null,
         "org_id": null,
+        "organization": null,
+        "session_id": null,
+        "actor": null,
         "token_kind": "oauth_token",
         "stale": false,
         "email": null,
@@ -212,55 +227,6 @@ fn metadata_that_is_null_is_unknown() {
     let profile = profile_of(json!({ "public_metadata": null, "private_metadata": {} }));
     assert_eq!(profile.public_metadata(), None);
     assert_eq!(profile.private_metadata(), Some(json!({})));
-}
-
-#[test]
-fn scope_is_split_at_the_space_alone() {
-    let cases: &[(&str, &str, &[&str])] = &[
-        // C069
-        ("empty", "", &[]),
-        ("a space", " ", &[]),
-        ("one", "email", &["email"]),
-        ("two", "email profile", &["email", "profile"]),
-        ("double spaces", "email  profile", &["email", "profile"]),
-        ("a space in front", " email", &["email"]),
-        ("a space behind", "email ", &["email"]),
-        ("a tab", "email\tprofile", &["email\tprofile"]),
-        ("a newline", "email\nprofile", &["email\nprofile"]),
-        (
-            "a no-break space",
-            "email\u{a0}profile",
-            &["email\u{a0}profile"],
-        ),
-        (
-            "an ideographic space",
-            "email\u{3000}profile",
-            &["email\u{3000}profile"],
-        ),
-        ("a comma", "email,profile", &["email,profile"]),
-        ("twice the same", "email email", &["email", "email"]),
-    ];
-    for (name, input, expected) in cases {
-        assert_eq!(split_scope(input).collect::<Vec<_>>(), *expected, "{name}");
-    }
-}
-
-#[test]
-fn scope_is_granted_as_a_whole_or_not() {
-    let claims = ClerkClaims::new(full());
-    for (name, scope, expected) in [
-        ("granted first", "email", true),
-        ("granted last", "profile", true),
-        // C071
-        ("a part", "mail", false),
-        ("a beginning", "emai", false),
-        ("more", "email2", false),
-        ("another case", "Email", false),
-        ("both", "email profile", false),
-        ("none", "", false),
-    ] {
-        assert_eq!(claims.has_scope(scope), expected, "{name}");
-    }
 }
 
 #[test]
@@ -412,10 +378,18 @@ fn size_counts_every_text() {
         Case {
             name: "the organization",
             input: Claims {
-                org_id: Some(text().into()),
+                organization: Some(Box::new(Organization::new(text(), None, None))),
                 ..empty()
             },
-            expected: 100,
+            expected: size_of::<Organization>() + 100,
+        },
+        Case {
+            name: "the session",
+            input: Claims {
+                session: Session::new(Some(&text()), None),
+                ..empty()
+            },
+            expected: size_of::<Session>() + 100,
         },
         Case {
             name: "other members",

@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use super::{ClerkConfig, ClerkConfigBuilder, Instance, Named, OpaqueTokens};
 use crate::{
     ConfigError, TokenKind, Transport,
+    bearer::CookieNames,
     clock::SystemClock,
     upstream::{HttpClient, default_rate_limit},
     verify::{introspect::basic_credentials, policy::Rules},
@@ -97,6 +98,7 @@ impl ClerkConfigBuilder {
             resource_metadata,
             enrichment: self.enrichment,
             accept_unprefixed: self.opaque_tokens == OpaqueTokens::Any,
+            session_cookie: self.session_cookie.then(|| CookieNames::of(&self.domain)),
             max_token_length: self.max_token_length,
             cache_ttl: self.cache_ttl,
             cache_capacity: self.cache_capacity,

@@ -21,7 +21,10 @@ pub use self::{
     tokens::{JwtAlgorithm, JwtVerification, OAuthEndpoint, ProfileSource},
 };
 pub(crate) use self::{check::is_scope_byte, instance::Instance};
-use crate::{ConfigError, ResourceMetadata, Transport, clock::Clock, verify::policy::Rules};
+use crate::{
+    ConfigError, ResourceMetadata, Transport, bearer::CookieNames, clock::Clock,
+    verify::policy::Rules,
+};
 
 /// A configuration that has been checked: what a [`ClerkAuthLayer`](crate::ClerkAuthLayer) is made of.
 ///
@@ -60,6 +63,8 @@ pub struct ClerkConfig {
     pub(crate) resource_metadata: Option<ResourceMetadata>,
     pub(crate) enrichment: Enrichment,
     pub(crate) accept_unprefixed: bool,
+    /// The cookie that session tokens are taken from; `None` where none is looked at.
+    pub(crate) session_cookie: Option<CookieNames>,
     pub(crate) max_token_length: usize,
     pub(crate) cache_ttl: Duration,
     pub(crate) cache_capacity: u64,

@@ -65,15 +65,22 @@ impl ClerkConfigBuilder {
         self
     }
 
-    /// Takes the session token from the cookie `__session` where a request has no bearer token. Default:
-    /// cookies are not looked at.
+    /// Takes the session token from Clerk's cookie where a request has no bearer credentials. Default: cookies are
+    /// not looked at, since browsers send them unasked.
+    ///
+    /// The cookie is `__session_` and a suffix, where this configuration was given the publishable key, which
+    /// tells the suffix; where there is no such cookie, or no key, it is `__session`. An empty one is none. An
+    /// `Authorization` header of the scheme `Bearer` always decides, be it malformed; one of another scheme
+    /// does not. Two different cookies of one name are a 400, as two headers are. Nothing but a session token is
+    /// accepted from a cookie.
     ///
     /// # Cross-site request forgery
     ///
     /// A browser sends cookies along whichever page had it send the request. Clerk's cookie is
     /// `SameSite=Lax`: other sites cannot have it sent but with top-level `GET`s, and sibling subdomains can.
-    /// So let no `GET` change anything, and set
-    /// [`authorized_parties`](Self::authorized_parties).
+    /// So let no `GET` change anything, look at the `Origin` of whatever does, and set
+    /// [`authorized_parties`](Self::authorized_parties). Better still, have pages send the token in the header,
+    /// and leave this out.
     pub fn session_cookie(mut self) -> Self {
         self.session_cookie = true;
         self

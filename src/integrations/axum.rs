@@ -1,5 +1,7 @@
 //! Claims as an argument of an axum handler.
 
+mod parts;
+
 use std::{any, convert::Infallible, error::Error, fmt, iter};
 
 use axum_core::{
@@ -9,6 +11,7 @@ use axum_core::{
 use http::{StatusCode, request::Parts};
 use serde::de::DeserializeOwned;
 
+pub use self::parts::MissingClaim;
 use crate::{
     AuthErrorKind, ClerkClaims, HeadersOnly, reject,
     require::{Refused, claims_of},
@@ -78,6 +81,8 @@ pub enum ClaimsRejection {
     Unauthenticated(Unauthenticated),
     /// The claims do not fit the type: 403.
     InvalidClaims(InvalidClaims),
+    /// The token has no such thing: 403.
+    MissingClaim(MissingClaim),
 }
 
 /// A handler asked for claims, and there were none: no [`ClerkAuthLayer`](crate::ClerkAuthLayer)
@@ -154,6 +159,7 @@ impl fmt::Display for ClaimsRejection {
             Self::MissingLayer(rejection) => rejection.fmt(f),
             Self::Unauthenticated(rejection) => rejection.fmt(f),
             Self::InvalidClaims(rejection) => rejection.fmt(f),
+            Self::MissingClaim(rejection) => rejection.fmt(f),
         }
     }
 }
@@ -166,6 +172,7 @@ impl IntoResponse for ClaimsRejection {
             Self::MissingLayer(rejection) => rejection.into_response(),
             Self::Unauthenticated(rejection) => rejection.into_response(),
             Self::InvalidClaims(rejection) => rejection.into_response(),
+            Self::MissingClaim(rejection) => rejection.into_response(),
         }
     }
 }

@@ -6,6 +6,8 @@ mod axum;
 mod tonic;
 
 #[cfg(feature = "axum")]
-pub use self::axum::{Claims, ClaimsRejection, InvalidClaims, MissingLayer, Unauthenticated};
+pub use self::axum::{
+    Claims, ClaimsRejection, InvalidClaims, MissingClaim, MissingLayer, Unauthenticated,
+};
 #[cfg(feature = "tonic")]
 pub use self::tonic::clerk_claims;

@@ -5,7 +5,9 @@ use std::{fmt, sync::Arc};
 use http::Extensions;
 
 use super::{Refused, claims_of};
-use crate::{ClerkClaims, config::is_scope_byte};
+use crate::{
+    ClerkClaims, TokenKind, claims::permissions::is_permission, config::is_scope_byte, kind::Kinds,
+};
 
 /// Cloning copies a pointer.
 #[derive(Clone)]
@@ -14,16 +16,43 @@ pub(super) enum Rule {
     All(Arc<[Box<str>]>),
     /// One of these scopes; there is one.
     Any(Arc<[Box<str>]>),
+    AllPermissions(Arc<[Box<str>]>),
+    /// One of these; there is one.
+    AnyPermission(Arc<[Box<str>]>),
+    AnyRole(Arc<[Box<str>]>),
+    AnyKind(Kinds),
     Claims(Arc<dyn Fn(&ClerkClaims) -> bool + Send + Sync>),
 }
 
 impl Rule {
     pub(super) fn all<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Self {
-        Self::All(check(scopes))
+        Self::All(check_scopes(scopes))
     }
 
     pub(super) fn any<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Self {
-        Self::Any(check(scopes))
+        Self::Any(check_scopes(scopes))
+    }
+
+    pub(super) fn all_permissions<T: Into<String>>(
+        permissions: impl IntoIterator<Item = T>,
+    ) -> Self {
+        Self::AllPermissions(check_permissions(permissions))
+    }
+
+    pub(super) fn any_permission<T: Into<String>>(
+        permissions: impl IntoIterator<Item = T>,
+    ) -> Self {
+        Self::AnyPermission(check_permissions(permissions))
+    }
+
+    pub(super) fn any_role<T: Into<String>>(roles: impl IntoIterator<Item = T>) -> Self {
+        Self::AnyRole(check(roles, is_role, "no role: it has the form `org:name`"))
+    }
+
+    pub(super) fn any_kind(kinds: impl IntoIterator<Item = TokenKind>) -> Self {
+        let kinds: Kinds = kinds.into_iter().collect();
+        assert!(!kinds.is_empty(), "a rule needs at least one kind");
+        Self::AnyKind(kinds)
     }
 
     /// Judges the claims among the extensions of a request.
@@ -33,18 +62,36 @@ impl Rule {
         is_grpc: impl Fn() -> bool,
     ) -> Result<(), Refused> {
         let claims = claims_of(extensions, self.named(), &is_grpc)?;
+        if self.is_satisfied(claims) {
+            return Ok(());
+        }
+        Err(match self {
+            Self::All(_) | Self::Any(_) => Refused::scopes(claims, self.named(), is_grpc()),
+            Self::AllPermissions(_)
+            | Self::AnyPermission(_)
+            | Self::AnyRole(_)
+            | Self::AnyKind(_)
+            | Self::Claims(_) => Refused::forbidden(claims, is_grpc()),
+        })
+    }
+
+    fn is_satisfied(&self, claims: &ClerkClaims) -> bool {
         let is_granted = |needed: &str| {
             let claims = claims.shared();
             claims.rules.is_granted(&claims.scope, needed)
         };
-        let refused = match self {
-            Self::All(scopes) if scopes.iter().all(|scope| is_granted(scope)) => return Ok(()),
-            Self::Any(scopes) if scopes.iter().any(|scope| is_granted(scope)) => return Ok(()),
-            Self::Claims(is_satisfied) if is_satisfied(claims) => return Ok(()),
-            Self::All(_) | Self::Any(_) => Refused::scopes(claims, self.named(), is_grpc()),
-            Self::Claims(_) => Refused::forbidden(claims, is_grpc()),
-        };
-        Err(refused)
+        let organization = claims.organization();
+        let is_permitted = |needed: &str| organization.is_some_and(|it| it.has_permission(needed));
+        let is_in = |role: &str| organization.is_some_and(|it| it.has_role(role));
+        match self {
+            Self::All(scopes) => scopes.iter().all(|scope| is_granted(scope)),
+            Self::Any(scopes) => scopes.iter().any(|scope| is_granted(scope)),
+            Self::AllPermissions(permissions) => permissions.iter().all(|it| is_permitted(it)),
+            Self::AnyPermission(permissions) => permissions.iter().any(|it| is_permitted(it)),
+            Self::AnyRole(roles) => roles.iter().any(|role| is_in(role)),
+            Self::AnyKind(kinds) => kinds.contains(claims.token_kind()),
+            Self::Claims(is_satisfied) => is_satisfied(claims),
+        }
     }
 
     /// The scopes that a challenge names. Of alternatives the first suffices.
@@ -52,7 +99,11 @@ impl Rule {
         let scopes = match self {
             Self::All(scopes) => scopes,
             Self::Any(scopes) => scopes.get(..1).unwrap_or_default(),
-            Self::Claims(_) => &[],
+            Self::AllPermissions(_)
+            | Self::AnyPermission(_)
+            | Self::AnyRole(_)
+            | Self::AnyKind(_)
+            | Self::Claims(_) => &[],
         };
         scopes.iter().map(|scope| &**scope)
     }
@@ -63,24 +114,51 @@ impl fmt::Debug for Rule {
         match self {
             Self::All(scopes) => f.debug_tuple("All").field(scopes).finish(),
             Self::Any(scopes) => f.debug_tuple("Any").field(scopes).finish(),
+            Self::AllPermissions(names) => f.debug_tuple("All").field(names).finish(),
+            Self::AnyPermission(names) => f.debug_tuple("Any").field(names).finish(),
+            Self::AnyRole(names) => f.debug_tuple("Any").field(names).finish(),
+            Self::AnyKind(kinds) => f.debug_tuple("Any").field(kinds).finish(),
             Self::Claims(_) => f.write_str("Claims"),
         }
     }
 }
 
 /// Scope tokens (RFC 6749 §3.3): they stand in a quoted string later on.
-fn check<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Arc<[Box<str>]> {
-    let scopes: Arc<[Box<str>]> = scopes
+fn check_scopes<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Arc<[Box<str>]> {
+    check(
+        scopes,
+        |scope| !scope.is_empty() && scope.bytes().all(is_scope_byte),
+        "no scope token (RFC 6749 §3.3): give each scope on its own",
+    )
+}
+
+fn check_permissions<T: Into<String>>(names: impl IntoIterator<Item = T>) -> Arc<[Box<str>]> {
+    check(
+        names,
+        is_permission,
+        "no permission: it has the form `org:feature:name`",
+    )
+}
+
+fn is_role(text: &str) -> bool {
+    text.strip_prefix("org:")
+        .is_some_and(|name| !name.is_empty() && !name.contains(':'))
+}
+
+/// A rule without names would let everybody through, or nobody, and so would one of misspelt names. `reason`:
+/// what a name is that is none.
+fn check<T: Into<String>>(
+    names: impl IntoIterator<Item = T>,
+    is_name: impl Fn(&str) -> bool,
+    reason: &str,
+) -> Arc<[Box<str>]> {
+    let names: Arc<[Box<str>]> = names
         .into_iter()
-        .map(|scope| scope.into().into_boxed_str())
+        .map(|name| name.into().into_boxed_str())
         .collect();
-    // A rule without scopes would let everybody through, or nobody.
-    assert!(!scopes.is_empty(), "a rule needs at least one scope");
-    for scope in &*scopes {
-        assert!(
-            !scope.is_empty() && scope.bytes().all(is_scope_byte),
-            "{scope:?} is no scope token (RFC 6749 §3.3): give each scope on its own"
-        );
+    assert!(!names.is_empty(), "a rule needs at least one name");
+    for name in &*names {
+        assert!(is_name(name), "{name:?} is {reason}");
     }
-    scopes
+    names
 }

@@ -1,3 +1,5 @@
+mod organization;
+
 use std::{
     convert::Infallible,
     future::{Ready, ready},

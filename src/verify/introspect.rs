@@ -96,6 +96,9 @@ impl Introspection {
                 "the answer is about another subject than the token",
             ));
         }
+        let mut other = stated.other;
+        // Null is what is unknown, and hides nothing that is known: who acts, for one.
+        other.extend(self.other.into_iter().filter(|(_, it)| !it.is_null()));
         Ok(Self {
             sub: self.sub.or(stated.sub),
             aud: self.aud.or(stated.aud),
@@ -103,6 +106,7 @@ impl Introspection {
             exp: self.exp.or(stated.exp),
             nbf: self.nbf.or(stated.nbf),
             org_id: self.org_id.or(stated.org_id),
+            other,
             ..self
         })
     }

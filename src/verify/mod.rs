@@ -4,6 +4,7 @@
 //! A token that *was* known to be good a moment ago, and is only refreshed, is the exception: both
 //! endpoints are asked at the same time, and userinfo's answer counts only if introspection's passes.
 
+mod capacity;
 pub(crate) mod discovery;
 mod enrich;
 mod intern;
@@ -28,7 +29,10 @@ pub(crate) use route::Sources;
 pub(crate) use shape::Shape;
 pub use source::{Verification, Verify};
 
-use self::{enrich::Userinfo, introspect::is_not_introspected, needs::Needs, route::Route};
+use self::{
+    capacity::Capacity, enrich::Userinfo, introspect::is_not_introspected, needs::Needs,
+    route::Route,
+};
 use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims, Enrichment, TokenKind,
     claims::{Claims, Profile},
@@ -223,7 +227,7 @@ impl Verifier {
     /// Builds the proof from an answer that passed the rules.
     fn conclude(
         &self,
-        answer: Introspection,
+        mut answer: Introspection,
         userinfo: Option<Userinfo>,
         shape: Shape,
     ) -> Result<Verified, AuthError> {
@@ -231,7 +235,7 @@ impl Verifier {
         let complete =
             userinfo.is_some() || self.enrichment == Enrichment::Off || kind != TokenKind::OAuth;
         let end = self.rules.end_of(&answer);
-        let (subject, profile) = match (answer.sub, userinfo) {
+        let (subject, profile) = match (answer.sub.take(), userinfo) {
             (Some(sub), userinfo) => (sub, userinfo.map(|userinfo| userinfo.profile)),
             (None, Some(Userinfo { sub, profile })) => (sub, Some(profile)),
             (None, None) => return Err(AuthErrorKind::MissingSubject.into()),
@@ -250,10 +254,10 @@ impl Verifier {
             .filter(|_| kind == TokenKind::OAuth && !answer.is_local)
             .map(|iat| iat.saturating_add(ACCESS_TOKEN_LIFE));
         let profile: Option<Profile> = profile.filter(|_| self.enrichment != Enrichment::Off);
-        let org_id = answer.org_id.map(Into::into).or_else(|| {
-            let organization = profile.as_ref()?.organization()?;
-            Some(organization.id().into())
-        });
+        let Capacity {
+            organization,
+            session,
+        } = Capacity::of(&answer, kind, &subject, profile.as_ref())?;
         let claims = Claims {
             kind,
             subject: subject.into(),
@@ -268,7 +272,8 @@ impl Verifier {
             issuer: answer.iss.map(|issuer| self.strings.intern(&issuer)),
             issued_at: answer.iat,
             expires_at: answer.exp,
-            org_id,
+            organization,
+            session,
             profile: profile.map(Box::new),
             other: (!answer.other.is_empty())
                 .then(|| serde_json::Value::Object(answer.other).to_string().into()),

@@ -17,20 +17,20 @@ struct Numbered {
     sub: u64,
 }
 
-fn parts(prepare: impl FnOnce(&mut Request<()>)) -> Parts {
+pub(super) fn parts(prepare: impl FnOnce(&mut Request<()>)) -> Parts {
     let mut request = Request::new(());
     prepare(&mut request);
     request.into_parts().0
 }
 
-fn challenges() -> Arc<Challenges> {
+pub(super) fn challenges() -> Arc<Challenges> {
     Arc::new(Challenges::new(
         &["email".to_owned()],
         Some("https://m.example/"),
     ))
 }
 
-fn anonymous() -> Parts {
+pub(super) fn anonymous() -> Parts {
     parts(|request| {
         request
             .extensions_mut()
@@ -38,7 +38,7 @@ fn anonymous() -> Parts {
     })
 }
 
-fn known() -> Parts {
+pub(super) fn known() -> Parts {
     parts(|request| {
         let claims = ClerkClaims::new(claims::Claims {
             challenges: challenges(),
@@ -48,14 +48,14 @@ fn known() -> Parts {
     })
 }
 
-async fn required<T>(mut parts: Parts) -> Result<T, T::Rejection>
+pub(super) async fn required<T>(mut parts: Parts) -> Result<T, T::Rejection>
 where
     T: FromRequestParts<()>,
 {
     T::from_request_parts(&mut parts, &()).await
 }
 
-async fn optional<T>(mut parts: Parts) -> Result<Option<T>, T::Rejection>
+pub(super) async fn optional<T>(mut parts: Parts) -> Result<Option<T>, T::Rejection>
 where
     T: OptionalFromRequestParts<()>,
 {
@@ -63,7 +63,7 @@ where
 }
 
 #[track_caller]
-fn check(response: &Response, status: u16, kind: AuthErrorKind, challenge: &str) {
+pub(super) fn check(response: &Response, status: u16, kind: AuthErrorKind, challenge: &str) {
     assert_eq!(response.status(), status);
     assert_eq!(response.headers()["www-authenticate"], challenge);
     assert_eq!(response.headers()["cache-control"], "no-store");

@@ -1,3 +1,4 @@
+mod kinds;
 mod parties;
 
 use std::sync::Arc;

@@ -1,0 +1,35 @@
+//! Members of a verified token: unknown where they are not there or null, and never of another type than they
+//! should be.
+
+use serde_json::{Map, Value};
+
+use crate::AuthErrorKind;
+
+pub(super) fn text<'a>(
+    members: &'a Map<String, Value>,
+    name: &str,
+) -> Result<Option<&'a str>, AuthErrorKind> {
+    match members.get(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(AuthErrorKind::MalformedToken),
+    }
+}
+
+/// A list of texts, empty where it is unknown.
+pub(super) fn texts(
+    members: &Map<String, Value>,
+    name: &str,
+) -> Result<Box<[Box<str>]>, AuthErrorKind> {
+    match members.get(name) {
+        None | Some(Value::Null) => Ok(Box::default()),
+        Some(Value::Array(entries)) => entries
+            .iter()
+            .map(|entry| match entry {
+                Value::String(text) => Ok(text.as_str().into()),
+                _ => Err(AuthErrorKind::MalformedToken),
+            })
+            .collect(),
+        Some(_) => Err(AuthErrorKind::MalformedToken),
+    }
+}

@@ -1,0 +1,119 @@
+use serde_json::{Value, json};
+
+use super::{super::Claims, Actor, Session};
+use crate::{AuthErrorKind::MalformedToken, ClerkClaims};
+
+fn full() -> Value {
+    json!({
+        "iss": "https://dashboard.canary.example",
+        "sid": "sess_canary",
+        "sub": "user_canary",
+        "type": "agent",
+    })
+}
+
+fn actor(act: &Value) -> Actor {
+    Actor::read(Some(act)).unwrap().unwrap()
+}
+
+#[test]
+fn an_actor_is_who_the_claim_names() {
+    let known = actor(&full());
+    assert_eq!(known.subject(), "user_canary");
+    assert_eq!(known.issuer(), Some("https://dashboard.canary.example"));
+    assert_eq!(known.session_id(), Some("sess_canary"));
+    assert_eq!(known.kind(), Some("agent"));
+    assert_eq!(serde_json::to_value(&known).unwrap(), full());
+
+    // RFC 8693 §4.1: an actor may have one of their own, who is for the record alone.
+    let bare = actor(&json!({ "sub": "user_2", "iss": null, "act": { "sub": "user_3" } }));
+    assert_eq!(bare.subject(), "user_2");
+    assert_eq!(
+        (bare.issuer(), bare.session_id(), bare.kind()),
+        (None, None, None)
+    );
+}
+
+#[test]
+fn an_actor_that_cannot_be_read_is_not_overlooked() {
+    for act in [None, Some(Value::Null)] {
+        assert_eq!(Actor::read(act.as_ref()), Ok(None));
+    }
+    for act in [
+        json!(false),
+        json!("user_2"),
+        json!([]),
+        json!([{ "sub": "user_2" }]),
+        json!({}),
+        json!({ "sub": null }),
+        json!({ "sub": "" }),
+        json!({ "sub": 2 }),
+        json!({ "Sub": "user_2" }),
+        json!({ "sub": "user_2", "iss": 1 }),
+        json!({ "sub": "user_2", "sid": [] }),
+        json!({ "sub": "user_2", "type": true }),
+    ] {
+        assert_eq!(Actor::read(Some(&act)), Err(MalformedToken), "{act}");
+    }
+}
+
+#[test]
+fn claims_tell_of_session_and_actor() {
+    let claims = |session| {
+        ClerkClaims::new(Claims {
+            session,
+            ..Claims::bare("user_1")
+        })
+    };
+    let both = claims(Session::new(Some("sess_1"), Some(actor(&full()))));
+    assert_eq!(both.session_id(), Some("sess_1"));
+    assert_eq!(both.actor(), Some(&actor(&full())));
+    let json = serde_json::to_value(&both).unwrap();
+    assert_eq!(json["session_id"], "sess_1");
+    assert_eq!(json["actor"], full());
+
+    let session = claims(Session::new(Some("sess_1"), None));
+    assert_eq!(
+        (session.session_id(), session.actor()),
+        (Some("sess_1"), None)
+    );
+    let acting = claims(Session::new(None, Some(actor(&full()))));
+    assert_eq!(acting.session_id(), None);
+    assert!(acting.actor().is_some());
+    assert!(Session::new(None, None).is_none());
+    let nobody = claims(None);
+    assert_eq!((nobody.session_id(), nobody.actor()), (None, None));
+}
+
+#[test]
+fn debug_shows_nothing_of_an_actor() {
+    let actor = actor(&full());
+    let claims = ClerkClaims::new(Claims {
+        session: Session::new(Some("sess_canary"), Some(actor.clone())),
+        ..Claims::bare("user_canary")
+    });
+    for shown in [
+        format!("{actor:?}"),
+        format!("{actor:#?}"),
+        format!("{claims:#?}"),
+    ] {
+        assert!(
+            !shown.contains("canary") && !shown.contains("agent"),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
+fn size_counts_every_text() {
+    let size = |act: Value| Session::new(None, Some(actor(&act))).unwrap().size();
+    let least = size(json!({ "sub": "x" }));
+    assert_eq!(least, size_of::<Session>() + 1);
+    for name in ["iss", "sid", "type"] {
+        assert_eq!(
+            size(json!({ "sub": "x", name: "12345" })),
+            least + 5,
+            "{name}"
+        );
+    }
+}

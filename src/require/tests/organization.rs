@@ -1,0 +1,187 @@
+//! Rules on what the subject is and may do.
+
+use std::{fmt::Debug, panic};
+
+use serde_json::{Value, json};
+use tower_layer::Layer;
+
+use super::{AuthErrorKind, Claims, ClerkClaims, Inner, challenges, request, send};
+use crate::{
+    Organization, RequireKind, RequirePermission, RequireRole, TokenKind, require::Require,
+};
+
+/// Claims of a session in an organization with this role and these permissions.
+fn member(role: &str, permissions: &[&str]) -> ClerkClaims {
+    let Value::Object(claims) = json!({ "org_role": role, "org_permissions": permissions }) else {
+        unreachable!("it is an object");
+    };
+    let organization = Organization::of_session(Some("org_1"), &claims).unwrap();
+    ClerkClaims::new(Claims {
+        kind: TokenKind::Session,
+        organization: organization.map(Box::new),
+        challenges: challenges(),
+        ..Claims::bare("user_1")
+    })
+}
+
+/// Claims of a token of this kind, of somebody in an organization of which nothing is known.
+fn of_kind(kind: TokenKind) -> ClerkClaims {
+    ClerkClaims::new(Claims {
+        kind,
+        organization: Some(Box::new(Organization::new("org_1", None, None))),
+        challenges: challenges(),
+        ..Claims::bare("user_1")
+    })
+}
+
+#[track_caller]
+fn check<L>(layer: &L, claims: &ClerkClaims, passes: bool)
+where
+    L: Layer<Inner, Service = Require<Inner>> + Debug,
+{
+    for _ in 0..2 {
+        let mut request = request(&[]);
+        request.extensions_mut().insert(claims.clone());
+        let (response, calls) = send(layer, request);
+        assert_eq!(calls, usize::from(passes), "{layer:?}");
+        if passes {
+            assert_eq!(response.status(), 200, "{layer:?}");
+            continue;
+        }
+        assert_eq!(response.status(), 403, "{layer:?}");
+        let error = response.extensions().get::<crate::AuthError>().unwrap();
+        assert_eq!(error.kind(), AuthErrorKind::Forbidden, "{layer:?}");
+        let challenge = &response.headers()["www-authenticate"];
+        assert_eq!(challenge, "Bearer resource_metadata=\"https://m.example/\"");
+    }
+}
+
+#[test]
+fn permissions_are_those_of_the_organization() {
+    let (read, pay) = ("org:billing:read", "org:billing:pay");
+    let all = RequirePermission::all([read, pay]);
+    let any = RequirePermission::any([read, pay]);
+    // All, any.
+    for (permissions, expected) in [
+        (&[read, "org:teams:read", pay][..], (true, true)),
+        (&[read], (false, true)),
+        (&[pay], (false, true)),
+        (&[], (false, false)),
+        (&["org:billing:manage", "org:teams:pay"], (false, false)),
+        (&["org:billing:reads", "org:billing:Read"], (false, false)),
+    ] {
+        let claims = member("org:admin", permissions);
+        check(&all, &claims, expected.0);
+        check(&any, &claims, expected.1);
+    }
+}
+
+#[test]
+fn a_role_is_one_of_some() {
+    let layer = RequireRole::any(["org:admin", "org:support"]);
+    for (role, expected) in [
+        ("org:admin", true),
+        ("org:support", true),
+        ("org:member", false),
+        ("admin", false),
+        ("org:Admin", false),
+        ("org:admins", false),
+        ("", false),
+    ] {
+        check(&layer, &member(role, &["org:admin:support"]), expected);
+    }
+}
+
+#[test]
+fn kinds_are_told_apart() {
+    for asked in TokenKind::ALL {
+        for kind in TokenKind::ALL {
+            check(&RequireKind::any([asked]), &of_kind(kind), asked == kind);
+            check(&RequireKind::any([kind, asked]), &of_kind(kind), true);
+        }
+    }
+}
+
+#[test]
+fn who_has_no_role_and_no_permission_is_refused_whatever_the_kind() {
+    let nobodys = |kind| {
+        ClerkClaims::new(Claims {
+            kind,
+            // A scope is no permission.
+            scope: "org:billing:read org:admin".into(),
+            challenges: challenges(),
+            ..Claims::bare("user_1")
+        })
+    };
+    for kind in TokenKind::ALL {
+        for claims in [of_kind(kind), nobodys(kind)] {
+            check(
+                &RequirePermission::all(["org:billing:read"]),
+                &claims,
+                false,
+            );
+            check(
+                &RequirePermission::any(["org:billing:read"]),
+                &claims,
+                false,
+            );
+            check(&RequireRole::any(["org:admin"]), &claims, false);
+        }
+    }
+}
+
+#[test]
+fn rules_stand_behind_a_layer() {
+    let permission = RequirePermission::all(["org:billing:read"]);
+    assert_eq!(send(&permission, request(&[])).0.status(), 500);
+    let role = RequireRole::any(["org:admin"]);
+    assert_eq!(send(&role, request(&[])).0.status(), 500);
+    let kind = RequireKind::any(TokenKind::ALL);
+    assert_eq!(send(&kind, request(&[])).0.status(), 500);
+}
+
+#[test]
+fn rules_that_let_nobody_through_are_not_made() {
+    for names in [
+        &[][..],
+        &[""],
+        &["billing:read"],
+        &["org:billing"],
+        &["org:admin"],
+        &["org:billing:read", "org::read"],
+        &["org:billing:read,org:billing:pay"],
+    ] {
+        let names = names.to_vec();
+        let made = [
+            panic::catch_unwind(|| drop(RequirePermission::all(names.clone()))),
+            panic::catch_unwind(|| drop(RequirePermission::any(names.clone()))),
+        ];
+        assert!(made.iter().all(Result::is_err), "{names:?}");
+    }
+    for names in [
+        &[][..],
+        &[""],
+        &["admin"],
+        &["org:"],
+        &["org:admin", "org:billing:read"],
+    ] {
+        let names = names.to_vec();
+        let made = panic::catch_unwind(|| drop(RequireRole::any(names.clone())));
+        assert!(made.is_err(), "{names:?}");
+    }
+    assert!(panic::catch_unwind(|| drop(RequireKind::any([]))).is_err());
+}
+
+#[test]
+fn debug_shows_what_is_asked() {
+    let permission = RequirePermission::all(["org:billing:read"]);
+    let expected = "RequirePermission(All([\"org:billing:read\"]))";
+    assert_eq!(format!("{permission:?}"), expected);
+    let permission = RequirePermission::any(["org:billing:read"]);
+    let expected = "RequirePermission(Any([\"org:billing:read\"]))";
+    assert_eq!(format!("{permission:?}"), expected);
+    let role = RequireRole::any(["org:admin"]);
+    assert_eq!(format!("{role:?}"), "RequireRole(Any([\"org:admin\"]))");
+    let kind = RequireKind::any([TokenKind::Session]);
+    assert_eq!(format!("{kind:?}"), "RequireKind(Any({Session}))");
+}

@@ -1,0 +1,163 @@
+use serde_json::{Map, Value, json};
+
+use super::Capacity;
+use crate::{
+    AuthError, AuthErrorKind, TokenKind,
+    claims::{Organization, Profile},
+    verify::Introspection,
+};
+
+fn members(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        other => panic!("{other} is no object"),
+    }
+}
+
+fn answer(org_id: Option<&str>, other: Value) -> Introspection {
+    Introspection {
+        active: true,
+        org_id: org_id.map(ToOwned::to_owned),
+        other: members(other),
+        ..Introspection::default()
+    }
+}
+
+fn profile(organization: &str) -> Profile {
+    Profile::new(members(json!({
+        "sub": "user_1",
+        "org_id": organization,
+        "org_name": "Acme Ltd",
+        "org_slug": "acme",
+    })))
+}
+
+/// Id and slug.
+fn known(capacity: &Capacity) -> Option<(&str, Option<&str>)> {
+    let organization = capacity.organization.as_ref()?;
+    Some((organization.id(), organization.slug()))
+}
+
+#[test]
+fn an_oauth_token_has_the_organization_of_the_consent() {
+    let acme = profile("org_1");
+    for (name, org_id, profile, expected) in [
+        ("nobody names one", None, None, None),
+        ("introspection", Some("org_1"), None, Some(("org_1", None))),
+        ("userinfo", None, Some(&acme), Some(("org_1", Some("acme")))),
+        (
+            "both",
+            Some("org_1"),
+            Some(&acme),
+            Some(("org_1", Some("acme"))),
+        ),
+        // The names are those of another one.
+        (
+            "they differ",
+            Some("org_2"),
+            Some(&acme),
+            Some(("org_2", None)),
+        ),
+    ] {
+        let answer = answer(org_id, json!({}));
+        let capacity = Capacity::of(&answer, TokenKind::OAuth, "user_1", profile).unwrap();
+        assert_eq!(known(&capacity), expected, "{name}");
+        let organization = capacity.organization.as_deref();
+        assert_eq!(organization.and_then(Organization::role), None, "{name}");
+    }
+}
+
+#[test]
+fn a_key_of_an_organization_acts_in_it() {
+    for (subject, expected) in [
+        ("org_1", Some(("org_1", None))),
+        ("user_1", None),
+        ("mch_1", None),
+    ] {
+        let capacity = Capacity::of(&answer(None, json!({})), TokenKind::ApiKey, subject, None);
+        assert_eq!(known(&capacity.unwrap()), expected, "{subject}");
+    }
+}
+
+/// What would be an organization, a session and an actor in the token of a session, of either version.
+fn everything() -> [Value; 2] {
+    let of_session = json!({ "sid": "sess_1", "act": { "sub": "user_2" } });
+    [
+        json!({ "v": 2, "o": { "id": "org_1", "rol": "admin" } }),
+        json!({ "org_role": "org:admin" }),
+    ]
+    .map(|version| {
+        let mut all = members(of_session.clone());
+        all.extend(members(version));
+        Value::Object(all)
+    })
+}
+
+#[test]
+fn each_kind_has_what_it_has() {
+    // Organization, role, session, actor.
+    for (kind, subject, expected) in [
+        (TokenKind::Session, "user_1", [true, true, true, true]),
+        (TokenKind::OAuth, "user_1", [true, false, false, true]),
+        (TokenKind::ApiKey, "user_1", [false; 4]),
+        (TokenKind::ApiKey, "org_1", [true, false, false, false]),
+        (TokenKind::Machine, "mch_1", [false; 4]),
+    ] {
+        for claims in everything() {
+            let answer = answer(Some("org_1"), claims);
+            let capacity = Capacity::of(&answer, kind, subject, None).unwrap();
+            let organization = capacity.organization.as_deref();
+            let session = capacity.session.as_deref();
+            let found = [
+                organization.is_some(),
+                organization.is_some_and(|it| it.has_role("org:admin")),
+                session.is_some_and(|it| it.id() == Some("sess_1")),
+                session.is_some_and(|it| it.actor().is_some()),
+            ];
+            assert_eq!(found, expected, "{kind:?} of {subject}");
+        }
+    }
+}
+
+#[test]
+fn who_acts_is_never_overlooked() {
+    let kind = |error: AuthError| error.kind();
+    for act in [json!("user_2"), json!({}), json!({ "sub": 1 })] {
+        let told = answer(None, json!({ "sid": "sess_1", "act": act }));
+        let read = Introspection {
+            is_local: true,
+            ..told.clone()
+        };
+        for token in [TokenKind::OAuth, TokenKind::Session] {
+            let error = Capacity::of(&read, token, "user_1", None).err().map(kind);
+            assert_eq!(error, Some(AuthErrorKind::MalformedToken), "{token:?}");
+        }
+        // Clerk has broken its contract, and the token may be good.
+        let error = Capacity::of(&told, TokenKind::OAuth, "user_1", None);
+        let error = error.err().map(kind);
+        assert_eq!(error, Some(AuthErrorKind::UpstreamProtocol));
+        // There it is a claim of somebody's own.
+        for (token, subject) in [(TokenKind::ApiKey, "user_1"), (TokenKind::Machine, "mch_1")] {
+            assert!(Capacity::of(&read, token, subject, None).is_ok());
+        }
+    }
+}
+
+#[test]
+fn a_statement_fills_in_what_the_answer_leaves_open() {
+    let stated = answer(
+        Some("org_1"),
+        json!({ "act": { "sub": "user_2" }, "jti": "j1" }),
+    );
+    for said in [json!({ "x": 1 }), json!({ "x": 1, "act": null })] {
+        let both = answer(None, said).with_statement(stated.clone()).unwrap();
+        let expected = json!({ "x": 1, "act": { "sub": "user_2" }, "jti": "j1" });
+        assert_eq!(Value::Object(both.other.clone()), expected);
+        let capacity = Capacity::of(&both, TokenKind::OAuth, "user_1", None).unwrap();
+        let actor = capacity.session.as_ref().and_then(|it| it.actor());
+        assert_eq!(actor.map(|it| it.subject()), Some("user_2"));
+    }
+    let other = answer(None, json!({ "act": { "sub": "user_3" }, "jti": "j2" }));
+    let both = other.clone().with_statement(stated).unwrap();
+    assert_eq!(both.other, other.other);
+}
