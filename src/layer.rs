@@ -5,14 +5,18 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use crate::{
-    ClerkAuth, ClerkConfig, HeadersOnly, Health, ResourceMetadata, Stats, Verify,
-    cache::{Cache, Keyer, Lifetimes},
+    ClerkAuth, ClerkConfig, Enrichment, HeadersOnly, Health, OAuthEndpoint, ProfileSource,
+    ResourceMetadata, Stats, Verify,
+    cache::{Cache, Keyer, Lifetimes, UserCache},
     clock::Clock,
     observe::{Observer, Vitals},
     passage::Passage,
     reject::Challenges,
     upstream::Upstream,
-    verify::{Enrich, Interner, Sources, Verifier, introspect::Introspect},
+    verify::{
+        Credential, Enrich, Interner, Sources, TokenEndpoint, UserinfoEndpoint, Users, Verifier,
+        introspect::Introspect,
+    },
 };
 
 /// Lets through what carries a good token, with [`ClerkClaims`](crate::ClerkClaims) in the request's
@@ -39,14 +43,17 @@ impl ClerkAuthLayer {
     #[must_use]
     pub fn new(config: ClerkConfig) -> Self {
         let upstream = upstream(&config);
-        let introspect = config
-            .credentials
-            .clone()
-            .map(|credentials| -> Arc<dyn Verify> {
-                let endpoint = config.instance.introspection_endpoint();
-                Arc::new(Introspect::new(&upstream, endpoint, credentials))
-            });
-        Self::with_source(config, &upstream, introspect)
+        let oauth = match config.oauth_endpoint {
+            OAuthEndpoint::Introspection => {
+                let credentials = config.credentials.clone();
+                credentials.map(|credentials| -> Arc<dyn Verify> {
+                    let endpoint = config.instance.introspection_endpoint();
+                    Arc::new(Introspect::new(&upstream, endpoint, credentials))
+                })
+            }
+            OAuthEndpoint::BackendApi => backend(&config, &upstream, Credential::OAuthToken),
+        };
+        Self::with_source(config, &upstream, oauth)
     }
 
     /// Makes a layer that asks somebody else about OAuth tokens than the configuration says. The rules, the
@@ -137,16 +144,21 @@ impl<R> ClerkAuthLayer<R> {
         self.auth.cache.invalidate(token, self.auth.clock.now());
     }
 
-    /// Forgets all tokens of a subject (`user_…`), as [`invalidate`](Self::invalidate) does with one.
+    /// Forgets all tokens of a subject (`user_…`), as [`invalidate`](Self::invalidate) does with one, and what
+    /// the Backend API told of it.
     pub fn invalidate_subject(&self, subject: &str) {
-        self.auth
-            .cache
-            .invalidate_subject(subject, self.auth.clock.now());
+        let now = self.auth.clock.now();
+        // Ordering: before the tokens. A verification that begins after those are forgotten must not find
+        // the old user.
+        self.auth.verifier.enrich.invalidate(subject, now);
+        self.auth.cache.invalidate_subject(subject, now);
     }
 
     /// Forgets everything, as [`invalidate`](Self::invalidate) does with one token.
     pub fn clear(&self) {
-        self.auth.cache.clear(self.auth.clock.now());
+        let now = self.auth.clock.now();
+        self.auth.verifier.enrich.clear(now);
+        self.auth.cache.clear(now);
     }
 
     /// What the layer has done so far and holds now. Counting the entries has the cache cleaned up:
@@ -213,15 +225,18 @@ impl Auth {
     fn new(config: ClerkConfig, upstream: &Upstream, oauth: Option<Arc<dyn Verify>>) -> Self {
         let sources = Sources {
             oauth,
-            machine: None,
-            api_key: None,
+            machine: backend(&config, upstream, Credential::MachineToken),
+            api_key: backend(&config, upstream, Credential::ApiKey),
             local: None,
             oauth_jwts: config.oauth_jwts,
         };
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret).expect("the operating system gives random numbers");
-        let keyer = Keyer::new(secret, &[config.instance.issuer(), &config.client_id]);
+        let keyer = Keyer::new(secret(), &[config.instance.issuer(), &config.client_id]);
         let lifetimes = Lifetimes::new(config.cache_ttl, config.stale_for);
+        let enrich = Enrich {
+            enrichment: config.enrichment,
+            userinfo: UserinfoEndpoint::new(upstream, config.instance.userinfo_endpoint()),
+            users: users(&config, upstream),
+        };
         let challenges = Arc::new(Challenges::new(
             &config.rules.required_scopes,
             config.resource_metadata.as_ref().map(ResourceMetadata::url),
@@ -237,8 +252,7 @@ impl Auth {
                 sources,
                 rules: config.rules,
                 challenges,
-                enrichment: config.enrichment,
-                enrich: Enrich::new(upstream, config.instance.userinfo_endpoint()),
+                enrich,
                 accept_unprefixed: config.accept_unprefixed,
                 timeout: config.timeout,
                 clock: Arc::clone(&config.clock),
@@ -253,6 +267,43 @@ impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Auth").finish_non_exhaustive()
     }
+}
+
+/// One of the Backend API's verifications, where tokens of that kind are accepted and there is a key to it.
+fn backend(
+    config: &ClerkConfig,
+    upstream: &Upstream,
+    credential: Credential,
+) -> Option<Arc<dyn Verify>> {
+    let backend = config.backend.as_ref()?;
+    config
+        .rules
+        .accept
+        .contains(credential.kind())
+        .then(|| -> Arc<dyn Verify> { Arc::new(TokenEndpoint::new(upstream, backend, credential)) })
+}
+
+/// Where profiles come from the Backend API.
+fn users(config: &ClerkConfig, upstream: &Upstream) -> Option<Users> {
+    let backend = config.backend.as_ref()?;
+    let is_asked =
+        config.profile_source == ProfileSource::BackendApi && config.enrichment != Enrichment::Off;
+    is_asked.then(|| {
+        let cache = UserCache::new(
+            secret(),
+            config.cache_capacity,
+            config.timeout,
+            config.cache_ttl.is_zero(),
+            Arc::clone(&config.clock),
+        );
+        Users::new(upstream, backend, cache, config.timeout)
+    })
+}
+
+fn secret() -> [u8; 32] {
+    let mut secret = [0; 32];
+    getrandom::fill(&mut secret).expect("the operating system gives random numbers");
+    secret
 }
 
 fn upstream(config: &ClerkConfig) -> Upstream {

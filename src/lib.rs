@@ -201,7 +201,7 @@ pub use self::integrations::{
 };
 pub use self::{
     bearer::BearerToken,
-    claims::{ClerkClaims, Organization, Profile},
+    claims::{ClerkClaims, Organization, Profile, User},
     config::{
         ClerkConfig, ClerkConfigBuilder, Enrichment, JwtAlgorithm, JwtVerification, OAuthEndpoint,
         ProfileSource,

@@ -20,6 +20,7 @@ impl Claims {
             expires_at: None,
             org_id: None,
             profile: None,
+            user: None,
             other: None,
             rules: Arc::new(Rules::usual()),
             challenges: Arc::new(Challenges::new(&[], None)),

@@ -5,7 +5,7 @@ use std::{mem, sync::Arc, time::Duration};
 use http::HeaderValue;
 use secrecy::ExposeSecret;
 
-use super::{ClerkConfig, ClerkConfigBuilder, Instance, Named, OpaqueTokens};
+use super::{Backend, ClerkConfig, ClerkConfigBuilder, Instance, Named, OpaqueTokens};
 use crate::{
     ConfigError, TokenKind, Transport,
     clock::SystemClock,
@@ -25,6 +25,7 @@ impl ClerkConfigBuilder {
         let credentials = self.check_credentials()?;
         self.check_bounds()?;
         self.check_kinds()?;
+        let backend = self.check_backend()?;
         let machines = self.check_machines()?;
         for scope in &self.required_scopes {
             check_text("required_scopes", scope, is_scope_byte)?;
@@ -75,13 +76,22 @@ impl ClerkConfigBuilder {
         };
         let transport = match self.transport {
             Some(transport) => transport,
-            None => default_transport(&instance, self.attempt_timeout)?,
+            None => {
+                let called = [
+                    Some(instance.is_https()),
+                    backend.as_ref().map(Backend::is_https),
+                ];
+                default_transport(called.into_iter().flatten(), self.attempt_timeout)?
+            }
         };
         let rate_limit = self
             .rate_limit
             .unwrap_or_else(|| default_rate_limit(instance.host()));
         Ok(ClerkConfig {
             oauth_jwts: self.oauth_jwts,
+            oauth_endpoint: self.oauth_endpoint,
+            backend,
+            profile_source: self.profile_source,
             instance,
             client_id: self.client_id,
             credentials,
@@ -230,16 +240,18 @@ pub(crate) fn is_scope_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
 }
 
+/// `called`: of each host that is called, whether that is by https.
 fn default_transport(
-    instance: &Instance,
+    mut called: impl Iterator<Item = bool> + Clone,
     connect_timeout: Duration,
 ) -> Result<Arc<dyn Transport>, ConfigError> {
-    if instance.is_https() && !cfg!(any(feature = "rustls", feature = "native-tls")) {
+    let https_only = called.clone().all(|is_https| is_https);
+    if called.any(|is_https| is_https) && !cfg!(any(feature = "rustls", feature = "native-tls")) {
         return Err(ConfigError::HttpClient(
             "https needs the feature `rustls` or `native-tls`, or a `transport` of your own".into(),
         ));
     }
-    HttpClient::new(instance.is_https(), connect_timeout)
+    HttpClient::new(https_only, connect_timeout)
         .map(|client| -> Arc<dyn Transport> { Arc::new(client) })
         .map_err(|error| ConfigError::HttpClient(error.into()))
 }

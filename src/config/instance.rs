@@ -118,7 +118,7 @@ impl Instance {
     }
 }
 
-fn is_loopback(url: &Url) -> bool {
+pub(super) fn is_loopback(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(domain)) => domain == "localhost",
         Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
@@ -147,7 +147,7 @@ fn is_authority(authority: &str) -> bool {
         && authority.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[')
 }
 
-fn is_host_byte(byte: u8) -> bool {
+pub(super) fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-'
 }
 

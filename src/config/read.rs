@@ -132,7 +132,9 @@ pub(super) fn deserialize_secret<'de, D: Deserializer<'de>>(
 ) -> Result<SecretString, D::Error> {
     match String::deserialize(deserializer) {
         Ok(secret) => Ok(secret.into()),
-        Err(_) => Err(de::Error::custom("`client_secret` and `secret_key` must be strings")),
+        Err(_) => Err(de::Error::custom(
+            "`client_secret` and `secret_key` must be strings",
+        )),
     }
 }
 

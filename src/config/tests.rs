@@ -1,3 +1,4 @@
+mod backend;
 mod env;
 mod instance;
 mod resource;

@@ -227,7 +227,7 @@ impl<'de> Deserialize<'de> for Members {
 }
 
 /// A string, or nothing; Clerk's schema allows `null` for what is unknown.
-fn text(value: Option<Value>) -> Result<Option<String>, &'static str> {
+pub(super) fn text(value: Option<Value>) -> Result<Option<String>, &'static str> {
     match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -236,7 +236,7 @@ fn text(value: Option<Value>) -> Result<Option<String>, &'static str> {
 }
 
 /// A boolean that is false where it is not there.
-fn flag(value: Option<&Value>) -> Result<bool, &'static str> {
+pub(super) fn flag(value: Option<&Value>) -> Result<bool, &'static str> {
     match value {
         None | Some(Value::Null) => Ok(false),
         Some(Value::Bool(flag)) => Ok(*flag),
@@ -245,7 +245,7 @@ fn flag(value: Option<&Value>) -> Result<bool, &'static str> {
 }
 
 /// A string or an array of strings (RFC 7519 §4.1.3).
-fn texts(value: Option<Value>) -> Result<Option<Vec<String>>, &'static str> {
+pub(super) fn texts(value: Option<Value>) -> Result<Option<Vec<String>>, &'static str> {
     match value {
         Some(Value::Array(entries)) => entries
             .into_iter()

@@ -40,6 +40,8 @@ mod extractors;
 mod rules;
 mod sessions;
 mod kinds;
+mod backend;
+mod users;
 mod tower_http;
 mod metadata;
 mod anonymous;
