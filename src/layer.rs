@@ -1,21 +1,22 @@
 //! [`ClerkAuthLayer`]: what a user holds, and what its clones and services share.
 
+mod assemble;
+
 use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
+use self::assemble::{backend, secret, upstream, users};
 use crate::{
-    ClerkAuth, ClerkConfig, Enrichment, HeadersOnly, Health, OAuthEndpoint, ProfileSource,
-    ResourceMetadata, Stats, Verify,
-    cache::{Cache, Keyer, Lifetimes, UserCache},
+    ClerkAuth, ClerkConfig, HeadersOnly, Health, OAuthEndpoint, ResourceMetadata, Stats, Verify,
+    cache::{Cache, Keyer, Lifetimes},
     clock::Clock,
     observe::{Observer, Vitals},
     passage::Passage,
     reject::Challenges,
     upstream::Upstream,
     verify::{
-        Credential, Enrich, Interner, Sources, TokenEndpoint, UserinfoEndpoint, Users, Verifier,
-        introspect::Introspect,
+        Credential, Enrich, Interner, Sources, UserinfoEndpoint, Verifier, introspect::Introspect,
     },
 };
 
@@ -267,50 +268,4 @@ impl fmt::Debug for Auth {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Auth").finish_non_exhaustive()
     }
-}
-
-/// One of the Backend API's verifications, where tokens of that kind are accepted and there is a key to it.
-fn backend(
-    config: &ClerkConfig,
-    upstream: &Upstream,
-    credential: Credential,
-) -> Option<Arc<dyn Verify>> {
-    let backend = config.backend.as_ref()?;
-    config
-        .rules
-        .accept
-        .contains(credential.kind())
-        .then(|| -> Arc<dyn Verify> { Arc::new(TokenEndpoint::new(upstream, backend, credential)) })
-}
-
-/// Where profiles come from the Backend API.
-fn users(config: &ClerkConfig, upstream: &Upstream) -> Option<Users> {
-    let backend = config.backend.as_ref()?;
-    let is_asked =
-        config.profile_source == ProfileSource::BackendApi && config.enrichment != Enrichment::Off;
-    is_asked.then(|| {
-        let cache = UserCache::new(
-            secret(),
-            config.cache_capacity,
-            config.timeout,
-            config.cache_ttl.is_zero(),
-            Arc::clone(&config.clock),
-        );
-        Users::new(upstream, backend, cache, config.timeout)
-    })
-}
-
-fn secret() -> [u8; 32] {
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret).expect("the operating system gives random numbers");
-    secret
-}
-
-fn upstream(config: &ClerkConfig) -> Upstream {
-    Upstream::new(
-        Arc::clone(&config.transport),
-        config.attempt_timeout,
-        config.rate_limit,
-        Arc::clone(&config.clock),
-    )
 }
