@@ -9,10 +9,10 @@ use tokio::time::Instant;
 
 use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims, TokenKind,
+    auth::Auth,
     bearer::{self, Credentials},
     cache::{Boarding, Entry, Key, Lookup, Outcome},
     clock::Now,
-    layer::Auth,
     observe::{CacheState, Seen},
     upstream::Lane,
     verify::Shape,

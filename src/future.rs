@@ -12,7 +12,7 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{RejectResponse, decide::Verification, layer::Auth, reject, service::inject};
+use crate::{RejectResponse, auth::Auth, decide::Verification, reject, service::inject};
 
 pin_project! {
     /// The future of [`ClerkAuth`](crate::ClerkAuth).

@@ -1,25 +1,12 @@
-//! [`ClerkAuthLayer`]: what a user holds, and what its clones and services share.
+//! [`ClerkAuthLayer`]: what a user holds.
 
 use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
-#[cfg(feature = "jwt")]
-use crate::verify::jwt::Local;
 use crate::{
     AuthError, ClerkAuth, ClerkConfig, HeadersOnly, Health, ResourceMetadata, Stats, Verify,
-    bearer::CookieNames,
-    cache::{Cache, Keyer, Lifetimes},
-    clock::Clock,
-    observe::{Observer, Vitals},
-    passage::Passage,
-    reject::Challenges,
-    upstream::Upstream,
-    verify::{
-        Enrich, Interner, Sources, Verifier,
-        discovery::{Addresses, Discovery},
-        introspect::Introspect,
-    },
+    auth::Auth, passage::Passage,
 };
 
 /// Lets through what carries a good token, with [`ClerkClaims`](crate::ClerkClaims) in the request's
@@ -45,16 +32,7 @@ impl ClerkAuthLayer {
     /// Where the operating system has no random numbers to give.
     #[must_use]
     pub fn new(config: ClerkConfig) -> Self {
-        let upstream = upstream(&config);
-        let addresses = Addresses::of(&config, &upstream);
-        let introspect = config
-            .credentials
-            .clone()
-            .map(|credentials| -> Arc<dyn Verify> {
-                let endpoint = addresses.introspection.clone();
-                Arc::new(Introspect::new(&upstream, endpoint, credentials))
-            });
-        Self::with_source(config, &upstream, addresses, introspect)
+        Self::of(Auth::new(config, None))
     }
 
     /// Makes a layer that asks somebody else about OAuth tokens than the configuration says. The rules, the
@@ -65,19 +43,12 @@ impl ClerkAuthLayer {
     /// Where the operating system has no random numbers to give.
     #[must_use]
     pub fn with_verifier(config: ClerkConfig, verifier: impl Verify) -> Self {
-        let upstream = upstream(&config);
-        let addresses = Addresses::of(&config, &upstream);
-        Self::with_source(config, &upstream, addresses, Some(Arc::new(verifier)))
+        Self::of(Auth::new(config, Some(Arc::new(verifier))))
     }
 
-    fn with_source(
-        config: ClerkConfig,
-        upstream: &Upstream,
-        addresses: Addresses,
-        oauth: Option<Arc<dyn Verify>>,
-    ) -> Self {
+    fn of(auth: Auth) -> Self {
         Self {
-            auth: Arc::new(Auth::new(config, upstream, addresses, oauth)),
+            auth: Arc::new(auth),
             reject: HeadersOnly,
             passage: Passage::default(),
         }
@@ -143,8 +114,8 @@ impl<R> ClerkAuthLayer<R> {
         self.auth.metadata.clone()
     }
 
-    /// Fetches the key set of the instance before the first JWT waits for it. Where there is nothing to
-    /// fetch, or it is there already, nothing happens.
+    /// Fetches the metadata and the key set of the instance, where they are needed, before the first token waits
+    /// for them. Where there is nothing to fetch, or it is there already, nothing happens.
     ///
     /// # Errors
     ///
@@ -156,19 +127,7 @@ impl<R> ClerkAuthLayer<R> {
     /// Who stops waiting leaves the fetch as it is: it goes on in a task of its own, within the
     /// [`timeout`](crate::ClerkConfigBuilder::timeout).
     pub fn warm_up(&self) -> impl Future<Output = Result<(), AuthError>> + Send + use<R> {
-        #[cfg(feature = "jwt")]
-        let local = self.auth.local.clone();
-        let discovery = self.auth.discovery.clone();
-        async move {
-            if let Some(discovery) = discovery {
-                discovery.warm_up().await?;
-            }
-            #[cfg(feature = "jwt")]
-            if let Some(local) = local {
-                local.warm_up().await?;
-            }
-            Ok(())
-        }
+        self.auth.warm_up()
     }
 
     /// Forgets a token, for instance because it was revoked. It holds at once, and against a
@@ -177,16 +136,21 @@ impl<R> ClerkAuthLayer<R> {
         self.auth.cache.invalidate(token, self.auth.clock.now());
     }
 
-    /// Forgets all tokens of a subject (`user_…`), as [`invalidate`](Self::invalidate) does with one.
+    /// Forgets all tokens of a subject (`user_…`), as [`invalidate`](Self::invalidate) does with one, and what
+    /// the Backend API told of it.
     pub fn invalidate_subject(&self, subject: &str) {
-        self.auth
-            .cache
-            .invalidate_subject(subject, self.auth.clock.now());
+        let now = self.auth.clock.now();
+        // Ordering: before the tokens. A verification that begins after those are forgotten must not find
+        // the old user.
+        self.auth.verifier.enrich.invalidate(subject, now);
+        self.auth.cache.invalidate_subject(subject, now);
     }
 
     /// Forgets everything, as [`invalidate`](Self::invalidate) does with one token.
     pub fn clear(&self) {
-        self.auth.cache.clear(self.auth.clock.now());
+        let now = self.auth.clock.now();
+        self.auth.verifier.enrich.clear(now);
+        self.auth.cache.clear(now);
     }
 
     /// What the layer has done so far and holds now. Counting the entries has the cache cleaned up:
@@ -234,91 +198,4 @@ impl<R> fmt::Debug for ClerkAuthLayer<R> {
             .field("passage", &self.passage)
             .finish_non_exhaustive()
     }
-}
-
-/// What a layer, its clones and its services share.
-pub(crate) struct Auth {
-    pub(crate) cache: Cache,
-    pub(crate) verifier: Verifier,
-    pub(crate) challenges: Arc<Challenges>,
-    /// What is answered without a token, where there is any.
-    pub(crate) metadata: Option<ResourceMetadata>,
-    #[cfg(feature = "jwt")]
-    local: Option<Arc<Local>>,
-    discovery: Option<Arc<Discovery>>,
-    pub(crate) observer: Observer,
-    vitals: Arc<Vitals>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) max_token_length: usize,
-    /// The cookie that counts where there are no bearer credentials.
-    pub(crate) session_cookie: Option<CookieNames>,
-}
-
-impl Auth {
-    fn new(
-        config: ClerkConfig,
-        upstream: &Upstream,
-        addresses: Addresses,
-        oauth: Option<Arc<dyn Verify>>,
-    ) -> Self {
-        #[cfg(feature = "jwt")]
-        let local = Local::of(&config, upstream, &addresses.keys).map(Arc::new);
-        let sources = Sources {
-            oauth,
-            machine: None,
-            api_key: None,
-            #[cfg(feature = "jwt")]
-            local: local.clone().map(|local| -> Arc<dyn Verify> { local }),
-            #[cfg(not(feature = "jwt"))]
-            local: None,
-            oauth_jwts: config.oauth_jwts,
-        };
-        let mut secret = [0; 32];
-        getrandom::fill(&mut secret).expect("the operating system gives random numbers");
-        let keyer = Keyer::new(secret, &[config.instance.issuer(), &config.client_id]);
-        let lifetimes = Lifetimes::new(config.cache_ttl, config.stale_for);
-        let challenges = Arc::new(Challenges::new(
-            &config.rules.required_scopes,
-            config.resource_metadata.as_ref().map(ResourceMetadata::url),
-        ));
-        Self {
-            cache: Cache::new(keyer, lifetimes, config.cache_capacity, config.timeout),
-            challenges: Arc::clone(&challenges),
-            metadata: config.resource_metadata,
-            #[cfg(feature = "jwt")]
-            local,
-            discovery: addresses.discovery,
-            observer: Observer::new(),
-            vitals: Arc::clone(&upstream.vitals),
-            max_token_length: config.max_token_length,
-            session_cookie: config.session_cookie,
-            verifier: Verifier {
-                sources,
-                rules: config.rules,
-                challenges,
-                enrichment: config.enrichment,
-                enrich: Enrich::new(upstream, addresses.userinfo),
-                accept_unprefixed: config.accept_unprefixed,
-                timeout: config.timeout,
-                clock: Arc::clone(&config.clock),
-                strings: Interner::default(),
-            },
-            clock: config.clock,
-        }
-    }
-}
-
-impl fmt::Debug for Auth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Auth").finish_non_exhaustive()
-    }
-}
-
-fn upstream(config: &ClerkConfig) -> Upstream {
-    Upstream::new(
-        Arc::clone(&config.transport),
-        config.attempt_timeout,
-        config.rate_limit,
-        Arc::clone(&config.clock),
-    )
 }

@@ -159,6 +159,7 @@
 
 mod config;
 mod layer;
+mod auth;
 mod service;
 mod decide;
 mod future;
@@ -201,7 +202,7 @@ pub use self::integrations::{
 };
 pub use self::{
     bearer::BearerToken,
-    claims::{Actor, ClerkClaims, Organization, Profile},
+    claims::{Actor, ClerkClaims, Organization, Profile, User},
     config::{
         ClerkConfig, ClerkConfigBuilder, Enrichment, JwtAlgorithm, JwtVerification, OAuthEndpoint,
         ProfileSource,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::{Request, header::AUTHORIZATION};
 
-use crate::{AuthError, AuthErrorKind, ClerkClaims, layer::Auth, require::present::Anonymous};
+use crate::{AuthError, AuthErrorKind, ClerkClaims, auth::Auth, require::present::Anonymous};
 
 /// How requests get through.
 #[derive(Clone, Copy, Debug, Default)]

@@ -11,8 +11,8 @@ use tower_service::Service;
 
 use crate::{
     ClerkClaims, RejectResponse, ResponseFuture,
+    auth::Auth,
     decide::{Decision, Refusal},
-    layer::Auth,
     passage::{self, Passage},
     reject,
 };

@@ -41,20 +41,20 @@ impl Lifetimes {
 
 /// A moment on both clocks after which something is over. Whichever clock gets there first counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Deadline {
+pub(super) struct Deadline {
     mono: u64,
     wall: u64,
 }
 
 impl Deadline {
-    fn after(now: Now, millis: u64) -> Self {
+    pub(super) fn after(now: Now, millis: u64) -> Self {
         Self {
             mono: now.mono.saturating_add(millis),
             wall: now.wall.saturating_add(millis),
         }
     }
 
-    fn has_passed(self, now: Now) -> bool {
+    pub(super) fn has_passed(self, now: Now) -> bool {
         now.mono >= self.mono || now.wall >= self.wall
     }
 }
@@ -226,7 +226,7 @@ impl Refusal {
 
 /// How long a refusal is remembered: long enough to blunt a client that repeats a bad token, short
 /// enough that a token that was not replicated yet is soon accepted.
-const NEGATIVE_TTL: u64 = 5_000;
+pub(super) const NEGATIVE_TTL: u64 = 5_000;
 
 /// How long a verdict without its profile is remembered: the profile should be tried again soon.
 const INCOMPLETE_TTL: u64 = 5_000;

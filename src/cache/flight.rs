@@ -1,6 +1,6 @@
-//! One verification per key at a time.
+//! One verification per key at a time, and one look-up per user.
 //!
-//! A verification flies in a task of its own, so that a client that hangs up takes nobody with it.
+//! Either flies in a task of its own, so that a client that hangs up takes nobody with it.
 //! Everybody who asks for the same key meanwhile waits for its one outcome. Whatever ends the task, a
 //! result, a panic or the end of its runtime, frees the key.
 
@@ -22,36 +22,45 @@ use crate::{
 };
 
 /// What a verification came to, for all who waited.
-pub(crate) type Outcome = Result<Arc<Entry>, AuthError>;
+pub(crate) type Outcome<T = Arc<Entry>> = Result<T, AuthError>;
 
 /// The verifications under way.
-#[derive(Debug, Default)]
-pub(crate) struct Flights {
-    by_key: Mutex<ByKey>,
+#[derive(Debug)]
+pub(crate) struct Flights<T = Arc<Entry>> {
+    by_key: Mutex<ByKey<T>>,
 }
 
-type ByKey = HashMap<Key, Seat, KeyHasher>;
+type ByKey<T> = HashMap<Key, Seat<T>, KeyHasher>;
 
 /// What there is for somebody who comes to board.
 #[derive(Debug)]
-pub(crate) enum Boarding<K> {
+pub(crate) enum Boarding<K, T = Arc<Entry>> {
     /// A place on a flight.
-    Seat(Seat),
+    Seat(Seat<T>),
     /// The flight has landed meanwhile, and this is what is known.
     Landed(K),
 }
 
 /// A place on a flight.
 #[derive(Clone, Debug)]
-pub(crate) struct Seat {
-    outcome: watch::Receiver<Option<Outcome>>,
+pub(crate) struct Seat<T = Arc<Entry>> {
+    outcome: watch::Receiver<Option<Outcome<T>>>,
     /// Which invalidations the flight is later than, at the least: those up to when it was boarded first.
     pub(crate) epoch: u64,
     /// Whether somebody else started the flight.
     pub(crate) is_shared: bool,
 }
 
-impl Flights {
+impl<T> Default for Flights<T> {
+    // Derived, it would ask for `T: Default`.
+    fn default() -> Self {
+        Self {
+            by_key: Mutex::default(),
+        }
+    }
+}
+
+impl<T: Clone + Send + Sync + 'static> Flights<T> {
     /// Joins the flight for a key, or starts it, in this epoch.
     ///
     /// `known` is asked before one is started: between the caller's look at the cache and this, a
@@ -66,9 +75,9 @@ impl Flights {
         epoch: u64,
         known: impl FnOnce() -> Option<K>,
         start: impl FnOnce() -> F,
-    ) -> Result<Boarding<K>, AuthError>
+    ) -> Result<Boarding<K, T>, AuthError>
     where
-        F: Future<Output = Outcome> + Send + 'static,
+        F: Future<Output = Outcome<T>> + Send + 'static,
     {
         let mut by_key = self.lock();
         if let Some(seat) = by_key.get(&key) {
@@ -112,19 +121,21 @@ impl Flights {
     pub(crate) fn len(&self) -> usize {
         self.lock().len()
     }
+}
 
-    fn lock(&self) -> MutexGuard<'_, ByKey> {
+impl<T> Flights<T> {
+    fn lock(&self) -> MutexGuard<'_, ByKey<T>> {
         self.by_key.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Seat {
+impl<T: Clone> Seat<T> {
     /// Waits for the outcome.
     ///
     /// # Cancel safety
     ///
     /// Who stops waiting leaves the flight as it is.
-    pub(crate) async fn outcome(mut self) -> Outcome {
+    pub(crate) async fn outcome(mut self) -> Outcome<T> {
         match self.outcome.wait_for(Option::is_some).await.as_deref() {
             Ok(Some(outcome)) => outcome.clone(),
             // The task is gone without a word.
@@ -138,12 +149,12 @@ impl Seat {
 /// Frees the key when the flight is over, however it ended. Without it, a verifier that panics would
 /// leave a key that everybody waits for in vain.
 #[derive(Debug)]
-struct Landing {
-    flights: Arc<Flights>,
+struct Landing<T> {
+    flights: Arc<Flights<T>>,
     key: Key,
 }
 
-impl Drop for Landing {
+impl<T> Drop for Landing<T> {
     fn drop(&mut self) {
         self.flights.lock().remove(&self.key);
     }

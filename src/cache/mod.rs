@@ -10,6 +10,7 @@ mod good;
 mod index;
 mod key;
 mod memory;
+mod user;
 mod void;
 
 use std::{sync::Arc, time::Duration};
@@ -20,6 +21,7 @@ pub(crate) use self::{
     flight::{Boarding, Flights, Outcome},
     key::{Key, Keyer},
     memory::Store,
+    user::UserCache,
 };
 use crate::{AuthError, AuthErrorKind, ClerkClaims, clock::Now, verify::Verified};
 

@@ -6,6 +6,7 @@ mod profile;
 mod read;
 mod serialize;
 mod session;
+mod user;
 
 use std::{fmt, sync::Arc};
 
@@ -13,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 pub(crate) use self::session::Session;
-pub use self::{organization::Organization, profile::Profile, session::Actor};
+pub use self::{organization::Organization, profile::Profile, session::Actor, user::User};
 use crate::{TokenKind, reject::Challenges, verify::Rules};
 
 /// The verified claims of the token that came with a request.
@@ -57,6 +58,8 @@ pub(crate) struct Claims {
     pub(crate) organization: Option<Box<Organization>>,
     pub(crate) session: Option<Box<Session>>,
     pub(crate) profile: Option<Box<Profile>>,
+    /// Shared by the tokens of the user. Its profile takes the place of the other.
+    pub(crate) user: Option<Arc<User>>,
     /// The members of the introspection answer that have no field here, as the text of a JSON
     /// object; `None` where there are none.
     pub(crate) other: Option<Box<str>>,
@@ -181,9 +184,19 @@ impl ClerkClaims {
         self.stale
     }
 
-    /// What userinfo told of the subject. `None` where enrichment is off or failed.
+    /// What userinfo told of the subject, or the Backend API in its stead. `None` where enrichment is off or
+    /// failed, and where the subject is no user.
     pub fn profile(&self) -> Option<&Profile> {
-        self.claims.profile.as_deref()
+        match &self.claims.user {
+            Some(user) => Some(user.profile()),
+            None => self.claims.profile.as_deref(),
+        }
+    }
+
+    /// The user, where the configuration has [profiles from the Backend
+    /// API](crate::ProfileSource::BackendApi), and it told one.
+    pub fn user(&self) -> Option<&User> {
+        self.claims.user.as_deref()
     }
 
     /// The claims as a type of your own.
@@ -274,6 +287,7 @@ impl Claims {
     fn size(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let profile = self.profile.as_ref().map_or(0, |profile| profile.size());
+        let user = self.user.as_ref().map_or(0, |user| user.size());
         // As if they were not shared: how many share them can change.
         let shared = |text: &Option<Arc<str>>| text.as_ref().map_or(0, |text| text.len());
         let audience = self.audience.iter().map(|entry| entry.len() + 16);
@@ -287,6 +301,7 @@ impl Claims {
             + profile
             + self.organization.as_ref().map_or(0, |it| it.size())
             + self.session.as_ref().map_or(0, |it| it.size())
+            + user
     }
 }
 

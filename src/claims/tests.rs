@@ -23,6 +23,7 @@ impl Claims {
             organization: None,
             session: None,
             profile: None,
+            user: None,
             other: None,
             rules: Arc::new(Rules::usual()),
             challenges: Arc::new(Challenges::new(&[], None)),

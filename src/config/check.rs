@@ -5,7 +5,7 @@ use std::{mem, sync::Arc, time::Duration};
 use http::HeaderValue;
 use secrecy::ExposeSecret;
 
-use super::{ClerkConfig, ClerkConfigBuilder, Instance, Named, OpaqueTokens};
+use super::{Backend, ClerkConfig, ClerkConfigBuilder, Instance, Named, OpaqueTokens};
 use crate::{
     ConfigError, TokenKind, Transport,
     bearer::CookieNames,
@@ -28,6 +28,7 @@ impl ClerkConfigBuilder {
         self.check_kinds()?;
         #[cfg(feature = "jwt")]
         let jwt_key = self.check_jwt_key()?;
+        let backend = self.check_backend()?;
         let machines = self.check_machines()?;
         let discovery_origins = self.check_discovery(instance.issuer())?;
         for scope in &self.required_scopes {
@@ -79,7 +80,13 @@ impl ClerkConfigBuilder {
         };
         let transport = match self.transport {
             Some(transport) => transport,
-            None => default_transport(&instance, self.attempt_timeout)?,
+            None => {
+                let called = [
+                    Some(instance.is_https()),
+                    backend.as_ref().map(Backend::is_https),
+                ];
+                default_transport(called.into_iter().flatten(), self.attempt_timeout)?
+            }
         };
         let rate_limit = self
             .rate_limit
@@ -91,6 +98,9 @@ impl ClerkConfigBuilder {
             jwt_key,
             #[cfg(feature = "jwt")]
             jwt_algorithms: self.jwt_algorithms,
+            oauth_endpoint: self.oauth_endpoint,
+            backend,
+            profile_source: self.profile_source,
             instance,
             client_id: self.client_id,
             credentials,
@@ -240,16 +250,18 @@ pub(crate) fn is_scope_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
 }
 
+/// `called`: of each host that is called, whether that is by https.
 fn default_transport(
-    instance: &Instance,
+    mut called: impl Iterator<Item = bool> + Clone,
     connect_timeout: Duration,
 ) -> Result<Arc<dyn Transport>, ConfigError> {
-    if instance.is_https() && !cfg!(any(feature = "rustls", feature = "native-tls")) {
+    let https_only = called.clone().all(|is_https| is_https);
+    if called.any(|is_https| is_https) && !cfg!(any(feature = "rustls", feature = "native-tls")) {
         return Err(ConfigError::HttpClient(
             "https needs the feature `rustls` or `native-tls`, or a `transport` of your own".into(),
         ));
     }
-    HttpClient::new(instance.is_https(), connect_timeout)
+    HttpClient::new(https_only, connect_timeout)
         .map(|client| -> Arc<dyn Transport> { Arc::new(client) })
         .map_err(|error| ConfigError::HttpClient(error.into()))
 }

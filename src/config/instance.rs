@@ -155,7 +155,7 @@ fn is_authority(authority: &str) -> bool {
         && authority.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[')
 }
 
-fn is_host_byte(byte: u8) -> bool {
+pub(super) fn is_host_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-'
 }
 

@@ -1,11 +1,9 @@
 //! Checks that every kind that is accepted can be verified, and that nothing is asked of it that it cannot
 //! have.
 
-use secrecy::ExposeSecret;
-
 use super::{
     ClerkConfigBuilder, Enrichment, JwtVerification, Named, OAuthEndpoint, ProfileSource,
-    check::{check_text, is_vschar},
+    check::check_text,
 };
 #[cfg(feature = "jwt")]
 use crate::verify::jwt::PublicKey;
@@ -28,7 +26,6 @@ impl ClerkConfigBuilder {
             });
         }
         self.check_locals()?;
-        self.check_secret_key()?;
         if accepts(TokenKind::Session) && !self.required_scopes.is_empty() {
             return Err(invalid(
                 "required_scopes",
@@ -104,49 +101,6 @@ impl ClerkConfigBuilder {
                      2048 to 8192 bits",
         };
         PublicKey::from_pem(pem).map(Some).ok_or_else(invalid)
-    }
-
-    fn check_secret_key(&self) -> Result<(), ConfigError> {
-        let key = self.secret_key.expose_secret();
-        let asks_as_instance = self.accept.contains(TokenKind::ApiKey)
-            || self.profile_source == ProfileSource::BackendApi
-            || (self.accept.contains(TokenKind::OAuth)
-                && self.oauth_endpoint == OAuthEndpoint::BackendApi);
-        let asks_as_machine = self.accept.contains(TokenKind::Machine) && !cfg!(feature = "jwt");
-        if key.is_empty() {
-            if asks_as_instance || asks_as_machine {
-                return Err(ConfigError::Missing {
-                    field: "secret_key",
-                    hint: "give the secret key of the instance for the Backend API, or set \
-                           CLERK_SECRET_KEY",
-                });
-            }
-            return Ok(());
-        }
-        let invalid = |reason| ConfigError::InvalidSecret {
-            field: "secret_key",
-            reason,
-        };
-        if !key.bytes().all(|byte| is_vschar(byte) && byte != b' ') {
-            return Err(invalid("a secret key consists of visible ASCII characters"));
-        }
-        if key.starts_with("pk_") {
-            return Err(invalid(
-                "this is a publishable key: give the secret key, `sk_…`",
-            ));
-        }
-        if key.starts_with("ak_") && asks_as_instance {
-            return Err(invalid(
-                "this is the secret key of a machine, which verifies machine tokens alone: give that of \
-                 the instance, `sk_…`",
-            ));
-        }
-        if !key.starts_with("sk_") && !key.starts_with("ak_") {
-            return Err(invalid(
-                "a secret key begins with `sk_`, that of a machine with `ak_`",
-            ));
-        }
-        Ok(())
     }
 
     /// Which machines we are; `None` where any will do.

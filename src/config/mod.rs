@@ -1,5 +1,6 @@
 //! Every knob, its default and its bound. Nothing else makes a [`ConfigError`].
 
+mod backend;
 mod builder;
 mod check;
 mod discovery;
@@ -16,11 +17,11 @@ use std::{fmt, sync::Arc, time::Duration};
 use http::HeaderValue;
 use serde::Deserialize;
 
+pub(crate) use self::{backend::Backend, check::is_scope_byte, instance::Instance};
 pub use self::{
     builder::ClerkConfigBuilder,
     tokens::{JwtAlgorithm, JwtVerification, OAuthEndpoint, ProfileSource},
 };
-pub(crate) use self::{check::is_scope_byte, instance::Instance};
 use crate::{
     ConfigError, ResourceMetadata, Transport, bearer::CookieNames, clock::Clock,
     verify::policy::Rules,
@@ -58,6 +59,10 @@ pub struct ClerkConfig {
     pub(crate) jwt_algorithms: Vec<JwtAlgorithm>,
     /// Of which origins discovered addresses may be; `None` where none are discovered.
     pub(crate) discovery_origins: Option<Vec<String>>,
+    pub(crate) oauth_endpoint: OAuthEndpoint,
+    /// `None` where there is no secret key.
+    pub(crate) backend: Option<Backend>,
+    pub(crate) profile_source: ProfileSource,
     pub(crate) rules: Arc<Rules>,
     /// Of the resource, where it is a web address.
     pub(crate) resource_metadata: Option<ResourceMetadata>,
@@ -157,7 +162,10 @@ impl fmt::Debug for ClerkConfig {
                 "resource_metadata",
                 &self.resource_metadata.as_ref().map(ResourceMetadata::url),
             )
+            .field("oauth_endpoint", &self.oauth_endpoint)
+            .field("backend", &self.backend)
             .field("enrichment", &self.enrichment)
+            .field("profile_source", &self.profile_source)
             .field("accept_unprefixed", &self.accept_unprefixed)
             .field("max_token_length", &self.max_token_length)
             .field("cache_ttl", &self.cache_ttl)

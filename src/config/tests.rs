@@ -1,3 +1,4 @@
+mod backend;
 mod discovery;
 mod env;
 mod instance;

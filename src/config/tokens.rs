@@ -94,7 +94,7 @@ impl ClerkConfigBuilder {
         self
     }
 
-    /// Where the Backend API is, with whatever comes before the paths. Default:
+    /// Where the Backend API is, with whatever comes before the paths; without a path, `/v1` does. Default:
     /// `https://api.clerk.com/v1`. An `http` URL is for loopback addresses alone.
     pub fn backend_api_url(mut self, url: impl Into<String>) -> Self {
         self.backend_api_url = url.into();
@@ -233,8 +233,11 @@ pub enum ProfileSource {
     /// reach. Other kinds have no profile.
     #[default]
     Userinfo,
-    /// The user of the Backend API, for every kind of token whose subject is one. It is kept for a minute,
-    /// by user. What it tells is not bounded by scopes.
+    /// The user of the Backend API ([`ClerkClaims::user`](crate::ClerkClaims::user)), for every kind of token
+    /// whose subject is one. It is kept for a minute, by user. What it tells is not bounded by scopes.
+    ///
+    /// The token of a user who is banned or deleted is refused, whoever vouches for it: it may have been
+    /// issued before. Where the Backend API cannot be asked, [`Enrichment`](crate::Enrichment) decides.
     BackendApi,
 }
 

@@ -7,7 +7,9 @@ use http::StatusCode;
 use tracing::field::{DisplayValue, display};
 
 use super::{BreakerState, CallResult, Outcome, Seen};
-use crate::{AuthError, AuthErrorKind, clock::millis, upstream::Endpoint};
+use crate::{
+    AuthError, AuthErrorKind, clock::millis, upstream::Endpoint, verify::is_secret_key_rejected,
+};
 
 /// A request was let through on a fresh verdict that was there already.
 #[cold]
@@ -63,6 +65,13 @@ pub(super) fn verification_failed(error: &AuthError, seen: Seen, elapsed: Durati
     let kind = error.kind();
     let outcome = Outcome::refused(kind).as_str();
     match kind {
+        AuthErrorKind::CredentialsRejected if is_secret_key_rejected(error) => tracing::error!(
+            auth.outcome = outcome,
+            auth.kind = ?kind,
+            auth.token_kind = seen.token_kind(),
+            upstream.elapsed_ms = millis(elapsed),
+            "Clerk refused our secret key: check CLERK_SECRET_KEY, and that it belongs to this instance"
+        ),
         AuthErrorKind::CredentialsRejected => tracing::error!(
             auth.outcome = outcome,
             auth.kind = ?kind,
@@ -127,6 +136,16 @@ pub(super) fn abandoned(endpoint: Endpoint, elapsed: Duration) {
         upstream.elapsed_ms = millis(elapsed),
         cause = CallResult::Abandoned.as_str(),
         "Clerk cannot be asked"
+    );
+}
+
+/// Clerk refused the secret key where a token does not depend on it, so that nobody else tells.
+pub(super) fn secret_key_rejected(endpoint: Endpoint, elapsed: Duration) {
+    tracing::error!(
+        upstream.endpoint = endpoint.as_str(),
+        upstream.elapsed_ms = millis(elapsed),
+        "Clerk refused our secret key for profiles: check CLERK_SECRET_KEY, and that it belongs to this \
+         instance"
     );
 }
 

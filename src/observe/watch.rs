@@ -66,6 +66,9 @@ impl Watch {
         self.metrics.duration.record(elapsed.as_secs_f64());
         self.metrics.request(result);
         self.vitals.called(self.endpoint, result, now);
+        if self.endpoint == Endpoint::BackendUser && result == CallResult::CredentialsRejected {
+            events::secret_key_rejected(self.endpoint, elapsed);
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use super::{
     Lane, Transport, TransportError,
     breaker::Breaker,
     http::MAX_ANSWER,
+    is_not_understood,
     limiter::{Limiter, Pause},
 };
 use crate::{
@@ -86,7 +87,9 @@ impl Trouble {
         match self {
             Self::Transport(_) | Self::Timeout => true,
             Self::Status(status, _) => status.is_server_error(),
-            Self::Answer(error) => error.kind() == AuthErrorKind::UpstreamProtocol,
+            Self::Answer(error) => {
+                error.kind() == AuthErrorKind::UpstreamProtocol && !is_not_understood(error)
+            }
             Self::RateLimited(_) | Self::BreakerOpen(_) => false,
         }
     }

@@ -250,6 +250,20 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     is_json && is_utf8
 }
 
+/// Clerk refused a request for a reason that is not known. It works, all the same: were this to open the
+/// circuit breaker, whoever finds a token that is refused so could.
+pub(crate) fn not_understood() -> AuthError {
+    AuthError::new(AuthErrorKind::UpstreamProtocol).with_source(NotUnderstood)
+}
+
+fn is_not_understood(error: &AuthError) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<NotUnderstood>())
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("an unexpected status, from 400 to 499")]
+struct NotUnderstood;
+
 /// The rate limit of an instance that says nothing else: what Clerk documents for its kind.
 pub(crate) fn default_rate_limit(host: &str) -> u32 {
     if host.ends_with(".clerk.accounts.dev") {

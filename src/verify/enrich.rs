@@ -1,92 +1,98 @@
-//! Userinfo (OpenID Connect Core §5.3): who the subject is. It adds to what introspection said and
-//! never widens it.
+//! Where the profile comes from: from userinfo, by the token, or from the Backend API, by the subject. Either
+//! adds to what is known of a good token, and never widens it.
 
-use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
-use serde_json::Value;
+use std::sync::Arc;
+
+use tokio::time::Instant;
 
 use super::{
-    discovery::Address,
-    introspect::{Members, violation},
+    backend::Users,
+    needs::unavailable,
+    userinfo::{Userinfo, UserinfoEndpoint},
+    within,
 };
 use crate::{
-    AuthError, AuthErrorKind, BearerToken,
-    claims::Profile,
-    upstream::{Channel, Endpoint, Lane, Upstream, is_json},
+    AuthError, AuthErrorKind, BearerToken, Enrichment, TokenKind, User, clock::Now, upstream::Lane,
 };
 
-/// What userinfo answered: whom it speaks of, and the rest.
-#[derive(Debug)]
-pub(crate) struct Userinfo {
-    pub(crate) sub: String,
-    pub(crate) profile: Profile,
+/// What there is to enrich claims with.
+pub(crate) struct Enrich {
+    pub(crate) enrichment: Enrichment,
+    /// Asked without enrichment, too, where nothing else shows what must be known of an OAuth token.
+    pub(crate) userinfo: UserinfoEndpoint,
+    /// Where profiles come from the Backend API.
+    pub(crate) users: Option<Users>,
 }
 
-/// Asks userinfo.
-pub(crate) struct Enrich {
-    channel: Channel<Userinfo>,
-    address: Address,
+/// What was found out of the subject, beside what the answer about the token says.
+pub(super) struct Person {
+    pub(super) userinfo: Option<Userinfo>,
+    pub(super) user: Option<Arc<User>>,
+    /// Whether nothing is missing that was to be fetched.
+    pub(super) complete: bool,
 }
 
 impl Enrich {
-    pub(crate) fn new(upstream: &Upstream, address: impl Into<Address>) -> Self {
-        Self {
-            channel: upstream.channel(Endpoint::Userinfo, decode),
-            address: address.into(),
-        }
+    /// Whether claims have profiles at all.
+    pub(super) fn is_on(&self) -> bool {
+        self.enrichment != Enrichment::Off
     }
 
-    /// Fetches what userinfo says to the bearer of the token.
-    pub(super) async fn fetch(
+    pub(super) fn is_required(&self) -> bool {
+        self.enrichment == Enrichment::Required
+    }
+
+    /// Whether the profile of a token of this kind is userinfo's, which knows OAuth tokens alone.
+    pub(super) fn is_by_userinfo(&self, kind: TokenKind) -> bool {
+        self.is_on() && self.users.is_none() && kind == TokenKind::OAuth
+    }
+
+    /// Asks userinfo, for a profile or for what else it shows.
+    pub(super) async fn userinfo(
         &self,
         token: &BearerToken,
         lane: Lane,
+        deadline: Instant,
     ) -> Result<Userinfo, AuthError> {
-        let request = request(self.address.get().await?, token)?;
-        self.channel.call(lane, request).await
+        within(deadline, self.userinfo.fetch(token, lane)).await
+    }
+
+    /// The user that the subject is, and whether nothing is missing. What is no user, an organization or a
+    /// machine, has no profile, and misses none.
+    ///
+    /// # Errors
+    ///
+    /// [`Inactive`](AuthErrorKind::Inactive) where the user is banned or is no more: tokens outlive them. And
+    /// where the profile is required and cannot be had.
+    pub(super) async fn user(
+        &self,
+        subject: &str,
+        lane: Lane,
+        deadline: Instant,
+    ) -> Result<(Option<Arc<User>>, bool), AuthError> {
+        let users = self.users.as_ref();
+        let Some(users) = users.filter(|_| self.is_on() && subject.starts_with("user_")) else {
+            return Ok((None, true));
+        };
+        match within(deadline, users.get(subject, lane)).await {
+            Ok(Some(user)) => Ok((Some(user), true)),
+            Ok(None) => Err(AuthErrorKind::Inactive.into()),
+            Err(error) if self.is_required() => Err(unavailable(error)),
+            Err(_) => Ok((None, false)),
+        }
+    }
+
+    /// Forgets what is known of a subject.
+    pub(crate) fn invalidate(&self, subject: &str, now: Now) {
+        if let Some(users) = &self.users {
+            users.invalidate(subject, now);
+        }
+    }
+
+    /// Forgets everybody.
+    pub(crate) fn clear(&self, now: Now) {
+        if let Some(users) = &self.users {
+            users.clear(now);
+        }
     }
 }
-
-/// Nothing of the caller's request goes along but the token: Clerk refuses one that has an `Origin`
-/// beside it.
-fn request(endpoint: Uri, token: &BearerToken) -> Result<Request<Bytes>, AuthError> {
-    let mut credentials = HeaderValue::try_from(format!("Bearer {}", token.expose()))
-        .map_err(|_| AuthErrorKind::MalformedCredentials)?;
-    credentials.set_sensitive(true);
-    let mut request = Request::new(Bytes::new());
-    *request.method_mut() = Method::GET;
-    *request.uri_mut() = endpoint;
-    let headers = request.headers_mut();
-    headers.insert(header::AUTHORIZATION, credentials);
-    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
-    Ok(request)
-}
-
-/// A 401 or 403 is about the token, not about us: [`AuthErrorKind::Inactive`], which the caller of
-/// this reads as "no profile". The content type decides between JSON and a JWT (§5.3.2); signed
-/// answers are not asked for and not read.
-fn decode(response: &Response<Bytes>) -> Result<Userinfo, AuthError> {
-    match response.status() {
-        StatusCode::OK if is_json(response.headers()) => parse(response.body()),
-        StatusCode::OK => Err(violation("not of a JSON content type")),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(AuthErrorKind::Inactive.into()),
-        _ => Err(violation("an unexpected status")),
-    }
-}
-
-/// Reads a userinfo object. `sub` is read strictly; of the rest, what has an unexpected type is
-/// unknown.
-fn parse(body: &[u8]) -> Result<Userinfo, AuthError> {
-    let Members(members) =
-        serde_json::from_slice(body).map_err(|_| violation("not one JSON object"))?;
-    let Some(Value::String(sub)) = members.get("sub") else {
-        return Err(violation("`sub` is not a string"));
-    };
-    Ok(Userinfo {
-        sub: sub.clone(),
-        profile: Profile::new(members),
-    })
-}
-
-#[cfg(test)]
-mod tests;

@@ -245,7 +245,7 @@ pub(super) fn text(value: Option<Value>) -> Result<Option<String>, &'static str>
 }
 
 /// A boolean that is false where it is not there.
-fn flag(value: Option<&Value>) -> Result<bool, &'static str> {
+pub(super) fn flag(value: Option<&Value>) -> Result<bool, &'static str> {
     match value {
         None | Some(Value::Null) => Ok(false),
         Some(Value::Bool(flag)) => Ok(*flag),

@@ -4,6 +4,7 @@
 //! A token that *was* known to be good a moment ago, and is only refreshed, is the exception: both
 //! endpoints are asked at the same time, and userinfo's answer counts only if introspection's passes.
 
+mod backend;
 mod capacity;
 pub(crate) mod discovery;
 mod enrich;
@@ -17,6 +18,7 @@ pub(crate) mod policy;
 mod route;
 mod shape;
 mod source;
+mod userinfo;
 
 use std::{future::Future, pin::pin, sync::Arc, task::Poll, time::Duration};
 
@@ -30,18 +32,17 @@ pub(crate) use shape::Shape;
 pub use source::{Verification, Verify};
 
 use self::{
-    capacity::Capacity, enrich::Userinfo, introspect::is_not_introspected, needs::Needs,
-    route::Route,
+    capacity::Capacity, enrich::Person, introspect::is_not_introspected, needs::Needs,
+    route::Route, userinfo::Userinfo,
 };
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, ClerkClaims, Enrichment, TokenKind,
-    claims::{Claims, Profile},
-    clock::Clock,
-    reject::Challenges,
-    upstream::Lane,
+    AuthError, AuthErrorKind, BearerToken, ClerkClaims, TokenKind, claims::Claims, clock::Clock,
+    reject::Challenges, upstream::Lane,
 };
+pub(crate) use backend::{Credential, TokenEndpoint, Users, is_secret_key_rejected};
 pub(crate) use enrich::Enrich;
 pub(crate) use intern::Interner;
+pub(crate) use userinfo::UserinfoEndpoint;
 
 /// The proof that a token passed all rules. Only this module makes one; the cache stores and the
 /// service injects nothing else.
@@ -102,7 +103,6 @@ pub(crate) struct Verifier {
     pub(crate) sources: Sources,
     pub(crate) rules: Arc<Rules>,
     pub(crate) challenges: Arc<Challenges>,
-    pub(crate) enrichment: Enrichment,
     pub(crate) enrich: Enrich,
     pub(crate) accept_unprefixed: bool,
     pub(crate) timeout: Duration,
@@ -142,7 +142,7 @@ impl Verifier {
     ) -> Result<Verified, AuthError> {
         let deadline = Instant::now() + self.timeout;
         let kind = kind_of(shape);
-        let enriches = self.enrichment != Enrichment::Off && kind == TokenKind::OAuth;
+        let enriches = self.enrich.is_by_userinfo(kind);
         let mut introspection = pin!(within(deadline, self.ask(token, shape, lane)));
         let (answer, userinfo) = if lane == Lane::Known && enriches {
             match poll!(&mut introspection) {
@@ -150,7 +150,7 @@ impl Verifier {
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Ready(Ok(answer)) => (answer, None),
                 Poll::Pending => {
-                    let userinfo = self.fetch_userinfo(token, lane, deadline);
+                    let userinfo = self.enrich.userinfo(token, lane, deadline);
                     let (answer, userinfo) = future::join(introspection, userinfo).await;
                     (answer?, Some(userinfo))
                 }
@@ -163,20 +163,32 @@ impl Verifier {
         let needs = Needs {
             vouching: !self.is_access_token(&answer, shape),
             subject: answer.sub.is_none(),
-            profile: enriches && self.enrichment == Enrichment::Required,
+            profile: enriches && self.enrich.is_required(),
         };
         let userinfo = match userinfo {
             Some(userinfo) => Some(userinfo),
             None if needs.any() || enriches => {
-                Some(self.fetch_userinfo(token, lane, deadline).await)
+                Some(self.enrich.userinfo(token, lane, deadline).await)
             }
             None => None,
         };
-        let profile = userinfo
+        let userinfo = userinfo
             .map(|userinfo| needs.check(&answer, userinfo))
             .transpose()?
             .flatten();
-        self.conclude(answer, profile, shape)
+        let subject = answer.sub.as_deref();
+        let subject = subject.or(userinfo.as_ref().map(|userinfo| &*userinfo.sub));
+        let (user, nothing_is_missing) = self
+            .enrich
+            .user(subject.unwrap_or_default(), lane, deadline)
+            .await?;
+        let complete = nothing_is_missing && (userinfo.is_some() || !enriches);
+        let person = Person {
+            userinfo,
+            user,
+            complete,
+        };
+        self.conclude(answer, person, shape)
     }
 
     /// Asks whoever can tell.
@@ -208,15 +220,6 @@ impl Verifier {
         self.rules.check(answer, kind, now)
     }
 
-    async fn fetch_userinfo(
-        &self,
-        token: &BearerToken,
-        lane: Lane,
-        deadline: Instant,
-    ) -> Result<Userinfo, AuthError> {
-        within(deadline, self.enrich.fetch(token, lane)).await
-    }
-
     /// Whether anything vouches for an access token. Introspection alone does not: it calls refresh
     /// tokens active too.
     fn is_access_token(&self, answer: &Introspection, shape: Shape) -> bool {
@@ -228,14 +231,12 @@ impl Verifier {
     fn conclude(
         &self,
         mut answer: Introspection,
-        userinfo: Option<Userinfo>,
+        person: Person,
         shape: Shape,
     ) -> Result<Verified, AuthError> {
         let kind = kind_of(shape);
-        let complete =
-            userinfo.is_some() || self.enrichment == Enrichment::Off || kind != TokenKind::OAuth;
         let end = self.rules.end_of(&answer);
-        let (subject, profile) = match (answer.sub.take(), userinfo) {
+        let (subject, profile) = match (answer.sub.take(), person.userinfo) {
             (Some(sub), userinfo) => (sub, userinfo.map(|userinfo| userinfo.profile)),
             (None, Some(Userinfo { sub, profile })) => (sub, Some(profile)),
             (None, None) => return Err(AuthErrorKind::MissingSubject.into()),
@@ -253,7 +254,8 @@ impl Verifier {
             .iat
             .filter(|_| kind == TokenKind::OAuth && !answer.is_local)
             .map(|iat| iat.saturating_add(ACCESS_TOKEN_LIFE));
-        let profile: Option<Profile> = profile.filter(|_| self.enrichment != Enrichment::Off);
+        // Userinfo may have been asked for another reason.
+        let profile = profile.filter(|_| self.enrich.is_by_userinfo(kind));
         let Capacity {
             organization,
             session,
@@ -275,6 +277,7 @@ impl Verifier {
             organization,
             session,
             profile: profile.map(Box::new),
+            user: person.user,
             other: (!answer.other.is_empty())
                 .then(|| serde_json::Value::Object(answer.other).to_string().into()),
             rules: Arc::clone(&self.rules),
@@ -284,7 +287,7 @@ impl Verifier {
             claims: ClerkClaims::new(claims),
             expires,
             good_until: earliest([expires, presumed_end]),
-            complete,
+            complete: person.complete,
         })
     }
 }

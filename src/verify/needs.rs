@@ -1,6 +1,6 @@
 //! What is left of a verification where userinfo does not answer: some can do without, some cannot.
 
-use super::{Introspection, enrich::Userinfo};
+use super::{Introspection, userinfo::Userinfo};
 use crate::{AuthError, AuthErrorKind};
 
 /// For what a verification cannot do without userinfo.
@@ -49,11 +49,16 @@ impl Needs {
         if self.vouching || self.subject {
             return Err(error);
         }
-        let unavailable = AuthError::new(AuthErrorKind::ProfileUnavailable);
-        Err(match error.retry_after() {
-            Some(delay) => unavailable.with_retry_after(delay),
-            None => unavailable,
-        }
-        .with_source(error))
+        Err(unavailable(error))
     }
+}
+
+/// What is made of an error where a profile is required.
+pub(super) fn unavailable(error: AuthError) -> AuthError {
+    let unavailable = AuthError::new(AuthErrorKind::ProfileUnavailable);
+    match error.retry_after() {
+        Some(delay) => unavailable.with_retry_after(delay),
+        None => unavailable,
+    }
+    .with_source(error)
 }

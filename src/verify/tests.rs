@@ -16,8 +16,8 @@ use http::{Request, Response, Uri, header};
 use serde_json::{Value, json};
 
 use super::{
-    Enrich, Interner, Introspection, Lane, Rules, Shape, Sources, Verification, Verified, Verifier,
-    Verify, is_usable_subject,
+    Enrich, Interner, Introspection, Lane, Rules, Shape, Sources, UserinfoEndpoint, Verification,
+    Verified, Verifier, Verify, is_usable_subject,
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, JwtVerification, TokenKind, Transport,
@@ -150,8 +150,11 @@ fn verifier(source: impl Verify, userinfo: impl Transport, enrichment: Enrichmen
         },
         rules: Arc::new(rules()),
         challenges: Arc::new(Challenges::new(&[], None)),
-        enrichment,
-        enrich: Enrich::new(&upstream, endpoint),
+        enrich: Enrich {
+            enrichment,
+            userinfo: UserinfoEndpoint::new(&upstream, endpoint),
+            users: None,
+        },
         accept_unprefixed: true,
         timeout: Duration::from_secs(2),
         strings: Interner::default(),

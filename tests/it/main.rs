@@ -44,6 +44,8 @@ mod cookies;
 mod organizations;
 mod kinds;
 mod jwt;
+mod backend;
+mod users;
 mod tower_http;
 mod metadata;
 mod anonymous;

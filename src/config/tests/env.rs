@@ -3,7 +3,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 
 use super::{ClerkConfig, ClerkConfigBuilder, Enrichment, Named, OpaqueTokens, parts};
-use crate::ConfigError;
+use crate::{ConfigError, OAuthEndpoint, ProfileSource};
 
 fn read(variables: &[(&str, &str)]) -> Result<ClerkConfigBuilder, ConfigError> {
     ClerkConfigBuilder::from_variables(|name| {
@@ -118,6 +118,40 @@ fn clients_are_a_list_or_a_star() {
     check(
         "CLERK_ALLOWED_CLIENTS",
         |builder| builder.allowed_clients.clone(),
+        &cases,
+    );
+}
+
+#[test]
+fn backend_api_is_found() {
+    let cases = [
+        ("sk_test_1", "sk_test_1".to_owned()),
+        (" sk_test_1\n", "sk_test_1".to_owned()),
+    ];
+    let key = |builder: &ClerkConfigBuilder| builder.secret_key.expose_secret().to_owned();
+    check("CLERK_SECRET_KEY", key, &cases);
+    let cases = [
+        ("https://a.example/v1", "https://a.example/v1".to_owned()),
+        (" https://a.example ", "https://a.example".to_owned()),
+    ];
+    let url = |builder: &ClerkConfigBuilder| builder.backend_api_url.clone();
+    check("CLERK_API_URL", url, &cases);
+    let cases = [
+        ("introspection", OAuthEndpoint::Introspection),
+        ("backend-api", OAuthEndpoint::BackendApi),
+    ];
+    check(
+        "CLERK_OAUTH_ENDPOINT",
+        |builder| builder.oauth_endpoint,
+        &cases,
+    );
+    let cases = [
+        ("userinfo", ProfileSource::Userinfo),
+        (" backend-api ", ProfileSource::BackendApi),
+    ];
+    check(
+        "CLERK_PROFILE_SOURCE",
+        |builder| builder.profile_source,
         &cases,
     );
 }

@@ -1,0 +1,223 @@
+//! What the Backend API tells of a user.
+
+use std::fmt;
+
+use serde_json::{Map, Value};
+
+use super::Profile;
+
+/// A user of the instance, as the Backend API shows one (`GET /v1/users/{id}`): where the configuration has
+/// [profiles from there](crate::ProfileSource::BackendApi).
+///
+/// The tokens of one user share it. It is up to a minute old, and more by the age of the token's verdict.
+/// What it tells is not bounded by the scopes of the token.
+#[derive(Clone)]
+pub struct User {
+    id: Box<str>,
+    /// What userinfo would tell. Texts that both have are here alone.
+    profile: Profile,
+    external_id: Option<Box<str>>,
+    /// As text, and apart from the profile: that is what the person is shown.
+    private_metadata: Option<Box<str>>,
+    created_at: Option<i64>,
+    updated_at: Option<i64>,
+    last_sign_in_at: Option<i64>,
+    last_active_at: Option<i64>,
+}
+
+impl User {
+    /// Of the members of a user object. Of all but the `id`, what has an unexpected type is unknown.
+    pub(crate) fn new(id: &str, mut members: Map<String, Value>) -> Self {
+        let time = |name: &str| members.get(name).and_then(Value::as_i64);
+        let (created_at, updated_at) = (time("created_at"), time("updated_at"));
+        let (last_sign_in_at, last_active_at) = (time("last_sign_in_at"), time("last_active_at"));
+        let primary = primary_email(&members);
+        let external_id = take_text(&mut members, "external_id");
+        let private_metadata = members
+            .remove("private_metadata")
+            .filter(|metadata| !metadata.is_null())
+            .map(|metadata| metadata.to_string().into_boxed_str());
+        Self {
+            id: id.into(),
+            profile: Profile::new(userinfo(id, primary, members)),
+            external_id,
+            private_metadata,
+            created_at,
+            updated_at,
+            last_sign_in_at,
+            last_active_at,
+        }
+    }
+
+    /// Clerk's id, `user_…`: the subject of the token.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// What userinfo would tell of the user.
+    pub fn profile(&self) -> &Profile {
+        &self.profile
+    }
+
+    /// The username, where the instance has such.
+    pub fn username(&self) -> Option<&str> {
+        self.profile.preferred_username()
+    }
+
+    /// The first name.
+    pub fn first_name(&self) -> Option<&str> {
+        self.profile.given_name()
+    }
+
+    /// The last name.
+    pub fn last_name(&self) -> Option<&str> {
+        self.profile.family_name()
+    }
+
+    /// The URL of a picture, be it one of Clerk's making.
+    pub fn image_url(&self) -> Option<&str> {
+        self.profile.picture()
+    }
+
+    /// The primary e-mail address: the one of the user's addresses that
+    /// `primary_email_address_id` names, never just the first. Ask
+    /// [`email_verified`](Self::email_verified) before you trust it.
+    pub fn primary_email(&self) -> Option<&str> {
+        self.profile.email()
+    }
+
+    /// Whether the primary address is known to belong to the person. `None` where there is none.
+    pub fn email_verified(&self) -> Option<bool> {
+        self.profile.email_verified()
+    }
+
+    /// The id that the user has in your own system.
+    pub fn external_id(&self) -> Option<&str> {
+        self.external_id.as_deref()
+    }
+
+    /// Metadata that the back end may write and everybody may read.
+    pub fn public_metadata(&self) -> Option<Value> {
+        self.profile.public_metadata()
+    }
+
+    /// Metadata that only the back end may read and write. It is nowhere in the
+    /// [profile](Self::profile), nor in the claims as JSON.
+    pub fn private_metadata(&self) -> Option<Value> {
+        serde_json::from_str(self.private_metadata.as_deref()?).ok()
+    }
+
+    /// Metadata that the person themself may write: never base a decision on it.
+    pub fn unsafe_metadata(&self) -> Option<Value> {
+        self.profile.unsafe_metadata()
+    }
+
+    /// When the user was made, in milliseconds since the Unix epoch.
+    pub fn created_at(&self) -> Option<i64> {
+        self.created_at
+    }
+
+    /// When the user was last changed, in milliseconds since the Unix epoch.
+    pub fn updated_at(&self) -> Option<i64> {
+        self.updated_at
+    }
+
+    /// When the user last signed in, in milliseconds since the Unix epoch.
+    pub fn last_sign_in_at(&self) -> Option<i64> {
+        self.last_sign_in_at
+    }
+
+    /// When the user was last active, in milliseconds since the Unix epoch.
+    pub fn last_active_at(&self) -> Option<i64> {
+        self.last_active_at
+    }
+
+    /// About how many bytes it takes in memory.
+    pub(crate) fn size(&self) -> usize {
+        let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
+        size_of::<Self>() - size_of::<Profile>()
+            + self.profile.size()
+            + self.id.len()
+            + text(&self.external_id)
+            + text(&self.private_metadata)
+    }
+}
+
+impl fmt::Debug for User {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("User")
+            .field("profile", &self.profile)
+            .field("created_at", &self.created_at)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The members that userinfo has, by their names there. Phone numbers, external accounts and the like are
+/// not kept.
+fn userinfo(
+    id: &str,
+    primary: Option<(String, bool)>,
+    mut members: Map<String, Value>,
+) -> Map<String, Value> {
+    let mut info = Map::new();
+    info.insert("sub".to_owned(), id.into());
+    let (first, last) = (
+        take_text(&mut members, "first_name"),
+        take_text(&mut members, "last_name"),
+    );
+    let names: Vec<_> = [&first, &last]
+        .into_iter()
+        .flatten()
+        .map(|name| &**name)
+        .collect();
+    let name = (!names.is_empty()).then(|| names.join(" ").into());
+    for (member, text) in [
+        ("name", name),
+        ("given_name", first),
+        ("family_name", last),
+        ("preferred_username", take_text(&mut members, "username")),
+        ("picture", take_text(&mut members, "image_url")),
+    ] {
+        if let Some(text) = text {
+            info.insert(member.to_owned(), String::from(text).into());
+        }
+    }
+    if let Some((address, is_verified)) = primary {
+        info.insert("email".to_owned(), address.into());
+        info.insert("email_verified".to_owned(), is_verified.into());
+    }
+    for member in ["public_metadata", "unsafe_metadata"] {
+        if let Some(metadata) = members.remove(member).filter(|value| !value.is_null()) {
+            info.insert(member.to_owned(), metadata);
+        }
+    }
+    info
+}
+
+/// The address that `primary_email_address_id` names, and whether it is verified.
+fn primary_email(members: &Map<String, Value>) -> Option<(String, bool)> {
+    let id = members.get("primary_email_address_id")?.as_str()?;
+    let addresses = members.get("email_addresses")?.as_array()?;
+    let primary = addresses
+        .iter()
+        .find(|address| address.get("id").and_then(Value::as_str) == Some(id))?;
+    let status = primary
+        .get("verification")
+        .and_then(|all| all.get("status"));
+    let is_verified = status.and_then(Value::as_str) == Some("verified");
+    Some((
+        primary.get("email_address")?.as_str()?.to_owned(),
+        is_verified,
+    ))
+}
+
+/// A text that says something.
+fn take_text(members: &mut Map<String, Value>, name: &str) -> Option<Box<str>> {
+    match members.remove(name)? {
+        Value::String(text) if !text.is_empty() => Some(text.into_boxed_str()),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,211 @@
+use super::{Case, ClerkConfigBuilder, Wrong, builder, check};
+use crate::{ClerkConfig, ConfigError, OAuthEndpoint, ProfileSource, TokenKind};
+
+const KEY: &str = "sk_test_canarySecret";
+
+fn check_all<const N: usize>(
+    set: impl Fn(&str) -> ClerkConfigBuilder,
+    cases: [(&'static str, Wrong); N],
+) {
+    for (name, expected) in cases {
+        check(Case {
+            name,
+            input: set(name),
+            expected,
+        });
+    }
+}
+
+#[test]
+fn address_is_a_plain_https_url() {
+    let wrong = Some(("invalid", "backend_api_url"));
+    let secret = Some(("invalid secret", "backend_api_url"));
+    check_all(
+        |url| builder().secret_key(KEY).backend_api_url(url),
+        [
+            ("https://api.clerk.com/v1", None),
+            ("https://api.clerk.com", None),
+            ("https://api.clerk.com/v1/", None),
+            ("HTTPS://API.CLERK.COM/v1", None),
+            ("https://proxy.example:8443/to/clerk-v1.2_x~", None),
+            ("http://127.0.0.1:3000/v1", None),
+            ("http://localhost/v1", None),
+            ("http://[::1]:1/v1", None),
+            ("http://api.clerk.com/v1", wrong),
+            ("http://127.0.0.1.example/v1", wrong),
+            ("http://10.0.0.1/v1", wrong),
+            ("", wrong),
+            ("api.clerk.com/v1", wrong),
+            ("ftp://api.clerk.com", wrong),
+            ("https://", wrong),
+            ("https:///v1", wrong),
+            ("https://api.clerk.com/v1?key=1", wrong),
+            ("https://api.clerk.com/v1#x", wrong),
+            ("https://api.clerk.com/../v1", wrong),
+            ("https://api.clerk.com/./v1", wrong),
+            ("https://api.clerk.com//v1", wrong),
+            ("https://api.clerk.com/v%31", wrong),
+            ("https://api.clerk.com/v 1", wrong),
+            ("https://api.clerk.com\\v1", wrong),
+            ("https://api.clerk.com:port/v1", wrong),
+            ("https://api.clerk.com:99999/v1", wrong),
+            ("https://api%2eclerk.com/v1", wrong),
+            ("https://\u{fc}pi.example/v1", wrong),
+            ("https://2130706433/v1", wrong),
+            ("https://user:canarySecret@api.clerk.com", secret),
+            (KEY, secret),
+        ],
+    );
+    let long = format!("https://api.clerk.com/{}", "a".repeat(1024));
+    let error = builder().backend_api_url(long).build().unwrap_err();
+    assert!(matches!(error, ConfigError::Invalid { .. }));
+}
+
+#[test]
+fn address_is_joined_with_paths() {
+    for (url, expected) in [
+        (
+            "https://api.clerk.com",
+            "https://api.clerk.com/v1/users/user_1",
+        ),
+        (
+            "https://api.clerk.com/",
+            "https://api.clerk.com/v1/users/user_1",
+        ),
+        (
+            "https://api.clerk.com/v1/",
+            "https://api.clerk.com/v1/users/user_1",
+        ),
+        (
+            "https://API.clerk.com:443/x",
+            "https://api.clerk.com/x/users/user_1",
+        ),
+        (
+            "http://127.0.0.1:3000/a/b",
+            "http://127.0.0.1:3000/a/b/users/user_1",
+        ),
+    ] {
+        let config = builder()
+            .secret_key(KEY)
+            .backend_api_url(url)
+            .build()
+            .unwrap();
+        let backend = config.backend.unwrap();
+        assert_eq!(backend.endpoint("/users/user_1"), expected, "{url}");
+    }
+}
+
+#[test]
+fn version_is_a_date() {
+    let wrong = Some(("invalid", "backend_api_version"));
+    check_all(
+        |version| builder().secret_key(KEY).backend_api_version(version),
+        [
+            ("2026-05-12", None),
+            ("2021-02-05", None),
+            ("", wrong),
+            ("v1", wrong),
+            ("2026-5-12", wrong),
+            ("2026/05/12", wrong),
+            ("2026-05-12 ", wrong),
+            ("2026-05-1\n", wrong),
+            ("2026-05-1\u{663}", wrong),
+            ("20260-5-12", wrong),
+        ],
+    );
+}
+
+#[test]
+fn key_is_asked_for_where_it_is_needed() {
+    let missing = Some(("missing", "secret_key"));
+    let nobody = || ClerkConfig::builder("clerk.example.com").transport(super::Silent);
+    for (name, input, expected) in [
+        ("by nobody", builder(), None),
+        (
+            "for API keys",
+            nobody().accept([TokenKind::ApiKey]),
+            missing,
+        ),
+        (
+            "for OAuth tokens",
+            nobody()
+                .oauth_endpoint(OAuthEndpoint::BackendApi)
+                .allow_any_client(),
+            missing,
+        ),
+        (
+            "for profiles",
+            builder().profile_source(ProfileSource::BackendApi),
+            missing,
+        ),
+        (
+            "an API key needs no client",
+            nobody().accept([TokenKind::ApiKey]).secret_key(KEY),
+            None,
+        ),
+        (
+            "OAuth tokens need no client",
+            nobody()
+                .oauth_endpoint(OAuthEndpoint::BackendApi)
+                .allow_any_client()
+                .secret_key(KEY),
+            None,
+        ),
+        (
+            "and then it must be said whose tokens are accepted",
+            nobody()
+                .oauth_endpoint(OAuthEndpoint::BackendApi)
+                .secret_key(KEY),
+            Some(("missing", "allowed_clients")),
+        ),
+        (
+            "that of a machine, for machine tokens",
+            nobody()
+                .accept([TokenKind::Machine])
+                .machines(["mch_1"])
+                .secret_key("ak_1/2="),
+            None,
+        ),
+        (
+            "that of a machine, for API keys",
+            nobody().accept([TokenKind::ApiKey]).secret_key("ak_1"),
+            Some(("invalid secret", "secret_key")),
+        ),
+    ] {
+        check(Case {
+            name,
+            input,
+            expected,
+        });
+    }
+}
+
+#[test]
+fn key_is_a_secret_key() {
+    let wrong = Some(("invalid secret", "secret_key"));
+    check_all(
+        |key| builder().secret_key(key),
+        [
+            (KEY, None),
+            ("sk_live_1", None),
+            ("pk_test_1", wrong),
+            ("secret", wrong),
+            ("sk_test_1 2", wrong),
+            ("sk_test_1\n", wrong),
+            ("sk_test_\u{fc}", wrong),
+        ],
+    );
+}
+
+#[test]
+fn key_is_shown_nowhere() {
+    let config = builder().secret_key(KEY);
+    let mut texts = format!("{config:?}");
+    let config = config.build().unwrap();
+    texts += &format!("{config:?} {:#?}", config.backend);
+    assert!(!texts.contains("canary"), "{texts}");
+    assert!(texts.contains("api.clerk.com"), "{texts}");
+    let backend = config.backend.unwrap();
+    assert!(backend.credentials.is_sensitive());
+    assert_eq!(backend.credentials, format!("Bearer {KEY}"));
+}

@@ -1,0 +1,108 @@
+//! Clerk's Backend API: what its endpoints share. It is asked with the secret key, which has the whole
+//! instance, so nothing of a caller's request goes along but the token.
+
+mod token;
+pub(crate) mod user;
+
+pub(crate) use token::{Credential, TokenEndpoint};
+pub(crate) use user::Users;
+
+use bytes::Bytes;
+use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use serde_json::{Map, Value};
+
+use super::introspect::{Members, violation};
+use crate::{
+    AuthError, AuthErrorKind,
+    config::Backend,
+    upstream::{is_json, not_understood},
+};
+
+/// What an answer says before anybody reads what it is about.
+enum Answer {
+    /// 200, and the object.
+    Found(Map<String, Value>),
+    /// 404, or a 400: there is no such token or user.
+    Unknown,
+}
+
+/// A request with our key. `body`: a JSON object to post; without one, it is a `GET`.
+fn request(backend: &Backend, endpoint: Uri, body: Option<Value>) -> Request<Bytes> {
+    let json = HeaderValue::from_static("application/json");
+    let mut request = Request::new(Bytes::new());
+    *request.method_mut() = Method::GET;
+    *request.uri_mut() = endpoint;
+    let headers = request.headers_mut();
+    headers.insert(header::AUTHORIZATION, backend.credentials.clone());
+    headers.insert(API_VERSION, backend.version.clone());
+    headers.insert(header::ACCEPT, json.clone());
+    if let Some(body) = body {
+        headers.insert(header::CONTENT_TYPE, json);
+        *request.method_mut() = Method::POST;
+        *request.body_mut() = body.to_string().into();
+    }
+    request
+}
+
+/// Reads status, content type and body. `object`: what the member of this name has to be, where there is one.
+///
+/// All requests to an endpoint differ in the token or the id alone. So a 400 is about that, as a 404 is, and
+/// neither says that Clerk does not work: whoever sends bad tokens opens no circuit breaker. Both count
+/// only where they are in the form of Clerk's errors: a proxy's 404 says nothing of a token.
+fn read(response: &Response<Bytes>, object: &str) -> Result<Answer, AuthError> {
+    match response.status() {
+        StatusCode::OK if is_json(response.headers()) => {
+            let Members(members) = serde_json::from_slice(response.body())
+                .map_err(|_| violation("not one JSON object"))?;
+            match members.get("object") {
+                None => Ok(Answer::Found(members)),
+                Some(Value::String(name)) if name == object => Ok(Answer::Found(members)),
+                Some(_) => Err(violation("`object` is another than was asked for")),
+            }
+        }
+        StatusCode::OK => Err(violation("not of a JSON content type")),
+        StatusCode::NOT_FOUND if error_codes(response).is_some() => Ok(Answer::Unknown),
+        // An unknown version of the API, on the other hand, is ours to mend.
+        StatusCode::BAD_REQUEST
+            if error_codes(response)
+                .is_some_and(|codes| !codes.iter().any(|code| code.contains("version"))) =>
+        {
+            Ok(Answer::Unknown)
+        }
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            Err(AuthError::new(AuthErrorKind::CredentialsRejected).with_source(SecretKeyRejected))
+        }
+        status if status.is_client_error() => Err(not_understood()),
+        _ => Err(violation("an unexpected status")),
+    }
+}
+
+/// The codes in an error of Clerk's: `{"errors":[{"code":…}]}`. `None` where it is not of that form.
+fn error_codes(response: &Response<Bytes>) -> Option<Vec<String>> {
+    if !is_json(response.headers()) {
+        return None;
+    }
+    let Members(mut members) = serde_json::from_slice(response.body()).ok()?;
+    let Some(Value::Array(errors)) = members.remove("errors") else {
+        return None;
+    };
+    errors
+        .iter()
+        .map(|error| Some(error.get("code")?.as_str()?.to_owned()))
+        .collect()
+}
+
+/// Of which of our credentials an error speaks.
+#[derive(Debug, thiserror::Error)]
+#[error("the Backend API refused the secret key")]
+struct SecretKeyRejected;
+
+/// Whether it was the secret key that Clerk refused, rather than client id and secret.
+pub(crate) fn is_secret_key_rejected(error: &AuthError) -> bool {
+    std::error::Error::source(error).is_some_and(|source| source.is::<SecretKeyRejected>())
+}
+
+const API_VERSION: HeaderName = HeaderName::from_static("clerk-api-version");
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,185 @@
+//! The three verifications: of OAuth tokens, machine tokens and API keys.
+//!
+//! A 200 alone says nothing. An answer counts as good only where it is about the right object, is not
+//! `active: false`, and says in so many words that the token is neither revoked nor expired. What cannot be
+//! read is no answer: the request is refused as in an outage, and nothing is remembered.
+
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{Response, Uri};
+use serde_json::{Map, Value};
+
+use super::{Answer, read, request};
+use crate::{
+    AuthError, TokenKind,
+    config::Backend,
+    upstream::{Channel, Endpoint, Upstream},
+    verify::{
+        Introspection, Verification, Verify,
+        introspect::{seconds, text, texts, violation},
+    },
+};
+
+/// What a verification is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Credential {
+    OAuthToken,
+    MachineToken,
+    ApiKey,
+}
+
+impl Credential {
+    pub(crate) fn kind(self) -> TokenKind {
+        match self {
+            Self::OAuthToken => TokenKind::OAuth,
+            Self::MachineToken => TokenKind::Machine,
+            Self::ApiKey => TokenKind::ApiKey,
+        }
+    }
+
+    fn path(self) -> &'static str {
+        match self {
+            Self::OAuthToken => "/oauth_applications/access_tokens/verify",
+            Self::MachineToken => "/m2m_tokens/verify",
+            Self::ApiKey => "/api_keys/verify",
+        }
+    }
+
+    /// The member of the request that holds the token.
+    fn member(self) -> &'static str {
+        match self {
+            Self::OAuthToken => "access_token",
+            Self::MachineToken => "token",
+            Self::ApiKey => "secret",
+        }
+    }
+
+    fn endpoint(self) -> Endpoint {
+        match self {
+            Self::OAuthToken => Endpoint::BackendOAuth,
+            Self::MachineToken => Endpoint::BackendMachine,
+            Self::ApiKey => Endpoint::BackendApiKey,
+        }
+    }
+
+    fn decode(self) -> fn(&Response<Bytes>) -> Result<Introspection, AuthError> {
+        match self {
+            Self::OAuthToken => |response| decode(response, "clerk_idp_oauth_access_token"),
+            Self::MachineToken => |response| decode(response, "machine_to_machine_token"),
+            Self::ApiKey => |response| decode(response, "api_key"),
+        }
+    }
+}
+
+/// One of the verifications.
+pub(crate) struct TokenEndpoint {
+    channel: Channel<Introspection>,
+    backend: Backend,
+    endpoint: Uri,
+    member: &'static str,
+}
+
+impl TokenEndpoint {
+    pub(crate) fn new(upstream: &Upstream, backend: &Backend, credential: Credential) -> Self {
+        Self {
+            channel: upstream.channel(credential.endpoint(), credential.decode()),
+            backend: backend.clone(),
+            endpoint: backend.endpoint(credential.path()),
+            member: credential.member(),
+        }
+    }
+}
+
+impl Verify for TokenEndpoint {
+    fn verify<'a>(
+        &'a self,
+        verification: Verification<'a>,
+    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+        Box::pin(async move {
+            let mut body = Map::new();
+            let token = verification.token().expose();
+            body.insert(self.member.to_owned(), token.into());
+            let body = Some(Value::Object(body));
+            let request = request(&self.backend, self.endpoint.clone(), body);
+            self.channel.call(verification.lane(), request).await
+        })
+    }
+}
+
+fn decode(response: &Response<Bytes>, object: &str) -> Result<Introspection, AuthError> {
+    match read(response, object)? {
+        Answer::Found(members) => parse(members).map_err(violation),
+        Answer::Unknown => Ok(Introspection::default()),
+    }
+}
+
+/// Reads what is said of a token, in the words of introspection.
+fn parse(mut members: Map<String, Value>) -> Result<Introspection, &'static str> {
+    match members.remove("active") {
+        None | Some(Value::Bool(true)) => {}
+        // All that the OAuth endpoint says of a JWT that is no good.
+        Some(Value::Bool(false)) => return Ok(Introspection::default()),
+        Some(_) => return Err("`active` is not a boolean"),
+    }
+    let mut must_be = |name| match members.remove(name) {
+        Some(Value::Bool(flag)) => Ok(flag),
+        _ => Err("`revoked` or `expired` is not a boolean"),
+    };
+    let (revoked, expired) = (must_be("revoked")?, must_be("expired")?);
+    if revoked || expired {
+        return Ok(Introspection::default());
+    }
+    let Some(Value::String(subject)) = members.remove("subject") else {
+        return Err("`subject` is not a string");
+    };
+    let scopes = match members.remove("scopes") {
+        Some(Value::String(_)) => return Err("`scopes` is not an array"),
+        scopes => texts(scopes)?,
+    };
+    // They are told in other words, and no one may find others here.
+    for name in ["object", "sub", "scope", "exp", "iat"] {
+        members.remove(name);
+    }
+    Ok(Introspection {
+        active: true,
+        sub: Some(subject),
+        client_id: text(members.remove("client_id"))?,
+        scope: scopes.map(scope),
+        aud: texts(members.remove("aud"))?,
+        iss: text(members.remove("iss"))?,
+        exp: time(members.remove("expiration"))?,
+        iat: time(members.remove("created_at"))?,
+        org_id: text(members.remove("org_id"))?,
+        nbf: time(members.get("nbf").cloned())?,
+        token_type: text(members.get("token_type").cloned())?,
+        token_use: text(members.get("token_use").cloned())?,
+        confirmation: members.get("cnf").is_some_and(|cnf| !cnf.is_null()),
+        is_local: false,
+        other: members,
+    })
+}
+
+/// Scopes as introspection has them. One with a space in it would be two there, so it is left out.
+fn scope(scopes: Vec<String>) -> String {
+    let mut scopes = scopes;
+    scopes.retain(|scope| !scope.contains(' '));
+    scopes.join(" ")
+}
+
+/// A moment in Unix seconds. Clerk's documents are at odds about the unit, so the magnitude tells: as
+/// seconds, what is above the bound lies after the year 5138, as milliseconds, what is not before 1973.
+/// Rounded down, so that a token never lives longer for it.
+fn time(value: Option<Value>) -> Result<Option<i64>, &'static str> {
+    Ok(seconds(value)?.map(|time| {
+        if time > LATEST_SECONDS {
+            time / 1000
+        } else {
+            time
+        }
+    }))
+}
+
+const LATEST_SECONDS: i64 = 100_000_000_000;
+
+#[cfg(test)]
+mod tests;

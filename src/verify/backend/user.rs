@@ -1,0 +1,126 @@
+//! `GET /users/{id}`: who a subject is.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::Response;
+use serde_json::{Map, Value};
+use tokio::time::timeout;
+
+use super::{Answer, read, request};
+use crate::{
+    AuthError, AuthErrorKind, User,
+    cache::UserCache,
+    clock::Now,
+    config::Backend,
+    upstream::{Channel, Endpoint, Lane, Upstream},
+    verify::introspect::violation,
+};
+
+/// The users of the instance, as the Backend API knows them.
+pub(crate) struct Users {
+    endpoint: Arc<UserEndpoint>,
+    cache: Arc<UserCache>,
+    timeout: Duration,
+}
+
+struct UserEndpoint {
+    channel: Channel<Fetched>,
+    backend: Backend,
+}
+
+/// What the endpoint answered: a user by this id, or nobody who may act.
+type Fetched = Option<(String, Arc<User>)>;
+
+impl Users {
+    /// `timeout`: how long one fetch may take, its waiting included.
+    pub(crate) fn new(
+        upstream: &Upstream,
+        backend: &Backend,
+        cache: UserCache,
+        timeout: Duration,
+    ) -> Self {
+        let endpoint = UserEndpoint {
+            channel: upstream.channel(Endpoint::BackendUser, decode),
+            backend: backend.clone(),
+        };
+        Self {
+            endpoint: Arc::new(endpoint),
+            cache: Arc::new(cache),
+            timeout,
+        }
+    }
+
+    /// The user of this id. `None`: the user is banned, or is no more.
+    pub(crate) async fn get(&self, id: &str, lane: Lane) -> Result<Option<Arc<User>>, AuthError> {
+        if !is_id(id) {
+            return Err(violation("the subject cannot be the id of a user"));
+        }
+        self.cache
+            .get(id, || {
+                let endpoint = Arc::clone(&self.endpoint);
+                let (id, time) = (id.to_owned(), self.timeout);
+                async move { endpoint.fetch(&id, lane, time).await }
+            })
+            .await
+    }
+
+    pub(crate) fn invalidate(&self, id: &str, now: Now) {
+        self.cache.invalidate(id, now);
+    }
+
+    pub(crate) fn clear(&self, now: Now) {
+        self.cache.clear(now);
+    }
+}
+
+impl UserEndpoint {
+    async fn fetch(
+        &self,
+        id: &str,
+        lane: Lane,
+        time: Duration,
+    ) -> Result<Option<Arc<User>>, AuthError> {
+        let endpoint = self.backend.endpoint(&format!("/users/{id}"));
+        let request = request(&self.backend, endpoint, None);
+        let answer = timeout(time, self.channel.call(lane, request)).await;
+        let fetched = answer.unwrap_or_else(|elapsed| {
+            Err(AuthError::new(AuthErrorKind::UpstreamUnavailable).with_source(elapsed))
+        })?;
+        match fetched {
+            Some((told, _)) if told != id => Err(violation("the answer is about another user")),
+            fetched => Ok(fetched.map(|(_, user)| user)),
+        }
+    }
+}
+
+/// Ids go into a path. A subject is data: one that would be another path is no id.
+fn is_id(id: &str) -> bool {
+    let is_id_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    id.len() <= 255 && id.starts_with("user_") && id.bytes().all(is_id_byte)
+}
+
+fn decode(response: &Response<Bytes>) -> Result<Fetched, AuthError> {
+    match read(response, "user")? {
+        Answer::Found(members) => parse(members).map_err(violation),
+        Answer::Unknown => Ok(None),
+    }
+}
+
+/// `id` and `banned` are read strictly; of the rest, what has an unexpected type is unknown.
+fn parse(mut members: Map<String, Value>) -> Result<Fetched, &'static str> {
+    let Some(Value::String(id)) = members.remove("id") else {
+        return Err("`id` is not a string");
+    };
+    match members.remove("banned") {
+        Some(Value::Bool(true)) => Ok(None),
+        Some(Value::Bool(false)) => {
+            let user = Arc::new(User::new(&id, members));
+            Ok(Some((id, user)))
+        }
+        _ => Err("`banned` is not a boolean"),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,92 @@
+//! Userinfo (OpenID Connect Core §5.3): who the subject is. It adds to what introspection said and
+//! never widens it.
+
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
+use serde_json::Value;
+
+use super::{
+    discovery::Address,
+    introspect::{Members, violation},
+};
+use crate::{
+    AuthError, AuthErrorKind, BearerToken,
+    claims::Profile,
+    upstream::{Channel, Endpoint, Lane, Upstream, is_json},
+};
+
+/// What userinfo answered: whom it speaks of, and the rest.
+#[derive(Debug)]
+pub(crate) struct Userinfo {
+    pub(crate) sub: String,
+    pub(crate) profile: Profile,
+}
+
+/// Asks userinfo.
+pub(crate) struct UserinfoEndpoint {
+    channel: Channel<Userinfo>,
+    address: Address,
+}
+
+impl UserinfoEndpoint {
+    pub(crate) fn new(upstream: &Upstream, address: impl Into<Address>) -> Self {
+        Self {
+            channel: upstream.channel(Endpoint::Userinfo, decode),
+            address: address.into(),
+        }
+    }
+
+    /// Fetches what userinfo says to the bearer of the token.
+    pub(super) async fn fetch(
+        &self,
+        token: &BearerToken,
+        lane: Lane,
+    ) -> Result<Userinfo, AuthError> {
+        let request = request(self.address.get().await?, token)?;
+        self.channel.call(lane, request).await
+    }
+}
+
+/// Nothing of the caller's request goes along but the token: Clerk refuses one that has an `Origin`
+/// beside it.
+fn request(endpoint: Uri, token: &BearerToken) -> Result<Request<Bytes>, AuthError> {
+    let mut credentials = HeaderValue::try_from(format!("Bearer {}", token.expose()))
+        .map_err(|_| AuthErrorKind::MalformedCredentials)?;
+    credentials.set_sensitive(true);
+    let mut request = Request::new(Bytes::new());
+    *request.method_mut() = Method::GET;
+    *request.uri_mut() = endpoint;
+    let headers = request.headers_mut();
+    headers.insert(header::AUTHORIZATION, credentials);
+    headers.insert(header::ACCEPT, HeaderValue::from_static("application/json"));
+    Ok(request)
+}
+
+/// A 401 or 403 is about the token, not about us: [`AuthErrorKind::Inactive`], which the caller of
+/// this reads as "no profile". The content type decides between JSON and a JWT (§5.3.2); signed
+/// answers are not asked for and not read.
+fn decode(response: &Response<Bytes>) -> Result<Userinfo, AuthError> {
+    match response.status() {
+        StatusCode::OK if is_json(response.headers()) => parse(response.body()),
+        StatusCode::OK => Err(violation("not of a JSON content type")),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(AuthErrorKind::Inactive.into()),
+        _ => Err(violation("an unexpected status")),
+    }
+}
+
+/// Reads a userinfo object. `sub` is read strictly; of the rest, what has an unexpected type is
+/// unknown.
+fn parse(body: &[u8]) -> Result<Userinfo, AuthError> {
+    let Members(members) =
+        serde_json::from_slice(body).map_err(|_| violation("not one JSON object"))?;
+    let Some(Value::String(sub)) = members.get("sub") else {
+        return Err(violation("`sub` is not a string"));
+    };
+    Ok(Userinfo {
+        sub: sub.clone(),
+        profile: Profile::new(members),
+    })
+}
+
+#[cfg(test)]
+mod tests;
