@@ -5,7 +5,7 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use futures_util::future::join_all;
 use tower_clerk::{
-    AuthErrorKind,
+    AuthErrorKind, Enrichment, TokenKind,
     fake_clerk::{Endpoint, Fault},
 };
 
@@ -227,6 +227,23 @@ async fn a_name_that_was_not_found_is_remembered_for_a_minute() {
     advance(&world, SECOND);
     refuse().await;
     assert_eq!(key_set_calls(&world), 3);
+}
+
+#[tokio::test]
+async fn a_flood_of_other_tokens_leaves_room_for_the_key_set() {
+    let world = world();
+    let kinds = [TokenKind::OAuth, TokenKind::Session];
+    let config = world.config().accept(kinds).rate_limit(10);
+    let app = App::new(config.enrichment(Enrichment::Off));
+    let mut last = None;
+    for _ in 0..20 {
+        last = app
+            .bearer(&world.clerk.token("user_1").issue())
+            .await
+            .kind();
+    }
+    assert_eq!(last, Some(AuthErrorKind::RateLimited));
+    pass(&world, &app).await;
 }
 
 #[tokio::test]
