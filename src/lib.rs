@@ -144,7 +144,7 @@
 
 // Invariants, mostly of what is not there:
 //
-// - Only `verify/mod.rs` can make a `Verified`; the cache stores and `inject` takes nothing else than
+// - Only `verify/verified.rs` can make a `Verified`; the cache stores and `inject` takes nothing else than
 //   what came out of one.
 // - `bearer`, `policy`, `claims`, `reject` do no I/O, take no lock, read no clock.
 // - `verify/` does not know `http::Request` of a caller; `service.rs` does not know RFC 7662. Public
@@ -162,6 +162,7 @@ mod layer;
 mod auth;
 mod service;
 mod decide;
+mod wait;
 mod future;
 mod metadata;
 mod passage;

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::{Introspection, introspect::violation};
+use super::{Introspection, members::violation};
 use crate::{
     AuthError, TokenKind,
     claims::{Actor, Organization, Profile, Session},

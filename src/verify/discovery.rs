@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
-    introspect::{Members, violation},
     kept::{self, Kept},
+    members::{Members, violation},
 };
 use crate::{
     AuthError, ClerkConfig,

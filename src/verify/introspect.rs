@@ -9,14 +9,14 @@ use std::fmt;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
-use serde::{
-    Deserialize, Deserializer,
-    de::{self, MapAccess, Visitor},
-};
 use serde_json::{Map, Value};
 use url::form_urlencoded;
 
-use super::{Verification, Verify, discovery::Address};
+use super::{
+    Verification, Verify,
+    discovery::Address,
+    members::{Members, flag, seconds, text, texts, violation},
+};
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
     upstream::{Channel, Endpoint, Upstream, is_json},
@@ -202,94 +202,6 @@ pub(crate) fn basic_credentials(client_id: &str, client_secret: &str) -> Option<
     Some(value)
 }
 
-// === members ===
-
-/// A JSON object in which no member stands twice. RFC 8259 §4 leaves the meaning of such an object
-/// open, and two readers that differ in it are a way in.
-pub(super) struct Members(pub(super) Map<String, Value>);
-
-impl<'de> Deserialize<'de> for Members {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Unique;
-
-        impl<'de> Visitor<'de> for Unique {
-            type Value = Members;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Members, A::Error> {
-                let mut members = Map::new();
-                while let Some(name) = access.next_key::<String>()? {
-                    if members.contains_key(&name) {
-                        return Err(de::Error::custom("a member stands twice"));
-                    }
-                    members.insert(name, access.next_value()?);
-                }
-                Ok(Members(members))
-            }
-        }
-
-        deserializer.deserialize_map(Unique)
-    }
-}
-
-/// A string, or nothing; Clerk's schema allows `null` for what is unknown.
-pub(super) fn text(value: Option<Value>) -> Result<Option<String>, &'static str> {
-    match value {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err("a member that must be a string is none"),
-    }
-}
-
-/// A boolean that is false where it is not there.
-pub(super) fn flag(value: Option<&Value>) -> Result<bool, &'static str> {
-    match value {
-        None | Some(Value::Null) => Ok(false),
-        Some(Value::Bool(flag)) => Ok(*flag),
-        Some(_) => Err("a member that must be a boolean is none"),
-    }
-}
-
-/// A string or an array of strings (RFC 7519 §4.1.3).
-pub(super) fn texts(value: Option<Value>) -> Result<Option<Vec<String>>, &'static str> {
-    match value {
-        Some(Value::Array(entries)) => entries
-            .into_iter()
-            .map(|entry| match entry {
-                Value::String(text) => Ok(text),
-                _ => Err("an array of strings holds something else"),
-            })
-            .collect::<Result<_, _>>()
-            .map(Some),
-        other => Ok(text(other)?.map(|text| vec![text])),
-    }
-}
-
-/// A NumericDate (RFC 7519 §2). A fraction is cut off, so that a token never lives longer for it; what
-/// does not fit saturates.
-pub(super) fn seconds(value: Option<Value>) -> Result<Option<i64>, &'static str> {
-    match value {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::Number(number)) => Ok(Some(match (number.as_i64(), number.as_u64()) {
-            (Some(seconds), _) => seconds,
-            (None, Some(_)) => i64::MAX,
-            (None, None) => floor(number.as_f64().ok_or("a time is not a number")?),
-        })),
-        Some(_) => Err("a time is not a number"),
-    }
-}
-
-#[expect(
-    clippy::as_conversions,
-    reason = "from float to integer, `as` saturates"
-)]
-fn floor(seconds: f64) -> i64 {
-    seconds.floor() as i64
-}
-
 /// An error body of RFC 6749 §5.2 that says `unsupported_token_type` (RFC 7009 §2.2.1).
 fn is_unsupported_token_type(body: &[u8]) -> bool {
     serde_json::from_slice(body).is_ok_and(|Members(members)| {
@@ -307,15 +219,6 @@ struct NotIntrospected;
 pub(super) fn is_not_introspected(error: &AuthError) -> bool {
     std::error::Error::source(error).is_some_and(|source| source.is::<NotIntrospected>())
 }
-
-/// An answer that breaks the contract. Only fixed texts, so that nothing of the answer gets into a log.
-pub(super) fn violation(what: &'static str) -> AuthError {
-    AuthError::new(AuthErrorKind::UpstreamProtocol).with_source(Violation(what))
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Violation(&'static str);
 
 #[cfg(test)]
 mod tests;

@@ -12,13 +12,17 @@ mod intern;
 pub(crate) mod introspect;
 #[cfg(feature = "jwt")]
 pub(crate) mod jwt;
+// Without JWTs, nobody asks for a newer edition than there is.
+#[cfg_attr(not(feature = "jwt"), expect(dead_code, reason = "it is for key sets"))]
 mod kept;
+mod members;
 mod needs;
 pub(crate) mod policy;
 mod route;
 mod shape;
 mod source;
 mod userinfo;
+mod verified;
 
 use std::{future::Future, pin::pin, sync::Arc, task::Poll, time::Duration};
 
@@ -31,72 +35,16 @@ pub(crate) use route::Sources;
 pub(crate) use shape::Shape;
 pub use source::{Verification, Verify};
 
-use self::{
-    capacity::Capacity, enrich::Person, introspect::is_not_introspected, needs::Needs,
-    route::Route, userinfo::Userinfo,
-};
+use self::{enrich::Person, introspect::is_not_introspected, needs::Needs, route::Route};
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, ClerkClaims, TokenKind, claims::Claims, clock::Clock,
-    reject::Challenges, upstream::Lane,
+    AuthError, AuthErrorKind, BearerToken, TokenKind, clock::Clock, reject::Challenges,
+    upstream::Lane,
 };
 pub(crate) use backend::{Credential, TokenEndpoint, Users, is_secret_key_rejected};
 pub(crate) use enrich::Enrich;
 pub(crate) use intern::Interner;
 pub(crate) use userinfo::UserinfoEndpoint;
-
-/// The proof that a token passed all rules. Only this module makes one; the cache stores and the
-/// service injects nothing else.
-#[derive(Clone, Debug)]
-pub(crate) struct Verified {
-    // Invariant: private, so that no other module can write `Verified { .. }`.
-    claims: ClerkClaims,
-    expires: Option<i64>,
-    good_until: Option<i64>,
-    complete: bool,
-}
-
-impl Verified {
-    pub(crate) fn claims(&self) -> &ClerkClaims {
-        &self.claims
-    }
-
-    /// When the token is over, in Unix seconds: never accept it at or after this.
-    pub(crate) fn expires(&self) -> Option<i64> {
-        self.expires
-    }
-
-    /// Until when the verdict may be remembered, in Unix seconds, whatever the cache's own bounds
-    /// are. Not later than [`expires`](Self::expires).
-    pub(crate) fn good_until(&self) -> Option<i64> {
-        self.good_until
-    }
-
-    /// Whether all that was to be fetched was fetched.
-    pub(crate) fn is_complete(&self) -> bool {
-        self.complete
-    }
-}
-
-#[cfg(test)]
-impl Verified {
-    /// A proof of nothing, for the tests of what stores one.
-    pub(crate) fn assertion(
-        subject: &str,
-        expires: Option<i64>,
-        good_until: Option<i64>,
-        complete: bool,
-    ) -> Self {
-        Self {
-            claims: ClerkClaims::new(Claims {
-                expires_at: expires,
-                ..Claims::bare(subject)
-            }),
-            expires,
-            good_until,
-            complete,
-        }
-    }
-}
+pub(crate) use verified::Verified;
 
 /// Everything that a verification needs.
 pub(crate) struct Verifier {
@@ -226,85 +174,12 @@ impl Verifier {
         // A `token_type` of another kind has been refused by now.
         shape != Shape::Unprefixed || answer.token_type.is_some() || self.rules.names_us(answer)
     }
-
-    /// Builds the proof from an answer that passed the rules.
-    fn conclude(
-        &self,
-        mut answer: Introspection,
-        person: Person,
-        shape: Shape,
-    ) -> Result<Verified, AuthError> {
-        let kind = kind_of(shape);
-        let end = self.rules.end_of(&answer);
-        let (subject, profile) = match (answer.sub.take(), person.userinfo) {
-            (Some(sub), userinfo) => (sub, userinfo.map(|userinfo| userinfo.profile)),
-            (None, Some(Userinfo { sub, profile })) => (sub, Some(profile)),
-            (None, None) => return Err(AuthErrorKind::MissingSubject.into()),
-        };
-        if !is_usable_subject(&subject) {
-            return Err(AuthErrorKind::MissingSubject.into());
-        }
-        let claimed_expiry = match shape {
-            // What was read from the token itself is in the answer.
-            Shape::Jwt { exp, .. } if !answer.is_local => exp,
-            Shape::Jwt { .. } | Shape::Opaque(_) | Shape::Unprefixed => None,
-        };
-        let expires = earliest([end, claimed_expiry]);
-        let presumed_end = answer
-            .iat
-            .filter(|_| kind == TokenKind::OAuth && !answer.is_local)
-            .map(|iat| iat.saturating_add(ACCESS_TOKEN_LIFE));
-        // Userinfo may have been asked for another reason.
-        let profile = profile.filter(|_| self.enrich.is_by_userinfo(kind));
-        let Capacity {
-            organization,
-            session,
-        } = Capacity::of(&answer, kind, &subject, profile.as_ref())?;
-        let claims = Claims {
-            kind,
-            subject: subject.into(),
-            client_id: answer.client_id.map(|id| self.strings.intern(&id)),
-            scope: self.strings.intern(&answer.scope.unwrap_or_default()),
-            audience: answer
-                .aud
-                .unwrap_or_default()
-                .iter()
-                .map(|entry| self.strings.intern(entry))
-                .collect(),
-            issuer: answer.iss.map(|issuer| self.strings.intern(&issuer)),
-            issued_at: answer.iat,
-            expires_at: answer.exp,
-            organization,
-            session,
-            profile: profile.map(Box::new),
-            user: person.user,
-            other: (!answer.other.is_empty())
-                .then(|| serde_json::Value::Object(answer.other).to_string().into()),
-            rules: Arc::clone(&self.rules),
-            challenges: Arc::clone(&self.challenges),
-        };
-        Ok(Verified {
-            claims: ClerkClaims::new(claims),
-            expires,
-            good_until: earliest([expires, presumed_end]),
-            complete: person.complete,
-        })
-    }
 }
 
 /// The kind by whose rules a token has to pass. What has no shape of Clerk's is asked about as an OAuth
 /// token, if at all.
 fn kind_of(shape: Shape) -> TokenKind {
     shape.kind().unwrap_or(TokenKind::OAuth)
-}
-
-/// A subject that can be stored and compared: OpenID Connect Core §2 allows 255 characters.
-fn is_usable_subject(sub: &str) -> bool {
-    !sub.is_empty() && sub.len() <= 255 && !sub.chars().any(char::is_control)
-}
-
-fn earliest(times: [Option<i64>; 2]) -> Option<i64> {
-    times.into_iter().flatten().min()
 }
 
 async fn within<T>(
@@ -317,10 +192,6 @@ async fn within<T>(
             Err(AuthError::new(AuthErrorKind::UpstreamUnavailable).with_source(elapsed))
         })
 }
-
-/// How long an access token of Clerk lives, in seconds: one day, as its documentation says. Its
-/// introspection answer does not tell when a token expires.
-const ACCESS_TOKEN_LIFE: i64 = 86_400;
 
 #[cfg(test)]
 mod tests;

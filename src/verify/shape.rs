@@ -68,7 +68,7 @@ impl Shape {
             kind,
             // Whoever uses it may only shorten a life with it: a forger gains nothing by that, and an
             // unreadable one is as good as none.
-            exp: super::introspect::seconds(exp).ok().flatten(),
+            exp: super::members::seconds(exp).ok().flatten(),
         }
     }
 

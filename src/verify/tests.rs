@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::{
     Enrich, Interner, Introspection, Lane, Rules, Shape, Sources, UserinfoEndpoint, Verification,
-    Verified, Verifier, Verify, is_usable_subject,
+    Verified, Verifier, Verify, verified::is_usable_subject,
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, JwtVerification, TokenKind, Transport,

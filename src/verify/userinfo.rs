@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{
     discovery::Address,
-    introspect::{Members, violation},
+    members::{Members, violation},
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken,

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use serde_json::{Map, Value};
 
-use super::introspect::{Members, violation};
+use super::members::{Members, violation};
 use crate::{
     AuthError, AuthErrorKind,
     config::Backend,

@@ -16,7 +16,7 @@ use crate::{
     upstream::{Channel, Endpoint, Upstream},
     verify::{
         Introspection, Verification, Verify,
-        introspect::{seconds, text, texts, violation},
+        members::{seconds, text, texts, violation},
     },
 };
 

@@ -14,7 +14,7 @@ use crate::{
     clock::Now,
     config::Backend,
     upstream::{Channel, Endpoint, Lane, Upstream},
-    verify::introspect::violation,
+    verify::members::violation,
 };
 
 /// The users of the instance, as the Backend API knows them.

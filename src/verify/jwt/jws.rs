@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     AuthErrorKind, JwtAlgorithm, TokenKind,
-    verify::{introspect::Members, shape::is_access_token_type},
+    verify::{members::Members, shape::is_access_token_type},
 };
 
 /// A signed token, taken apart. Nothing of it has been verified.

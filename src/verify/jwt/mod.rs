@@ -20,8 +20,8 @@ use self::{jws::Jws, keys::KeySet, kids::UnknownKids};
 use super::{
     Introspection, Verification, Verify,
     discovery::Address,
-    introspect::violation,
     kept::{self, Edition, Kept, Newer},
+    members::violation,
     shape::jwt_kind,
 };
 use crate::{

@@ -4,7 +4,10 @@ use serde_json::{Map, Value};
 
 use crate::{
     TokenKind,
-    verify::introspect::{Introspection, seconds, text, texts},
+    verify::{
+        introspect::Introspection,
+        members::{seconds, text, texts},
+    },
 };
 
 /// Reads the members of a payload.

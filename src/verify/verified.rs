@@ -1,0 +1,141 @@
+//! The proof that a token passed all rules, and the one place where it is made.
+
+use std::sync::Arc;
+
+use super::{
+    Introspection, Shape, Verifier, capacity::Capacity, enrich::Person, kind_of, userinfo::Userinfo,
+};
+use crate::{AuthError, AuthErrorKind, ClerkClaims, TokenKind, claims::Claims};
+
+/// The proof that a token passed all rules. Only this file makes one; the cache stores and the service
+/// injects nothing else.
+#[derive(Clone, Debug)]
+pub(crate) struct Verified {
+    // Invariant: private, so that no other module can write `Verified { .. }`.
+    claims: ClerkClaims,
+    expires: Option<i64>,
+    good_until: Option<i64>,
+    complete: bool,
+}
+
+impl Verified {
+    pub(crate) fn claims(&self) -> &ClerkClaims {
+        &self.claims
+    }
+
+    /// When the token is over, in Unix seconds: never accept it at or after this.
+    pub(crate) fn expires(&self) -> Option<i64> {
+        self.expires
+    }
+
+    /// Until when the verdict may be remembered, in Unix seconds, whatever the cache's own bounds
+    /// are. Not later than [`expires`](Self::expires).
+    pub(crate) fn good_until(&self) -> Option<i64> {
+        self.good_until
+    }
+
+    /// Whether all that was to be fetched was fetched.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.complete
+    }
+}
+
+#[cfg(test)]
+impl Verified {
+    /// A proof of nothing, for the tests of what stores one.
+    pub(crate) fn assertion(
+        subject: &str,
+        expires: Option<i64>,
+        good_until: Option<i64>,
+        complete: bool,
+    ) -> Self {
+        Self {
+            claims: ClerkClaims::new(Claims {
+                expires_at: expires,
+                ..Claims::bare(subject)
+            }),
+            expires,
+            good_until,
+            complete,
+        }
+    }
+}
+
+impl Verifier {
+    /// Builds the proof from an answer that passed the rules.
+    pub(super) fn conclude(
+        &self,
+        mut answer: Introspection,
+        person: Person,
+        shape: Shape,
+    ) -> Result<Verified, AuthError> {
+        let kind = kind_of(shape);
+        let end = self.rules.end_of(&answer);
+        let (subject, profile) = match (answer.sub.take(), person.userinfo) {
+            (Some(sub), userinfo) => (sub, userinfo.map(|userinfo| userinfo.profile)),
+            (None, Some(Userinfo { sub, profile })) => (sub, Some(profile)),
+            (None, None) => return Err(AuthErrorKind::MissingSubject.into()),
+        };
+        if !is_usable_subject(&subject) {
+            return Err(AuthErrorKind::MissingSubject.into());
+        }
+        let claimed_expiry = match shape {
+            // What was read from the token itself is in the answer.
+            Shape::Jwt { exp, .. } if !answer.is_local => exp,
+            Shape::Jwt { .. } | Shape::Opaque(_) | Shape::Unprefixed => None,
+        };
+        let expires = earliest([end, claimed_expiry]);
+        let presumed_end = answer
+            .iat
+            .filter(|_| kind == TokenKind::OAuth && !answer.is_local)
+            .map(|iat| iat.saturating_add(ACCESS_TOKEN_LIFE));
+        // Userinfo may have been asked for another reason.
+        let profile = profile.filter(|_| self.enrich.is_by_userinfo(kind));
+        let Capacity {
+            organization,
+            session,
+        } = Capacity::of(&answer, kind, &subject, profile.as_ref())?;
+        let claims = Claims {
+            kind,
+            subject: subject.into(),
+            client_id: answer.client_id.map(|id| self.strings.intern(&id)),
+            scope: self.strings.intern(&answer.scope.unwrap_or_default()),
+            audience: answer
+                .aud
+                .unwrap_or_default()
+                .iter()
+                .map(|entry| self.strings.intern(entry))
+                .collect(),
+            issuer: answer.iss.map(|issuer| self.strings.intern(&issuer)),
+            issued_at: answer.iat,
+            expires_at: answer.exp,
+            organization,
+            session,
+            profile: profile.map(Box::new),
+            user: person.user,
+            other: (!answer.other.is_empty())
+                .then(|| serde_json::Value::Object(answer.other).to_string().into()),
+            rules: Arc::clone(&self.rules),
+            challenges: Arc::clone(&self.challenges),
+        };
+        Ok(Verified {
+            claims: ClerkClaims::new(claims),
+            expires,
+            good_until: earliest([expires, presumed_end]),
+            complete: person.complete,
+        })
+    }
+}
+
+/// A subject that can be stored and compared: OpenID Connect Core §2 allows 255 characters.
+pub(super) fn is_usable_subject(sub: &str) -> bool {
+    !sub.is_empty() && sub.len() <= 255 && !sub.chars().any(char::is_control)
+}
+
+fn earliest(times: [Option<i64>; 2]) -> Option<i64> {
+    times.into_iter().flatten().min()
+}
+
+/// How long an access token of Clerk lives, in seconds: one day, as its documentation says. Its
+/// introspection answer does not tell when a token expires.
+const ACCESS_TOKEN_LIFE: i64 = 86_400;
