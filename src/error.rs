@@ -81,7 +81,9 @@ pub enum AuthErrorKind {
     /// The token's time is over: `exp` is not in the future.
     Expired,
     /// A rule behind the layer refused the claims of a good token, for another reason than a scope:
-    /// [`RequireClaims`](crate::RequireClaims), or the typed extractor of the feature `axum`.
+    /// [`RequirePermission`](crate::RequirePermission), [`RequireRole`](crate::RequireRole),
+    /// [`RequireKind`](crate::RequireKind), [`RequireClaims`](crate::RequireClaims), or an extractor of the
+    /// feature `axum`.
     Forbidden,
     /// Clerk says that the token is not active: unknown, revoked, expired, or of another instance.
     Inactive,
