@@ -126,16 +126,6 @@ impl ClerkClaims {
 
     /// The organization that the subject acts in, with its role and permissions there where the token names
     /// them. `None` of who acts for themself.
-    ///
-    /// ```
-    /// # use tower_clerk::{ClerkClaims, Organization};
-    /// fn may_read_invoices_of(claims: &ClerkClaims, organization: &str) -> bool {
-    ///     claims.organization().is_some_and(|active| {
-    ///         active.id() == organization && active.has_permission("org:billing:read")
-    ///     })
-    /// }
-    /// # _ = may_read_invoices_of;
-    /// ```
     pub fn organization(&self) -> Option<&Organization> {
         self.claims.organization.as_deref()
     }

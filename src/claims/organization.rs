@@ -19,6 +19,16 @@ use crate::AuthErrorKind;
 ///
 /// `Debug` shows nothing of it. `Serialize` shows everything: `id`, `name`, `slug`, `role`, `permissions`.
 ///
+/// ```
+/// # use tower_clerk::ClerkClaims;
+/// fn may_read_invoices_of(claims: &ClerkClaims, organization: &str) -> bool {
+///     claims.organization().is_some_and(|active| {
+///         active.id() == organization && active.has_permission("org:billing:read")
+///     })
+/// }
+/// # _ = may_read_invoices_of;
+/// ```
+///
 /// # Permissions
 ///
 /// They are those that the token names. Clerk does not put its system permissions (`org:sys_…`) into tokens of
