@@ -1,5 +1,6 @@
-//! A tower layer that accepts Clerk's access tokens: introspection behind a short-lived cache, enriched
-//! claims in the request's extensions.
+//! A tower layer that accepts Clerk's tokens: OAuth access tokens by introspection, and, where they are named,
+//! session tokens, API keys and machine tokens; behind a short-lived cache, with enriched claims in the
+//! request's extensions.
 //!
 //! ```
 //! use axum::{Router, routing::get};
@@ -43,7 +44,7 @@
 //! `request.extensions().get::<ClerkClaims>()`.
 //!
 //! The [`guide`] has pages on the [start in each stack](guide::quick_start),
-//! [all options](guide::options), [security](guide::security), [testing](guide::testing),
+//! [all options](guide::options), the [kinds of tokens](guide::tokens), [security](guide::security), [testing](guide::testing),
 //! [troubleshooting](guide::troubleshooting), and [migration](guide::migration) from `clerk-rs` and FastMCP. It
 //! also says what the type of the same name in `dioxus-clerk` is.
 //!
@@ -55,7 +56,7 @@
 //!    asked. The token's end is compared with the clock again.
 //! 3. **Verify**, if nothing is known. Many requests with one token are one verification.
 //!    1. *Introspect*: Clerk is asked about the token (RFC 7662). Nothing else happens before it says
-//!       `active: true`.
+//!       `active: true`. Other kinds of tokens than OAuth's have [ways of their own](guide::tokens).
 //!    2. *Policy*: times, issuer, client, audience and scopes are checked. What cannot be checked is
 //!       refused.
 //!    3. *Enrich*: userinfo is asked who the subject is (OpenID Connect Core §5.3). That may fail.
@@ -94,8 +95,8 @@
 //!
 //! # Rules by route
 //!
-//! What the layer requires, it requires of all. [`RequireScopes`] and [`RequireClaims`] ask for more,
-//! route by route; they stand behind the layer and judge the claims of each request. [`BindSession`] stands
+//! What the layer requires, it requires of all. [`RequireScopes`], [`RequirePermission`], [`RequireRole`],
+//! [`RequireKind`] and [`RequireClaims`] ask for more, route by route; they stand behind the layer and judge the claims of each request. [`BindSession`] stands
 //! there, too: it keeps the sessions of an MCP server to those who opened them.
 //!
 //! # What an attacker can and cannot do
@@ -106,7 +107,10 @@
 //!   `Debug` text, and neither is who a person is.
 //! * A refresh token, an ID token of another shape, or a session id never reaches Clerk.
 //! * Two layers share nothing, whatever their configurations have in common.
-//! * Tokens in the query, in a form or in a cookie are not looked at (RFC 6750 §2.2, §2.3).
+//! * No kind of token passes for another, though one key of the instance signs them all: each is
+//!   [accepted by name](guide::tokens).
+//! * Tokens in the query or in a form are not looked at (RFC 6750 §2.2, §2.3), and in a cookie only where
+//!   [that is asked for](ClerkConfigBuilder::session_cookie).
 //! * There are no exempt paths but those of the [metadata](ResourceMetadata): what is open is outside of
 //!   the layer, or looks for the claims itself behind an [optional](ClerkAuthLayer::optional) one.
 //! * A token that nobody has seen before cannot be verified while Clerk is down.
@@ -135,7 +139,8 @@
 //! |---|---|---|
 //! | `rustls` | yes | TLS towards Clerk by rustls, with the certificates that the platform trusts |
 //! | `native-tls` | | TLS towards Clerk by the platform's own library |
-//! | `axum` | | [`ClerkClaims`] and `Claims<T>` as extractors, [`ResourceMetadata`] as a router |
+//! | `jwt` | | JWTs verified here: session tokens, machine tokens, OAuth tokens where that is configured |
+//! | `axum` | | [`ClerkClaims`], `Claims<T>`, [`Organization`] and [`Actor`] as extractors, [`ResourceMetadata`] as a router |
 //! | `tonic` | | `clerk_claims`: the claims of a `tonic::Request` |
 //! | `metrics` | | counts and durations for the installed recorder of the crate `metrics` |
 //! | `test-util` | | `fake_clerk` and `ManualClock`, for tests |

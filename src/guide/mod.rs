@@ -4,11 +4,12 @@
 //! 2. [What happens to a request](crate#what-happens-to-a-request), and
 //!    [what a refused caller is told](crate#what-a-refused-caller-is-told).
 //! 3. [Options](options): all of them, with defaults and reasons.
-//! 4. [Security](security): what an attacker can and cannot do, and what revocation means.
-//! 5. [Testing](testing): your service against a fake Clerk.
-//! 6. [Troubleshooting](troubleshooting): by status, log line and error.
-//! 7. [Observation](observation): log lines, metrics, health.
-//! 8. [Migration](migration): from `clerk-rs` and FastMCP's Clerk provider; the `ClerkAuthLayer` of
+//! 4. [Kinds of tokens](tokens): OAuth, sessions, API keys, machines; how each is verified.
+//! 5. [Security](security): what an attacker can and cannot do, and what revocation means.
+//! 6. [Testing](testing): your service against a fake Clerk.
+//! 7. [Troubleshooting](troubleshooting): by status, log line and error.
+//! 8. [Observation](observation): log lines, metrics, health.
+//! 9. [Migration](migration): from `clerk-rs` and FastMCP's Clerk provider; the `ClerkAuthLayer` of
 //!    `dioxus-clerk`.
 
 #[doc = include_str!("quick_start.md")]
@@ -16,6 +17,9 @@ pub mod quick_start {}
 
 #[doc = include_str!("options.md")]
 pub mod options {}
+
+#[doc = include_str!("tokens.md")]
+pub mod tokens {}
 
 #[doc = include_str!("security.md")]
 pub mod security {}

@@ -269,6 +269,9 @@ async fn the_claims_as_json_are_the_documented_ones() {
         "iat",
         "exp",
         "org_id",
+        "organization",
+        "session_id",
+        "actor",
         "token_kind",
         "stale",
         "email",
@@ -287,7 +290,17 @@ async fn the_claims_as_json_are_the_documented_ones() {
     assert_eq!(json["scopes"], json!(["email"]));
     assert_eq!(json["aud"], json!([]));
     assert_eq!(json["email"], "ada@example.com");
-    for unknown in ["iss", "exp", "org_id", "name", "picture", "public_metadata"] {
+    for unknown in [
+        "iss",
+        "exp",
+        "org_id",
+        "organization",
+        "session_id",
+        "actor",
+        "name",
+        "picture",
+        "public_metadata",
+    ] {
         assert_eq!(json[unknown], Value::Null, "{unknown}");
     }
 }

@@ -247,6 +247,37 @@ async fn quickstart_walks_as_expected() {
 }
 
 #[tokio::test]
+async fn tokens_pass_where_their_kind_is_taken() {
+    let output = run(command("tokens").arg("--once")).await;
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    for line in [
+        "                                 /me    /oauth  /session  /api-key  /machine  /billing",
+        "an API key                       200       403       403       200       403       403",
+        "of a JWT template                401       401       401       401       401       401",
+        "  curl -iH 'Authorization: Bearer ak_",
+    ] {
+        assert!(text.contains(line), "{line:?} is not in:\n{text}");
+    }
+    let is_broad = |line: &str| line.chars().count() > 120;
+    assert!(!text.lines().any(is_broad), "too broad:\n{text}");
+}
+
+#[tokio::test]
+async fn tokens_takes_an_instance_from_the_environment() {
+    let clerk = FakeClerk::start().unwrap();
+    let mut example = configured("tokens", &clerk);
+    example
+        .env("CLERK_ACCEPT", "session")
+        .env("CLERK_REQUIRED_SCOPES", "")
+        .arg("--once");
+    let output = run(&mut example).await;
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    assert_eq!(clerk.calls(Endpoint::Jwks), 1, "it warms up");
+}
+
+#[tokio::test]
 async fn quickstart_takes_an_instance_from_the_environment() {
     let clerk = FakeClerk::start().unwrap();
     let output = run(configured("quickstart", &clerk).arg("--once")).await;

@@ -1,128 +1,249 @@
-//! Tokens of Clerk's that are no OAuth access tokens: sound, not expired, and refused.
+//! Every kind of token against every set of kinds that a layer may accept.
 
-use tower_clerk::{AuthErrorKind, fake_clerk::Category};
+use std::{fmt::Write, path::Path};
+
+use tower_clerk::{
+    ClerkConfigBuilder, TokenKind,
+    fake_clerk::{Category, Endpoint},
+};
 
 use crate::support::{App, World};
 
+/// A token, and the kind that it is; `None`: none that anybody should accept.
 struct Case {
     name: &'static str,
     token: String,
-    expected: AuthErrorKind,
-    /// Whether Clerk has to be asked, since the shape alone does not tell.
-    asks: bool,
+    kind: Option<TokenKind>,
+    /// The kind that it looks like: whoever accepts that has to look closer.
+    looks: Option<TokenKind>,
 }
 
-/// Every other kind, in each of its formats.
-fn others(world: &World) -> Vec<Case> {
+fn cases(world: &World) -> Vec<Case> {
+    use TokenKind::{ApiKey, Machine, OAuth, Session};
+
     let clerk = &world.clerk;
-    let by_shape = |name, token| Case {
+    let good = |name, kind, token| Case {
         name,
         token,
-        expected: AuthErrorKind::UnsupportedToken,
-        asks: false,
+        kind: Some(kind),
+        looks: Some(kind),
     };
-    let by_answer = |name, token| Case {
+    let bad = |name, looks, token| Case {
         name,
         token,
-        expected: AuthErrorKind::Inactive,
-        asks: true,
+        kind: None,
+        looks,
     };
-    let by_expiry = |name, token| Case {
-        name,
-        token,
-        expected: AuthErrorKind::Expired,
-        asks: false,
-    };
-    let organization = || {
-        clerk
-            .session("user_1")
-            .organization("org_1", "acme", "admin")
-            .permissions(["org:billing:read"])
-    };
+    let session = || clerk.session("user_1");
+    let machine = || clerk.machine_token("mch_1").scopes(["mch_us"]);
     vec![
-        by_shape("API key of a user", clerk.api_key("user_1").issue()),
-        by_shape("API key of an organization", clerk.api_key("org_1").issue()),
-        by_shape(
-            "API key with scopes",
-            clerk.api_key("user_1").scopes(["email"]).issue(),
+        good("OAuth access token", OAuth, clerk.token("user_1").issue()),
+        good(
+            "OAuth access token, JWT",
+            OAuth,
+            clerk.token("user_1").jwt().issue(),
         ),
-        by_shape("machine token", clerk.machine_token("mch_1").issue()),
-        by_shape("machine secret key", clerk.machine_secret_key("mch_1")),
-        by_shape("secret key", clerk.secret_key()),
-        by_shape("refresh token", clerk.refresh_token("user_1")),
-        by_answer("machine JWT", clerk.machine_token("mch_1").jwt().issue()),
-        by_answer(
-            "machine JWT without end",
-            clerk.machine_token("mch_1").never_expires().jwt().issue(),
+        good("session token", Session, session().issue()),
+        good("session token, version 1", Session, session().v1().issue()),
+        good(
+            "session token without a category",
+            Session,
+            session().category(Category::Absent).issue(),
         ),
-        by_answer("session", clerk.session("user_1").issue()),
-        by_answer("session, version 1", clerk.session("user_1").v1().issue()),
-        by_answer("session with an organization", organization().issue()),
-        by_answer("pending session", clerk.session("user_1").pending().issue()),
-        by_answer(
-            "session that names a client and scopes",
-            clerk
-                .session("user_1")
+        good(
+            "session token that names a client and scopes",
+            Session,
+            session()
                 .claim("client_id", clerk.client_id())
                 .claim("scope", "email profile")
                 .issue(),
         ),
-        by_answer(
-            "session without a category",
-            clerk.session("user_1").category(Category::Absent).issue(),
+        good("API key of a user", ApiKey, clerk.api_key("user_1").issue()),
+        good(
+            "API key of an organization",
+            ApiKey,
+            clerk.api_key("org_1").issue(),
         ),
-        by_answer(
-            "token of a template",
-            clerk.session("user_1").template().issue(),
+        good("machine token", Machine, machine().issue()),
+        good("machine token, JWT", Machine, machine().jwt().issue()),
+        bad(
+            "token of a JWT template",
+            Some(Session),
+            session().template().issue(),
         ),
-        by_expiry("expired session", clerk.session("user_1").expired().issue()),
-        by_expiry(
-            "expired machine JWT",
-            clerk.machine_token("mch_1").expired().jwt().issue(),
+        bad(
+            "ID token",
+            Some(Session),
+            session()
+                .category(Category::Absent)
+                .claim("sid", ())
+                .claim("sts", ())
+                .claim("aud", clerk.client_id())
+                .issue(),
+        ),
+        bad(
+            "session token in the category of machines",
+            Some(Session),
+            session().category(Category::Machine).issue(),
+        ),
+        bad(
+            "session token of a machine",
+            Some(Machine),
+            clerk.session("mch_1").issue(),
+        ),
+        bad(
+            "machine token, JWT, in the category of sessions",
+            Some(Machine),
+            machine().category(Category::Session).jwt().issue(),
+        ),
+        bad(
+            "machine token for another machine",
+            Some(Machine),
+            clerk.machine_token("mch_1").scopes(["mch_2"]).issue(),
+        ),
+        bad(
+            "machine secret key",
+            Some(ApiKey),
+            clerk.machine_secret_key("mch_1"),
+        ),
+        bad("secret key", None, clerk.secret_key()),
+        bad("refresh token", None, clerk.refresh_token("user_1")),
+        bad(
+            "expired session token",
+            Some(Session),
+            session().expired().issue(),
+        ),
+        bad(
+            "expired machine token, JWT",
+            Some(Machine),
+            machine().expired().jwt().issue(),
+        ),
+        bad(
+            "expired API key",
+            Some(ApiKey),
+            clerk.api_key("user_1").expired().issue(),
         ),
     ]
 }
 
-async fn check(world: &World, app: &App, case: &Case) {
-    for (nth, rest) in [("first", ""), ("second", " again")] {
-        let before = world.clerk.total_calls();
-        let answer = app.bearer(&case.token).await;
-        let calls = world.clerk.total_calls() - before;
-        let name = format!("{}{rest}", case.name);
-        assert_eq!(answer.kind(), Some(case.expected), "{name}");
-        assert_eq!(answer.status(), 401, "{name}");
-        if nth == "first" {
-            assert_eq!(calls > 0, case.asks, "{name}: {calls} calls");
-        } else {
-            assert_eq!(calls, 0, "{name}");
-        }
-    }
-    assert_eq!(app.inner_calls(), 0, "{}", case.name);
+/// A configuration that can verify every kind, and accepts these.
+fn accepting(world: &World, kinds: &[TokenKind]) -> ClerkConfigBuilder {
+    world
+        .config()
+        .accept(kinds.iter().copied())
+        .secret_key(world.clerk.secret_key())
+        .backend_api_url(format!("{}/v1", world.clerk.url()))
+        .machines(["mch_us"])
+}
+
+const KINDS: [TokenKind; 4] = [
+    TokenKind::OAuth,
+    TokenKind::Session,
+    TokenKind::ApiKey,
+    TokenKind::Machine,
+];
+
+/// Calls to Clerk that are about a token; those for keys are about none.
+fn calls(world: &World) -> usize {
+    world.clerk.total_calls() - world.clerk.calls(Endpoint::Jwks)
 }
 
 #[tokio::test]
-async fn no_other_kind_passes_for_an_oauth_token() {
+async fn no_kind_passes_where_it_is_not_accepted() {
     let world = World::new();
-    for case in others(&world) {
-        check(&world, &world.app(), &case).await;
+    let cases = cases(&world);
+    for set in 1..16_u32 {
+        let accepted: Vec<_> = (0..4)
+            .filter(|n| set & (1 << n) != 0)
+            .map(|n| KINDS[n])
+            .collect();
+        let is_accepted =
+            |kind: Option<TokenKind>| kind.is_some_and(|kind| accepted.contains(&kind));
+        // Two layers, so that neither learns from the other.
+        for layer in ["first", "second"] {
+            let app = App::new(accepting(&world, &accepted));
+            for case in &cases {
+                for nth in ["first", "second"] {
+                    let name = format!(
+                        "{} where {accepted:?} are accepted, {layer} layer, {nth} time",
+                        case.name
+                    );
+                    let (inner, asked, all) =
+                        (app.inner_calls(), calls(&world), world.clerk.total_calls());
+                    let answer = app.bearer(&case.token).await;
+                    let passed = app.inner_calls() - inner;
+                    if is_accepted(case.kind) {
+                        assert_eq!(answer.status(), 200, "{name}: {:?}", answer.kind());
+                        assert_eq!(answer.claims().token_kind(), case.kind.unwrap(), "{name}");
+                        assert_eq!(passed, 1, "{name}");
+                        if case.kind == Some(TokenKind::Session) {
+                            // Claims of those names are the application's own.
+                            assert_eq!(answer.claims().scopes().count(), 0, "{name}");
+                            assert_eq!(answer.claims().client_id(), None, "{name}");
+                        }
+                    } else {
+                        assert_eq!(answer.status(), 401, "{name}: {:?}", answer.kind());
+                        assert_eq!(passed, 0, "{name}");
+                    }
+                    if nth == "second" {
+                        assert_eq!(world.clerk.total_calls(), all, "{name}");
+                    }
+                    if !is_accepted(case.looks) {
+                        assert_eq!(calls(&world), asked, "{name}");
+                        assert_eq!(world.clerk.total_calls(), all, "{name}");
+                    }
+                }
+            }
+        }
     }
 }
 
 #[tokio::test]
-async fn no_other_kind_passes_where_any_shape_is_asked_about() {
+async fn the_guide_shows_the_matrix() {
     let world = World::new();
-    for mut case in others(&world) {
-        if case.expected == AuthErrorKind::UnsupportedToken {
-            case.asks = true;
-            case.expected = match case.name {
-                // Introspection calls it active, so that something else must tell.
-                "refresh token" => AuthErrorKind::NotAccessToken,
-                _ => AuthErrorKind::Inactive,
-            };
+    let mut table = String::from("| a token | ");
+    table.push_str(&KINDS.map(|kind| format!("`{kind:?}`")).join(" | "));
+    table.push_str(" |\n|---|---|---|---|---|\n");
+    let apps = KINDS.map(|kind| App::new(accepting(&world, &[kind])));
+    for case in cases(&world) {
+        write!(table, "| {} |", case.name).unwrap();
+        for app in &apps {
+            let before = world.clerk.total_calls();
+            let answer = app.bearer(&case.token).await;
+            let is_unasked = world.clerk.total_calls() == before;
+            let by_shape = answer.kind() == Some(tower_clerk::AuthErrorKind::UnsupportedToken);
+            table.push_str(match answer.status().as_u16() {
+                200 => " **accepted** |",
+                401 if by_shape && is_unasked => " 401, unasked |",
+                401 => " 401 |",
+                status => panic!("{}: {status}", case.name),
+            });
         }
-        let app = App::new(world.config().accept_unprefixed_tokens());
-        check(&world, &app, &case).await;
+        table.push('\n');
     }
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/guide/tokens.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    assert!(guide.contains(&table), "the guide should have:\n{table}");
+}
+
+#[tokio::test]
+async fn recognised_kinds_are_refused_where_any_opaque_token_is_asked_about() {
+    let world = World::new();
+    let app = App::new(accepting(&world, &[TokenKind::OAuth]).accept_unprefixed_tokens());
+    for case in cases(&world) {
+        if case.kind == Some(TokenKind::OAuth) {
+            continue;
+        }
+        for nth in ["first", "second"] {
+            let before = world.clerk.total_calls();
+            let answer = app.bearer(&case.token).await;
+            assert_eq!(answer.status(), 401, "{}, {nth}", case.name);
+            if case.looks.is_some() {
+                assert_eq!(world.clerk.total_calls(), before, "{}, {nth}", case.name);
+            }
+        }
+    }
+    assert_eq!(app.inner_calls(), 0);
 }
 
 #[tokio::test]

@@ -257,7 +257,7 @@ async fn what_is_no_session_does_not_pass_as_one() {
         (
             "a list of sessions",
             body("sid", json!(["sess_1"])),
-            NotSession,
+            AuthErrorKind::MalformedToken,
         ),
         // By its subject it is a machine's.
         (
