@@ -1,21 +1,28 @@
 //! The token: what can be seen of it, and what Clerk says of it.
 
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::StatusCode;
 use serde_json::{Map, Value};
+use tower_clerk::TokenKind;
 
 use crate::{ask::Clerk, report::Report};
 
 /// Says what is known of the token. Returns what introspection says of it, if it is active.
 pub(crate) async fn examine(
-    clerk: &Clerk,
+    clerk: Option<&Clerk>,
     token: &str,
     report: &mut Report,
 ) -> Option<Map<String, Value>> {
-    report.note(&format!(
-        "format: {}, {} bytes",
-        format_of(token),
-        token.len()
-    ));
+    let bytes = token.len();
+    report.note(&format!("format: {}, {bytes} bytes", format_of(token)));
+    if !matches!(kind_of(token), Some(TokenKind::OAuth) | None) {
+        report.note("introspection knows OAuth tokens alone: it is not asked about this one");
+        return None;
+    }
+    let Some(clerk) = clerk else {
+        report.note("introspection is not asked: there are no client credentials");
+        return None;
+    };
     let answer = match clerk.introspect(token).await {
         Ok(answer) => answer,
         Err(error) => {
@@ -117,13 +124,43 @@ async fn check_userinfo(
     }
 }
 
+/// The kind that a token looks like, as the layer tells them apart.
+pub(crate) fn kind_of(token: &str) -> Option<TokenKind> {
+    for (prefix, kind) in [
+        ("oat_", TokenKind::OAuth),
+        ("mt_", TokenKind::Machine),
+        ("ak_", TokenKind::ApiKey),
+    ] {
+        if token.starts_with(prefix) {
+            return Some(kind);
+        }
+    }
+    let parts: Vec<_> = token.split('.').collect();
+    let &[header, payload, _] = &*parts else {
+        return None;
+    };
+    let member = |part: &str, name: &str| {
+        let json: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()?;
+        json.get(name)?.as_str().map(str::to_owned)
+    };
+    let is_machine = member(payload, "sub").is_some_and(|sub| sub.starts_with("mch_"));
+    match member(header, "typ").as_deref() {
+        _ if is_machine => Some(TokenKind::Machine),
+        Some("at+jwt" | "application/at+jwt") => Some(TokenKind::OAuth),
+        _ => Some(TokenKind::Session),
+    }
+}
+
 fn format_of(token: &str) -> &'static str {
-    if token.starts_with("oat_") {
-        "an opaque access token of Clerk"
-    } else if token.split('.').count() == 3 {
-        "a JWT"
-    } else {
-        "neither `oat_…` nor a JWT, maybe a refresh token"
+    let is_opaque = !token.contains('.');
+    match kind_of(token) {
+        Some(TokenKind::OAuth) if is_opaque => "an opaque access token of Clerk",
+        Some(TokenKind::OAuth) => "an access token, a JWT",
+        Some(TokenKind::Machine) if is_opaque => "an opaque machine token",
+        Some(TokenKind::Machine) => "a machine token, a JWT",
+        Some(TokenKind::ApiKey) => "an API key, or the secret key of a machine",
+        Some(_) => "a session token, or another JWT",
+        None => "neither `oat_…` nor a JWT, maybe a refresh token",
     }
 }
 

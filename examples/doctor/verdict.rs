@@ -10,7 +10,7 @@ use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, ConfigError,
 };
 
-use crate::report::Report;
+use crate::{report::Report, token::kind_of};
 
 type Verdict = Result<ClerkClaims, AuthErrorKind>;
 
@@ -38,8 +38,11 @@ pub(crate) async fn decide(
             Ok(_) => break,
             Err(kind) => {
                 first.get_or_insert(kind);
-                report.bad(&AuthError::new(kind).to_string(), &advice(kind, answer));
-                if lifted.contains(&kind) || !can_be_lifted(kind) {
+                report.bad(
+                    &AuthError::new(kind).to_string(),
+                    &advice(kind, token, answer),
+                );
+                if lifted.contains(&kind) || !can_be_lifted(kind, token) {
                     break;
                 }
                 lifted.push(kind);
@@ -96,14 +99,15 @@ async fn ask(
     })
 }
 
-fn can_be_lifted(kind: AuthErrorKind) -> bool {
-    matches!(
-        kind,
+fn can_be_lifted(kind: AuthErrorKind, token: &str) -> bool {
+    match kind {
         AuthErrorKind::WrongClient
-            | AuthErrorKind::WrongAudience
-            | AuthErrorKind::InsufficientScope
-            | AuthErrorKind::UnsupportedToken
-    )
+        | AuthErrorKind::WrongAudience
+        | AuthErrorKind::InsufficientScope => true,
+        // Other kinds need more than a word to be verified.
+        AuthErrorKind::UnsupportedToken => kind_of(token).is_none(),
+        _ => false,
+    }
 }
 
 fn lift(
@@ -121,7 +125,7 @@ fn lift(
 }
 
 /// What to change.
-fn advice(kind: AuthErrorKind, answer: Option<&Map<String, Value>>) -> String {
+fn advice(kind: AuthErrorKind, token: &str, answer: Option<&Map<String, Value>>) -> String {
     let variable = |name| env::var(name).unwrap_or_default();
     let told = |member| {
         let value = answer.and_then(|answer| answer.get(member));
@@ -143,6 +147,10 @@ fn advice(kind: AuthErrorKind, answer: Option<&Map<String, Value>>) -> String {
             told("scope"),
             variable("CLERK_REQUIRED_SCOPES")
         ),
+        AuthErrorKind::UnsupportedToken if kind_of(token).is_some() => format!(
+            "kinds are accepted by name; CLERK_ACCEPT: {}",
+            variable("CLERK_ACCEPT")
+        ),
         AuthErrorKind::UnsupportedToken => {
             "it is neither `oat_…` nor a JWT; CLERK_OPAQUE_TOKENS=any has Clerk asked all the same"
                 .into()
@@ -152,9 +160,25 @@ fn advice(kind: AuthErrorKind, answer: Option<&Map<String, Value>>) -> String {
             told("iss")
         ),
         AuthErrorKind::Inactive | AuthErrorKind::Expired => "get a new token".into(),
+        AuthErrorKind::InvalidSignature => {
+            "it is of another instance, or was changed; with CLERK_JWT_KEY, Clerk's key may have changed"
+                .into()
+        }
+        AuthErrorKind::MalformedToken => "it is no JWT of Clerk's: get a new one".into(),
+        AuthErrorKind::NotSession => {
+            "it is an ID token, or of a JWT template: have the front end call getToken() without one"
+                .into()
+        }
+        AuthErrorKind::PendingSession => {
+            "its user has something left to do, such as to choose an organization".into()
+        }
+        AuthErrorKind::WrongParty => format!(
+            "its `azp` is not among CLERK_AUTHORIZED_PARTIES: {}",
+            variable("CLERK_AUTHORIZED_PARTIES")
+        ),
         AuthErrorKind::NotYetValid => "compare the clocks, see above".into(),
         AuthErrorKind::CredentialsRejected => {
-            "check CLERK_OAUTH_CLIENT_ID and CLERK_OAUTH_CLIENT_SECRET".into()
+            "check CLERK_OAUTH_CLIENT_ID and CLERK_OAUTH_CLIENT_SECRET, or CLERK_SECRET_KEY".into()
         }
         AuthErrorKind::ProfileUnavailable => {
             "userinfo does not answer for the token: CLERK_ENRICH=best-effort does without".into()
@@ -169,7 +193,7 @@ fn advice(kind: AuthErrorKind, answer: Option<&Map<String, Value>>) -> String {
         }
         AuthErrorKind::SenderConstrained => "ask for a token of the type Bearer".into(),
         AuthErrorKind::MissingSubject => {
-            "it belongs to no user: the layer takes tokens of users".into()
+            "its subject is none that a token of its kind has".into()
         }
         _ => "Clerk could not be asked: see above, and try again".into(),
     }

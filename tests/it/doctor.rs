@@ -406,3 +406,94 @@ async fn userinfo_that_does_not_work_is_told_and_refuses_only_where_the_profile_
         examined.assert(expected, false, &refused);
     }
 }
+
+#[tokio::test]
+async fn tokens_of_other_kinds_are_told_and_judged_by_what_is_accepted() {
+    let clerk = FakeClerk::start().unwrap();
+    let secret_key = clerk.secret_key();
+    let backend = format!("{}/v1", clerk.url());
+    let session = clerk.session("user_ada").issue();
+    let api_key = clerk.api_key("user_ada").issue();
+    let template = clerk.session("user_ada").template().issue();
+    let sessions = [
+        ("CLERK_ACCEPT", "session"),
+        ("CLERK_REQUIRED_SCOPES", ""),
+        ("CLERK_OAUTH_CLIENT_ID", ""),
+        ("CLERK_OAUTH_CLIENT_SECRET", ""),
+    ];
+    let keys = [
+        ("CLERK_ACCEPT", "api_key"),
+        ("CLERK_REQUIRED_SCOPES", ""),
+        ("CLERK_SECRET_KEY", &*secret_key),
+        ("CLERK_API_URL", &*backend),
+    ];
+    let elsewhere = [
+        &sessions[..],
+        &[("CLERK_AUTHORIZED_PARTIES", "https://a.test")],
+    ]
+    .concat();
+    type Case<'a> = (
+        &'a str,
+        &'a str,
+        &'a [(&'a str, &'a str)],
+        bool,
+        &'a [&'a str],
+    );
+    let cases: [Case<'_>; 6] = [
+        (
+            "a session",
+            &session,
+            &sessions,
+            true,
+            &[
+                "a session token",
+                "there are no client credentials",
+                "would accept the token",
+            ],
+        ),
+        (
+            "a session where OAuth tokens are accepted",
+            &session,
+            &[],
+            false,
+            &["kinds are accepted by name", "(UnsupportedToken)"],
+        ),
+        (
+            "a session of another origin",
+            &session,
+            &elsewhere,
+            false,
+            &["CLERK_AUTHORIZED_PARTIES: https://a.test", "(WrongParty)"],
+        ),
+        (
+            "of a template",
+            &template,
+            &sessions,
+            false,
+            &["call getToken() without one", "(NotSession)"],
+        ),
+        (
+            "an API key",
+            &api_key,
+            &keys,
+            true,
+            &["an API key", "would accept the token"],
+        ),
+        (
+            "an unknown API key",
+            "ak_unknown",
+            &keys,
+            false,
+            &["an API key", "(Inactive)"],
+        ),
+    ];
+    for (name, token, variables, is_content, lines) in cases {
+        let before = clerk.calls(Endpoint::Introspection);
+        let examined = examine(&clerk, token, variables).await;
+        examined.assert(name, is_content, lines);
+        assert!(!examined.text.contains(&secret_key), "{name}");
+        // With a token that is none, to see whether our credentials are taken.
+        let asked = clerk.calls(Endpoint::Introspection) - before;
+        assert!(asked <= 1, "{name}: introspection was shown the token");
+    }
+}
