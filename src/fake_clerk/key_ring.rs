@@ -74,24 +74,33 @@ impl KeyRing {
         keys.last().ok_or(Unspecified)?.key.pem()
     }
 
-    fn rotate(&self) -> Result<String, Unspecified> {
+    pub(super) fn rotate(&self) -> Result<String, Unspecified> {
         let (kid, key) = (instance_id(), SigningKey::generate()?);
         let rotated = kid.clone();
         self.held()?.push(PublishedKey { kid, key });
         Ok(rotated)
     }
 
-    fn replace(&self) -> Result<(), Unspecified> {
+    pub(super) fn replace(&self) -> Result<(), Unspecified> {
         let key = SigningKey::generate()?;
         self.held()?.last_mut().ok_or(Unspecified)?.key = key;
         Ok(())
     }
 
-    fn retire(&self) -> Result<(), Unspecified> {
+    pub(super) fn retire(&self) -> Result<(), Unspecified> {
         let mut keys = self.held()?;
         let old = keys.len().saturating_sub(1);
         keys.drain(..old);
         Ok(())
+    }
+
+    /// The names of the published keys, oldest first. No key is made to tell them.
+    pub(super) fn kids(&self) -> Vec<String> {
+        let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
+        match keys.as_slice() {
+            [] => vec![self.first_kid.clone()],
+            keys => keys.iter().map(|one| one.kid.clone()).collect(),
+        }
     }
 
     /// The keys, of which there is one at least.

@@ -42,7 +42,7 @@
 //! # By hand
 //!
 //! `cargo run --example fake_clerk` serves a fake on a fixed port, with a page to mint and revoke tokens
-//! on, to see the calls that come in, and to switch faults on; see
+//! of every kind on, to rotate keys, to see the calls that come in, and to switch faults on; see
 //! [`admin_page`](FakeClerkBuilder::admin_page).
 //!
 //! # What it does not know

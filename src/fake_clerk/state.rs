@@ -167,6 +167,32 @@ impl Ledger {
         self.tokens.insert(text, token);
     }
 
+    /// Remembers an API key or a machine token as the newest one.
+    pub(super) fn insert_credential(&mut self, text: String, mut credential: Credential) {
+        self.issued += 1;
+        credential.serial = self.issued;
+        self.credentials.insert(text, credential);
+    }
+
+    /// The id of what this text stands for, which is no secret. Session tokens and the JWTs of machines are
+    /// not remembered.
+    pub(super) fn id_of(&self, text: &str) -> Option<&str> {
+        let oauth = self.tokens.get(text).map(|token| &token.jti);
+        let other = || self.credentials.get(text).map(|credential| &credential.id);
+        oauth.or_else(other).map(String::as_str)
+    }
+
+    /// Revokes what has this id, if anything has.
+    pub(super) fn revoke_by_id(&mut self, id: &str) -> Option<()> {
+        let tokens = self.tokens.values_mut();
+        let tokens = tokens.map(|token| (token.jti.as_str(), &mut token.revoked));
+        let others = self.credentials.values_mut();
+        let others = others.map(|other| (other.id.as_str(), &mut other.revoked));
+        let (_, revoked) = tokens.chain(others).find(|(known, _)| *known == id)?;
+        *revoked = true;
+        Some(())
+    }
+
     /// Revokes all that a grant has led to.
     pub(super) fn revoke_grant(&mut self, grant: &str) {
         for token in self.tokens.values_mut() {

@@ -1,6 +1,7 @@
 //! What the fake promises, asked over real connections.
 
 mod admin;
+mod admin_mint;
 mod api_keys;
 mod authorization;
 mod backend;

@@ -86,6 +86,8 @@ async fn walk(browser: &Browser, fake: &Fake) {
             .assert_refused(401, AuthErrorKind::Inactive);
     }
 
+    mint_every_kind(browser).await;
+
     // Switch a fault on, see it in the calls, and heal it.
     let good = &fake.told["user_ada"];
     browser.click("#fault-button").await;
@@ -131,6 +133,58 @@ async fn walk(browser: &Browser, fake: &Fake) {
     browser
         .until("return !document.querySelector('#calls-empty').hidden")
         .await;
+}
+
+/// Mints one token of each kind with the fields as they are, and has the keys changed.
+async fn mint_every_kind(browser: &Browser) {
+    for (kind, fields, start, label) in [
+        ("sessions", 10, "eyJ", None),
+        ("api-keys", 4, "ak_", Some("API key")),
+        ("machine-tokens", 4, "mt_", Some("machine")),
+        ("tokens", 6, "oat_", Some("opaque")),
+    ] {
+        browser
+            .click(&format!("#mint-kind option[value={kind}]"))
+            .await;
+        let seen = "return [...document.querySelectorAll('#mint-form [data-kind]')] \
+                .flatMap((group) => [...group.querySelectorAll('input, select')]) \
+                .filter((field) => field.checkVisibility()).length";
+        assert_eq!(browser.run(seen).await, fields, "fields of {kind}");
+        browser
+            .run("document.querySelector('#minted-token').textContent = ''")
+            .await;
+        browser.click("#mint-button").await;
+        let minted = "return document.querySelector('#minted-token').textContent !== ''";
+        browser.until(minted).await;
+        let token = browser.text("#minted-token").await;
+        assert!(token.starts_with(start), "{kind}");
+        if let Some(label) = label {
+            let listed = "return document.querySelector('#tokens tr td small').textContent";
+            browser.until(&format!("{listed} === '{label}'")).await;
+        }
+    }
+    // The session is not among them.
+    let listed = "return document.querySelectorAll('#tokens tr [data-revoke]').length";
+    assert_eq!(browser.run(listed).await, 5);
+    // Nor is what cannot be typed sent.
+    browser.click("#mint-kind option[value=sessions]").await;
+    browser
+        .run("document.querySelector('[name=permissions]').value = 'org:billing:read'")
+        .await;
+    browser.click("#mint-button").await;
+    let refused =
+        "return document.querySelector('#notice.bad')?.textContent.includes('give its id')";
+    browser.until(refused).await;
+    browser.click("#mint-kind option[value=tokens]").await;
+
+    for (button, keys) in [("rotate-key", 2), ("replace-key", 2), ("retire-keys", 1)] {
+        let kid = "return document.querySelector('#kids .mono').textContent";
+        let before = browser.run(kid).await;
+        browser.click(&format!("#{button}")).await;
+        let shown = "return document.querySelectorAll('#kids li').length";
+        browser.until(&format!("{shown} === {keys}")).await;
+        assert_eq!(browser.run(kid).await == before, button != "rotate-key");
+    }
 }
 
 /// The paths of chromedriver and of a Chromium, if both are there.

@@ -2,32 +2,31 @@
 
 use std::time::Duration;
 
+use aws_lc_rs::error::Unspecified;
 use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde::Deserialize;
-use serde::de::DeserializeOwned;
-use serde_json::json;
 
-use super::{done, error, view};
+use super::input::{self, Refused, invalid, not_found, parse};
+use super::{done, error, mint, view};
 use crate::fake_clerk::endpoint::{Endpoint, Field};
 use crate::fake_clerk::fault::Fault;
-use crate::fake_clerk::oauth;
 use crate::fake_clerk::reply::{self, Reply};
 use crate::fake_clerk::state::State;
-use crate::fake_clerk::tokens::TokenBuilder;
 use crate::fake_clerk::users::UserBuilder;
 
-/// The longest life of a token and the longest delay of an answer, in seconds: ten years, one hour.
-const MAX_LIFE: u64 = 315_360_000;
+/// The longest delay of an answer, in seconds: one hour.
 const MAX_DELAY: u64 = 3600;
-
-/// Why a request of the page is refused, told to the person before it.
-type Refused = (StatusCode, String);
 
 pub(super) fn handle(state: &State, method: &Method, path: &str, body: &Bytes) -> Reply {
     let result = match (method.as_str(), path) {
         ("GET", "/api/state") => Ok(reply::json(StatusCode::OK, &view::view(state))),
-        ("POST", "/api/tokens") => parse(body).and_then(|mint| issue(state, mint)),
+        ("POST", "/api/tokens") => mint::oauth_token(state, body),
+        ("POST", "/api/sessions") => mint::session(state, body),
+        ("POST", "/api/api-keys") => mint::api_key(state, body),
+        ("POST", "/api/machine-tokens") => mint::machine_token(state, body),
+        ("POST", "/api/keys") => parse(body).and_then(|rotation| rotate(state, &rotation)),
+        ("DELETE", "/api/keys") => changed(state.keys.retire()),
         ("PUT", "/api/users") => parse(body).and_then(|user| save(state, user)),
         ("PUT", "/api/settings") => parse(body).and_then(|settings| settle(state, &settings)),
         ("PUT", "/api/faults") => parse(body).and_then(|fault| fail(state, &fault)),
@@ -47,9 +46,7 @@ pub(super) fn handle(state: &State, method: &Method, path: &str, body: &Bytes) -
 
 fn delete(state: &State, path: &str) -> Result<Reply, Refused> {
     if let Some(id) = path.strip_prefix("/api/tokens/") {
-        let mut ledger = state.lock();
-        let token = ledger.tokens.values_mut().find(|token| token.jti == id);
-        token.ok_or_else(not_found)?.revoked = true;
+        state.lock().revoke_by_id(id).ok_or_else(not_found)?;
     } else if let Some(name) = path.strip_prefix("/api/faults/") {
         heal(state, Some(Endpoint::named(name).ok_or_else(not_found)?));
     } else {
@@ -68,62 +65,29 @@ fn heal(state: &State, only: Option<Endpoint>) {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Mint {
-    user: String,
-    #[serde(default)]
-    scope: String,
-    /// Empty for the client that is registered from the start.
-    #[serde(default)]
-    client_id: String,
-    /// In seconds; one day if it is not there.
-    lifetime: Option<u64>,
-    /// Empty for a token without an audience.
-    #[serde(default)]
-    resource: String,
-    #[serde(default)]
-    format: Format,
+struct Rotation {
+    kid: Kid,
 }
 
-#[derive(Default, Deserialize)]
+/// The name of the key that is to sign from now on.
+#[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
-enum Format {
-    #[default]
-    Opaque,
-    Jwt,
+enum Kid {
+    New,
+    Same,
 }
 
-fn issue(state: &State, mint: Mint) -> Result<Reply, Refused> {
-    let user = named(&mint.user)?;
-    let scopes = oauth::parse_scope(&mint.scope)
-        .ok_or_else(|| invalid("a scope has a character that scopes do not have"))?;
-    let mut token = TokenBuilder::new(state, user).scopes(scopes);
-    if !mint.client_id.trim().is_empty() {
-        token = token.client_id(mint.client_id.trim());
-    }
-    if let Some(lifetime) = mint.lifetime {
-        if !(1..=MAX_LIFE).contains(&lifetime) {
-            return Err(invalid("a token lives from one second to ten years"));
-        }
-        token = token.lifetime(Duration::from_secs(lifetime));
-    }
-    for resource in mint.resource.split_whitespace() {
-        if url::Url::parse(resource).is_err() || resource.contains('#') {
-            let message = "a resource is an absolute URI without a fragment";
-            return Err(invalid(message));
-        }
-        token = token.resource(resource);
-    }
-    if matches!(mint.format, Format::Jwt) {
-        token = token.jwt();
-    }
-    let text = token.issue();
-    let id = state
-        .lock()
-        .tokens
-        .get(&text)
-        .map(|token| token.jti.clone());
-    let answer = json!({"id": id, "token": text});
-    Ok(reply::json(StatusCode::CREATED, &answer))
+fn rotate(state: &State, rotation: &Rotation) -> Result<Reply, Refused> {
+    changed(match rotation.kid {
+        Kid::New => state.keys.rotate().map(drop),
+        Kid::Same => state.keys.replace(),
+    })
+}
+
+fn changed(keys: Result<(), Unspecified>) -> Result<Reply, Refused> {
+    let message = || "no key can be made".to_owned();
+    keys.map_err(|_| (StatusCode::INTERNAL_SERVER_ERROR, message()))?;
+    Ok(done())
 }
 
 #[derive(Deserialize)]
@@ -136,7 +100,7 @@ struct User {
 }
 
 fn save(state: &State, user: User) -> Result<Reply, Refused> {
-    let mut builder = UserBuilder::new(state, named(&user.id)?);
+    let mut builder = UserBuilder::new(state, input::id("a user", &user.id)?);
     if let Some(email) = user.email {
         builder = builder.email(email.trim());
     }
@@ -161,12 +125,10 @@ struct Settings {
 }
 
 fn settle(state: &State, settings: &Settings) -> Result<Reply, Refused> {
-    if !(1..=MAX_LIFE).contains(&settings.lifetime) {
-        return Err(invalid("a token lives from one second to ten years"));
-    }
+    let lifetime = input::lifetime(settings.lifetime)?;
     let mut ledger = state.lock();
     ledger.flow.issues_jwts = settings.jwts;
-    ledger.flow.lifetime = Some(Duration::from_secs(settings.lifetime));
+    ledger.flow.lifetime = Some(lifetime);
     ledger.flow.refuses_consent = settings.refuse_consent;
     ledger.extra_fields = match settings.describe {
         true => vec![Field::Exp, Field::Aud],
@@ -229,25 +191,4 @@ fn fail(state: &State, failure: &Failure) -> Result<Reply, Refused> {
     let mut ledger = state.lock();
     ledger.faults.entry(endpoint).or_default().push(fault);
     Ok(done())
-}
-
-/// The id of a user.
-fn named(id: &str) -> Result<String, Refused> {
-    let id = id.trim();
-    if id.is_empty() || id.len() > 200 || id.chars().any(char::is_control) {
-        return Err(invalid("a user needs an id, of at most 200 bytes"));
-    }
-    Ok(id.to_owned())
-}
-
-fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Refused> {
-    serde_json::from_slice(body).map_err(|error| invalid(&format!("not understood: {error}")))
-}
-
-fn invalid(message: &str) -> Refused {
-    (StatusCode::UNPROCESSABLE_ENTITY, message.to_owned())
-}
-
-fn not_found() -> Refused {
-    (StatusCode::NOT_FOUND, "there is no such thing".to_owned())
 }

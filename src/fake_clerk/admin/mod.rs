@@ -3,6 +3,8 @@
 mod api;
 mod calls;
 mod guard;
+mod input;
+mod mint;
 mod page;
 mod view;
 

@@ -102,15 +102,24 @@ function tokenRow(token) {
   button.addEventListener("click", () =>
     act(`Revoked ${token.text}`, () => call("DELETE", `tokens/${encodeURIComponent(token.id)}`)));
   const more = [token.scopes.join(" ") || "no scopes"];
-  if (token.client_id !== state.client_id) more.push(`client ${token.client_id}`);
-  if (token.resources.length) more.push(`for ${token.resources.join(", ")}`);
+  let kind = token.format;
+  if (token.kind === "oauth") {
+    if (token.client_id !== state.client_id) more.push(`client ${token.client_id}`);
+    if (token.resources.length) more.push(`for ${token.resources.join(", ")}`);
+  } else if (token.kind === "api_key") {
+    kind = "API key";
+    more.push(token.name);
+  } else {
+    kind = "machine";
+    more[0] = `for ${token.scopes.join(" ") || "no machine"}`;
+  }
   const kinds = { active: "good", expired: "warn", revoked: "bad", used: "" };
   const end = token.expires_at === null ? "for ever" : `until ${day(token.expires_at)}`;
   // The roles stay where the style makes blocks of the rows.
   const cell = (className, ...children) => make("td", { role: "cell", className }, ...children);
   const row = make("tr", { role: "row" },
-    cell("mono", token.text, make("small", {}, token.format)),
-    cell("", token.user, ...more.map((line) => make("small", {}, line))),
+    cell("mono", token.text, make("small", {}, kind)),
+    cell("", token.subject, ...more.map((line) => make("small", {}, line))),
     cell("", make("span", { className: `badge ${kinds[token.status]}` }, token.status),
       make("small", {}, token.status === "active" ? end : "")),
     cell("", token.status === "active" ? button : ""));
@@ -125,6 +134,11 @@ function faultRow(endpoint) {
     act(`Healed ${endpoint.name}`, () => call("DELETE", `faults/${endpoint.name}`)));
   return make("li", {}, make("span", { className: "grow" }, endpoint.name),
     ...endpoint.faults.map((fault) => make("span", { className: "badge bad" }, fault)), button);
+}
+
+function keyRow(kid, index) {
+  const badge = index === 0 ? make("span", { className: "badge good" }, "signs") : "published";
+  return make("li", {}, make("span", { className: "grow mono" }, kid), badge);
 }
 
 function userForm(user) {
@@ -150,6 +164,8 @@ let state;
 function render() {
   $("issuer").textContent = state.issuer;
   $("environment").textContent = state.environment;
+  $("environment-of-kinds").textContent = state.environment_of_kinds;
+  show("kids", state.kids, keyRow);
   show("calls", state.calls, callRow);
   show("tokens", state.tokens, tokenRow);
   show("faults", state.endpoints.filter((one) => one.faults.length), faultRow);
@@ -197,10 +213,28 @@ const values = (form) => Object.fromEntries(new FormData(form));
 const number = (text) => (text === "" || text === undefined ? undefined : Number(text));
 const quoted = (text) => `'${text.replaceAll("'", "'\\''")}'`;
 
+/** What the fields of a group say. A number that is left empty is not there. */
+function typed(group) {
+  const said = {};
+  for (const field of group.elements) {
+    const isNumber = field.type === "number" || "number" in field.dataset;
+    said[field.name] = field.type === "checkbox" ? field.checked : isNumber ? number(field.value) : field.value;
+  }
+  return said;
+}
+
+const kinds = [...$("mint-form").querySelectorAll("[data-kind]")];
+const kind = $("mint-kind");
+// The fields of the other kinds are neither checked nor sent.
+kind.addEventListener("change", () => {
+  for (const group of kinds) group.hidden = group.disabled = group.dataset.kind !== kind.value;
+});
+
 $("mint-form").addEventListener("submit", async (event) => {
   event.preventDefault();
-  const { service, lifetime, ...wanted } = values(event.target);
-  const minted = await act("Token minted", () => call("POST", "tokens", { ...wanted, lifetime: number(lifetime) }));
+  const { service } = values(event.target);
+  const group = kinds.find((one) => !one.disabled);
+  const minted = await act("Token minted", () => call("POST", group.dataset.kind, typed(group)));
   if (!minted) return;
   $("minted-token").textContent = minted.token;
   $("minted-curl").textContent = `curl -i -H ${quoted(`Authorization: Bearer ${minted.token}`)} ${quoted(service)}`;
@@ -235,6 +269,9 @@ $("user-form").addEventListener("submit", async (event) => {
   if (await act(`Added ${id}`, () => call("PUT", "users", { id }))) event.target.reset();
 });
 
+$("rotate-key").addEventListener("click", () => act("A new key signs", () => call("POST", "keys", { kid: "new" })));
+$("replace-key").addEventListener("click", () => act("A new key signs under the same kid", () => call("POST", "keys", { kid: "same" })));
+$("retire-keys").addEventListener("click", () => act("The old keys are published no more", () => call("DELETE", "keys")));
 $("heal-all").addEventListener("click", () => act("All endpoints are well", () => call("DELETE", "faults")));
 $("clear-calls").addEventListener("click", () => act("Calls cleared", () => call("DELETE", "calls")));
 

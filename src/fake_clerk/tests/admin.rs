@@ -136,12 +136,47 @@ async fn nobody_drives_it_from_another_page() {
             status(&clerk, "OPTIONS", "/__admin/api/faults", &preflight).await,
             403
         );
-        let form = [("content-type", "text/plain")];
-        assert_eq!(
-            status(&clerk, "POST", "/__admin/api/tokens", &form).await,
-            415
-        );
     }
+}
+
+#[tokio::test]
+async fn nobody_mints_or_rotates_from_another_page() {
+    let clerk = with_page();
+    let kids = published_keys(&clerk).await;
+    for (path, form) in [
+        ("tokens", json!({"user": "user_1"})),
+        ("sessions", json!({"user": "user_1"})),
+        ("api-keys", json!({"subject": "user_1"})),
+        ("machine-tokens", json!({"machine": "mch_1"})),
+        ("keys", json!({"kid": "new"})),
+    ] {
+        let (path, form) = (format!("/__admin/api/{path}"), form.to_string());
+        for (name, value, expected) in [
+            ("origin", "https://evil.example", 403),
+            ("origin", "null", 403),
+            ("sec-fetch-site", "cross-site", 403),
+            ("content-type", "text/plain", 415),
+            ("content-type", "application/x-www-form-urlencoded", 415),
+        ] {
+            let mut headers = vec![(name, value)];
+            if name != "content-type" {
+                headers.push(("content-type", "application/json"));
+            }
+            for _ in 0..2 {
+                let reply = send(&clerk, "POST", &path, &headers, &form).await.unwrap();
+                assert_eq!(reply.status(), expected, "{path} {name}: {value}");
+                assert_eq!(members(&body(&reply)), set(&["error"]), "no token");
+            }
+        }
+    }
+    let retire = [("origin", "https://evil.example")];
+    for _ in 0..2 {
+        let got = status(&clerk, "DELETE", "/__admin/api/keys", &retire).await;
+        assert_eq!(got, 403);
+    }
+    assert_eq!(published_keys(&clerk).await, kids);
+    let state = body(&get(&clerk, "/__admin/api/state").await);
+    assert_eq!(state["tokens"], json!([]));
 }
 
 #[tokio::test]
@@ -194,8 +229,7 @@ async fn the_page_may_load_nothing_and_be_framed_by_nobody() {
     for external in ["src=", "@import", "url(", "https://"] {
         assert!(!text.contains(external), "{external}");
     }
-    assert!(
-        !text.contains(&clerk.client_secret()),
-        "it is asked for, not in the page"
-    );
+    for secret in [clerk.client_secret(), clerk.secret_key()] {
+        assert!(!text.contains(&secret), "it is asked for, not in the page");
+    }
 }

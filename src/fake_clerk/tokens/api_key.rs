@@ -86,6 +86,7 @@ impl<'a> ApiKeyBuilder<'a> {
         let key = Credential {
             family: Family::ApiKey,
             id: format!("ak_{}", keys::hexadecimal(32)),
+            serial: 0,
             subject: self.subject,
             scopes: self.scopes,
             claims: self.claims,
@@ -95,7 +96,7 @@ impl<'a> ApiKeyBuilder<'a> {
             name: self.name,
             created_by: self.created_by,
         };
-        ledger.credentials.insert(text.clone(), key);
+        ledger.insert_credential(text.clone(), key);
         text
     }
 }

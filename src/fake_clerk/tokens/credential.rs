@@ -17,6 +17,8 @@ pub(in crate::fake_clerk) struct Credential {
     pub(in crate::fake_clerk) family: Family,
     /// Not the secret itself, although it begins the same way.
     pub(in crate::fake_clerk) id: String,
+    /// The place in the order of issue, which the ledger gives.
+    pub(in crate::fake_clerk) serial: u64,
     pub(in crate::fake_clerk) subject: String,
     pub(in crate::fake_clerk) scopes: Vec<String>,
     pub(in crate::fake_clerk) claims: Value,

@@ -112,6 +112,7 @@ impl<'a> MachineTokenBuilder<'a> {
         let token = Credential {
             family: Family::MachineToken,
             id: format!("mt_{}", keys::hexadecimal(32)),
+            serial: 0,
             subject: self.subject,
             scopes: self.scopes,
             claims: Value::Object(self.claims),
@@ -122,7 +123,7 @@ impl<'a> MachineTokenBuilder<'a> {
             created_by: None,
         };
         let mut ledger = self.state.lock();
-        ledger.credentials.insert(text.clone(), token);
+        ledger.insert_credential(text.clone(), token);
         text
     }
 

@@ -100,15 +100,18 @@ impl<'a> SessionBuilder<'a> {
     /// If one is not of that form.
     pub fn permissions(mut self, permissions: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.permissions = permissions.into_iter().map(Into::into).collect();
-        let are_permissions = self
-            .permissions
-            .iter()
-            .all(|text| permissions::parts(text).is_some());
         assert!(
-            are_permissions,
+            self.permissions
+                .iter()
+                .all(|text| Self::is_permission(text)),
             "a permission has the form org:feature:name"
         );
         self
+    }
+
+    /// Whether it is of the form that [`permissions`](Self::permissions) wants.
+    pub(in crate::fake_clerk) fn is_permission(text: &str) -> bool {
+        permissions::parts(text).is_some()
     }
 
     /// Adds features that the user has no permission for, such as `o:dashboard` or `u:export`, to those
