@@ -1,5 +1,5 @@
-//! A fake Clerk to develop against, without an account: it serves Clerk's OAuth endpoints, and a page to
-//! mint and revoke tokens on, to see the calls that come in, and to switch faults on.
+//! A fake Clerk to develop against, without an account: it serves Clerk's OAuth endpoints and its Backend API,
+//! and a page to mint and revoke tokens of every kind on, to see the calls that come in, and to switch faults on.
 //!
 //! ```sh
 //! cargo run --example fake_clerk
@@ -7,8 +7,9 @@
 //!
 //! `LISTEN` (default `127.0.0.1:4000`) is a loopback address. The client's id and secret are always
 //! the same, so that a service's environment stays the same, too, unless `CLERK_OAUTH_CLIENT_ID` and
-//! `CLERK_OAUTH_CLIENT_SECRET` say otherwise. `REDIRECT_URIS`, with spaces between, are where that
-//! client may be redirected to; other clients register themselves. Tokens do not outlive the process.
+//! `CLERK_OAUTH_CLIENT_SECRET` say otherwise; so is the secret key. `REDIRECT_URIS`, with spaces between, are
+//! where that client may be redirected to; other clients register themselves. Tokens and signing keys do not
+//! outlive the process.
 
 use std::{env, error::Error, process::ExitCode};
 
@@ -17,6 +18,10 @@ use tower_clerk::fake_clerk::{FakeClerk, Field};
 // Nothing real is behind them.
 const CLIENT_ID: &str = "FakeClerkClient1";
 const CLIENT_SECRET: &str = "FakeClerkSecretThatProtectsNoOne";
+const SECRET_KEY: &str = "sk_test_Fake_Clerk_Key_That_Protects_No_One";
+
+/// The machine that the printed environment makes of a service.
+const MACHINE: &str = "mch_bills";
 
 async fn serve() -> Result<(), Box<dyn Error>> {
     let variable = |name: &str, default: &str| {
@@ -34,6 +39,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
             variable("CLERK_OAUTH_CLIENT_ID", CLIENT_ID),
             variable("CLERK_OAUTH_CLIENT_SECRET", CLIENT_SECRET),
         )
+        // Not from the environment: it is printed, and a real one may stand there.
+        .secret_key(SECRET_KEY)
         .admin_page()
         .start()
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;
@@ -62,14 +69,19 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     println!("  export CLERK_DOMAIN={}", clerk.url());
     println!("  export CLERK_OAUTH_CLIENT_ID={}", clerk.client_id());
     println!(
-        "  export CLERK_OAUTH_CLIENT_SECRET={}\n",
+        "  export CLERK_OAUTH_CLIENT_SECRET={}",
         clerk.client_secret()
     );
+    println!("\nWhat a service that accepts every kind of token needs beside it:");
+    println!("  export CLERK_ACCEPT=oauth,session,api_key,machine");
+    println!("  export CLERK_MACHINES={MACHINE}");
+    println!("  export CLERK_SECRET_KEY={}", clerk.secret_key());
+    println!("  export CLERK_API_URL={}/v1\n", clerk.url());
     println!("A token for each of two users, with the scopes email and profile, for one day:");
     for (id, ..) in users {
         println!("  {id:<10}  {}", clerk.token(id).issue());
     }
-    println!("\nCtrl-C ends it.");
+    println!("\nThe page mints the other kinds.\n\nCtrl-C ends it.");
     tokio::signal::ctrl_c().await?;
     Ok(())
 }

@@ -336,7 +336,7 @@ impl Example {
         Self::spawn(name, command.stdout(Stdio::null()))
     }
 
-    fn spawn(name: &str, command: &mut Command) -> Self {
+    pub fn spawn(name: &str, command: &mut Command) -> Self {
         Self::start_at(name, free_address(), command)
     }
 

@@ -55,6 +55,7 @@ mod mcp;
 mod prometheus;
 mod doctor;
 mod fake_clerk;
+mod fake_clerk_kinds;
 mod admin_page;
 mod discovery;
 mod docs;
