@@ -1,5 +1,5 @@
 //! What a request costs that asks nobody: hits and refusals, as ratios to the same request through a layer
-//! that does nothing.
+//! that does nothing. Of each kind of token there is a hit, all by one layer.
 //!
 //! The machine that measures is rarely alone. All ways of a request take turns in short rounds, each is set
 //! in ratio to the floor of its own round, and what is printed is the median of these ratios. What is exact
@@ -46,8 +46,8 @@ use http::{Request, Response, header::AUTHORIZATION};
 use tower::{Layer, Service};
 
 use crate::support::{
-    Boxed, InsertOnly, Leaf, Noop, bare, finish, load, long_token, median, ours, request, tokens,
-    warm,
+    BAD_TOKEN, Boxed, Carried, InsertOnly, Leaf, Noop, bare, finish, load, long_token, median,
+    of_each_kind, ours, pass, refuse, request, tokens, warm,
 };
 
 const ROUNDS: usize = 101;
@@ -59,8 +59,8 @@ fn main() {
         .build()
         .expect("a runtime can be made");
     let many = tokens(100_000);
-    let long = long_token();
-    let bad = "oat_bad".to_owned();
+    let long = long_token(900);
+    let kinds = of_each_kind();
     let layer = ours(200_000);
     let mut all = layer.layer(Leaf);
     let thousand = ours(200_000);
@@ -70,8 +70,11 @@ fn main() {
         // Twice: of the first hit of each, the store is told.
         warm(&mut all, &many).await;
         for _ in 0..2 {
-            warm(&mut all, &[long.clone(), bad.clone()]).await;
+            warm(&mut all, std::slice::from_ref(&long)).await;
             warm(&mut thousand.layer(Leaf), &many[..1000]).await;
+            for kind in &kinds {
+                pass(&mut thousand.layer(Leaf), kind.request()).await;
+            }
         }
         warm(&mut boxed, &many[..1000]).await;
     });
@@ -80,7 +83,7 @@ fn main() {
         &runtime,
         &many,
         &long,
-        &bad,
+        &kinds,
         (all, thousand.layer(Leaf), boxed.clone()),
     );
     two_threads(&many, &thousand, &boxed);
@@ -94,7 +97,7 @@ fn one_thread(
     runtime: &tokio::runtime::Runtime,
     many: &[String],
     long: &str,
-    bad: &String,
+    kinds: &[Carried],
     (mut all, mut thousand, mut boxed): (Ours, Ours, Boxed<Leaf>),
 ) {
     let (mut noop, mut insert) = (Noop(Leaf), InsertOnly(Leaf, "user_1".into()));
@@ -114,6 +117,10 @@ fn one_thread(
             request(&many[rng.usize(..100_000)])
         });
         round.add("hit, a token of 900 bytes", &mut all, |_| request(long));
+        for kind in kinds {
+            let name = format!("hit, {}", kind.name);
+            round.add(name, &mut thousand, |_| kind.request());
+        }
         round.add(
             "boxed future over moka::future, one token",
             &mut boxed,
@@ -128,12 +135,12 @@ fn one_thread(
             bare().body(()).expect("valid")
         });
         round.add("refused: malformed", &mut all, |_| request("a b"));
-        runtime.block_on(warm(&mut all, std::slice::from_ref(bad)));
-        round.add("refused: known to be bad", &mut all, |_| request(bad));
+        runtime.block_on(refuse(&mut all, request(BAD_TOKEN)));
+        round.add("refused: known to be bad", &mut all, |_| request(BAD_TOKEN));
         let floor = round.0[0].1;
         floors.push(floor);
         ratios.resize(round.0.len(), Vec::new());
-        names = round.0.iter().map(|(name, _)| *name).collect();
+        names = round.0.iter().map(|(name, _)| name.clone()).collect();
         for (column, (_, nanos)) in ratios.iter_mut().zip(&round.0) {
             column.push((nanos - floor) / floor);
         }
@@ -156,29 +163,32 @@ fn one_thread(
 
 /// The nanoseconds for a request of each way, once around.
 #[derive(Default)]
-struct Round(Vec<(&'static str, f64)>);
+struct Round(Vec<(String, f64)>);
 
 impl Round {
     fn add<S>(
         &mut self,
-        name: &'static str,
+        name: impl Into<String>,
         service: &mut S,
         request: impl FnMut(usize) -> Request<()>,
     ) where
         S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
     {
-        self.0.push((name, time(service, request)));
+        let name = name.into();
+        let is_refused = name.starts_with("refused");
+        self.0.push((name, time(service, request, is_refused)));
     }
 }
 
-fn time<S>(service: &mut S, request: impl FnMut(usize) -> Request<()>) -> f64
+fn time<S>(service: &mut S, request: impl FnMut(usize) -> Request<()>, is_refused: bool) -> f64
 where
     S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
 {
     let requests: Vec<_> = (0..BATCH).map(request).collect();
     let start = Instant::now();
     for request in requests {
-        drop(black_box(finish(service.call(request))));
+        let Ok(response) = black_box(finish(service.call(request)));
+        assert_ne!(response.status().is_success(), is_refused);
     }
     start.elapsed().as_nanos() as f64 / BATCH as f64
 }
@@ -239,8 +249,8 @@ where
                 scope.spawn(move || {
                     let mut rng = fastrand::Rng::with_seed(seed as u64);
                     barrier.wait();
-                    let times =
-                        (0..40).map(|_| time(&mut service, |_| request(&many[pick(&mut rng)])));
+                    let times = (0..40)
+                        .map(|_| time(&mut service, |_| request(&many[pick(&mut rng)]), false));
                     times.sum::<f64>() / 40.0
                 })
             })

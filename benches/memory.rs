@@ -16,7 +16,7 @@ use tower_clerk::{
 };
 
 use crate::support::{
-    Boxed, InsertOnly, Leaf, Noop, bare, finish, long_token, ours, request, warm,
+    BAD_TOKEN, Boxed, InsertOnly, Leaf, Noop, bare, finish, long_token, ours, refuse, request, warm,
 };
 
 fn main() {
@@ -33,11 +33,11 @@ fn main() {
 fn allocations(runtime: &tokio::runtime::Runtime) {
     println!("| | allocations | bytes |\n|---|--:|--:|");
     let token = "oat_0123456789abcdefghijklmnopqrstuv".to_owned();
-    let (long, bad) = (long_token(), "oat_bad".to_owned());
+    let (long, bad) = (long_token(900), BAD_TOKEN.to_owned());
     let mut ours = ours(1000).layer(Leaf);
     let mut boxed = Boxed::new(Leaf);
     for _ in 0..2 {
-        runtime.block_on(warm(&mut ours, &[token.clone(), long.clone(), bad.clone()]));
+        runtime.block_on(warm(&mut ours, &[token.clone(), long.clone()]));
         runtime.block_on(warm(&mut boxed, std::slice::from_ref(&token)));
     }
     row("no-op layer", &mut Noop(Leaf), || request(&token));
@@ -55,6 +55,7 @@ fn allocations(runtime: &tokio::runtime::Runtime) {
         bare().body(()).expect("valid")
     });
     row("refused: malformed", &mut ours, || request("a b"));
+    runtime.block_on(refuse(&mut ours, request(&bad)));
     row("refused: known to be bad", &mut ours, || request(&bad));
     println!();
 }

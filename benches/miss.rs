@@ -24,7 +24,7 @@ use tower_clerk::{
     fake_clerk::{Endpoint, FakeClerk, Fault},
 };
 
-use crate::support::{Leaf, median, ours, request, tokens, warm};
+use crate::support::{BAD_TOKEN, Leaf, median, ours, pass, refuse, request, tokens, warm};
 
 const ROUNDS: usize = 500;
 
@@ -190,9 +190,13 @@ async fn flood() {
     let before = layer.stats();
     let mut rng = fastrand::Rng::with_seed(11);
     for n in 0..FLOOD {
-        let kind = if n % 2 == 0 { "bad" } else { "good" };
-        let once = format!("oat_{kind}_{n}_{}", rng.u64(..));
-        warm(&mut service, &[once, hot[rng.usize(..HOT)].clone()]).await;
+        let once = rng.u64(..);
+        if n % 2 == 0 {
+            refuse(&mut service, request(&format!("{BAD_TOKEN}{n}_{once}"))).await;
+        } else {
+            pass(&mut service, request(&format!("oat_good_{n}_{once}"))).await;
+        }
+        pass(&mut service, request(&hot[rng.usize(..HOT)])).await;
     }
     let hits = layer.stats().hits - before.hits;
     println!(

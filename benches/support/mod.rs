@@ -15,17 +15,21 @@ use std::{
     future::{Future, Ready, ready},
     hint::black_box,
     pin::Pin,
-    sync::Arc,
+    sync::{Arc, LazyLock},
     task::{Context, Poll},
     time::Duration,
 };
 
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Request, Response, StatusCode, header::AUTHORIZATION};
+use http::{
+    HeaderMap, Request, Response, StatusCode,
+    header::{AUTHORIZATION, COOKIE},
+};
 use sha2::{Digest, Sha256};
 use tower::Service;
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Introspection, Verification, Verify,
+    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, Introspection, TokenKind,
+    Verification, Verify, fake_clerk::FakeClerk,
 };
 
 /// The service behind all layers: it drops the request and answers.
@@ -141,7 +145,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
         .strip_prefix("Bearer ")
 }
 
-/// Says of every token but the bad ones that it is good: what is measured is not the verification.
+/// Says of every OAuth token but the bad ones that it is good: what is measured is not the verification.
 #[derive(Debug)]
 pub struct Says;
 
@@ -150,7 +154,7 @@ impl Verify for Says {
         &'a self,
         verification: Verification<'a>,
     ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
-        let is_bad = verification.token().expose().starts_with("oat_bad");
+        let is_bad = verification.token().expose().starts_with(BAD_TOKEN);
         let answer = if is_bad {
             r#"{"active":false}"#
         } else {
@@ -160,16 +164,114 @@ impl Verify for Says {
     }
 }
 
-/// Our layer, over a verifier that answers at once.
+/// A bad token, and the beginning of others. The underscore at its end is in no token of [`tokens`].
+pub const BAD_TOKEN: &str = "oat_bad_";
+
+/// The server that issues tokens of the other kinds. It is asked while they get to be known, and never about a
+/// hit.
+pub fn clerk() -> &'static FakeClerk {
+    static CLERK: LazyLock<FakeClerk> =
+        LazyLock::new(|| FakeClerk::start().expect("loopback has a free port"));
+    &CLERK
+}
+
+/// Our layer, which accepts every kind, over a verifier that answers at once about OAuth tokens.
 pub fn ours(capacity: u64) -> ClerkAuthLayer {
-    let config = ClerkConfig::builder("verb-noun-00.clerk.accounts.dev")
+    let clerk = clerk();
+    let config = ClerkConfig::builder(clerk.url())
+        .accept([
+            TokenKind::OAuth,
+            TokenKind::Session,
+            TokenKind::ApiKey,
+            TokenKind::Machine,
+        ])
         .client_credentials("client_1", "secret")
-        .enrichment(tower_clerk::Enrichment::Off)
+        .secret_key(clerk.secret_key())
+        .backend_api_url(clerk.url())
+        .machines([MACHINE])
+        .session_cookie()
+        .enrichment(Enrichment::Off)
         .cache_ttl(Duration::from_secs(300))
         .cache_capacity(capacity)
         .build()
         .expect("the configuration is valid");
     ClerkAuthLayer::with_verifier(config, Says)
+}
+
+/// The machine that we are.
+const MACHINE: &str = "mch_2nRz8kVbQw1mXcTdYpLsAeHgJfK";
+
+/// A good token, and where in a request it stands.
+#[derive(Clone, Debug)]
+pub struct Carried {
+    pub name: String,
+    pub token: String,
+    pub is_cookie: bool,
+}
+
+impl Carried {
+    fn in_header(name: &str, token: String) -> Self {
+        let name = format!("{name}, {} bytes", token.len());
+        Self {
+            name,
+            token,
+            is_cookie: false,
+        }
+    }
+
+    pub fn request(&self) -> Request<()> {
+        if self.is_cookie {
+            in_cookie(&self.token)
+        } else {
+            request(&self.token)
+        }
+    }
+}
+
+/// A token of each kind. The last two are as long as the session token that stands before them: the one has
+/// nothing else in common with it, the other is the same one in a cookie.
+pub fn of_each_kind() -> Vec<Carried> {
+    let clerk = clerk();
+    let session = session_token(clerk, 0);
+    let machine = |jwt: bool| {
+        let token = clerk.machine_token("mch_2nRz8kVbQw1mXcTdYpLsBbCcDdE");
+        let token = token.scopes([MACHINE]);
+        if jwt { token.jwt() } else { token }.issue()
+    };
+    let long = long_token(session.len());
+    vec![
+        Carried::in_header("OAuth, opaque", tokens(1).remove(0)),
+        Carried::in_header("API key", clerk.api_key(USER).issue()),
+        Carried::in_header("machine, opaque", machine(false)),
+        Carried::in_header("machine, JWT", machine(true)),
+        Carried::in_header("session, JWT", session.clone()),
+        Carried::in_header("OAuth, opaque, as long", long),
+        Carried {
+            name: "session, JWT, the same in a cookie".to_owned(),
+            token: session,
+            is_cookie: true,
+        },
+    ]
+}
+
+const USER: &str = "user_2abcdefghijklmnopqrstuvwxyz";
+
+/// A session token as Clerk issues them, version 2, with an organization that is active and with permissions
+/// in it. It is good for an hour, where Clerk's are good for a minute; each number makes another one.
+pub fn session_token(clerk: &FakeClerk, number: usize) -> String {
+    clerk
+        .session(USER)
+        .session_id(format!("sess_{number:027}"))
+        .organization("org_2abcdefghijklmnopqrstuvwxyz", "example", "admin")
+        .permissions([
+            "org:billing:read",
+            "org:billing:manage",
+            "org:documents:read",
+            "org:documents:write",
+        ])
+        .authorized_party("https://app.example.com")
+        .lifetime(Duration::from_secs(3600))
+        .issue()
 }
 
 /// As many opaque tokens of 36 bytes.
@@ -185,21 +287,26 @@ pub fn tokens(count: usize) -> Vec<String> {
         .collect()
 }
 
-/// A token as long as a JWT of Clerk's: 900 bytes, and nothing that anybody signed.
-pub fn long_token() -> String {
+/// An opaque token that is as long as a JWT, or as long as anything.
+pub fn long_token(len: usize) -> String {
     let mut rng = fastrand::Rng::with_seed(8);
-    let mut part = |len| -> String {
-        std::iter::repeat_with(|| rng.alphanumeric())
-            .take(len)
-            .collect()
-    };
-    format!("{}.{}.{}", part(80), part(476), part(342))
+    let random = std::iter::repeat_with(|| rng.alphanumeric());
+    "oat_".chars().chain(random).take(len).collect()
 }
 
 /// A request as it comes from a client: three headers and the credentials.
 pub fn request(token: &str) -> Request<()> {
     bare()
         .header(AUTHORIZATION, format!("Bearer {token}"))
+        .body(())
+        .expect("the parts are valid")
+}
+
+/// The same with the token in Clerk's cookie, behind two others as browsers have them.
+pub fn in_cookie(token: &str) -> Request<()> {
+    let cookies = format!("__client_uat=1764000000; theme=dark; __session={token}");
+    bare()
+        .header(COOKIE, cookies)
         .body(())
         .expect("the parts are valid")
 }
@@ -228,14 +335,32 @@ pub fn finish<F: Future>(future: F) -> F::Output {
     }
 }
 
-/// Sends each token once, so that it is known afterwards.
+/// Sends each token once, so that it is known afterwards: all are good.
 pub async fn warm<S>(service: &mut S, tokens: &[String])
 where
     S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
 {
     for token in tokens {
-        let Ok(_) = service.call(request(token)).await;
+        pass(service, request(token)).await;
     }
+}
+
+/// Sends a request that has to be let through.
+pub async fn pass<S>(service: &mut S, request: Request<()>)
+where
+    S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
+{
+    let Ok(response) = service.call(request).await;
+    assert!(response.status().is_success(), "{response:?}");
+}
+
+/// Sends a request that has to be refused.
+pub async fn refuse<S>(service: &mut S, request: Request<()>)
+where
+    S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
+{
+    let Ok(response) = service.call(request).await;
+    assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
 }
 
 /// What a handler of a user's does.
