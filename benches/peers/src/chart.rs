@@ -5,6 +5,7 @@ use std::fmt::Write;
 use crate::{
     cost::Cost,
     peers::{Means, PEERS},
+    provider::Kind,
     report::token,
     stampede::{CROWDS, Stampede},
     text::{thousands, times},
@@ -50,7 +51,7 @@ impl Tone {
 
     fn meaning(self) -> &'static str {
         match self {
-            Self::Ours => "tower-clerk: cached introspection",
+            Self::Ours => "tower-clerk",
             Self::Cached => "cached introspection",
             Self::Signature => "signature check",
         }
@@ -78,8 +79,8 @@ pub fn costs(costs: &[Cost]) -> String {
     let mut costs: Vec<_> = costs.iter().collect();
     costs.sort_by(|a, b| a.of_ours[1].total_cmp(&b.of_ours[1]));
     let mut bars = Vec::new();
-    for is_jwt in [false, true] {
-        let group = costs.iter().filter(|cost| cost.is_jwt == is_jwt);
+    for kind in Kind::ALL {
+        let group = costs.iter().filter(|cost| cost.kind == kind);
         bars.extend(group.enumerate().map(|(index, cost)| Bar {
             is_first: index == 0,
             label: format!("{} · {}", cost.peer.name, short(&token(cost))),
@@ -128,8 +129,8 @@ pub fn stampedes(stampedes: &[Stampede]) -> String {
 
 fn tone(name: &str, means: Means) -> Tone {
     match means {
-        _ if name == PEERS[0].name => Tone::Ours,
-        Means::CachedIntrospection => Tone::Cached,
+        _ if name.starts_with(PEERS[0].name) => Tone::Ours,
+        Means::CachedIntrospection | Means::CachedSignature => Tone::Cached,
         Means::Signature => Tone::Signature,
     }
 }

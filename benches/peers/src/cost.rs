@@ -1,4 +1,4 @@
-//! What an accepted request costs where the token is known already.
+//! What an accepted request costs where the token is known already; of session tokens, where it is not, too.
 //!
 //! All cases take turns in short rounds. In each round the same request through no layer is taken off:
 //! what is left is the cost of the peer. Ratios are made within a round, and their median counts. That is
@@ -9,8 +9,8 @@ use std::{env, io, process::Command};
 use tower_clerk::fake_clerk::FakeClerk;
 
 use crate::{
-    peers::{self, Guard, Means, PEERS, Peer, Shape},
-    provider,
+    peers::{self, Guard, Means, OF_SESSIONS, PEERS, Peer, Shape},
+    provider::{self, Kind},
 };
 
 const ROUNDS: usize = 301;
@@ -23,8 +23,8 @@ pub struct Case {
     pub peer: Peer,
     /// How long the token is.
     pub token_len: usize,
-    /// Whether the token is a JWT.
-    pub is_jwt: bool,
+    /// What the token is.
+    pub kind: Kind,
     token: String,
     guard: Box<dyn Guard>,
 }
@@ -36,8 +36,8 @@ pub struct Cost {
     pub peer: Peer,
     /// How long the token is.
     pub token_len: usize,
-    /// Whether the token is a JWT.
-    pub is_jwt: bool,
+    /// What the token is.
+    pub kind: Kind,
     /// The median of the peer's time per request, without that of the handler.
     pub nanos: f64,
     /// How many times our cost for an opaque token this is: lower quartile, median, upper quartile.
@@ -54,16 +54,10 @@ pub struct Cost {
 ///
 /// If a peer does not start.
 pub async fn cases(clerk: &FakeClerk) -> Vec<Case> {
-    let tokens = [
-        (false, provider::opaque(clerk)),
-        (true, provider::jwt(clerk)),
-    ];
     let mut cases = Vec::new();
-    for (is_jwt, token) in tokens {
-        for peer in PEERS {
-            if peer.means == Means::Signature && !is_jwt {
-                continue;
-            }
+    for kind in Kind::ALL {
+        let token = kind.issue(clerk);
+        for peer in contenders(kind) {
             let guard = (peer.start)(provider::target(clerk)).await;
             let guard = guard.expect("the server answers");
             let app = guard.app();
@@ -73,13 +67,24 @@ pub async fn cases(clerk: &FakeClerk) -> Vec<Case> {
             cases.push(Case {
                 peer,
                 token_len: token.len(),
-                is_jwt,
+                kind,
                 token: token.clone(),
                 guard,
             });
         }
     }
     cases
+}
+
+fn contenders(kind: Kind) -> Vec<Peer> {
+    let peers = PEERS.into_iter();
+    match kind {
+        Kind::Opaque => peers
+            .filter(|peer| peer.means == Means::CachedIntrospection)
+            .collect(),
+        Kind::Jwt => peers.collect(),
+        Kind::Session => OF_SESSIONS.to_vec(),
+    }
 }
 
 /// Measures all cases.
@@ -106,19 +111,19 @@ pub async fn measure(clerk: &FakeClerk) -> io::Result<Vec<Cost>> {
         }
     }
     let allocations = allocations(cases.len())?;
-    let ours = |is_jwt| {
-        let is_ours = |case: &Case| case.peer.name == PEERS[0].name && case.is_jwt == is_jwt;
+    let ours = |kind| {
+        let is_ours = |case: &Case| case.peer.name == PEERS[0].name && case.kind == kind;
         let index = cases.iter().position(is_ours);
-        &rounds[index.expect("ours is measured with both tokens")]
+        &rounds[index.expect("ours is measured with each token")]
     };
     let costs = cases.iter().zip(&rounds).zip(allocations);
     let costs = costs.map(|((case, nanos), allocations)| Cost {
         peer: case.peer,
         token_len: case.token_len,
-        is_jwt: case.is_jwt,
+        kind: case.kind,
         nanos: quartiles(nanos.iter().copied())[1],
-        of_ours: quartiles(ratios(nanos, ours(false))),
-        of_ours_same_token: quartiles(ratios(nanos, ours(case.is_jwt)))[1],
+        of_ours: quartiles(ratios(nanos, ours(Kind::Opaque))),
+        of_ours_same_token: quartiles(ratios(nanos, ours(case.kind)))[1],
         allocations,
     });
     Ok(costs.collect())
@@ -147,7 +152,7 @@ fn sample(guard: &mut dyn Guard, token: &str, batch: usize) -> f64 {
 /// somebody else has the processor.
 fn batch(means: Means) -> usize {
     match means {
-        Means::CachedIntrospection => 128,
+        Means::CachedIntrospection | Means::CachedSignature => 128,
         Means::Signature => 8,
     }
 }

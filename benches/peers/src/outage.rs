@@ -115,7 +115,7 @@ async fn suffer(peer: Peer, trouble: Trouble) -> Outage {
 fn token(clerk: &FakeClerk, means: Means) -> String {
     match means {
         Means::CachedIntrospection => provider::opaque(clerk),
-        Means::Signature => provider::jwt(clerk),
+        Means::CachedSignature | Means::Signature => provider::jwt(clerk),
     }
 }
 

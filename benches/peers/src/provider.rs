@@ -20,6 +20,8 @@ pub struct Target {
     pub client_id: String,
     /// The secret of the peer at the server.
     pub client_secret: String,
+    /// The key that tokens are signed with, in PEM.
+    pub public_key: String,
 }
 
 /// Starts a server with a key of its own.
@@ -42,6 +44,43 @@ pub fn target(clerk: &FakeClerk) -> Target {
         url: clerk.url(),
         client_id: clerk.client_id(),
         client_secret: clerk.client_secret(),
+        public_key: clerk.public_key_pem(),
+    }
+}
+
+/// What a token is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// An OAuth token that says nothing.
+    Opaque,
+    /// An OAuth token that is a JWT.
+    Jwt,
+    /// The token of a session, which is a JWT always.
+    Session,
+}
+
+impl Kind {
+    /// All of them, in the order of the tables.
+    pub const ALL: [Self; 3] = [Self::Opaque, Self::Jwt, Self::Session];
+
+    /// For tables.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Opaque => "opaque",
+            Self::Jwt => "JWT",
+            Self::Session => "session JWT",
+        }
+    }
+
+    /// Issues one.
+    #[must_use]
+    pub fn issue(self, clerk: &FakeClerk) -> String {
+        match self {
+            Self::Opaque => opaque(clerk),
+            Self::Jwt => jwt(clerk),
+            Self::Session => session(clerk),
+        }
     }
 }
 
@@ -57,7 +96,24 @@ pub fn jwt(clerk: &FakeClerk) -> String {
     token(clerk).jwt().issue()
 }
 
-/// Both kinds of token say the same, and introspection says it of both: thirteen members.
+/// Issues a session token of version 2, with an organization that is active and with permissions in it. It is good
+/// for an hour, where Clerk's are good for a minute.
+fn session(clerk: &FakeClerk) -> String {
+    clerk
+        .session("user_2abcdefghijklmnopqrstuvwxyz")
+        .organization("org_2abcdefghijklmnopqrstuvwxyz", "example", "admin")
+        .permissions([
+            "org:billing:read",
+            "org:billing:manage",
+            "org:documents:read",
+            "org:documents:write",
+        ])
+        .authorized_party("https://app.example.com")
+        .lifetime(Duration::from_secs(3600))
+        .issue()
+}
+
+/// Both kinds of OAuth token say the same, and introspection says it of both: thirteen members.
 ///
 /// There is no `aud`: the jsonwebtoken 9 in clerk-rs refuses any where none is configured, and clerk-rs
 /// cannot be told of one.

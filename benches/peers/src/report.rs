@@ -10,7 +10,7 @@ use crate::{
     facts,
     outage::{AT_A_TIME, Answers, Outage, PATIENCE, REQUESTS, Trouble},
     peers::{Means, PEERS},
-    provider::THINKING,
+    provider::{Kind, THINKING},
     stampede::{LIMIT, Stampede},
     text::{part, thousands, time, times},
     words,
@@ -32,8 +32,8 @@ pub struct Results {
 struct Target {
     name: &'static str,
     peer: &'static str,
-    ours_is_jwt: bool,
-    theirs_is_jwt: bool,
+    ours: Kind,
+    theirs: Kind,
     at_most: f64,
 }
 
@@ -41,22 +41,22 @@ const TARGETS: &[Target] = &[
     Target {
         name: "zitadel's cached answer, opaque token",
         peer: "zitadel",
-        ours_is_jwt: false,
-        theirs_is_jwt: false,
+        ours: Kind::Opaque,
+        theirs: Kind::Opaque,
         at_most: 0.15,
     },
     Target {
         name: "clerk-rs, our opaque token beside its JWT",
         peer: "clerk-rs",
-        ours_is_jwt: false,
-        theirs_is_jwt: true,
+        ours: Kind::Opaque,
+        theirs: Kind::Jwt,
         at_most: 1.0 / 150.0,
     },
     Target {
         name: "clerk-rs, the same JWT",
         peer: "clerk-rs",
-        ours_is_jwt: true,
-        theirs_is_jwt: true,
+        ours: Kind::Jwt,
+        theirs: Kind::Jwt,
         at_most: 1.0 / 35.0,
     },
 ];
@@ -139,13 +139,12 @@ impl Results {
             "\n| our cost is at most | of | it is | |\n|--:|---|--:|---|"
         )?;
         for target in TARGETS {
-            let find =
-                |cost: &&Cost| cost.peer.name == target.peer && cost.is_jwt == target.theirs_is_jwt;
+            let find = |cost: &&Cost| cost.peer.name == target.peer && cost.kind == target.theirs;
             let Some(theirs) = self.costs.iter().find(find) else {
                 continue;
             };
             let is = 1.0
-                / if target.ours_is_jwt {
+                / if target.ours == target.theirs {
                     theirs.of_ours_same_token
                 } else {
                     theirs.of_ours[1]
@@ -255,13 +254,13 @@ fn names() -> Vec<&'static str> {
 /// The token of a case.
 #[must_use]
 pub fn token(cost: &Cost) -> String {
-    let kind = if cost.is_jwt { "JWT" } else { "opaque" };
-    format!("{kind}, {} B", cost.token_len)
+    format!("{}, {} B", cost.kind.name(), cost.token_len)
 }
 
 fn means(means: Means) -> &'static str {
     match means {
         Means::CachedIntrospection => "cached introspection",
+        Means::CachedSignature => "cached signature check",
         Means::Signature => "signature check",
     }
 }

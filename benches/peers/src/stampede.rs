@@ -84,7 +84,7 @@ async fn stampede(peer: Peer, crowd: usize) -> Stampede {
     provider::think(&clerk);
     let token = match peer.means {
         Means::CachedIntrospection => provider::opaque(&clerk),
-        Means::Signature => provider::jwt(&clerk),
+        Means::CachedSignature | Means::Signature => provider::jwt(&clerk),
     };
 
     let start = Instant::now();

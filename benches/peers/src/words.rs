@@ -127,6 +127,10 @@ pub const FAIRNESS: &[&str] = &[
      default.",
     "For clerk-rs: the JWT has no `aud`. Its keys are in memory (`MemoryCacheJwksProvider`) and known \
      before hits are measured.",
+    "With session tokens: all of them check the same signature by RS256, clerk-rs by ring, jsonwebtoken alone and \
+     we by aws-lc-rs. jsonwebtoken alone has its key from the start, read beforehand, and tells nobody what it \
+     read. Our first request is one of a layer that remembers nothing (`cache_ttl` of zero); it is driven by a \
+     runtime of one thread.",
     "For what is written by hand: no digest is made, the token itself is the key. It has a time limit and \
      one call for many requests, which not everybody writes.",
     "For us: the rate limiter is off, so that a flood is counted whole; the time to live is 300 s instead of \

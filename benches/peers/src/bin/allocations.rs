@@ -3,7 +3,8 @@
 use allocation_counter::AllocationInfo;
 use tower_clerk_peers::{cost, peers::Guard, provider};
 
-#[tokio::main(flavor = "current_thread")]
+// What is counted is of this thread. Who needs another runtime on it can only have it beside such a one.
+#[tokio::main(flavor = "multi_thread", worker_threads = 1)]
 async fn main() {
     let clerk = provider::start();
     for case in &mut cost::cases(&clerk).await {

@@ -2,6 +2,7 @@
 
 mod clerk_rs;
 mod hand_written;
+mod jsonwebtoken_alone;
 mod oauth2_resource_server;
 mod ours;
 mod zitadel;
@@ -35,6 +36,8 @@ pub type Starting = BoxFuture<'static, Result<Box<dyn Guard>, Box<dyn Error + Se
 pub enum Means {
     /// It asks the server about the token, once, and remembers the answer.
     CachedIntrospection,
+    /// It checks the signature of a JWT, once, and remembers what came of it.
+    CachedSignature,
     /// It checks the signature of a JWT, each time. The server cannot take anything back.
     Signature,
 }
@@ -72,13 +75,22 @@ pub const PEERS: [Peer; 5] = [
     clerk_rs::PEER,
 ];
 
+/// Those that are compared with session tokens, ours first. Such a token is not asked about: its signature is
+/// what there is.
+pub const OF_SESSIONS: [Peer; 4] = [
+    ours::SESSIONS,
+    jsonwebtoken_alone::PEER,
+    ours::FIRST,
+    clerk_rs::PEER,
+];
+
 /// A service with a peer in it. The type is forgotten per batch, not per request.
 pub trait Guard: Send {
     /// Sends requests through, one after the other, and says how long it took.
     ///
     /// # Panics
     ///
-    /// If one is refused, or has to wait for something.
+    /// If one is refused, or has to wait for somebody else.
     fn pass(&mut self, requests: Vec<Request>) -> Duration;
 
     /// The same service with its type forgotten.
