@@ -46,8 +46,9 @@ use http::{Request, Response, header::AUTHORIZATION};
 use tower::{Layer, Service};
 
 use crate::support::{
-    BAD_TOKEN, Boxed, Carried, InsertOnly, Leaf, Noop, bare, finish, load, long_token, median,
-    of_each_kind, ours, pass, refuse, request, tokens, warm,
+    BAD_TOKEN, Boxed, InsertOnly, Leaf, Noop, bare, finish,
+    kinds::{Carried, of_each_kind},
+    load, long_token, median, ours, pass, refuse, request, tokens, warm,
 };
 
 const ROUNDS: usize = 101;

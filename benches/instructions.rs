@@ -157,7 +157,7 @@ mod linux {
         );
         let mut ours = support::ours(200_000).layer(Leaf);
         let long = vec![support::long_token(900)];
-        let kinds = support::of_each_kind();
+        let kinds = support::kinds::of_each_kind();
         for _ in 0..2 {
             warm(&mut ours, &many[..1000]).await;
             warm(&mut ours, &long).await;

@@ -29,7 +29,7 @@ use tower_clerk::{
     fake_clerk::{Endpoint, FakeClerk, Fault},
 };
 
-use crate::support::{Leaf, median, pass, refuse, request, session_token};
+use crate::support::{Leaf, kinds::session_token, median, pass, refuse, request};
 
 const ROUNDS: usize = 201;
 const BATCH: usize = 8;

@@ -8,6 +8,7 @@
     reason = "each bench takes what it needs, and time is what they measure"
 )]
 
+pub mod kinds;
 pub mod load;
 
 use std::{
@@ -188,7 +189,7 @@ pub fn ours(capacity: u64) -> ClerkAuthLayer {
         .client_credentials("client_1", "secret")
         .secret_key(clerk.secret_key())
         .backend_api_url(clerk.url())
-        .machines([MACHINE])
+        .machines([kinds::MACHINE])
         .session_cookie()
         .enrichment(Enrichment::Off)
         .cache_ttl(Duration::from_secs(300))
@@ -196,82 +197,6 @@ pub fn ours(capacity: u64) -> ClerkAuthLayer {
         .build()
         .expect("the configuration is valid");
     ClerkAuthLayer::with_verifier(config, Says)
-}
-
-/// The machine that we are.
-const MACHINE: &str = "mch_2nRz8kVbQw1mXcTdYpLsAeHgJfK";
-
-/// A good token, and where in a request it stands.
-#[derive(Clone, Debug)]
-pub struct Carried {
-    pub name: String,
-    pub token: String,
-    pub is_cookie: bool,
-}
-
-impl Carried {
-    fn in_header(name: &str, token: String) -> Self {
-        let name = format!("{name}, {} bytes", token.len());
-        Self {
-            name,
-            token,
-            is_cookie: false,
-        }
-    }
-
-    pub fn request(&self) -> Request<()> {
-        if self.is_cookie {
-            in_cookie(&self.token)
-        } else {
-            request(&self.token)
-        }
-    }
-}
-
-/// A token of each kind. The last two are as long as the session token that stands before them: the one has
-/// nothing else in common with it, the other is the same one in a cookie.
-pub fn of_each_kind() -> Vec<Carried> {
-    let clerk = clerk();
-    let session = session_token(clerk, 0);
-    let machine = |jwt: bool| {
-        let token = clerk.machine_token("mch_2nRz8kVbQw1mXcTdYpLsBbCcDdE");
-        let token = token.scopes([MACHINE]);
-        if jwt { token.jwt() } else { token }.issue()
-    };
-    let long = long_token(session.len());
-    vec![
-        Carried::in_header("OAuth, opaque", tokens(1).remove(0)),
-        Carried::in_header("API key", clerk.api_key(USER).issue()),
-        Carried::in_header("machine, opaque", machine(false)),
-        Carried::in_header("machine, JWT", machine(true)),
-        Carried::in_header("session, JWT", session.clone()),
-        Carried::in_header("OAuth, opaque, as long", long),
-        Carried {
-            name: "session, JWT, the same in a cookie".to_owned(),
-            token: session,
-            is_cookie: true,
-        },
-    ]
-}
-
-const USER: &str = "user_2abcdefghijklmnopqrstuvwxyz";
-
-/// A session token as Clerk issues them, version 2, with an organization that is active and with permissions
-/// in it. It is good for an hour, where Clerk's are good for a minute; each number makes another one.
-pub fn session_token(clerk: &FakeClerk, number: usize) -> String {
-    clerk
-        .session(USER)
-        .session_id(format!("sess_{number:027}"))
-        .organization("org_2abcdefghijklmnopqrstuvwxyz", "example", "admin")
-        .permissions([
-            "org:billing:read",
-            "org:billing:manage",
-            "org:documents:read",
-            "org:documents:write",
-        ])
-        .authorized_party("https://app.example.com")
-        .lifetime(Duration::from_secs(3600))
-        .issue()
 }
 
 /// As many opaque tokens of 36 bytes.
