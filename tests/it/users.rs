@@ -209,6 +209,27 @@ async fn fetch_under_way_does_not_survive_an_invalidation() {
 }
 
 #[tokio::test]
+async fn a_flood_does_not_get_a_banned_user_in() {
+    let world = World::new();
+    world.clerk.user("user_1").banned(true).save();
+    for enrichment in [Enrichment::BestEffort, Enrichment::Required] {
+        let app = App::new(config(&world).enrichment(enrichment).rate_limit(10));
+        let key = world.clerk.api_key("user_1").issue();
+        // What is left for tokens that nobody has seen is just enough to ask about this one.
+        for n in 0..6 {
+            let answer = app.bearer(&format!("ak_nobodys{n}")).await;
+            answer.assert_refused(401, AuthErrorKind::Inactive);
+        }
+        for _ in 0..2 {
+            let answer = app.bearer(&key).await;
+            answer.assert_refused(401, AuthErrorKind::Inactive);
+        }
+        let answer = app.bearer("ak_nobodys").await;
+        answer.assert_refused(503, AuthErrorKind::RateLimited);
+    }
+}
+
+#[tokio::test]
 async fn banned_or_deleted_user_is_refused() {
     for (name, is_banned) in [("banned", true), ("deleted", false)] {
         for enrichment in [Enrichment::BestEffort, Enrichment::Required] {
