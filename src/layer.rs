@@ -131,7 +131,8 @@ impl<R> ClerkAuthLayer<R> {
     }
 
     /// Forgets a token, for instance because it was revoked. It holds at once, and against a
-    /// verification that is under way: the next request with the token has it verified anew.
+    /// verification that is under way: the next request with the token has it verified anew. One that is
+    /// verified by its signature alone passes that until it expires, revoked or not.
     pub fn invalidate(&self, token: &str) {
         self.auth.cache.invalidate(token, self.auth.clock.now());
     }

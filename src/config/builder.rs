@@ -70,6 +70,7 @@ pub struct ClerkConfigBuilder {
     pub(super) oauth_endpoint: OAuthEndpoint,
     pub(super) oauth_jwts: JwtVerification,
     pub(super) jwt_key: Option<String>,
+    #[serde(deserialize_with = "read::deserialize_algorithms")]
     pub(super) jwt_algorithms: Vec<JwtAlgorithm>,
     pub(super) session_cookie: bool,
     #[serde(deserialize_with = "read::deserialize_list")]

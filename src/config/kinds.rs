@@ -119,14 +119,14 @@ impl ClerkConfigBuilder {
             }),
             Some(Named::Listed(machines)) => {
                 for machine in machines {
-                    check_text("machines", machine, |byte| byte.is_ascii_graphic())?;
+                    // Not shown: somebody may take the machine's secret key for its id.
                     if !machine.starts_with("mch_") {
-                        return Err(invalid(
-                            "machines",
-                            machine.clone(),
-                            "the id of a machine begins with `mch_`",
-                        ));
+                        return Err(ConfigError::InvalidSecret {
+                            field: "machines",
+                            reason: "the id of a machine begins with `mch_`",
+                        });
                     }
+                    check_text("machines", machine, |byte| byte.is_ascii_graphic())?;
                 }
                 Ok(Some(machines.clone()))
             }

@@ -8,7 +8,7 @@ use serde::{
     de::{self, SeqAccess, Visitor},
 };
 
-use super::Named;
+use super::{JwtAlgorithm, Named};
 use crate::kind::Kinds;
 
 /// A duration: a number of seconds, or humantime's `1m 30s`.
@@ -89,6 +89,14 @@ pub(super) fn deserialize_kinds<'de, D: Deserializer<'de>>(
     let names: Vec<String> = deserialize_list(deserializer)?;
     let unknown = || de::Error::custom("a kind is `oauth`, `session`, `api_key` or `machine`");
     kinds(&names.join(" ")).ok_or_else(unknown)
+}
+
+pub(super) fn deserialize_algorithms<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<JwtAlgorithm>, D::Error> {
+    let names: Vec<String> = deserialize_list(deserializer)?;
+    let algorithms: Option<_> = names.iter().map(|name| word(name)).collect();
+    algorithms.ok_or_else(|| de::Error::custom("an algorithm is `RS256`, `RS384` or `RS512`"))
 }
 
 impl<'de> Deserialize<'de> for Named {

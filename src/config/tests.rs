@@ -14,7 +14,7 @@ use bytes::Bytes;
 use futures_util::future::{self, BoxFuture};
 use http::{Request, Response};
 
-use super::{ClerkConfig, ClerkConfigBuilder, Enrichment, Named, OpaqueTokens};
+use super::{ClerkConfig, ClerkConfigBuilder, Enrichment, JwtAlgorithm, Named, OpaqueTokens};
 use crate::{ConfigError, Transport, TransportError};
 
 const SECRET: &str = "canary-secret";

@@ -31,8 +31,8 @@ use crate::{
 ///
 /// The specification says that servers must not use sessions for authentication, and should bind the id
 /// of a session to its user; without that, whoever learns an id speaks, listens and ends the session in
-/// another's name, with a good token of their own. This layer remembers which principal (issuer, client and
-/// subject of the token) an id was given to. It stands between
+/// another's name, with a good token of their own. This layer remembers which principal (issuer,
+/// [kind](crate::TokenKind), client and subject of the token) an id was given to. It stands between
 /// [`ClerkAuthLayer`](crate::ClerkAuthLayer) and the server:
 ///
 /// 1. An answer with status 2xx and `Mcp-Session-Id` binds the id to the principal of the request. What is

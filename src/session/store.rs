@@ -9,7 +9,7 @@ use std::{
 };
 
 use crate::{
-    ClerkClaims,
+    ClerkClaims, TokenKind,
     cache::{Key, Keyer, Store},
     clock::{Clock, millis},
 };
@@ -25,6 +25,8 @@ pub(super) struct Sessions {
 
 struct Binding {
     issuer: Box<str>,
+    /// An API key of a user is not the user's browser.
+    kind: TokenKind,
     client_id: Option<Box<str>>,
     subject: Box<str>,
     /// On the monotonic clock, in milliseconds.
@@ -93,6 +95,7 @@ impl Binding {
     fn new(claims: &ClerkClaims, now: u64) -> Self {
         Self {
             issuer: issuer(claims).into(),
+            kind: claims.token_kind(),
             client_id: claims.client_id().map(Into::into),
             subject: claims.subject().into(),
             last_use: AtomicU64::new(now),
@@ -101,6 +104,7 @@ impl Binding {
 
     fn is_of(&self, claims: &ClerkClaims) -> bool {
         *self.subject == *claims.subject()
+            && self.kind == claims.token_kind()
             && self.client_id.as_deref() == claims.client_id()
             && *self.issuer == *issuer(claims)
     }

@@ -67,14 +67,13 @@ impl Enrich {
     pub(super) async fn user(
         &self,
         subject: &str,
-        lane: Lane,
         deadline: Instant,
     ) -> Result<(Option<Arc<User>>, bool), AuthError> {
         let users = self.users.as_ref();
         let Some(users) = users.filter(|_| self.is_on() && subject.starts_with("user_")) else {
             return Ok((None, true));
         };
-        match within(deadline, users.get(subject, lane)).await {
+        match within(deadline, users.get(subject)).await {
             Ok(Some(user)) => Ok((Some(user), true)),
             Ok(None) => Err(AuthErrorKind::Inactive.into()),
             Err(error) if self.is_required() => Err(unavailable(error)),

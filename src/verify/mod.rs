@@ -128,7 +128,7 @@ impl Verifier {
         let subject = subject.or(userinfo.as_ref().map(|userinfo| &*userinfo.sub));
         let (user, nothing_is_missing) = self
             .enrich
-            .user(subject.unwrap_or_default(), lane, deadline)
+            .user(subject.unwrap_or_default(), deadline)
             .await?;
         let complete = nothing_is_missing && (userinfo.is_some() || !enriches);
         let person = Person {

@@ -24,7 +24,7 @@ pub(crate) struct Rules {
     pub(crate) accept: Kinds,
     /// `None`: any client, which had to be said by name.
     pub(crate) allowed_clients: Option<Vec<String>>,
-    /// What we are called as an audience; never empty.
+    /// What we are called as an audience. Where there is nothing, a token that names one is for others.
     pub(crate) audiences: Vec<String>,
     pub(crate) require_audience: bool,
     pub(crate) issuer: String,

@@ -6,7 +6,9 @@
 )]
 
 use std::{
-    env, fs,
+    env,
+    ffi::OsStr,
+    fs,
     path::PathBuf,
     process::{Command, Stdio},
     sync::Arc,
@@ -30,11 +32,11 @@ pub fn is_child() -> bool {
 }
 
 /// Runs the test of this name once more, in another environment, and expects it to pass there.
-pub fn again(test: &str, variables: &[(&str, &str)]) {
+pub fn again(test: &str, variables: &[(&str, impl AsRef<OsStr>)]) {
     let output = Command::new(env::current_exe().unwrap())
         .args(["--exact", test, "--nocapture", "--test-threads=1"])
         .env(CHILD, "1")
-        .envs(variables.iter().copied())
+        .envs(variables.iter().map(|(name, value)| (name, value)))
         .stdin(Stdio::null())
         .output()
         .unwrap();

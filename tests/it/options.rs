@@ -14,7 +14,45 @@ use tower_clerk::{
     fake_clerk::{Endpoint, Fault, Field},
 };
 
-use crate::support::{App, World};
+use crate::{
+    child,
+    support::{App, World},
+};
+
+/// One that was left out instead would lift what it restricts.
+#[cfg(unix)]
+#[test]
+fn a_variable_that_is_no_text_is_not_left_out() {
+    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+
+    if child::is_child() {
+        let name = std::env::var("IN_QUESTION").unwrap();
+        let outcome = ClerkConfig::from_env();
+        assert!(outcome.is_err(), "{name} was ignored");
+        return;
+    }
+    for name in [
+        "CLERK_REQUIRED_SCOPES",
+        "CLERK_ALLOWED_CLIENTS",
+        "CLERK_AUDIENCES",
+        "CLERK_ACCEPT",
+        "CLERK_AUTHORIZED_PARTIES",
+        "CLERK_OAUTH_JWTS",
+        "CLERK_CACHE_TTL",
+    ] {
+        let mut variables = vec![
+            ("CLERK_DOMAIN", OsStr::new("http://localhost")),
+            ("CLERK_OAUTH_CLIENT_ID", OsStr::new("client_1")),
+            ("CLERK_OAUTH_CLIENT_SECRET", OsStr::new("secret")),
+            ("IN_QUESTION", OsStr::new(name)),
+        ];
+        variables.push((name, OsStr::from_bytes(b"oauth\xff")));
+        child::again(
+            "options::a_variable_that_is_no_text_is_not_left_out",
+            &variables,
+        );
+    }
+}
 
 #[tokio::test]
 async fn our_credentials_are_form_encoded_before_basic() {

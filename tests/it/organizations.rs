@@ -2,6 +2,7 @@
 
 use axum::{Router, body::Body, routing::get};
 use http::{Request, Response};
+use serde_json::json;
 use tower::ServiceExt;
 use tower_clerk::{
     Actor, AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, JsonBody,
@@ -53,6 +54,31 @@ async fn a_session_token_names_organization_role_and_permissions() {
             assert_eq!(permissions, [READ, "org:teams:manage"]);
             assert!(organization.has_permission(READ) && organization.has_role("org:admin"));
             assert!(!organization.has_permission(PAY) && !organization.has_role("admin"));
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_claim_of_ones_own_that_older_tokens_named_the_organization_with_is_none() {
+    #[derive(serde::Deserialize)]
+    struct Raw {
+        org_id: Option<serde_json::Value>,
+    }
+
+    let world = World::new();
+    let app = App::new(sessions(&world));
+    for value in [json!("org_2"), json!(5), json!({"a": 1}), json!([])] {
+        let session = || world.clerk.session("user_1").claim("org_id", value.clone());
+        let active = session().organization("org_1", "acme", "admin");
+        for (token, expected) in [(session(), None), (active, Some("org_1"))] {
+            let token = token.issue();
+            for _ in 0..2 {
+                let answer = app.bearer(&token).await;
+                let claims = answer.claims();
+                assert_eq!(claims.org_id(), expected, "{value}");
+                let raw: Raw = claims.claims_as().unwrap();
+                assert_eq!(raw.org_id, expected.map(Into::into), "{value}");
+            }
         }
     }
 }

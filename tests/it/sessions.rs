@@ -14,7 +14,7 @@ use std::{
 
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimit, service_fn};
-use tower_clerk::{BindSession, ClerkAuthLayer};
+use tower_clerk::{BindSession, ClerkAuthLayer, ClerkConfigBuilder, TokenKind};
 
 use crate::{readiness::Strict, redaction::Log, support::World};
 
@@ -85,8 +85,12 @@ where
     B: Default + 'static,
 {
     fn new(world: &World, bind: BindSession, server: S) -> Self {
+        Self::of(world.config().allow_any_client(), bind, server)
+    }
+
+    fn of(config: ClerkConfigBuilder, bind: BindSession, server: S) -> Self {
         Self {
-            auth: ClerkAuthLayer::new(world.config().allow_any_client().build().unwrap()),
+            auth: ClerkAuthLayer::new(config.build().unwrap()),
             bind,
             server,
         }
@@ -157,6 +161,43 @@ async fn a_session_is_for_who_opened_it_and_nobody_else() {
         assert_eq!(stack.status("POST", &eve, &[&id]).await, 404);
     }
     assert_eq!(stack.bind.sessions(), 1);
+}
+
+#[tokio::test]
+async fn a_session_is_for_the_kind_of_token_that_opened_it() {
+    let world = World::new();
+    let config = world
+        .config()
+        .accept([TokenKind::Session, TokenKind::ApiKey, TokenKind::Machine])
+        .secret_key(world.clerk.secret_key())
+        .backend_api_url(world.clerk.url())
+        .allow_any_machine();
+    let stack = Stack::of(config, BindSession::new(), Server::default());
+    let clerk = &world.clerk;
+    // None of these names a client.
+    for (name, one, other) in [
+        (
+            "a user",
+            clerk.session("user_ada").issue(),
+            clerk.api_key("user_ada").issue(),
+        ),
+        (
+            "a machine",
+            clerk.machine_token("mch_1").issue(),
+            clerk.api_key("mch_1").issue(),
+        ),
+    ] {
+        for (owner, stranger) in [(&one, &other), (&other, &one)] {
+            let id = stack.open(owner).await;
+            for _ in 0..2 {
+                for method in ["POST", "GET", "DELETE"] {
+                    let status = stack.status(method, stranger, &[&id]).await;
+                    assert_eq!(status, 404, "{name}, {method}");
+                }
+                assert_eq!(stack.status("POST", owner, &[&id]).await, 200, "{name}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

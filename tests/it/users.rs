@@ -1,12 +1,14 @@
 //! Profiles from the Backend API: by user, not by token.
 
+mod bans;
+
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde_json::json;
 use tower_clerk::{
-    AuthError, AuthErrorKind, BreakerState, ClerkAuthLayer, ClerkConfigBuilder, Enrichment,
-    Introspection, ProfileSource, TokenKind, Verification, Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfigBuilder, Enrichment, Introspection,
+    ProfileSource, TokenKind, Verification, Verify,
     fake_clerk::{Endpoint, Fault},
 };
 
@@ -206,37 +208,6 @@ async fn fetch_under_way_does_not_survive_an_invalidation() {
         .await
         .assert_accepted();
     assert_eq!(calls(&world), 2);
-}
-
-#[tokio::test]
-async fn banned_or_deleted_user_is_refused() {
-    for (name, is_banned) in [("banned", true), ("deleted", false)] {
-        for enrichment in [Enrichment::BestEffort, Enrichment::Required] {
-            let world = World::new();
-            match is_banned {
-                true => world.clerk.user("user_1").banned(true).save(),
-                // The tokens stay good, as those do that nobody asks about.
-                false => world.clerk.fail(Endpoint::BackendUser, Fault::status(404)),
-            }
-            let tokens = [
-                world.clerk.token("user_1").issue(),
-                world.clerk.api_key("user_1").issue(),
-            ];
-            for layer in 1..=2 {
-                let app = App::new(config(&world).enrichment(enrichment));
-                for token in &tokens {
-                    for _ in 0..2 {
-                        let answer = app.bearer(token).await;
-                        assert_eq!(answer.kind(), Some(AuthErrorKind::Inactive), "{name}");
-                        assert_eq!(answer.status(), 401, "{name}");
-                    }
-                }
-                assert_eq!(app.inner_calls(), 0);
-                assert_eq!(calls(&world), layer, "{name}: asked once by each layer");
-                assert_eq!(app.layer.health().backend_api, BreakerState::Closed);
-            }
-        }
-    }
 }
 
 #[tokio::test]

@@ -197,6 +197,23 @@ fn key_is_a_secret_key() {
     );
 }
 
+/// The secret key of a machine, and a token of one, stand beside its id in the dashboard.
+#[test]
+fn what_stands_in_place_of_the_id_of_a_machine_is_not_shown() {
+    for mistaken in ["ak_canary", "sk_test_canary", "mt_canary", "canary"] {
+        for machines in [vec![mistaken], vec!["mch_1", mistaken]] {
+            let config = builder()
+                .accept([TokenKind::Machine])
+                .secret_key(KEY)
+                .machines(machines);
+            let error = config.build().unwrap_err();
+            assert_eq!(super::parts(&error), ("invalid secret", "machines"));
+            let texts = format!("{error} {error:?}");
+            assert!(!texts.contains("canary"), "{texts}");
+        }
+    }
+}
+
 #[test]
 fn key_is_shown_nowhere() {
     let config = builder().secret_key(KEY);

@@ -3,7 +3,7 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{ClerkConfig, ClerkConfigBuilder, Enrichment, Named, OpaqueTokens};
+use super::{ClerkConfig, ClerkConfigBuilder, Enrichment, JwtAlgorithm, Named, OpaqueTokens};
 
 #[track_caller]
 fn read(value: Value) -> ClerkConfigBuilder {
@@ -152,6 +152,31 @@ fn lists_have_two_forms() {
         refuses(name, &json!({ "required_scopes": input }));
         refuses(name, &json!({ "audiences": input }));
         refuses(name, &json!({ "scopes_supported": input }));
+    }
+}
+
+#[test]
+fn algorithms_are_a_list_as_others_are() {
+    let two = vec![JwtAlgorithm::Rs256, JwtAlgorithm::Rs512];
+    for (name, input) in [
+        ("a list", json!(["RS256", "RS512"])),
+        ("with spaces", json!("RS256 RS512")),
+        ("with commas", json!("RS256, RS512")),
+    ] {
+        let builder = read(json!({ "jwt_algorithms": input }));
+        assert_eq!(builder.jwt_algorithms, two, "{name}");
+    }
+    let none = read(json!({ "jwt_algorithms": "" }));
+    assert!(none.jwt_algorithms.is_empty(), "which nothing is built of");
+    for (name, input) in [
+        ("none", json!("none")),
+        ("symmetric", json!(["RS256", "HS256"])),
+        ("in small letters", json!("rs256")),
+        ("two in one", json!(["RS256 RS512"])),
+        ("a number", json!(256)),
+        ("null", json!(null)),
+    ] {
+        refuses(name, &json!({ "jwt_algorithms": input }));
     }
 }
 

@@ -9,7 +9,7 @@ use std::{
 
 use super::Sessions;
 use crate::{
-    ClerkClaims,
+    ClerkClaims, TokenKind,
     claims::Claims,
     clock::{Clock, Now},
     verify::Rules,
@@ -51,7 +51,7 @@ fn user(subject: &str) -> ClerkClaims {
 }
 
 #[test]
-fn issuer_client_and_subject_make_the_owner() {
+fn issuer_kind_client_and_subject_make_the_owner() {
     let (sessions, _) = sessions(10);
     let owner = user("user_1");
     let key = sessions.key("s1");
@@ -68,6 +68,14 @@ fn issuer_client_and_subject_make_the_owner() {
         (
             "no client",
             claims("https://a.example", None, "user_1"),
+            false,
+        ),
+        (
+            "another kind of token",
+            ClerkClaims::new(Claims {
+                kind: TokenKind::ApiKey,
+                ..user("user_1").shared().clone()
+            }),
             false,
         ),
         (

@@ -41,7 +41,13 @@ pub(super) fn read(
             answer.scope = scopes(members.remove("scp"))?.or(scope);
         }
         TokenKind::Machine => answer.scope = scopes(members.remove("scopes"))?,
-        TokenKind::Session => answer.org_id = text(members.remove("org_id"))?,
+        TokenKind::Session => {
+            let org_id = members.remove("org_id");
+            // Of version 2 it is a claim of the instance's own: no fault, and no organization either.
+            if members.get("v").and_then(Value::as_u64) != Some(2) {
+                answer.org_id = text(org_id)?;
+            }
+        }
         TokenKind::ApiKey => {}
     }
     answer.other = members;

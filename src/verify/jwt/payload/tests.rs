@@ -102,6 +102,10 @@ fn claims_of_an_application_count_for_nothing() {
     }
     let org = json!({"org_id": "org_1"});
     assert_eq!(parse(TokenKind::Machine, org).unwrap().org_id, None);
+    for org_id in [json!("org_1"), json!(1)] {
+        let payload = json!({"v": 2, "org_id": org_id});
+        assert_eq!(parse(TokenKind::Session, payload).unwrap().org_id, None);
+    }
 }
 
 #[test]

@@ -1,0 +1,61 @@
+//! Users who may not act any more, whatever tokens they have.
+
+use tower_clerk::{
+    AuthErrorKind, BreakerState, Enrichment,
+    fake_clerk::{Endpoint, Fault},
+};
+
+use super::{calls, config};
+use crate::support::{App, World};
+
+#[tokio::test]
+async fn banned_or_deleted_user_is_refused() {
+    for (name, is_banned) in [("banned", true), ("deleted", false)] {
+        for enrichment in [Enrichment::BestEffort, Enrichment::Required] {
+            let world = World::new();
+            match is_banned {
+                true => world.clerk.user("user_1").banned(true).save(),
+                // The tokens stay good, as those do that nobody asks about.
+                false => world.clerk.fail(Endpoint::BackendUser, Fault::status(404)),
+            }
+            let tokens = [
+                world.clerk.token("user_1").issue(),
+                world.clerk.api_key("user_1").issue(),
+            ];
+            for layer in 1..=2 {
+                let app = App::new(config(&world).enrichment(enrichment));
+                for token in &tokens {
+                    for _ in 0..2 {
+                        let answer = app.bearer(token).await;
+                        assert_eq!(answer.kind(), Some(AuthErrorKind::Inactive), "{name}");
+                        assert_eq!(answer.status(), 401, "{name}");
+                    }
+                }
+                assert_eq!(app.inner_calls(), 0);
+                assert_eq!(calls(&world), layer, "{name}: asked once by each layer");
+                assert_eq!(app.layer.health().backend_api, BreakerState::Closed);
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_flood_does_not_get_a_banned_user_in() {
+    let world = World::new();
+    world.clerk.user("user_1").banned(true).save();
+    for enrichment in [Enrichment::BestEffort, Enrichment::Required] {
+        let app = App::new(config(&world).enrichment(enrichment).rate_limit(10));
+        let key = world.clerk.api_key("user_1").issue();
+        // What is left for tokens that nobody has seen is just enough to ask about this one.
+        for n in 0..6 {
+            let answer = app.bearer(&format!("ak_nobodys{n}")).await;
+            answer.assert_refused(401, AuthErrorKind::Inactive);
+        }
+        for _ in 0..2 {
+            let answer = app.bearer(&key).await;
+            answer.assert_refused(401, AuthErrorKind::Inactive);
+        }
+        let answer = app.bearer("ak_nobodys").await;
+        answer.assert_refused(503, AuthErrorKind::RateLimited);
+    }
+}
