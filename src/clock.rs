@@ -79,11 +79,11 @@ mod system {
     /// A clock that stands before 1970 shows zero: a token that says when it was issued then seems to
     /// come from the future, and is refused.
     fn millis(time: Timespec) -> u64 {
-        let seconds = u64::try_from(time.tv_sec).unwrap_or(0);
-        let nanos = u64::try_from(time.tv_nsec).unwrap_or(0);
-        seconds
+        let millis = time
+            .tv_sec
             .saturating_mul(1000)
-            .saturating_add(nanos / 1_000_000)
+            .saturating_add(time.tv_nsec / 1_000_000);
+        u64::try_from(millis).unwrap_or(0)
     }
 }
 

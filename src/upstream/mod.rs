@@ -14,21 +14,21 @@
 
 mod attempt;
 mod breaker;
+mod endpoint;
 mod http;
 mod limiter;
 mod retry;
 
 use std::{sync::Arc, time::Duration};
 
-use ::http::{HeaderMap, Request, header};
+use ::http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use bytes::Bytes;
-use tokio::sync::Semaphore;
+use tokio::{sync::Semaphore, time::timeout};
 use tower::{
     BoxError, ServiceBuilder, ServiceExt, limit::GlobalConcurrencyLimitLayer,
     load_shed::error::Overloaded, retry::budget::TpsBudget, util::BoxCloneSyncService,
 };
 
-pub(crate) use self::http::HttpClient;
 pub use self::http::{Transport, TransportError};
 use self::{
     attempt::{Attempt, Call, Decode, Trouble},
@@ -36,83 +36,12 @@ use self::{
     limiter::Limiter,
     retry::OnceMore,
 };
+pub(crate) use self::{endpoint::Endpoint, http::HttpClient};
 use crate::{
     AuthError, AuthErrorKind,
     clock::Clock,
     observe::{Vitals, Watch},
 };
-
-/// What of Clerk's is called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Endpoint {
-    Introspection,
-    Userinfo,
-    /// The key set of the instance.
-    Keys,
-    /// The metadata of the instance (OpenID Connect Discovery §4).
-    Discovery,
-    /// Of the Backend API: the verification of OAuth tokens,
-    BackendOAuth,
-    /// of machine tokens,
-    BackendMachine,
-    /// of API keys,
-    BackendApiKey,
-    /// and users.
-    BackendUser,
-}
-
-impl Endpoint {
-    pub(crate) const ALL: [Self; 8] = [
-        Self::Introspection,
-        Self::Userinfo,
-        Self::Keys,
-        Self::Discovery,
-        Self::BackendOAuth,
-        Self::BackendMachine,
-        Self::BackendApiKey,
-        Self::BackendUser,
-    ];
-
-    /// Its place in [`ALL`](Self::ALL).
-    pub(crate) fn index(self) -> usize {
-        match self {
-            Self::Introspection => 0,
-            Self::Userinfo => 1,
-            Self::Keys => 2,
-            Self::Discovery => 3,
-            Self::BackendOAuth => 4,
-            Self::BackendMachine => 5,
-            Self::BackendApiKey => 6,
-            Self::BackendUser => 7,
-        }
-    }
-
-    /// Whether our own credentials are sent along, so that they can be refused.
-    pub(crate) fn wants_credentials(self) -> bool {
-        match self {
-            Self::Introspection
-            | Self::BackendOAuth
-            | Self::BackendMachine
-            | Self::BackendApiKey
-            | Self::BackendUser => true,
-            Self::Userinfo | Self::Keys | Self::Discovery => false,
-        }
-    }
-
-    /// The name in logs and metrics.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Introspection => "introspection",
-            Self::Userinfo => "userinfo",
-            Self::Keys => "keys",
-            Self::Discovery => "discovery",
-            Self::BackendOAuth => "backend_oauth_tokens",
-            Self::BackendMachine => "backend_m2m_tokens",
-            Self::BackendApiKey => "backend_api_keys",
-            Self::BackendUser => "backend_users",
-        }
-    }
-}
 
 /// On whose behalf Clerk is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -221,6 +150,27 @@ impl<T> Channel<T> {
                     AuthErrorKind::Shed.into()
                 }
                 Err(_) => AuthErrorKind::UpstreamUnavailable.into(),
+            })
+    }
+}
+
+impl<T> Channel<T> {
+    /// Asks for a document, and waits no longer than `patience`, retries and all. One call serves all tokens: it
+    /// must not wait behind those of a flood of unknown ones.
+    ///
+    /// # Errors
+    ///
+    /// As those of [`call`](Self::call).
+    pub(crate) async fn get(&self, endpoint: Uri, patience: Duration) -> Result<T, AuthError> {
+        let mut request = Request::new(Bytes::new());
+        *request.method_mut() = Method::GET;
+        *request.uri_mut() = endpoint;
+        let accept = HeaderValue::from_static("application/json");
+        request.headers_mut().insert(header::ACCEPT, accept);
+        timeout(patience, self.call(Lane::Known, request))
+            .await
+            .unwrap_or_else(|elapsed| {
+                Err(AuthError::new(AuthErrorKind::UpstreamUnavailable).with_source(elapsed))
             })
     }
 }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
-    kept::{self, Kept},
+    kept::Kept,
     members::{Members, violation},
 };
 use crate::{
@@ -130,7 +130,7 @@ impl Discovery {
             let (channel, endpoint) = (Arc::clone(&channel), endpoint.clone());
             let trust = trust.clone();
             Box::pin(async move {
-                let Members(members) = kept::fetch(&channel, endpoint, patience).await?;
+                let Members(members) = channel.get(endpoint, patience).await?;
                 trust.endpoints(&members).map_err(violation)
             })
         };

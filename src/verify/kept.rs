@@ -2,23 +2,21 @@
 //!
 //! It is fetched when it is first asked for, by one fetch at a time, in a task of its own: whoever asks
 //! meanwhile shares what it comes to. From [`REFRESH`] on, whoever uses it has it fetched anew in the
-//! background. Where that fails, the last good edition serves until [`KEEP`] after it was fetched.
+//! background, and from [`OLD`] on, when nobody has used it for a while, waits for that. Where that fails, the
+//! last good edition serves until [`KEEP`] after it was fetched.
 
 use std::{
     sync::{Arc, PoisonError},
     time::Duration,
 };
 
-use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{HeaderValue, Method, Request, Uri, header};
 use tokio::{sync::watch, time::timeout};
 
 use crate::{
     AuthError, AuthErrorKind,
     clock::{Clock, Now},
     sync::{Mutex, MutexGuard, Spawner},
-    upstream::{Channel, Lane},
 };
 
 /// Fetches the document.
@@ -106,19 +104,31 @@ impl<T: Send + Sync + 'static> Kept<T> {
         let under_way = {
             let now = self.shared.clock.now();
             let mut state = self.shared.lock();
-            if let Some(edition) = state.usable(now) {
-                if age(edition.began, now) >= REFRESH && state.may_refresh(now) {
-                    // Where no task can be had, this edition is good enough.
-                    drop(self.shared.begin(state, now));
+            match state.usable(now) {
+                Some(edition) => {
+                    let age = age(edition.began, now);
+                    if age < REFRESH || !state.may_refresh(now) {
+                        return Ok(edition);
+                    }
+                    match self.shared.begin(state, now) {
+                        Ok(under_way) if age >= OLD => (under_way, Some(edition)),
+                        // Where no task can be had, this edition is good enough.
+                        _ => return Ok(edition),
+                    }
                 }
-                return Ok(edition);
-            }
-            match &state.under_way {
-                Some(under_way) => under_way.clone(),
-                None => self.shared.begin(state, now)?,
+                None => match &state.under_way {
+                    Some(under_way) => (under_way.clone(), None),
+                    None => (self.shared.begin(state, now)?, None),
+                },
             }
         };
-        outcome(under_way).await
+        match under_way {
+            (under_way, None) => outcome(under_way).await,
+            (under_way, Some(old)) => match timeout(PATIENCE, outcome(under_way)).await {
+                Ok(Ok(newer)) => Ok(newer),
+                Ok(Err(_)) | Err(_) => Ok(old),
+            },
+        }
     }
 
     /// An edition that is newer than this one: one that has come meanwhile, or that a fetch brings, at
@@ -245,25 +255,6 @@ async fn outcome<T>(mut under_way: Outcome<T>) -> Result<Edition<T>, AuthError> 
     }
 }
 
-/// Asks an endpoint for a document. `patience`: for how long, retries and all.
-pub(super) async fn fetch<T>(
-    channel: &Channel<T>,
-    endpoint: Uri,
-    patience: Duration,
-) -> Result<T, AuthError> {
-    let mut request = Request::new(Bytes::new());
-    *request.method_mut() = Method::GET;
-    *request.uri_mut() = endpoint;
-    let accept = HeaderValue::from_static("application/json");
-    request.headers_mut().insert(header::ACCEPT, accept);
-    // One call serves all tokens: it must not wait behind those of a flood of unknown ones.
-    timeout(patience, channel.call(Lane::Known, request))
-        .await
-        .unwrap_or_else(|elapsed| {
-            Err(AuthError::new(AuthErrorKind::UpstreamUnavailable).with_source(elapsed))
-        })
-}
-
 /// How long ago that was, in milliseconds, by the clock that says more: each can stand still.
 fn age(then: Now, now: Now) -> u64 {
     let mono = now.mono.saturating_sub(then.mono);
@@ -281,6 +272,13 @@ struct Lost;
 /// From which age on an edition is fetched anew, in milliseconds: five minutes, as in Clerk's own libraries.
 /// For so long at least, a key that was withdrawn may be believed.
 const REFRESH: u64 = 300_000;
+
+/// From which age on, in milliseconds, an edition is not used before it was tried to fetch another: ten minutes. In
+/// a service that is busy none gets there, unless Clerk cannot be asked.
+const OLD: u64 = 600_000;
+
+/// How long is waited for that. It is tried every ten seconds at most, so that in an outage nearly nobody waits.
+const PATIENCE: Duration = Duration::from_millis(500);
 
 /// To which age an edition serves where Clerk cannot be asked, in milliseconds: one hour.
 const KEEP: u64 = 3_600_000;

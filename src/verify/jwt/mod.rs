@@ -20,7 +20,7 @@ use self::{jws::Jws, keys::KeySet, kids::UnknownKids};
 use super::{
     Introspection, Verification, Verify,
     discovery::Address,
-    kept::{self, Edition, Kept, Newer},
+    kept::{Edition, Kept, Newer},
     members::violation,
     shape::jwt_kind,
 };
@@ -125,7 +125,7 @@ impl Published {
             let (channel, address) = (Arc::clone(&channel), address.clone());
             Box::pin(async move {
                 let endpoint = address.get().await?;
-                kept::fetch(&channel, endpoint, patience).await
+                channel.get(endpoint, patience).await
             })
         };
         Self {

@@ -7,9 +7,9 @@ use std::{
 };
 
 use futures_util::future::{BoxFuture, join_all};
-use tokio::{sync::Semaphore, task::yield_now};
+use tokio::{sync::Semaphore, task::yield_now, time::Instant};
 
-use super::{INTERVAL, KEEP, Kept, Newer, REFRESH};
+use super::{INTERVAL, KEEP, Kept, Newer, OLD, PATIENCE, REFRESH};
 use crate::{
     AuthError, AuthErrorKind,
     clock::{Clock, Now},
@@ -306,4 +306,31 @@ fn without_a_runtime_there_is_an_error() {
     let error = futures_util::FutureExt::now_or_never(kept.get());
     assert!(error.is_some_and(|result| result.is_err()));
     assert_eq!(world.calls(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_nobody_used_for_a_while_is_not_used_before_another_was_tried() {
+    let world = World::new();
+    let kept = world.kept();
+    assert_eq!(get(&kept).await, Some(1));
+    world.advance(OLD - 1);
+    assert_eq!(get(&kept).await, Some(1), "still young, and fetched anew");
+    settle().await;
+    world.advance(OLD);
+    assert_eq!(get(&kept).await, Some(3), "old: the new one is waited for");
+
+    world.advance(OLD);
+    world.reply(Reply::Failure);
+    assert_eq!(get(&kept).await, Some(3), "it cannot be had");
+    assert_eq!(world.calls(), 4);
+
+    // Nor is anybody kept waiting for long, nor everybody.
+    world.shut();
+    world.advance(INTERVAL);
+    let start = Instant::now();
+    assert_eq!(get(&kept).await, Some(3));
+    assert_eq!(start.elapsed(), PATIENCE);
+    assert_eq!(get(&kept).await, Some(3));
+    assert_eq!(start.elapsed(), PATIENCE);
+    assert_eq!(world.calls(), 5);
 }

@@ -299,6 +299,28 @@ async fn answers_that_are_no_key_set_are_no_refusal() {
 }
 
 #[tokio::test]
+async fn a_key_that_was_withdrawn_is_not_believed_by_who_had_nothing_to_do() {
+    let world = world();
+    for _ in 0..2 {
+        let app = sessions(&world);
+        pass(&world, &app).await;
+        let token = world
+            .clerk
+            .session("user_1")
+            .lifetime(3600 * SECOND)
+            .issue();
+        world.clerk.rotate_key();
+        world.clerk.retire_old_keys();
+        advance(&world, 600 * SECOND);
+        for _ in 0..2 {
+            app.bearer(&token)
+                .await
+                .assert_refused(401, AuthErrorKind::InvalidSignature);
+        }
+    }
+}
+
+#[tokio::test]
 async fn the_last_good_keys_serve_for_an_hour() {
     let world = world();
     let app = sessions(&world);

@@ -1,0 +1,73 @@
+//! What there is of Clerk's to call.
+
+/// What of Clerk's is called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Introspection,
+    Userinfo,
+    /// The key set of the instance.
+    Keys,
+    /// The metadata of the instance (OpenID Connect Discovery §4).
+    Discovery,
+    /// Of the Backend API: the verification of OAuth tokens,
+    BackendOAuth,
+    /// of machine tokens,
+    BackendMachine,
+    /// of API keys,
+    BackendApiKey,
+    /// and users.
+    BackendUser,
+}
+
+impl Endpoint {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Introspection,
+        Self::Userinfo,
+        Self::Keys,
+        Self::Discovery,
+        Self::BackendOAuth,
+        Self::BackendMachine,
+        Self::BackendApiKey,
+        Self::BackendUser,
+    ];
+
+    /// Its place in [`ALL`](Self::ALL).
+    pub(crate) fn index(self) -> usize {
+        match self {
+            Self::Introspection => 0,
+            Self::Userinfo => 1,
+            Self::Keys => 2,
+            Self::Discovery => 3,
+            Self::BackendOAuth => 4,
+            Self::BackendMachine => 5,
+            Self::BackendApiKey => 6,
+            Self::BackendUser => 7,
+        }
+    }
+
+    /// Whether our own credentials are sent along, so that they can be refused.
+    pub(crate) fn wants_credentials(self) -> bool {
+        match self {
+            Self::Introspection
+            | Self::BackendOAuth
+            | Self::BackendMachine
+            | Self::BackendApiKey
+            | Self::BackendUser => true,
+            Self::Userinfo | Self::Keys | Self::Discovery => false,
+        }
+    }
+
+    /// The name in logs and metrics.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Introspection => "introspection",
+            Self::Userinfo => "userinfo",
+            Self::Keys => "keys",
+            Self::Discovery => "discovery",
+            Self::BackendOAuth => "backend_oauth_tokens",
+            Self::BackendMachine => "backend_m2m_tokens",
+            Self::BackendApiKey => "backend_api_keys",
+            Self::BackendUser => "backend_users",
+        }
+    }
+}
