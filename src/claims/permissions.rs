@@ -18,7 +18,7 @@
 //! skipped would move those behind it, and somebody would get what another feature gives.
 
 /// The permissions, as `org:feature:name`; none where they cannot be read for certain.
-pub(super) fn decode(features: &str, names: &str, masks: &str) -> Box<[Box<str>]> {
+pub(crate) fn decode(features: &str, names: &str, masks: &str) -> Box<[Box<str>]> {
     read(features, names, masks).unwrap_or_default()
 }
 

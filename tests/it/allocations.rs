@@ -6,30 +6,39 @@ use allocation_counter::measure;
 use futures_util::FutureExt;
 use http::{Extensions, Request, Response};
 use tower::{Layer, Service, service_fn};
-use tower_clerk::ClerkClaims;
+use tower_clerk::{ClerkClaims, TokenKind};
 
-use crate::support::World;
+use crate::support::{App, World};
+
+fn bearer(token: &str) -> String {
+    format!("Bearer {token}")
+}
 
 #[tokio::test]
 async fn a_hit_allocates_nothing_but_its_extension() {
     let world = World::new();
-    let app = world.app();
-    for token in [
-        world.clerk.token("user_1").issue(),
-        world.clerk.token("user_1").jwt().issue(),
+    let kinds = [TokenKind::OAuth, TokenKind::Session];
+    let app = App::new(world.config().accept(kinds).session_cookie());
+    let session = world.clerk.session("user_1").issue();
+    for (name, value) in [
+        (
+            "authorization",
+            bearer(&world.clerk.token("user_1").issue()),
+        ),
+        (
+            "authorization",
+            bearer(&world.clerk.token("user_1").jwt().issue()),
+        ),
+        ("authorization", bearer(&session)),
+        ("cookie", format!("theme=dark; __session={session}")),
     ] {
-        let claims = app.bearer(&token).await.claims().clone();
+        let claims = app.send(&[(name, &value)]).await.claims().clone();
         let mut service = app.layer.layer(service_fn(|request: Request<()>| {
             // Not dropped within what is counted: freeing is not allocating.
             assert!(request.extensions().get::<ClerkClaims>().is_some());
             future::ready(Ok::<_, Infallible>(Response::new(())))
         }));
-        let request = || {
-            Request::builder()
-                .header("authorization", format!("Bearer {token}"))
-                .body(())
-                .unwrap()
-        };
+        let request = || Request::builder().header(name, &value).body(()).unwrap();
         let insert = measure(|| {
             let mut extensions = Extensions::new();
             extensions.insert(claims.clone());

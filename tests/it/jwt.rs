@@ -16,7 +16,7 @@ use tower_clerk::{
 use crate::support::{App, World};
 
 /// A Clerk that has its key already, and a clock that shows what Clerk's does.
-fn world() -> World {
+pub fn world() -> World {
     let world = World::new();
     let _ = world.clerk.public_key_pem();
     synchronise(&world);
@@ -24,7 +24,7 @@ fn world() -> World {
 }
 
 /// Sets the clock by Clerk's. Making a key takes a while.
-fn synchronise(world: &World) {
+pub fn synchronise(world: &World) {
     let behind = world.clerk.now().saturating_sub(world.clock.unix_seconds());
     world.clock.advance(std::time::Duration::from_secs(behind));
 }
@@ -47,7 +47,7 @@ fn key_set_calls(world: &World) -> usize {
 }
 
 /// Header and payload of a token.
-fn parts(token: &str) -> [Value; 2] {
+pub fn parts(token: &str) -> [Value; 2] {
     let mut parts = token.split('.').map(|part| {
         let part = URL_SAFE_NO_PAD.decode(part).unwrap();
         serde_json::from_slice(&part).unwrap_or_default()
@@ -56,7 +56,7 @@ fn parts(token: &str) -> [Value; 2] {
 }
 
 /// Header and payload as they are signed.
-fn message(header: impl ToString, payload: impl ToString) -> String {
+pub fn message(header: impl ToString, payload: impl ToString) -> String {
     let encode = |part: String| URL_SAFE_NO_PAD.encode(part);
     format!(
         "{}.{}",
@@ -66,12 +66,12 @@ fn message(header: impl ToString, payload: impl ToString) -> String {
 }
 
 /// A token of this header and payload, signed by Clerk.
-fn signed(clerk: &FakeClerk, header: impl ToString, payload: impl ToString) -> String {
+pub fn signed(clerk: &FakeClerk, header: impl ToString, payload: impl ToString) -> String {
     clerk.sign_message(&message(header, payload))
 }
 
 /// A member of an object, put there or replaced; null takes it away.
-fn with(object: &Value, name: &str, value: impl Into<Value>) -> Value {
+pub fn with(object: &Value, name: &str, value: impl Into<Value>) -> Value {
     let mut object = object.clone();
     object[name] = value.into();
     object

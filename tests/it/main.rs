@@ -41,6 +41,7 @@ mod rules;
 mod sessions;
 mod session_tokens;
 mod cookies;
+mod each_kind;
 mod organizations;
 mod kinds;
 mod jwt;

@@ -9,6 +9,7 @@ mod configuration;
 mod grammar;
 mod headers;
 mod json;
+mod jwt;
 mod mutate;
 mod places;
 mod rules;

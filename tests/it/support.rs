@@ -16,6 +16,8 @@ use tower_clerk::{
     fake_clerk::{Endpoint, FakeClerk},
 };
 
+use crate::redaction::let_every_subscriber_be_asked;
+
 /// A Clerk and a clock that does not move by itself.
 pub struct World {
     pub clerk: FakeClerk,
@@ -24,6 +26,8 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
+        // Before any log statement is come upon.
+        let_every_subscriber_be_asked();
         Self {
             clerk: FakeClerk::start().expect("loopback has a free port"),
             clock: ManualClock::new(),

@@ -204,6 +204,23 @@ fn decode(response: &Response<Bytes>) -> Result<KeySet, AuthError> {
     }
 }
 
+/// The payload and the signature of a token, for the fuzz targets.
+#[cfg(fuzzing)]
+pub(crate) fn frame(
+    token: &str,
+    algorithms: &[JwtAlgorithm],
+) -> Result<(serde_json::Map<String, serde_json::Value>, Vec<u8>), AuthErrorKind> {
+    let jws = Jws::parse(token, algorithms)?;
+    let payload = jws.payload()?;
+    Ok((payload, jws.signature))
+}
+
+/// Whether a key set can be read and has a key of this name, for the fuzz targets.
+#[cfg(fuzzing)]
+pub(crate) fn key_set_has(body: &[u8], kid: &str) -> Option<bool> {
+    KeySet::from_json(body).ok().map(|keys| keys.has(kid))
+}
+
 /// It cannot be told yet whether a token is good, and that is no fault of the token.
 fn not_yet(wait: Duration) -> AuthError {
     AuthError::new(AuthErrorKind::RateLimited)

@@ -1,0 +1,271 @@
+//! What holds for every kind of token, tried with each of them: however it is verified, whoever is asked, and
+//! whatever header it comes in.
+
+mod caching;
+mod isolation;
+mod outages;
+mod redaction;
+mod requests;
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use http_body_util::{BodyExt, Full};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use tower_clerk::{
+    AuthErrorKind, ClerkConfig, ClerkConfigBuilder, Enrichment, JwtVerification, ManualClock,
+    OAuthEndpoint, TokenKind, Transport, TransportError,
+    fake_clerk::{Endpoint, FakeClerk, Field},
+};
+
+use crate::{
+    jwt::{message, parts, synchronise, with},
+    support::{Answer, App, World},
+};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A kind of token, and a way to verify it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    /// Opaque, by introspection.
+    OAuth,
+    /// A JWT, by introspection.
+    OAuthJwt,
+    /// A JWT, by its signature.
+    OAuthJwtLocal,
+    /// A JWT, by its signature and by introspection.
+    OAuthJwtBoth,
+    /// Opaque, by the Backend API.
+    OAuthBackend,
+    Session,
+    /// A session token in the cookie.
+    Cookie,
+    MachineJwt,
+    /// Opaque.
+    Machine,
+    ApiKey,
+}
+
+use Kind::{
+    ApiKey, Cookie, Machine, MachineJwt, OAuth, OAuthBackend, OAuthJwt, OAuthJwtBoth,
+    OAuthJwtLocal, Session,
+};
+
+const KINDS: [Kind; 10] = [
+    OAuth,
+    OAuthJwt,
+    OAuthJwtLocal,
+    OAuthJwtBoth,
+    OAuthBackend,
+    Session,
+    Cookie,
+    MachineJwt,
+    Machine,
+    ApiKey,
+];
+
+/// An hour: longer than anything is remembered.
+const LONG: u64 = 3600;
+
+impl Kind {
+    fn token_kind(self) -> TokenKind {
+        match self {
+            OAuth | OAuthJwt | OAuthJwtLocal | OAuthJwtBoth | OAuthBackend => TokenKind::OAuth,
+            Session | Cookie => TokenKind::Session,
+            MachineJwt | Machine => TokenKind::Machine,
+            ApiKey => TokenKind::ApiKey,
+        }
+    }
+
+    fn is_jwt(self) -> bool {
+        !matches!(self, OAuth | OAuthBackend | Machine | ApiKey)
+    }
+
+    /// Whether a signature alone decides, so that no token is worth a call.
+    fn is_local(self) -> bool {
+        self.endpoints() == [Endpoint::Jwks]
+    }
+
+    /// Who is asked before a first token is accepted, in this order.
+    fn endpoints(self) -> &'static [Endpoint] {
+        match self {
+            OAuth | OAuthJwt => &[Endpoint::Introspection],
+            OAuthJwtBoth => &[Endpoint::Jwks, Endpoint::Introspection],
+            OAuthBackend => &[Endpoint::OAuthVerification],
+            OAuthJwtLocal | Session | Cookie | MachineJwt => &[Endpoint::Jwks],
+            Machine => &[Endpoint::MachineTokenVerification],
+            ApiKey => &[Endpoint::ApiKeyVerification],
+        }
+    }
+
+    /// How many seconds beyond its end a token is accepted: an authorization server knows the time.
+    fn leeway(self) -> u64 {
+        if self.is_local() { 5 } else { 0 }
+    }
+
+    fn subject(self) -> &'static str {
+        match self.token_kind() {
+            TokenKind::Machine => "mch_canary",
+            _ => "user_canary",
+        }
+    }
+
+    /// A configuration that accepts this kind alone.
+    fn config(self, world: &World) -> ClerkConfigBuilder {
+        self.config_with_tls(world).transport(Plain::default())
+    }
+
+    /// With the client that there is by default. It reads the certificates of the platform, which takes longer
+    /// than all else.
+    fn config_with_tls(self, world: &World) -> ClerkConfigBuilder {
+        let config = ClerkConfig::builder(world.clerk.url())
+            .accept([self.token_kind()])
+            .client_credentials(world.clerk.client_id(), world.clerk.client_secret())
+            .secret_key(world.clerk.secret_key())
+            .backend_api_url(world.clerk.url())
+            .machines(["mch_us"])
+            .enrichment(Enrichment::Off)
+            .rate_limit(0)
+            .clock(world.clock.clone());
+        match self {
+            OAuthJwtLocal => config.oauth_jwts(JwtVerification::Local),
+            OAuthJwtBoth => config.oauth_jwts(JwtVerification::LocalThenIntrospect),
+            OAuthBackend => config.oauth_endpoint(OAuthEndpoint::BackendApi),
+            Cookie => config.session_cookie(),
+            _ => config,
+        }
+    }
+
+    fn app(self, world: &World) -> App {
+        App::new(self.config(world))
+    }
+
+    /// A good token, for so many seconds.
+    fn issue(self, world: &World, seconds: u64) -> String {
+        let (clerk, life) = (&world.clerk, Duration::from_secs(seconds));
+        let oauth = || clerk.token(self.subject()).lifetime(life);
+        let machine = || {
+            let token = clerk.machine_token(self.subject()).lifetime(life);
+            token.scopes(["mch_us"])
+        };
+        match self {
+            OAuth | OAuthBackend => oauth().issue(),
+            OAuthJwt | OAuthJwtLocal | OAuthJwtBoth => oauth().jwt().issue(),
+            Session | Cookie => clerk.session(self.subject()).lifetime(life).issue(),
+            MachineJwt => machine().jwt().issue(),
+            Machine => machine().issue(),
+            ApiKey => clerk.api_key(self.subject()).lifetime(life).issue(),
+        }
+    }
+
+    fn good(self, world: &World) -> String {
+        self.issue(world, LONG)
+    }
+
+    /// So many tokens that nobody issued, no two of them alike.
+    fn bad(self, world: &World, count: usize) -> Vec<String> {
+        let prefix = match self.token_kind() {
+            TokenKind::OAuth => "oat",
+            TokenKind::Machine => "mt",
+            _ => "ak",
+        };
+        if !self.is_jwt() {
+            return (0..count).map(|n| format!("{prefix}_{n:032}")).collect();
+        }
+        let [header, payload] = parts(&self.good(world));
+        let signature = URL_SAFE_NO_PAD.encode([1; 256]);
+        (0..count)
+            .map(|n| {
+                let message = message(&header, with(&payload, "n", n));
+                format!("{message}.{signature}")
+            })
+            .collect()
+    }
+
+    /// Why a token that nobody issued is refused.
+    fn refusal(self) -> AuthErrorKind {
+        if self.is_local() || self == OAuthJwtBoth {
+            AuthErrorKind::InvalidSignature
+        } else {
+            AuthErrorKind::Inactive
+        }
+    }
+
+    /// The header that a token comes in.
+    fn header(self, token: &str) -> (&'static str, String) {
+        match self {
+            Cookie => ("cookie", format!("__session={token}")),
+            _ => ("authorization", format!("Bearer {token}")),
+        }
+    }
+
+    async fn send(self, app: &App, token: &str) -> Answer {
+        let (name, value) = self.header(token);
+        app.send(&[(name, &value)]).await
+    }
+
+    async fn send_grpc(self, app: &App, token: &str) -> Answer {
+        let (name, value) = self.header(token);
+        let headers = [(name, &*value), ("content-type", "application/grpc")];
+        app.send(&headers).await
+    }
+
+    /// How often those who are asked about this kind were, so far.
+    fn calls(self, world: &World) -> usize {
+        let calls = self.endpoints().iter();
+        calls.map(|endpoint| world.clerk.calls(*endpoint)).sum()
+    }
+}
+
+/// A client without TLS.
+struct Plain(Client<HttpConnector, Full<Bytes>>);
+
+impl Default for Plain {
+    fn default() -> Self {
+        Self(Client::builder(TokioExecutor::new()).build_http())
+    }
+}
+
+impl Transport for Plain {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        let response = self.0.request(request.map(Full::new));
+        Box::pin(async {
+            let response = response.await.map_err(TransportError::unreachable)?;
+            let (head, body) = response.into_parts();
+            let body = body.collect().await.map_err(TransportError::unreachable)?;
+            Ok(Response::from_parts(head, body.to_bytes()))
+        })
+    }
+}
+
+/// Every kind, each with a clock of its own and with one Clerk: it makes one key for all.
+fn worlds() -> impl Iterator<Item = (Kind, World)> {
+    let clerk = FakeClerk::start().unwrap();
+    clerk.introspection_includes([Field::Exp]);
+    let _ = clerk.public_key_pem();
+    KINDS.into_iter().map(move |kind| {
+        clerk.heal_all();
+        let clock = ManualClock::new();
+        let clerk = clerk.clone();
+        let world = World { clerk, clock };
+        synchronise(&world);
+        (kind, world)
+    })
+}
+
+/// Waits until no verification is under way.
+async fn settled(app: &App) {
+    while app.layer.stats().in_flight > 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+}

@@ -1,0 +1,275 @@
+//! What is remembered, for how long, and what ends it.
+
+use std::{pin::pin, time::Duration};
+
+use futures_util::poll;
+use tower_clerk::{AuthErrorKind, ClerkAuthLayer, fake_clerk::Fault};
+
+use super::{Kind, LONG, SECOND, settled, worlds};
+use crate::support::App;
+
+/// Hits and misses.
+fn counts(app: &App) -> (u64, u64) {
+    let stats = app.layer.stats();
+    (stats.hits, stats.misses)
+}
+
+#[tokio::test]
+async fn a_second_request_costs_nothing() {
+    for (kind, world) in worlds() {
+        for layer in ["first", "second"] {
+            let app = kind.app(&world);
+            let token = kind.good(&world);
+            let (before, all) = (kind.calls(&world), world.clerk.total_calls());
+            for _ in 0..4 {
+                let answer = kind.send(&app, &token).await;
+                assert_eq!(answer.kind(), None, "{kind:?}");
+                assert_eq!(answer.claims().token_kind(), kind.token_kind());
+                assert_eq!(answer.claims().subject(), kind.subject());
+            }
+            let asked = kind.endpoints().len();
+            assert_eq!(kind.calls(&world) - before, asked, "{kind:?}, {layer}");
+            assert_eq!(world.clerk.total_calls() - all, asked, "nobody else");
+            assert_eq!(counts(&app), (3, 1), "{kind:?}, {layer}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_verdict_ends_with_its_ttl() {
+    for (kind, world) in worlds() {
+        let app = kind.app(&world);
+        let token = kind.good(&world);
+        kind.send(&app, &token).await.assert_accepted();
+        let before = kind.calls(&world);
+        // Jitter shortens by a tenth at the most; the last fifth would start a refresh.
+        world.clock.advance(21 * SECOND);
+        kind.send(&app, &token).await.assert_accepted();
+        assert_eq!(counts(&app), (1, 1), "{kind:?}");
+        assert_eq!(kind.calls(&world), before, "{kind:?}");
+        world.clerk.revoke(&token);
+        world.clock.advance(9 * SECOND);
+        for _ in 0..2 {
+            let answer = kind.send(&app, &token).await;
+            if kind.is_local() {
+                answer.assert_accepted();
+            } else {
+                answer.assert_refused(401, AuthErrorKind::Inactive);
+            }
+        }
+        // Once, and the keys are there.
+        let asked = usize::from(!kind.is_local());
+        assert_eq!(kind.calls(&world) - before, asked, "{kind:?}");
+        assert_eq!(app.layer.stats().misses, 2, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_ends_at_its_end_to_the_second() {
+    for (kind, world) in worlds() {
+        let config = || kind.config(&world).cache_ttl(300 * SECOND);
+        let token = kind.issue(&world, 60);
+        let (warm, cold) = (App::new(config()), App::new(config()));
+        let uncached = App::new(config().cache_ttl(Duration::ZERO));
+        let answer = kind.send(&warm, &token).await;
+        let end = u64::try_from(answer.claims().expires_at().unwrap()).unwrap();
+        // By our clock: Clerk's stands before the end, and calls the token active.
+        let end = end + kind.leeway();
+        world.clock.set_unix_seconds(end - 1);
+        for app in [&warm, &cold, &uncached] {
+            let answer = kind.send(app, &token).await;
+            assert_eq!(answer.kind(), None, "{kind:?}");
+        }
+        assert_eq!(counts(&warm), (1, 1), "{kind:?}, from the cache");
+        world.clock.set_unix_seconds(end);
+        for app in [&warm, &cold, &uncached, &App::new(config())] {
+            for _ in 0..2 {
+                let answer = kind.send(app, &token).await;
+                assert_eq!(answer.kind(), Some(AuthErrorKind::Expired), "{kind:?}");
+                assert_eq!(answer.status(), 401, "{kind:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_ttl_of_zero_verifies_every_time() {
+    for (kind, world) in worlds() {
+        let app = App::new(kind.config(&world).cache_ttl(Duration::ZERO));
+        let token = kind.good(&world);
+        let bad = kind.bad(&world, 1).remove(0);
+        kind.send(&app, &token).await.assert_accepted();
+        let before = kind.calls(&world);
+        for _ in 0..2 {
+            kind.send(&app, &token).await.assert_accepted();
+        }
+        let asked = usize::from(!kind.is_local());
+        assert_eq!(kind.calls(&world) - before, 2 * asked, "{kind:?}");
+        for _ in 0..2 {
+            let answer = kind.send(&app, &bad).await;
+            answer.assert_refused(401, kind.refusal());
+        }
+        let stats = app.layer.stats();
+        assert_eq!((stats.hits, stats.negative_hits), (0, 0), "{kind:?}");
+        assert_eq!((stats.entries, stats.negative_entries), (0, 0), "{kind:?}");
+        assert_eq!(stats.misses, 5, "{kind:?}");
+    }
+}
+
+type Way = (&'static str, fn(&ClerkAuthLayer, Kind, &str));
+
+const WAYS: [Way; 3] = [
+    ("the token", |layer, _, token| layer.invalidate(token)),
+    ("the subject", |layer, kind, _| {
+        layer.invalidate_subject(kind.subject());
+    }),
+    ("everything", |layer, _, _| layer.clear()),
+];
+
+#[tokio::test]
+async fn what_is_invalidated_is_verified_anew_at_once() {
+    for (kind, world) in worlds() {
+        for (name, invalidate) in WAYS {
+            let app = kind.app(&world);
+            let (token, bad) = (kind.good(&world), kind.bad(&world, 1).remove(0));
+            for _ in 0..2 {
+                kind.send(&app, &token).await.assert_accepted();
+                assert_eq!(kind.send(&app, &bad).await.status(), 401);
+            }
+            assert_eq!(counts(&app), (1, 2), "{kind:?}, {name}");
+            world.clerk.revoke(&token);
+            kind.send(&app, &token).await.assert_accepted();
+            invalidate(&app.layer, kind, &token);
+            for _ in 0..2 {
+                let answer = kind.send(&app, &token).await;
+                let expected = (!kind.is_local()).then_some(AuthErrorKind::Inactive);
+                assert_eq!(answer.kind(), expected, "{kind:?}, {name}");
+            }
+            assert_eq!(app.layer.stats().misses, 3, "{kind:?}, {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_invalidation_wins_over_a_verification_under_way() {
+    for (kind, world) in worlds() {
+        for (name, invalidate) in WAYS {
+            let app = kind.app(&world);
+            let token = kind.good(&world);
+            let last = *kind.endpoints().last().unwrap();
+            let before = world.clerk.calls(last);
+            world.clerk.fail(last, Fault::hang().times(1));
+            let mut request = pin!(kind.send(&app, &token));
+            while world.clerk.calls(last) == before {
+                assert!(poll!(&mut request).is_pending());
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+            invalidate(&app.layer, kind, &token);
+            world.clerk.heal_all();
+            request.await.assert_accepted();
+            // Keys are nothing that is said of a token.
+            let asked = if kind.is_local() { 1 } else { 2 };
+            assert_eq!(world.clerk.calls(last) - before, asked, "{kind:?}, {name}");
+            // What is remembered is what was found out afterwards.
+            kind.send(&app, &token).await.assert_accepted();
+            assert_eq!(counts(&app), (1, 1), "{kind:?}, {name}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_in_use_is_verified_ahead_of_time() {
+    for (kind, world) in worlds() {
+        let app = kind.app(&world);
+        let token = kind.good(&world);
+        kind.send(&app, &token).await.assert_accepted();
+        let before = kind.calls(&world);
+        world.clock.advance(Duration::from_millis(26_999));
+        for _ in 0..3 {
+            kind.send(&app, &token).await.assert_accepted();
+        }
+        settled(&app).await;
+        let asked = usize::from(!kind.is_local());
+        assert_eq!(kind.calls(&world) - before, asked, "{kind:?}");
+        assert_eq!(app.layer.stats().refreshes, 1, "{kind:?}");
+        // It lives on past the end of the first verdict, and nobody has waited.
+        world.clock.advance(10 * SECOND);
+        kind.send(&app, &token).await.assert_accepted();
+        assert_eq!(counts(&app), (4, 1), "{kind:?}");
+
+        // One that learns of the end ends it.
+        world.clerk.revoke(&token);
+        world.clock.advance(Duration::from_millis(16_998));
+        kind.send(&app, &token).await.assert_accepted();
+        settled(&app).await;
+        assert_eq!(app.layer.stats().refreshes, 2, "{kind:?}");
+        let answer = kind.send(&app, &token).await;
+        let expected = (!kind.is_local()).then_some(AuthErrorKind::Inactive);
+        assert_eq!(answer.kind(), expected, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refusal_is_remembered_for_five_seconds() {
+    for (kind, world) in worlds() {
+        let app = kind.app(&world);
+        let bad = kind.bad(&world, 1).remove(0);
+        let refused = async |misses: u64, negative_hits: u64| {
+            let answer = kind.send(&app, &bad).await;
+            assert_eq!(answer.kind(), Some(kind.refusal()), "{kind:?}");
+            assert_eq!(answer.status(), 401, "{kind:?}");
+            let stats = app.layer.stats();
+            let counted = (stats.misses, stats.negative_hits);
+            assert_eq!(counted, (misses, negative_hits), "{kind:?}");
+        };
+        refused(1, 0).await;
+        let before = world.clerk.total_calls();
+        refused(1, 1).await;
+        world.clock.advance(Duration::from_millis(4999));
+        refused(1, 2).await;
+        assert_eq!(world.clerk.total_calls(), before, "{kind:?}");
+        world.clock.advance(Duration::from_millis(1));
+        refused(2, 2).await;
+        // A signature that is bad is worth no second look at the keys so soon.
+        let asked = usize::from(kind.refusal() == AuthErrorKind::Inactive);
+        assert_eq!(world.clerk.total_calls() - before, asked, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_prolongs_nothing() {
+    for (kind, world) in worlds() {
+        let app = App::new(kind.config(&world).cache_ttl(300 * SECOND));
+        let token = kind.issue(&world, 60);
+        let answer = kind.send(&app, &token).await;
+        answer.assert_accepted();
+        // Suspended beyond the token's end: the monotonic clock has not noticed.
+        world.clock.suspend(70 * SECOND);
+        for _ in 0..2 {
+            let answer = kind.send(&app, &token).await;
+            assert_eq!(answer.kind(), Some(AuthErrorKind::Expired), "{kind:?}");
+        }
+        // Set back by an hour: the wall clock never gets to the end of the verdict.
+        let token = kind.issue(&world, LONG);
+        let app = kind.app(&world);
+        kind.send(&app, &token).await.assert_accepted();
+        let now = world.clock.unix_seconds();
+        world.clock.set_unix_seconds(now - 3600);
+        world.clock.advance(30 * SECOND);
+        let answer = kind.send(&app, &token).await;
+        assert_ne!(answer.status(), 503, "{kind:?}");
+        assert_eq!(app.layer.stats().misses, 2, "{kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_cache_is_bounded() {
+    for (kind, world) in worlds() {
+        let app = App::new(kind.config(&world).cache_capacity(5));
+        for _ in 0..15 {
+            let token = kind.good(&world);
+            kind.send(&app, &token).await.assert_accepted();
+        }
+        assert!(app.layer.stats().entries <= 5, "{kind:?}");
+    }
+}
