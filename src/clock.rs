@@ -61,29 +61,31 @@ mod system {
     /// read again.
     pub(super) fn now() -> Now {
         let mono = clock_gettime(ClockId::MonotonicCoarse);
-        let tick = (mono.tv_sec, mono.tv_nsec);
-        LAST.with(|last| {
-            let (at, now) = last.get();
-            if at == tick {
-                return now;
-            }
-            let now = Now {
-                mono: millis(mono),
-                wall: millis(clock_gettime(ClockId::RealtimeCoarse)),
-            };
-            last.set((tick, now));
-            now
-        })
+        let (at, now) = LAST.get();
+        if at == (mono.tv_sec, mono.tv_nsec) {
+            return now;
+        }
+        next(mono)
+    }
+
+    /// What it is from this tick on. Apart, so that most who ask need not carry its weight.
+    #[inline(never)]
+    fn next(mono: Timespec) -> Now {
+        let now = Now {
+            mono: millis(mono),
+            wall: millis(clock_gettime(ClockId::RealtimeCoarse)),
+        };
+        LAST.set(((mono.tv_sec, mono.tv_nsec), now));
+        now
     }
 
     /// A clock that stands before 1970 shows zero: a token that says when it was issued then seems to
     /// come from the future, and is refused.
     fn millis(time: Timespec) -> u64 {
-        let millis = time
-            .tv_sec
-            .saturating_mul(1000)
-            .saturating_add(time.tv_nsec / 1_000_000);
-        u64::try_from(millis).unwrap_or(0)
+        // No clock shows the 500 million years that would not fit.
+        let seconds = time.tv_sec.max(0).cast_unsigned();
+        let millis = u64::try_from(time.tv_nsec / 1_000_000).unwrap_or(0);
+        seconds.wrapping_mul(1000).wrapping_add(millis)
     }
 }
 
