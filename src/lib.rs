@@ -138,7 +138,7 @@
 //! | feature | default | what it adds |
 //! |---|---|---|
 //! | `rustls` | yes | TLS towards Clerk by rustls, with the certificates that the platform trusts |
-//! | `native-tls` | | TLS towards Clerk by the platform's own library |
+//! | `native-tls` | | TLS towards Clerk by the platform's own library, where `rustls` is off |
 //! | `jwt` | | JWTs verified here: session tokens, machine tokens, OAuth tokens where that is configured |
 //! | `axum` | | [`ClerkClaims`], `Claims<T>`, [`Organization`] and [`Actor`] as extractors, [`ResourceMetadata`] as a router |
 //! | `tonic` | | `clerk_claims`: the claims of a `tonic::Request` |

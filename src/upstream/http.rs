@@ -87,6 +87,9 @@ impl HttpClient {
             reason = "this is where the one client is made"
         )]
         let builder = Client::builder();
+        // Whoever else switches `native-tls` on in the same build does not change whom we trust.
+        #[cfg(feature = "rustls")]
+        let builder = builder.tls_backend_rustls();
         builder
             .https_only(https_only)
             // The token must go where the configuration says, and nowhere else.
