@@ -3,7 +3,7 @@
 mod organization;
 pub(crate) mod permissions;
 mod profile;
-mod read;
+pub(crate) mod read;
 mod serialize;
 mod session;
 mod shared;

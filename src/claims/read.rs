@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::AuthErrorKind;
 
-pub(super) fn text<'a>(
+pub(crate) fn text<'a>(
     members: &'a Map<String, Value>,
     name: &str,
 ) -> Result<Option<&'a str>, AuthErrorKind> {

@@ -9,10 +9,12 @@
 //!
 //! An audience, where there is one, must name us. A machine token's names machines, and those decide.
 
-use serde_json::Value;
-
 use super::Rules;
-use crate::{AuthErrorKind, TokenKind, claims::split_scope, verify::Introspection};
+use crate::{
+    AuthErrorKind, TokenKind,
+    claims::{read::text, split_scope},
+    verify::Introspection,
+};
 
 impl Rules {
     pub(super) fn check_kind(
@@ -22,27 +24,23 @@ impl Rules {
     ) -> Result<(), AuthErrorKind> {
         match kind {
             TokenKind::OAuth => {
-                check_subject(answer, is_no_machine)?;
+                check_no_machine(answer)?;
                 self.check_client(answer)?;
                 self.check_audience(answer)
             }
             TokenKind::Session => {
-                check_subject(answer, |sub| is_id(sub, "user_"))?;
+                check_subject(answer, &["user_"])?;
                 check_session(answer)?;
                 self.check_party(answer)?;
                 self.check_status(answer)?;
                 self.check_audience(answer)
             }
             TokenKind::ApiKey => {
-                check_subject(answer, |sub| {
-                    ["user_", "org_", "mch_"]
-                        .into_iter()
-                        .any(|kind| is_id(sub, kind))
-                })?;
+                check_subject(answer, &["user_", "org_", "mch_"])?;
                 self.check_audience(answer)
             }
             TokenKind::Machine => {
-                check_subject(answer, |sub| is_id(sub, "mch_"))?;
+                check_subject(answer, &["mch_"])?;
                 self.check_machine(answer)
             }
         }
@@ -74,7 +72,7 @@ impl Rules {
 
     /// `azp`: the origin that a session token was issued to.
     fn check_party(&self, answer: &Introspection) -> Result<(), AuthErrorKind> {
-        let party = text(answer, "azp")?;
+        let party = text(&answer.other, "azp")?;
         match (&self.authorized_parties, party) {
             (None, _) => Ok(()),
             (Some(authorized), Some(party)) if authorized.iter().any(|entry| entry == party) => {
@@ -86,7 +84,7 @@ impl Rules {
 
     /// `sts`: whether the user still has something to do before the session counts.
     fn check_status(&self, answer: &Introspection) -> Result<(), AuthErrorKind> {
-        match text(answer, "sts")? {
+        match text(&answer.other, "sts")? {
             // Older tokens have none.
             None | Some("active") => Ok(()),
             Some("pending") if self.allow_pending => Ok(()),
@@ -114,25 +112,27 @@ impl Rules {
     }
 }
 
-fn check_subject(
-    answer: &Introspection,
-    is_of_kind: impl Fn(&str) -> bool,
-) -> Result<(), AuthErrorKind> {
-    match answer.sub.as_deref() {
-        Some(sub) if is_of_kind(sub) => Ok(()),
-        // Where introspection names nobody, userinfo does, or the token is refused there.
-        None if is_of_kind("") => Ok(()),
-        _ => Err(AuthErrorKind::MissingSubject),
+/// A subject with one of these beginnings.
+fn check_subject(answer: &Introspection, kinds: &[&str]) -> Result<(), AuthErrorKind> {
+    let sub = answer.sub.as_deref().unwrap_or_default();
+    if kinds.iter().any(|kind| is_id(sub, kind)) {
+        Ok(())
+    } else {
+        Err(AuthErrorKind::MissingSubject)
     }
 }
 
-fn is_no_machine(sub: &str) -> bool {
-    !sub.starts_with("mch_")
+/// Where introspection names nobody, userinfo does, or the token is refused there.
+fn check_no_machine(answer: &Introspection) -> Result<(), AuthErrorKind> {
+    match answer.sub.as_deref() {
+        Some(sub) if sub.starts_with("mch_") => Err(AuthErrorKind::MissingSubject),
+        _ => Ok(()),
+    }
 }
 
 /// What other tokens do not have that the same key signs: those of templates, ID tokens.
 fn check_session(answer: &Introspection) -> Result<(), AuthErrorKind> {
-    match text(answer, "sid")? {
+    match text(&answer.other, "sid")? {
         Some(id) if is_id(id, "sess_") => Ok(()),
         _ => Err(AuthErrorKind::NotSession),
     }
@@ -141,15 +141,6 @@ fn check_session(answer: &Introspection) -> Result<(), AuthErrorKind> {
 /// Whether this is an id of Clerk's with this beginning.
 fn is_id(text: &str, kind: &str) -> bool {
     text.strip_prefix(kind).is_some_and(|rest| !rest.is_empty())
-}
-
-/// A claim that is a string, or not there.
-fn text<'a>(answer: &'a Introspection, name: &str) -> Result<Option<&'a str>, AuthErrorKind> {
-    match answer.other.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(AuthErrorKind::MalformedToken),
-    }
 }
 
 /// Byte for byte: no normalisation makes two names one.
