@@ -19,11 +19,14 @@ mod http;
 mod limiter;
 mod retry;
 
-use std::{sync::Arc, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use ::http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use bytes::Bytes;
-use tokio::{sync::Semaphore, time::timeout};
+use tokio::{
+    sync::Semaphore,
+    time::{Instant, timeout_at},
+};
 use tower::{
     BoxError, ServiceBuilder, ServiceExt, limit::GlobalConcurrencyLimitLayer,
     load_shed::error::Overloaded, retry::budget::TpsBudget, util::BoxCloneSyncService,
@@ -167,12 +170,20 @@ impl<T> Channel<T> {
         *request.uri_mut() = endpoint;
         let accept = HeaderValue::from_static("application/json");
         request.headers_mut().insert(header::ACCEPT, accept);
-        timeout(patience, self.call(Lane::Known, request))
-            .await
-            .unwrap_or_else(|elapsed| {
-                Err(AuthError::new(AuthErrorKind::UpstreamUnavailable).with_source(elapsed))
-            })
+        within(Instant::now() + patience, self.call(Lane::Known, request)).await
     }
+}
+
+/// Waits no longer than the deadline: what is not there by then is unavailable.
+pub(crate) async fn within<T>(
+    deadline: Instant,
+    future: impl Future<Output = Result<T, AuthError>>,
+) -> Result<T, AuthError> {
+    timeout_at(deadline, future)
+        .await
+        .unwrap_or_else(|elapsed| {
+            Err(AuthError::new(AuthErrorKind::UpstreamUnavailable).with_source(elapsed))
+        })
 }
 
 /// Whether a body is JSON by its content type: `application/json` or `application/…+json` in UTF-8,

@@ -9,10 +9,11 @@ use super::{
     backend::Users,
     needs::unavailable,
     userinfo::{Userinfo, UserinfoEndpoint},
-    within,
 };
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, Enrichment, TokenKind, User, clock::Now, upstream::Lane,
+    AuthError, AuthErrorKind, BearerToken, Enrichment, TokenKind, User,
+    clock::Now,
+    upstream::{Lane, within},
 };
 
 /// What there is to enrich claims with.

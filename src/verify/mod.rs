@@ -24,10 +24,10 @@ mod source;
 mod userinfo;
 mod verified;
 
-use std::{future::Future, pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{pin::pin, sync::Arc, task::Poll, time::Duration};
 
 use futures_util::{future, poll};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 pub use introspect::Introspection;
 pub(crate) use policy::Rules;
@@ -37,8 +37,10 @@ pub use source::{Verification, Verify};
 
 use self::{enrich::Person, introspect::is_not_introspected, needs::Needs, route::Route};
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, TokenKind, clock::Clock, reject::Challenges,
-    upstream::Lane,
+    AuthError, AuthErrorKind, BearerToken, TokenKind,
+    clock::Clock,
+    reject::Challenges,
+    upstream::{Lane, within},
 };
 pub(crate) use backend::{Credential, TokenEndpoint, Users, is_secret_key_rejected};
 pub(crate) use enrich::Enrich;
@@ -180,17 +182,6 @@ impl Verifier {
 /// token, if at all.
 fn kind_of(shape: Shape) -> TokenKind {
     shape.kind().unwrap_or(TokenKind::OAuth)
-}
-
-async fn within<T>(
-    deadline: Instant,
-    future: impl Future<Output = Result<T, AuthError>>,
-) -> Result<T, AuthError> {
-    timeout_at(deadline, future)
-        .await
-        .unwrap_or_else(|elapsed| {
-            Err(AuthError::new(AuthErrorKind::UpstreamUnavailable).with_source(elapsed))
-        })
 }
 
 #[cfg(test)]

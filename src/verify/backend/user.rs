@@ -5,15 +5,15 @@ use std::{sync::Arc, time::Duration};
 use bytes::Bytes;
 use http::Response;
 use serde_json::{Map, Value};
-use tokio::time::timeout;
+use tokio::time::Instant;
 
 use super::{Answer, read, request};
 use crate::{
-    AuthError, AuthErrorKind, User,
+    AuthError, User,
     cache::UserCache,
     clock::Now,
     config::Backend,
-    upstream::{Channel, Endpoint, Lane, Upstream},
+    upstream::{Channel, Endpoint, Lane, Upstream, within},
     verify::members::violation,
 };
 
@@ -80,10 +80,8 @@ impl UserEndpoint {
         let request = request(&self.backend, endpoint, None);
         // The token is good by now, wherever it was seen before. A flood of unknown ones must not hide that
         // its user is banned.
-        let answer = timeout(time, self.channel.call(Lane::Known, request)).await;
-        let fetched = answer.unwrap_or_else(|elapsed| {
-            Err(AuthError::new(AuthErrorKind::UpstreamUnavailable).with_source(elapsed))
-        })?;
+        let call = self.channel.call(Lane::Known, request);
+        let fetched = within(Instant::now() + time, call).await?;
         match fetched {
             Some((told, _)) if told != id => Err(violation("the answer is about another user")),
             fetched => Ok(fetched.map(|(_, user)| user)),
