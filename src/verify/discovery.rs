@@ -15,11 +15,11 @@ use url::Url;
 
 use super::{
     kept::Kept,
-    members::{Members, violation},
+    members::{Members, object, violation},
 };
 use crate::{
     AuthError, ClerkConfig,
-    upstream::{Endpoint, Upstream, is_json},
+    upstream::{Endpoint, Upstream},
 };
 
 /// The address of an endpoint, or the way to it.
@@ -185,10 +185,7 @@ impl Trust {
 
 fn decode(response: &Response<Bytes>) -> Result<Members, AuthError> {
     match response.status() {
-        StatusCode::OK if is_json(response.headers()) => {
-            serde_json::from_slice(response.body()).map_err(|_| violation("not one JSON object"))
-        }
-        StatusCode::OK => Err(violation("not of a JSON content type")),
+        StatusCode::OK => object(response),
         _ => Err(violation("an unexpected status")),
     }
 }

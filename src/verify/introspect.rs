@@ -15,11 +15,11 @@ use url::form_urlencoded;
 use super::{
     Verification, Verify,
     discovery::Address,
-    members::{Members, flag, seconds, text, texts, violation},
+    members::{Members, body, flag, seconds, text, texts, violation},
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
-    upstream::{Channel, Endpoint, Upstream, is_json},
+    upstream::{Channel, Endpoint, Upstream},
 };
 
 /// What an authorization server says of a token (RFC 7662 §2.2), decoded strictly and not judged yet.
@@ -114,8 +114,7 @@ impl Introspection {
     /// Reads the answer of an introspection endpoint: status, content type, body.
     fn from_response(response: &Response<Bytes>) -> Result<Self, AuthError> {
         match response.status() {
-            StatusCode::OK if is_json(response.headers()) => Self::from_json(response.body()),
-            StatusCode::OK => Err(violation("not of a JSON content type")),
+            StatusCode::OK => Self::from_json(body(response)?),
             // Some servers say so of JWTs. It is an answer about the token, not about us.
             StatusCode::BAD_REQUEST if is_unsupported_token_type(response.body()) => {
                 Err(AuthError::new(AuthErrorKind::Inactive).with_source(NotIntrospected))

@@ -3,13 +3,15 @@
 
 use std::fmt;
 
+use bytes::Bytes;
+use http::Response;
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, Visitor},
 };
 use serde_json::{Map, Value};
 
-use crate::{AuthError, AuthErrorKind};
+use crate::{AuthError, AuthErrorKind, upstream::is_json};
 
 /// A JSON object in which no member stands twice. RFC 8259 §4 leaves the meaning of such an object
 /// open, and two readers that differ in it are a way in.
@@ -95,6 +97,20 @@ pub(super) fn seconds(value: Option<Value>) -> Result<Option<i64>, &'static str>
 )]
 fn floor(seconds: f64) -> i64 {
     seconds.floor() as i64
+}
+
+/// The body of an answer, if it is JSON by its content type.
+pub(super) fn body(response: &Response<Bytes>) -> Result<&[u8], AuthError> {
+    if is_json(response.headers()) {
+        Ok(response.body())
+    } else {
+        Err(violation("not of a JSON content type"))
+    }
+}
+
+/// The members of the body of an answer.
+pub(super) fn object(response: &Response<Bytes>) -> Result<Members, AuthError> {
+    serde_json::from_slice(body(response)?).map_err(|_| violation("not one JSON object"))
 }
 
 /// An answer that breaks the contract. Only fixed texts, so that nothing of the answer gets into a log.

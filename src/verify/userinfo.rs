@@ -7,12 +7,12 @@ use serde_json::Value;
 
 use super::{
     discovery::Address,
-    members::{Members, violation},
+    members::{Members, body, violation},
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
     claims::Profile,
-    upstream::{Channel, Endpoint, Lane, Upstream, is_json},
+    upstream::{Channel, Endpoint, Lane, Upstream},
 };
 
 /// What userinfo answered: whom it speaks of, and the rest.
@@ -67,8 +67,7 @@ fn request(endpoint: Uri, token: &BearerToken) -> Result<Request<Bytes>, AuthErr
 /// answers are not asked for and not read.
 fn decode(response: &Response<Bytes>) -> Result<Userinfo, AuthError> {
     match response.status() {
-        StatusCode::OK if is_json(response.headers()) => parse(response.body()),
-        StatusCode::OK => Err(violation("not of a JSON content type")),
+        StatusCode::OK => parse(body(response)?),
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(AuthErrorKind::Inactive.into()),
         _ => Err(violation("an unexpected status")),
     }

@@ -11,12 +11,8 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use serde_json::{Map, Value};
 
-use super::members::{Members, violation};
-use crate::{
-    AuthError, AuthErrorKind,
-    config::Backend,
-    upstream::{is_json, not_understood},
-};
+use super::members::{self, Members, violation};
+use crate::{AuthError, AuthErrorKind, config::Backend, upstream::not_understood};
 
 /// What an answer says before anybody reads what it is about.
 enum Answer {
@@ -51,16 +47,14 @@ fn request(backend: &Backend, endpoint: Uri, body: Option<Value>) -> Request<Byt
 /// only where they are in the form of Clerk's errors: a proxy's 404 says nothing of a token.
 fn read(response: &Response<Bytes>, object: &str) -> Result<Answer, AuthError> {
     match response.status() {
-        StatusCode::OK if is_json(response.headers()) => {
-            let Members(members) = serde_json::from_slice(response.body())
-                .map_err(|_| violation("not one JSON object"))?;
+        StatusCode::OK => {
+            let Members(members) = members::object(response)?;
             match members.get("object") {
                 None => Ok(Answer::Found(members)),
                 Some(Value::String(name)) if name == object => Ok(Answer::Found(members)),
                 Some(_) => Err(violation("`object` is another than was asked for")),
             }
         }
-        StatusCode::OK => Err(violation("not of a JSON content type")),
         StatusCode::NOT_FOUND if error_codes(response).is_some() => Ok(Answer::Unknown),
         // An unknown version of the API, on the other hand, is ours to mend.
         StatusCode::BAD_REQUEST
@@ -79,10 +73,7 @@ fn read(response: &Response<Bytes>, object: &str) -> Result<Answer, AuthError> {
 
 /// The codes in an error of Clerk's: `{"errors":[{"code":…}]}`. `None` where it is not of that form.
 fn error_codes(response: &Response<Bytes>) -> Option<Vec<String>> {
-    if !is_json(response.headers()) {
-        return None;
-    }
-    let Members(mut members) = serde_json::from_slice(response.body()).ok()?;
+    let Members(mut members) = members::object(response).ok()?;
     let Some(Value::Array(errors)) = members.remove("errors") else {
         return None;
     };

@@ -21,13 +21,13 @@ use super::{
     Introspection, Verification, Verify,
     discovery::Address,
     kept::{Edition, Kept, Newer},
-    members::violation,
+    members::{body, violation},
     shape::jwt_kind,
 };
 use crate::{
     AuthError, AuthErrorKind, ClerkConfig, JwtAlgorithm, JwtVerification, TokenKind,
     clock::Clock,
-    upstream::{Endpoint, Upstream, is_json},
+    upstream::{Endpoint, Upstream},
 };
 
 /// Verifies JWTs.
@@ -196,10 +196,7 @@ fn verifies(edition: &Edition<KeySet>, kid: &str, jws: &Jws<'_>) -> bool {
 
 fn decode(response: &Response<Bytes>) -> Result<KeySet, AuthError> {
     match response.status() {
-        StatusCode::OK if is_json(response.headers()) => {
-            KeySet::from_json(response.body()).map_err(violation)
-        }
-        StatusCode::OK => Err(violation("not of a JSON content type")),
+        StatusCode::OK => KeySet::from_json(body(response)?).map_err(violation),
         _ => Err(violation("an unexpected status")),
     }
 }
