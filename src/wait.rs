@@ -84,7 +84,7 @@ impl Auth {
                     continue;
                 }
                 Ok(entry) if entry.has_expired(self.clock.now()) => AuthErrorKind::Expired.into(),
-                Ok(entry) => return Ok(entry.claims().clone()),
+                Ok(entry) => return Ok(ClerkClaims::of(entry)),
                 Err(error) => error,
             };
             let verdict = self.bridge(key, last, error);
@@ -118,7 +118,7 @@ impl Auth {
                     && entry.is_usable(self.clock.now())
                     && !self.cache.is_void(key, &entry) =>
             {
-                Ok(entry.claims().clone().into_stale())
+                Ok(ClerkClaims::of(entry).into_stale())
             }
             _ => Err(error),
         }

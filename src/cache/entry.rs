@@ -1,13 +1,15 @@
 //! What the cache remembers of one token, and for how long. Pure: time comes as an argument.
 
 use std::{
+    fmt,
     sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     time::Duration,
 };
 
 use super::key::Key;
 use crate::{
-    AuthErrorKind, ClerkClaims,
+    AuthErrorKind,
+    claims::Claims,
     clock::{Now, millis},
     verify::Verified,
 };
@@ -60,30 +62,33 @@ impl Deadline {
 }
 
 /// A token that was found good.
-#[derive(Debug)]
+///
+/// In the order in which it is written here: what a hit reads comes first, right behind the count of owners
+/// that it changes, and so is in memory what is fetched with it.
+#[repr(C)]
 pub(crate) struct Entry {
-    claims: ClerkClaims,
-    /// When the token itself is over, in Unix seconds.
-    expires: Option<i64>,
     /// Which invalidations it is later than.
     pub(super) epoch: u64,
-    fresh: Deadline,
-    usable: Deadline,
     /// From when, on the monotonic clock, a hit asks for a refresh.
     refresh_from: u64,
+    fresh: Deadline,
+    /// In which generation of the store a hit was last told to it.
+    told: AtomicU32,
+    failures: AtomicU32,
     /// Before this, on the monotonic clock, nobody asks Clerk again ahead of time. Set by the hit that
     /// starts a refresh, and by a verification that failed.
     next_attempt: AtomicU64,
-    failures: AtomicU32,
-    /// In which generation of the store a hit was last told to it.
-    told: AtomicU32,
+    usable: Deadline,
+    /// When the token itself is over, in Unix seconds.
+    expires: Option<i64>,
     /// Whether the last failure was an outage, which old verdicts may bridge.
     is_outage: AtomicBool,
+    claims: Claims,
 }
 
 impl Entry {
     pub(super) fn new(
-        verified: &Verified,
+        verified: Verified,
         key: Key,
         epoch: u64,
         lifetimes: Lifetimes,
@@ -96,23 +101,23 @@ impl Entry {
         };
         // The jitter comes from the key: it spreads what was verified at once, and needs no dice.
         let ttl = ttl - ttl / 1000 * (key.prefix() % MAX_JITTER_PER_MILLE);
-        let remaining = remaining(verified, now);
+        let remaining = remaining(&verified, now);
         let life = ttl.min(remaining);
         Self {
-            claims: verified.claims().clone(),
-            expires: verified.expires(),
             epoch,
-            fresh: Deadline::after(now, life),
-            usable: Deadline::after(now, ttl.saturating_add(lifetimes.stale_for).min(remaining)),
             refresh_from: now.mono.saturating_add(life - life / 5),
-            next_attempt: AtomicU64::new(0),
-            failures: AtomicU32::new(0),
+            fresh: Deadline::after(now, life),
             told: AtomicU32::new(NEVER),
+            failures: AtomicU32::new(0),
+            next_attempt: AtomicU64::new(0),
+            usable: Deadline::after(now, ttl.saturating_add(lifetimes.stale_for).min(remaining)),
+            expires: verified.expires(),
             is_outage: AtomicBool::new(false),
+            claims: verified.into_claims(),
         }
     }
 
-    pub(crate) fn claims(&self) -> &ClerkClaims {
+    pub(crate) fn claims(&self) -> &Claims {
         &self.claims
     }
 
@@ -184,6 +189,12 @@ impl Entry {
     /// In units of a KiB, rounded up: what the capacity is counted in.
     pub(super) fn weight(&self) -> u32 {
         u32::try_from(self.claims().size().div_ceil(1024)).unwrap_or(u32::MAX)
+    }
+}
+
+impl fmt::Debug for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Entry").finish_non_exhaustive()
     }
 }
 

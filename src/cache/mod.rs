@@ -119,7 +119,7 @@ impl Cache {
         // Nearly always nothing was invalidated since, and the end is far: two looks, none at the claims.
         if self.voids.is_latest(entry.epoch) && entry.is_young(now) {
             return Some(Lookup::Good {
-                claims: entry.claims().clone(),
+                claims: ClerkClaims::of(Arc::clone(entry)),
                 is_news: entry.is_news(self.good.generation()),
                 refresh: false,
             });
@@ -133,7 +133,7 @@ impl Cache {
         if self.is_void(*key, entry) || !entry.is_usable(now) {
             return None;
         }
-        let claims = entry.claims().clone();
+        let claims = ClerkClaims::of(Arc::clone(entry));
         // What is fresh is usable, too.
         if entry.is_fresh(now) {
             return Some(Lookup::Good {
@@ -181,7 +181,7 @@ impl Cache {
     /// Whether an entry has been invalidated, at any time since its verification began.
     pub(crate) fn is_void(&self, key: Key, entry: &Entry) -> bool {
         self.voids
-            .is_void(entry.epoch, key, Some(entry.claims().subject()))
+            .is_void(entry.epoch, key, Some(&entry.claims().subject))
     }
 
     /// Whether a token has been invalidated since this epoch.
@@ -204,7 +204,7 @@ impl Cache {
     ) -> Outcome {
         match result {
             Ok(verified) => {
-                let entry = Arc::new(Entry::new(&verified, key, epoch, self.lifetimes, now));
+                let entry = Arc::new(Entry::new(verified, key, epoch, self.lifetimes, now));
                 if entry.is_fresh(now) {
                     self.good.insert(key, &entry);
                     self.bad.invalidate(&key);

@@ -71,7 +71,7 @@ fn look(cache: &Cache, token: &str, now: Now) -> String {
             Some(kind) => format!("bad: {kind:?}"),
             None => "unknown".to_owned(),
         },
-        Lookup::Unknown { last: Some(entry) } => format!("last: {}", entry.claims().subject()),
+        Lookup::Unknown { last: Some(entry) } => format!("last: {}", entry.claims().subject),
     }
 }
 
@@ -398,7 +398,7 @@ fn outage_with_nothing_known_is_not_remembered() {
 fn cache_that_is_off_remembers_nothing() {
     let cache = cache(0, 60, 100);
     let outcome = cache.settle(cache.key("tok"), cache.epoch(), good("user_1"), START);
-    assert_eq!(outcome.unwrap().claims().subject(), "user_1");
+    assert_eq!(&*outcome.unwrap().claims().subject, "user_1");
     check("good", &cache, "tok", START, "unknown");
     settle(&cache, "tok", bad(AuthErrorKind::Inactive), START);
     check("bad", &cache, "tok", START, "unknown");

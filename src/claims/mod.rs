@@ -19,7 +19,7 @@ pub(crate) use self::{
     session::Session,
     shared::{Claims, split_scope},
 };
-use crate::TokenKind;
+use crate::{TokenKind, cache::Entry};
 
 /// The verified claims of the token that came with a request.
 ///
@@ -42,16 +42,18 @@ use crate::TokenKind;
 /// ```
 #[derive(Clone)]
 pub struct ClerkClaims {
-    claims: Arc<Claims>,
+    /// What the cache remembers of the token, the claims within: whoever looks it up has to count one more
+    /// owner of it anyway, and memory is slow.
+    entry: Arc<Entry>,
     stale: bool,
 }
 
 // === impl ClerkClaims ===
 
 impl ClerkClaims {
-    pub(crate) fn new(claims: Claims) -> Self {
+    pub(crate) fn of(entry: Arc<Entry>) -> Self {
         Self {
-            claims: Arc::new(claims),
+            entry,
             stale: false,
         }
     }
@@ -64,30 +66,25 @@ impl ClerkClaims {
         }
     }
 
-    /// About how many bytes the claims take in memory, for the cache to count.
-    pub(crate) fn size(&self) -> usize {
-        self.claims.size()
-    }
-
-    /// What rules behind the layer go by.
+    /// What all clones have in common: what rules behind the layer go by.
     pub(crate) fn shared(&self) -> &Claims {
-        &self.claims
+        self.entry.claims()
     }
 
     /// Who the token was issued for, by Clerk's id: a user (`user_…`), an organization (`org_…`, API keys alone)
     /// or a machine (`mch_…`, machine tokens and API keys).
     pub fn subject(&self) -> &str {
-        &self.claims.subject
+        &self.shared().subject
     }
 
     /// The OAuth client that the token was issued to.
     pub fn client_id(&self) -> Option<&str> {
-        self.claims.client_id.as_deref()
+        self.shared().client_id.as_deref()
     }
 
     /// The scopes that were granted, in the order of the answer.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
-        split_scope(&self.claims.scope)
+        split_scope(&self.shared().scope)
     }
 
     /// Whether exactly this scope was granted. Case matters, and no scope implies another (RFC 6749
@@ -100,23 +97,23 @@ impl ClerkClaims {
 
     /// Whom the token is meant for, where its client asked for a resource (RFC 8707); else empty.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
-        self.claims.audience.iter().map(|entry| &**entry)
+        self.shared().audience.iter().map(|entry| &**entry)
     }
 
     /// The issuer, where Clerk's answer names it. It then equals the configured one.
     pub fn issuer(&self) -> Option<&str> {
-        self.claims.issuer.as_deref()
+        self.shared().issuer.as_deref()
     }
 
     /// When the token was issued, in seconds since the Unix epoch.
     pub fn issued_at(&self) -> Option<i64> {
-        self.claims.issued_at
+        self.shared().issued_at
     }
 
     /// When the token expires, in seconds since the Unix epoch. Clerk's documented answer does not
     /// say.
     pub fn expires_at(&self) -> Option<i64> {
-        self.claims.expires_at
+        self.shared().expires_at
     }
 
     /// The id of the [`organization`](Self::organization).
@@ -127,22 +124,22 @@ impl ClerkClaims {
     /// The organization that the subject acts in, with its role and permissions there where the token names
     /// them. `None` of who acts for themself.
     pub fn organization(&self) -> Option<&Organization> {
-        self.claims.organization.as_deref()
+        self.shared().organization.as_deref()
     }
 
     /// The session of a session token, `sess_…`. Other kinds have none.
     pub fn session_id(&self) -> Option<&str> {
-        self.claims.session.as_ref()?.id()
+        self.shared().session.as_ref()?.id()
     }
 
     /// Who acts in place of the subject, where somebody does.
     pub fn actor(&self) -> Option<&Actor> {
-        self.claims.session.as_ref()?.actor()
+        self.shared().session.as_ref()?.actor()
     }
 
     /// Which kind of token this is.
     pub fn token_kind(&self) -> TokenKind {
-        self.claims.kind
+        self.shared().kind
     }
 
     /// Whether these claims were served beyond their time because Clerk could not be asked. See
@@ -154,16 +151,16 @@ impl ClerkClaims {
     /// What userinfo told of the subject, or the Backend API in its stead. `None` where enrichment is off or
     /// failed, and where the subject is no user.
     pub fn profile(&self) -> Option<&Profile> {
-        match &self.claims.user {
+        match &self.shared().user {
             Some(user) => Some(user.profile()),
-            None => self.claims.profile.as_deref(),
+            None => self.shared().profile.as_deref(),
         }
     }
 
     /// The user, where the configuration has [profiles from the Backend
     /// API](crate::ProfileSource::BackendApi), and it told one.
     pub fn user(&self) -> Option<&User> {
-        self.claims.user.as_deref()
+        self.shared().user.as_deref()
     }
 
     /// The claims as a type of your own.
@@ -204,7 +201,7 @@ impl ClerkClaims {
     /// # Ok(()) }
     /// ```
     pub fn claims_as<T: DeserializeOwned>(&self) -> Result<T, serde_json::Error> {
-        let claims = &*self.claims;
+        let claims = self.shared();
         let mut members = match &claims.other {
             Some(other) => serde_json::from_str(other)?,
             None => Map::new(),
@@ -235,7 +232,7 @@ impl ClerkClaims {
 
 impl fmt::Debug for ClerkClaims {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let claims = &*self.claims;
+        let claims = self.shared();
         f.debug_struct("ClerkClaims")
             .field("kind", &claims.kind)
             .field("subject", &Redacted)

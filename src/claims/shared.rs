@@ -33,7 +33,8 @@ pub(crate) struct Claims {
 }
 
 impl Claims {
-    pub(super) fn size(&self) -> usize {
+    /// About how many bytes they take in memory, for the cache to count.
+    pub(crate) fn size(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let profile = self.profile.as_ref().map_or(0, |profile| profile.size());
         let user = self.user.as_ref().map_or(0, |user| user.size());

@@ -1,26 +1,26 @@
 //! The proof that a token passed all rules, and the one place where it is made.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use super::{
     Introspection, Shape, Verifier, capacity::Capacity, enrich::Person, kind_of, userinfo::Userinfo,
 };
-use crate::{AuthError, AuthErrorKind, ClerkClaims, TokenKind, claims::Claims};
+use crate::{AuthError, AuthErrorKind, TokenKind, claims::Claims};
 
 /// The proof that a token passed all rules. Only this file makes one; the cache stores and the service
 /// injects nothing else.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Verified {
     // Invariant: private, so that no other module can write `Verified { .. }`.
-    claims: ClerkClaims,
+    claims: Claims,
     expires: Option<i64>,
     good_until: Option<i64>,
     complete: bool,
 }
 
 impl Verified {
-    pub(crate) fn claims(&self) -> &ClerkClaims {
-        &self.claims
+    pub(crate) fn into_claims(self) -> Claims {
+        self.claims
     }
 
     /// When the token is over, in Unix seconds: never accept it at or after this.
@@ -40,8 +40,19 @@ impl Verified {
     }
 }
 
+impl fmt::Debug for Verified {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Verified").finish_non_exhaustive()
+    }
+}
+
 #[cfg(test)]
 impl Verified {
+    /// The claims as a handler would have them.
+    pub(crate) fn claims(&self) -> crate::ClerkClaims {
+        crate::ClerkClaims::new(self.claims.clone())
+    }
+
     /// A proof of nothing, for the tests of what stores one.
     pub(crate) fn assertion(
         subject: &str,
@@ -50,10 +61,10 @@ impl Verified {
         complete: bool,
     ) -> Self {
         Self {
-            claims: ClerkClaims::new(Claims {
+            claims: Claims {
                 expires_at: expires,
                 ..Claims::bare(subject)
-            }),
+            },
             expires,
             good_until,
             complete,
@@ -119,7 +130,7 @@ impl Verifier {
             challenges: Arc::clone(&self.challenges),
         };
         Ok(Verified {
-            claims: ClerkClaims::new(claims),
+            claims,
             expires,
             good_until: earliest([expires, presumed_end]),
             complete: person.complete,

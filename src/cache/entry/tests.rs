@@ -1,10 +1,10 @@
-use std::time::Duration;
+use std::{mem::offset_of, sync::atomic::AtomicU32, time::Duration};
 
 use super::{
     super::{Key, Keyer},
-    Entry, Lifetimes, Refusal,
+    Deadline, Entry, Lifetimes, Refusal,
 };
-use crate::{AuthErrorKind, clock::Now, verify::Verified};
+use crate::{AuthErrorKind, claims::Claims, clock::Now, verify::Verified};
 
 /// The moment at which everything here is made: half a second past a full one.
 const START: Now = Now {
@@ -46,13 +46,33 @@ fn key(per_mille: u64) -> Key {
         .unwrap()
 }
 
+impl Entry {
+    /// What is good for nothing but its claims, for the tests of those.
+    pub(crate) fn assertion(claims: Claims) -> Self {
+        Self { claims, ..usual() }
+    }
+}
+
+#[test]
+fn what_a_hit_reads_lies_together() {
+    // Behind the two counts of owners, and no more than a cache line together with them.
+    let counts = 2 * size_of::<usize>();
+    let ends = [
+        offset_of!(Entry, epoch) + size_of::<u64>(),
+        offset_of!(Entry, refresh_from) + size_of::<u64>(),
+        offset_of!(Entry, fresh) + size_of::<Deadline>(),
+        offset_of!(Entry, told) + size_of::<AtomicU32>(),
+    ];
+    assert!(ends.iter().all(|end| counts + end <= 64), "{ends:?}");
+}
+
 fn lifetimes(ttl: u64, stale_for: u64) -> Lifetimes {
     Lifetimes::new(Duration::from_millis(ttl), Duration::from_millis(stale_for))
 }
 
 fn entry(ttl: u64, stale_for: u64, per_mille: u64, verified: Verified) -> Entry {
     Entry::new(
-        &verified,
+        verified,
         key(per_mille),
         0,
         lifetimes(ttl, stale_for),
@@ -244,7 +264,7 @@ fn endless_times_saturate() {
     // B38
     let endless = Lifetimes::new(Duration::MAX, Duration::MAX);
     for per_mille in [0, 100] {
-        let entry = Entry::new(&verified(Some(i64::MAX)), key(per_mille), 0, endless, START);
+        let entry = Entry::new(verified(Some(i64::MAX)), key(per_mille), 0, endless, START);
         assert!(entry.is_fresh(later(u64::MAX / 2)));
         assert!(entry.is_usable(later(u64::MAX - u64::MAX / 8)));
         assert!(!entry.claim_refresh(START));
@@ -253,7 +273,7 @@ fn endless_times_saturate() {
         mono: u64::MAX,
         wall: u64::MAX,
     };
-    let entry = Entry::new(&verified(None), key(0), 0, lifetimes(30_000, 30_000), end);
+    let entry = Entry::new(verified(None), key(0), 0, lifetimes(30_000, 30_000), end);
     assert!(!entry.is_fresh(end));
     assert!(!entry.is_usable(end));
     entry.back_off(true, end);
@@ -262,9 +282,9 @@ fn endless_times_saturate() {
 
 #[test]
 fn entry_keeps_what_it_was_given() {
-    let entry = Entry::new(&verified(None), key(0), 42, lifetimes(1, 0), START);
+    let entry = Entry::new(verified(None), key(0), 42, lifetimes(1, 0), START);
     assert_eq!(entry.epoch, 42);
-    assert_eq!(entry.claims().subject(), "user_1");
+    assert_eq!(&*entry.claims().subject, "user_1");
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn good(subject: &str) -> Outcome {
         wall: 1_700_000_000_000,
     };
     Ok(Arc::new(Entry::new(
-        &verified,
+        verified,
         key("any"),
         0,
         lifetimes,
@@ -116,7 +116,7 @@ async fn everybody_who_asks_meanwhile_shares_one_flight() {
             .iter()
             .all(|outcome| Arc::ptr_eq(outcome.as_ref().unwrap(), first))
     );
-    assert_eq!(first.claims().subject(), "user_1");
+    assert_eq!(&*first.claims().subject, "user_1");
     assert_eq!(starts.load(Ordering::SeqCst), 1);
     assert_eq!(flights.len(), 0);
 }
@@ -129,8 +129,8 @@ async fn each_key_has_a_flight_of_its_own() {
     let b = board(&flights, key("b"), || async { good("user_b") }).unwrap();
     assert!(!a.is_shared && !b.is_shared);
     assert_eq!(flights.len(), 2);
-    assert_eq!(b.outcome().await.unwrap().claims().subject(), "user_b");
-    assert_eq!(a.outcome().await.unwrap().claims().subject(), "user_a");
+    assert_eq!(&*b.outcome().await.unwrap().claims().subject, "user_b");
+    assert_eq!(&*a.outcome().await.unwrap().claims().subject, "user_a");
 }
 
 #[tokio::test]
@@ -140,8 +140,8 @@ async fn two_sets_of_flights_share_nothing() {
     let a = board(&ours, key("a"), || async { good("user_ours") }).unwrap();
     let b = board(&theirs, key("a"), || async { good("user_theirs") }).unwrap();
     assert!(!b.is_shared);
-    assert_eq!(a.outcome().await.unwrap().claims().subject(), "user_ours");
-    assert_eq!(b.outcome().await.unwrap().claims().subject(), "user_theirs");
+    assert_eq!(&*a.outcome().await.unwrap().claims().subject, "user_ours");
+    assert_eq!(&*b.outcome().await.unwrap().claims().subject, "user_theirs");
 }
 
 #[tokio::test]
@@ -200,7 +200,7 @@ async fn flight_goes_on_when_those_who_waited_hang_up() {
     assert_eq!(flights.len(), 1);
     gate.add_permits(1);
     assert_eq!(
-        patient.outcome().await.unwrap().claims().subject(),
+        &*patient.outcome().await.unwrap().claims().subject,
         "user_1"
     );
     is_done.await.unwrap();

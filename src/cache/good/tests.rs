@@ -19,7 +19,7 @@ fn entry(n: u64) -> Arc<Entry> {
     let verified = Verified::assertion("user_1", None, None, true);
     let lifetimes = Lifetimes::new(Duration::from_secs(300), Duration::ZERO);
     let now = Now { mono: 0, wall: 0 };
-    Arc::new(Entry::new(&verified, key(n), 0, lifetimes, now))
+    Arc::new(Entry::new(verified, key(n), 0, lifetimes, now))
 }
 
 impl Good {

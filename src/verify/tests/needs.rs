@@ -37,13 +37,13 @@ async fn check(enrichment: Enrichment, case: Case) {
         let userinfo = Userinfo::new(reply);
         let verifier = verifier(says(answer.clone()), userinfo.clone(), enrichment);
         let outcome = verify(&verifier, shape, lane).await;
+        let outcome = outcome.map(|verified| (verified.claims(), verified.is_complete()));
         let found = outcome
             .as_ref()
             .map_err(|error| error.kind())
-            .map(|verified| {
-                let claims = verified.claims();
+            .map(|(claims, is_complete)| {
                 let email = claims.profile().and_then(|profile| profile.email());
-                (claims.subject(), email, verified.is_complete())
+                (claims.subject(), email, *is_complete)
             });
         assert_eq!(found, case.expected.0, "{name}, {lane:?}");
         assert_eq!(userinfo.calls(), case.expected.1, "{name}, {lane:?}");
