@@ -76,12 +76,30 @@ pub(crate) fn parse(
         .get_mut(&AUTHORIZATION)
         .ok_or(AuthErrorKind::MissingCredentials)?;
     value.set_sensitive(true);
-    let value = value.as_bytes().trim_ascii();
+    let value = value.as_bytes();
+    match at_a_glance(value) {
+        Some(token) if token.len() <= max_len => Ok(Credentials(token)),
+        _ => in_full(value, max_len),
+    }
+}
+
+/// The token, where it is spelled as nearly everybody does: `Bearer`, one space, the token. It is what
+/// [`in_full`] would find, in a third of the instructions.
+#[inline]
+fn at_a_glance(value: &[u8]) -> Option<&[u8]> {
+    let token = value.strip_prefix(b"Bearer ")?;
+    let (first, last) = (token.first()?, token.last()?);
+    (*first != b' ' && !last.is_ascii_whitespace()).then_some(token)
+}
+
+/// The token, however the grammar lets it be spelled.
+#[inline(never)]
+fn in_full(value: &[u8], max_len: usize) -> Result<Credentials<'_>, AuthErrorKind> {
+    let value = value.trim_ascii();
     let Some((scheme, rest)) = value.split_at_checked(SCHEME.len()) else {
         return Err(AuthErrorKind::MissingCredentials);
     };
-    // The usual spelling first: that is one comparison.
-    if scheme != b"Bearer" && !scheme.eq_ignore_ascii_case(SCHEME) {
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
         return Err(AuthErrorKind::MissingCredentials);
     }
     let mut token = match rest {

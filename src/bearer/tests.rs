@@ -1,6 +1,6 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
-use super::{BearerToken, is_scheme_byte, is_token68};
+use super::{BearerToken, Credentials, at_a_glance, in_full, is_scheme_byte, is_token68};
 use crate::AuthErrorKind::{
     self, MalformedCredentials, MissingCredentials, SeveralCredentials, TokenTooLong,
 };
@@ -220,6 +220,31 @@ fn only_one_well_formed_bearer_credential_is_taken() {
             expected: *expected,
         });
     }
+}
+
+#[test]
+fn a_glance_shows_what_a_look_in_full_does() {
+    let mut glances = 0;
+    for scheme in ["Bearer", "bearer", "Bearers", " Bearer", "Bear"] {
+        // All texts of up to six of these.
+        let mut rests = vec![String::new()];
+        for _ in 0..6 {
+            let longer = |rest: &String| [' ', '\t', 'a', '='].map(|next| format!("{rest}{next}"));
+            rests = rests
+                .iter()
+                .flat_map(longer)
+                .chain([String::new()])
+                .collect();
+        }
+        for value in rests.iter().map(|rest| format!("{scheme}{rest}")) {
+            if let Some(token) = at_a_glance(value.as_bytes()) {
+                glances += 1;
+                let found = in_full(value.as_bytes(), MAX).map(Credentials::as_bytes);
+                assert_eq!(found, Ok(token), "{value:?}");
+            }
+        }
+    }
+    assert_ne!(glances, 0);
 }
 
 #[test]
