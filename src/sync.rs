@@ -2,11 +2,15 @@
 //! `--cfg shuttle`, tests run random interleavings of threads, see `cache/tests/schedules.rs`.
 
 #[cfg(not(shuttle))]
+pub(crate) use crossbeam_utils::sync::ShardedLock;
+#[cfg(not(shuttle))]
 pub(crate) use std::sync::{
     Mutex, MutexGuard, RwLock,
     atomic::{AtomicU32, AtomicU64},
 };
 
+#[cfg(shuttle)]
+pub(crate) use shuttle::sync::RwLock as ShardedLock;
 #[cfg(shuttle)]
 pub(crate) use shuttle::sync::{
     Mutex, MutexGuard, RwLock,

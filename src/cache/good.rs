@@ -72,9 +72,8 @@ impl Good {
         self.generation.load(Ordering::Relaxed)
     }
 
-    /// Counts a hit, and tells the store where it is news.
+    /// Notes a hit, and tells the store where it is news.
     pub(super) fn hit(&self, key: &Key, is_news: bool) {
-        self.index.count_hit(key);
         self.metrics.hit();
         if is_news {
             self.tell(key);
@@ -85,10 +84,6 @@ impl Good {
     #[cold]
     fn tell(&self, key: &Key) {
         drop(self.store.get(key));
-    }
-
-    pub(super) fn hits(&self) -> u64 {
-        self.index.hits()
     }
 
     pub(super) fn insert(&self, key: Key, entry: &Arc<Entry>) {

@@ -3,36 +3,37 @@
 //! The store bounds and resists floods, and a look at it costs seven times as much as one at a map, for
 //! it notes who is in use. So the map answers, and the store is told now and then, see `good.rs`.
 //!
-//! The map is in shards, so that neither a writer nor the count of hits stops more than a few readers.
+//! The map is in shards, so that a writer stops a few readers only. Readers of one shard do not meet: each thread
+//! has a part of the lock to itself, where all requests of a service may come with one token.
 
 use std::{
     collections::HashMap,
-    sync::{Arc, PoisonError, atomic::Ordering},
+    sync::{Arc, PoisonError},
 };
 
 use super::{
     entry::Entry,
     key::{Key, KeyHasher},
 };
-use crate::sync::{AtomicU64, RwLock};
+use crate::sync::ShardedLock;
 
 #[derive(Debug)]
 pub(super) struct Index {
-    shards: Box<[Shard]>,
+    shards: Box<[Shard; SHARDS]>,
 }
 
-/// In cache lines of its own (two, since processors fetch them in pairs).
+/// In a cache line of its own.
 #[derive(Debug, Default)]
-#[repr(align(128))]
+#[repr(align(64))]
 struct Shard {
-    by_key: RwLock<HashMap<Key, Arc<Entry>, KeyHasher>>,
-    hits: AtomicU64,
+    by_key: ShardedLock<HashMap<Key, Arc<Entry>, KeyHasher>>,
 }
 
 impl Index {
     pub(super) fn new() -> Self {
+        let shards: Box<[Shard]> = (0..SHARDS).map(|_| Shard::default()).collect();
         Self {
-            shards: (0..SHARDS).map(|_| Shard::default()).collect(),
+            shards: shards.try_into().expect("there are as many"),
         }
     }
 
@@ -75,22 +76,12 @@ impl Index {
         self.shards.iter().map(clear).sum()
     }
 
-    pub(super) fn count_hit(&self, key: &Key) {
-        self.shard(key).hits.fetch_add(1, Ordering::Relaxed);
-    }
-
     #[cfg(test)]
     pub(super) fn for_each(&self, mut visit: impl FnMut(&Key, &Arc<Entry>)) {
-        for shard in &self.shards {
+        for shard in self.shards.iter() {
             let by_key = shard.by_key.read().unwrap().clone();
             by_key.iter().for_each(|(key, entry)| visit(key, entry));
         }
-    }
-
-    /// How many hits have been counted.
-    pub(super) fn hits(&self) -> u64 {
-        let hits = |shard: &Shard| shard.hits.load(Ordering::Relaxed);
-        self.shards.iter().map(hits).sum()
     }
 
     fn change<T>(

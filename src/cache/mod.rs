@@ -152,30 +152,25 @@ impl Cache {
         })
     }
 
-    /// Counts a request that was let through.
+    /// Notes a request that was let through.
     pub(crate) fn hit(&self, key: &Key, is_news: bool) {
         self.good.hit(key, is_news);
     }
 
-    /// Counts a request whose token was known to be bad.
+    /// Notes a request whose token was known to be bad.
     pub(crate) fn hit_bad(&self) {
         self.bad.hit();
     }
 
-    /// Counts a request whose token has to be asked about.
+    /// Notes a request whose token has to be asked about.
     pub(crate) fn missed(&self, key: Key) {
         self.good.missed(&key);
         self.bad.missed();
     }
 
-    /// Counts a verification that was started ahead of time.
+    /// Notes a verification that was started ahead of time.
     pub(crate) fn refreshing(&self) {
         self.good.refreshing();
-    }
-
-    /// How many hits have been counted.
-    pub(crate) fn hits(&self) -> u64 {
-        self.good.hits()
     }
 
     /// Whether an entry has been invalidated, at any time since its verification began.

@@ -71,6 +71,7 @@ impl Observer {
     /// A request was let through on a fresh verdict that was there already.
     #[inline]
     pub(crate) fn hit(&self) {
+        self.counters.hits.increment();
         self.metrics.ok.increment(1);
         // One load and a comparison, and what makes the event out of the way of all who do not want it.
         if LevelFilter::current() == LevelFilter::TRACE {
@@ -150,7 +151,7 @@ impl Observer {
         let (entries, negative_entries) = cache.len();
         let counters = &self.counters;
         Stats {
-            hits: cache.hits(),
+            hits: counters.hits.get(),
             negative_hits: counters.negative_hits.get(),
             misses: counters.misses.get(),
             coalesced: counters.coalesced.get(),

@@ -1,6 +1,8 @@
 //! What a layer has counted for itself, whoever else counts.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use crossbeam_utils::CachePadded;
 
 /// What a layer has done since it was made, and what it holds now.
 ///
@@ -36,6 +38,7 @@ pub struct Stats {
 /// The counters behind [`Stats`].
 #[derive(Debug, Default)]
 pub(super) struct Counters {
+    pub(super) hits: Tally,
     pub(super) negative_hits: Counter,
     pub(super) misses: Counter,
     pub(super) coalesced: Counter,
@@ -58,3 +61,33 @@ impl Counter {
         self.0.load(Ordering::Relaxed)
     }
 }
+
+/// A number that grows with nearly every request. Threads count in places of their own, so that none waits for
+/// what another has just written.
+#[derive(Debug, Default)]
+pub(super) struct Tally([CachePadded<Counter>; PLACES]);
+
+impl Tally {
+    #[inline]
+    pub(super) fn increment(&self) {
+        self.0[PLACE.with(|place| *place) % PLACES].increment();
+    }
+
+    pub(super) fn get(&self) -> u64 {
+        self.0.iter().map(|place| place.get()).sum()
+    }
+}
+
+/// More threads than these share places, which costs them time alone.
+const PLACES: usize = 16;
+
+thread_local! {
+    /// Where this thread counts.
+    static PLACE: usize = {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        THREADS.fetch_add(1, Ordering::Relaxed)
+    };
+}
+
+#[cfg(test)]
+mod tests;

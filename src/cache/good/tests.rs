@@ -123,12 +123,3 @@ fn the_first_hit_of_a_generation_is_news() {
         "every third insertion begins a generation"
     );
 }
-
-#[test]
-fn hits_are_counted() {
-    let good = good(10);
-    for n in 0..1_000 {
-        good.hit(&key(n), n % 2 == 0);
-    }
-    assert_eq!(good.hits(), 1_000);
-}
