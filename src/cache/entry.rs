@@ -67,6 +67,8 @@ impl Deadline {
 /// that it changes, and so is in memory what is fetched with it.
 #[repr(C)]
 pub(crate) struct Entry {
+    /// Of which token it is.
+    key: Key,
     /// Which invalidations it is later than.
     pub(super) epoch: u64,
     /// From when, on the monotonic clock, a hit asks for a refresh.
@@ -104,6 +106,7 @@ impl Entry {
         let remaining = remaining(&verified, now);
         let life = ttl.min(remaining);
         Self {
+            key,
             epoch,
             refresh_from: now.mono.saturating_add(life - life / 5),
             fresh: Deadline::after(now, life),
@@ -115,6 +118,10 @@ impl Entry {
             is_outage: AtomicBool::new(false),
             claims: verified.into_claims(),
         }
+    }
+
+    pub(super) fn key(&self) -> &Key {
+        &self.key
     }
 
     pub(crate) fn claims(&self) -> &Claims {

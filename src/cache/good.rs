@@ -40,8 +40,8 @@ impl Good {
         let metrics = Arc::new(StoreMetrics::positive());
         let released = {
             let (index, metrics) = (Arc::clone(&index), Arc::clone(&metrics));
-            move |key: &Key, entry: &Arc<Entry>, release: Release| {
-                index.remove_entry(key, entry);
+            move |_: &Key, entry: &Arc<Entry>, release: Release| {
+                index.remove_entry(entry);
                 release.tell(&metrics);
             }
         };
@@ -86,12 +86,12 @@ impl Good {
         drop(self.store.get(key));
     }
 
-    pub(super) fn insert(&self, key: Key, entry: &Arc<Entry>) {
+    pub(super) fn insert(&self, entry: &Arc<Entry>) {
         // Ordering: the index first. Were the store to let go of the entry before the index has it,
         // it would stay there for ever.
-        self.index.insert(key, Arc::clone(entry));
+        self.index.insert(Arc::clone(entry));
         self.metrics.inserted();
-        self.store.insert(key, Arc::clone(entry));
+        self.store.insert(*entry.key(), Arc::clone(entry));
         let insertions = self.insertions.fetch_add(1, Ordering::Relaxed);
         let generation = insertions / self.generation_len % u64::from(u32::MAX);
         self.generation

@@ -201,7 +201,7 @@ impl Cache {
             Ok(verified) => {
                 let entry = Arc::new(Entry::new(verified, key, epoch, self.lifetimes, now));
                 if entry.is_fresh(now) {
-                    self.good.insert(key, &entry);
+                    self.good.insert(&entry);
                     self.bad.invalidate(&key);
                 } else {
                     self.good.remove(&key);

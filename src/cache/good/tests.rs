@@ -26,8 +26,8 @@ impl Good {
     /// The entries of the index, by whether the store has the very same.
     fn indexed(&self) -> (usize, usize) {
         let mut counts = (0, 0);
-        self.index.for_each(|key, entry| {
-            let kept = self.store.get(key);
+        self.index.for_each(|entry| {
+            let kept = self.store.get(entry.key());
             if kept.is_some_and(|kept| Arc::ptr_eq(&kept, entry)) {
                 counts.0 += 1;
             } else {
@@ -44,7 +44,7 @@ fn what_the_store_evicts_leaves_the_index() {
     let good = good(100);
     for n in 0..10_000 {
         good.missed(&key(n));
-        good.insert(key(n), &entry(n));
+        good.insert(&entry(n));
     }
     assert_eq!(good.len(), 100);
     assert_eq!(good.indexed(), (100, 0));
@@ -54,8 +54,8 @@ fn what_the_store_evicts_leaves_the_index() {
 fn a_later_entry_of_the_same_token_stays() {
     let good = good(100);
     let (first, second) = (entry(1), entry(1));
-    good.insert(key(1), &first);
-    good.insert(key(1), &second);
+    good.insert(&first);
+    good.insert(&second);
     // The store tells now of the first that it is gone.
     assert_eq!(good.len(), 1);
     let held = good.read(&key(1), Arc::clone);
@@ -66,7 +66,7 @@ fn a_later_entry_of_the_same_token_stays() {
 fn what_is_removed_is_gone_from_both() {
     let good = good(100);
     for n in 0..10 {
-        good.insert(key(n), &entry(n));
+        good.insert(&entry(n));
     }
     good.remove(&key(3));
     assert!(good.read(&key(3), |_| ()).is_none());
@@ -90,7 +90,7 @@ fn threads_leave_nothing_in_the_index_that_the_store_does_not_have() {
                         1..4 => good.hit(&key(n), true),
                         _ => {
                             good.missed(&key(n));
-                            good.insert(key(n), &entry(n));
+                            good.insert(&entry(n));
                         }
                     }
                 }
@@ -111,7 +111,7 @@ fn the_first_hit_of_a_generation_is_news() {
     assert!(!in_use.is_news(good.generation()));
     let mut news = Vec::new();
     for n in 1..=12 {
-        good.insert(key(n), &entry(n));
+        good.insert(&entry(n));
         if in_use.is_news(good.generation()) {
             news.push(n);
         }
