@@ -141,7 +141,8 @@ impl ClerkConfigBuilder {
 
     /// How many calls to Clerk are made in ten seconds, all at once if need be; zero for no limit.
     /// Default: what Clerk documents, 100 for development instances (`*.clerk.accounts.dev`) and 1,000
-    /// for others. Divide it by the number of your replicas. At most 1,000,000.
+    /// for others. The Backend API is counted apart, as Clerk does. Divide it by the number of your replicas. At most
+    /// 1,000,000.
     ///
     /// A quarter is kept for tokens that are known to be good and verified again ahead of time: no flood
     /// of unknown ones gets at it. Beyond the limit, requests that would need a call get a 503.

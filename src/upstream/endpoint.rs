@@ -45,16 +45,19 @@ impl Endpoint {
         }
     }
 
+    /// Whether it is part of the Backend API, where Clerk counts calls by secret key. Others are counted by address.
+    pub(crate) fn is_backend(self) -> bool {
+        match self {
+            Self::BackendOAuth | Self::BackendMachine | Self::BackendApiKey | Self::BackendUser => {
+                true
+            }
+            Self::Introspection | Self::Userinfo | Self::Keys | Self::Discovery => false,
+        }
+    }
+
     /// Whether our own credentials are sent along, so that they can be refused.
     pub(crate) fn wants_credentials(self) -> bool {
-        match self {
-            Self::Introspection
-            | Self::BackendOAuth
-            | Self::BackendMachine
-            | Self::BackendApiKey
-            | Self::BackendUser => true,
-            Self::Userinfo | Self::Keys | Self::Discovery => false,
-        }
+        self.is_backend() || self == Self::Introspection
     }
 
     /// The name in logs and metrics.

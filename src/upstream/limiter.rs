@@ -16,7 +16,7 @@ use std::{
 use super::Lane;
 use crate::clock::{Now, millis};
 
-/// The bucket of a layer. A layer without a limit has none.
+/// The bucket for one of Clerk's APIs. A layer without a limit has none.
 pub(super) struct Limiter {
     bucket: Option<Mutex<Bucket>>,
 }

@@ -8,8 +8,9 @@
 //! 4. for each attempt: the pause that Clerk asked for, the circuit breaker of the endpoint, the rate
 //!    limit, and a time limit (`attempt`).
 //!
-//! Room, calls at a time, rate and budget are those of the layer; breaker and pause are the endpoint's
-//! own, so that an outage of userinfo is none of introspection. The deadline of the whole verification
+//! Room, calls at a time and budget are those of the layer. The Backend API has a rate limit of its own, as Clerk
+//! counts its calls apart, so that a flood of one kind of token leaves the others theirs. Breaker and pause are the
+//! endpoint's own, so that an outage of userinfo is none of introspection. The deadline of the whole verification
 //! stands around all of it, in `verify`.
 
 mod attempt;
@@ -60,7 +61,8 @@ pub(crate) struct Upstream {
     transport: Arc<dyn Transport>,
     attempt_timeout: Duration,
     clock: Arc<dyn Clock>,
-    limiter: Arc<Limiter>,
+    frontend: Arc<Limiter>,
+    backend: Arc<Limiter>,
     retry_budget: Arc<TpsBudget>,
     room: Arc<Semaphore>,
     in_flight: Arc<Semaphore>,
@@ -74,7 +76,7 @@ pub(crate) struct Channel<T> {
 }
 
 impl Upstream {
-    /// `rate_limit`: how many calls are made in ten seconds.
+    /// `rate_limit`: how many calls are made in ten seconds, to the Backend API and to the rest each.
     pub(crate) fn new(
         transport: Arc<dyn Transport>,
         attempt_timeout: Duration,
@@ -85,7 +87,8 @@ impl Upstream {
             transport,
             attempt_timeout,
             clock,
-            limiter: Arc::new(Limiter::new(rate_limit)),
+            frontend: Arc::new(Limiter::new(rate_limit)),
+            backend: Arc::new(Limiter::new(rate_limit)),
             retry_budget: retry::budget(),
             room: Arc::new(Semaphore::new(MAX_IN_FLIGHT + MAX_WAITING)),
             in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
@@ -101,11 +104,16 @@ impl Upstream {
     ) -> Channel<T> {
         let watch = Watch::new(endpoint, Arc::clone(&self.vitals));
         let breaker = Breaker::new(Arc::clone(&self.clock), Arc::clone(&watch));
+        let limiter = if endpoint.is_backend() {
+            &self.backend
+        } else {
+            &self.frontend
+        };
         let attempt = Attempt {
             decode,
             transport: Arc::clone(&self.transport),
             timeout: self.attempt_timeout,
-            limiter: Arc::clone(&self.limiter),
+            limiter: Arc::clone(limiter),
             pause: Arc::default(),
             breaker: Arc::clone(&breaker),
             clock: Arc::clone(&self.clock),
