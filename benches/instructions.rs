@@ -256,7 +256,7 @@ mod linux {
     {
         // Made before, as those of a server come from its connections: what is freed in between fills
         // the allocator's lists as it would there.
-        let count = if name == BAD { 2 * EVERY } else { REQUESTS };
+        let count = if name == BAD { 5 * EVERY } else { REQUESTS };
         let requests: Vec<_> = (0..count).map(request).collect();
         let is_refused = name.starts_with(REFUSED);
         for (n, request) in requests.into_iter().enumerate() {
