@@ -3,9 +3,8 @@
 //! The store bounds and resists floods, and a look at it costs seven times as much as one at a set, for
 //! it notes who is in use. So the set answers, and the store is told now and then, see `good.rs`.
 //!
-//! It has nothing but pointers to entries, which have their keys: so small, it stays in the processor's caches where
-//! the entries do not, and a hit waits for memory once. Whoever makes a shard larger looks at all its entries once
-//! more.
+//! It has nothing but pointers to entries, which have their keys: so small, it is more often in the processor's caches
+//! than the entries are. Whoever makes a shard larger looks at all its entries once more.
 //!
 //! The set is in shards, so that a writer stops a few readers only. Readers of one shard do not meet: each thread
 //! has a part of the lock to itself, where all requests of a service may come with one token.
