@@ -12,7 +12,7 @@ use crate::{
     cache::{Boarding, Entry, Key, Lookup, Outcome},
     decide::Refusal,
     observe::{CacheState, Seen},
-    upstream::Lane,
+    upstream::Priority,
     verify::Shape,
 };
 
@@ -50,10 +50,10 @@ impl Auth {
         last: Option<Arc<Entry>>,
         state: &mut CacheState,
     ) -> Result<ClerkClaims, AuthError> {
-        let lane = if last.is_some() {
-            Lane::Known
+        let priority = if last.is_some() {
+            Priority::Refresh
         } else {
-            Lane::Unknown
+            Priority::FirstSeen
         };
         for _ in 0..MAX_FLIGHTS {
             let epoch = self.cache.epoch();
@@ -61,7 +61,7 @@ impl Auth {
                 key,
                 epoch,
                 || self.known(key),
-                || Arc::clone(self).fly(key, token.clone(), shape, lane),
+                || Arc::clone(self).fly(key, token.clone(), shape, priority),
             )?;
             let seat = match boarding {
                 Boarding::Seat(seat) => seat,
@@ -134,7 +134,7 @@ impl Auth {
         let shape = Shape::of(token);
         let token = BearerToken::new(token);
         let epoch = self.cache.epoch();
-        let flight = || Arc::clone(self).fly(key, token, shape, Lane::Known);
+        let flight = || Arc::clone(self).fly(key, token, shape, Priority::Refresh);
         let known = || None::<()>;
         if let Ok(Boarding::Seat(seat)) = self.cache.flights.board(key, epoch, known, flight)
             && !seat.is_shared
@@ -150,12 +150,12 @@ impl Auth {
         key: Key,
         token: BearerToken,
         shape: Shape,
-        lane: Lane,
+        priority: Priority,
     ) -> Outcome {
         // When it asks, not when somebody boarded: what was invalidated in between does not concern it.
         let epoch = self.cache.epoch();
         let start = Instant::now();
-        let result = self.verifier.verify(&token, shape, lane).await;
+        let result = self.verifier.verify(&token, shape, priority).await;
         self.observer.verified(&result, shape, start.elapsed());
         self.cache.settle(key, epoch, result, self.clock.now())
     }

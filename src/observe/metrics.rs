@@ -8,7 +8,7 @@ use super::{
     BreakerState, CallResult, Outcome,
     handle::{Counter, Gauge, Histogram, counter, describe, gauge, histogram},
 };
-use crate::upstream::{Endpoint, Lane};
+use crate::upstream::{Endpoint, Priority};
 
 const REQUESTS: &str = "clerk_auth_requests_total";
 const CACHE_EVENTS: &str = "clerk_auth_cache_events_total";
@@ -19,7 +19,7 @@ const UPSTREAM_IN_FLIGHT: &str = "clerk_auth_upstream_in_flight";
 const COALESCED: &str = "clerk_auth_coalesced_total";
 const RETRIES: &str = "clerk_auth_retries_total";
 const BREAKER_STATE: &str = "clerk_auth_breaker_state";
-const SHED: &str = "clerk_auth_shed_total";
+const SHED: &str = "clerk_auth_overloaded_total";
 const STALE_SERVED: &str = "clerk_auth_stale_served_total";
 const CREDENTIALS_REJECTED: &str = "clerk_auth_credentials_rejected_total";
 
@@ -202,8 +202,8 @@ pub(super) struct UpstreamMetrics {
     pub(super) in_flight: Gauge,
     retries_granted: Counter,
     retries_denied: Counter,
-    shed_known: Counter,
-    shed_unknown: Counter,
+    shed_refresh: Counter,
+    shed_first_seen: Counter,
     breaker_state: Gauge,
 }
 
@@ -215,15 +215,15 @@ impl UpstreamMetrics {
             (result, counter(UPSTREAM_REQUESTS, &labels))
         };
         let retries = |decision| counter(RETRIES, &[("decision", decision)]);
-        let shed = |lane| counter(SHED, &[("lane", lane)]);
+        let shed = |priority| counter(SHED, &[("priority", priority)]);
         let metrics = Self {
             requests: CallResult::ALL.map(requests),
             duration: histogram(UPSTREAM_DURATION, &[endpoint]),
             in_flight: gauge(UPSTREAM_IN_FLIGHT, &[]),
             retries_granted: retries("granted"),
             retries_denied: retries("denied"),
-            shed_known: shed("known"),
-            shed_unknown: shed("unknown"),
+            shed_refresh: shed("refresh"),
+            shed_first_seen: shed("first_seen"),
             breaker_state: gauge(BREAKER_STATE, &[endpoint]),
         };
         metrics.breaker(BreakerState::Closed);
@@ -246,10 +246,10 @@ impl UpstreamMetrics {
         }
     }
 
-    pub(super) fn shed(&self, lane: Lane) {
-        match lane {
-            Lane::Known => self.shed_known.increment(1),
-            Lane::Unknown => self.shed_unknown.increment(1),
+    pub(super) fn shed(&self, priority: Priority) {
+        match priority {
+            Priority::Refresh => self.shed_refresh.increment(1),
+            Priority::FirstSeen => self.shed_first_seen.increment(1),
         }
     }
 

@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{BreakerState, CallResult, Vitals, events, metrics::UpstreamMetrics};
 use crate::{
     clock::Now,
-    upstream::{Endpoint, Lane},
+    upstream::{Endpoint, Priority},
 };
 
 /// Whom the stack of an endpoint tells what happens in it.
@@ -44,8 +44,8 @@ impl Watch {
     }
 
     /// A call was not made, since there is no room or no rate left for it.
-    pub(crate) fn shed(&self, lane: Lane, why: &'static str) {
-        self.metrics.shed(lane);
+    pub(crate) fn shed(&self, priority: Priority, why: &'static str) {
+        self.metrics.shed(priority);
         self.not_called(why);
     }
 

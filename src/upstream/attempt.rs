@@ -15,7 +15,7 @@ use tokio::time::timeout;
 use tower::Service;
 
 use super::{
-    Lane, Transport, TransportError,
+    Priority, Transport, TransportError,
     breaker::Breaker,
     http::MAX_ANSWER,
     is_not_understood,
@@ -31,7 +31,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) request: Request<Bytes>,
-    pub(super) lane: Lane,
+    pub(super) priority: Priority,
 }
 
 /// Makes attempts at one endpoint.
@@ -210,9 +210,9 @@ impl<T> Attempt<T> {
             self.watch.not_called("the circuit breaker is open");
             Trouble::BreakerOpen(delay)
         })?;
-        if let Err(delay) = self.limiter.take(call.lane, now) {
+        if let Err(delay) = self.limiter.take(call.priority, now) {
             permit.withdraw();
-            self.watch.shed(call.lane, "the rate limit is reached");
+            self.watch.shed(call.priority, "the rate limit is reached");
             return Err(Trouble::RateLimited(delay));
         }
         let observed = self.watch.call();

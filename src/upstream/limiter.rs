@@ -3,7 +3,7 @@
 //!
 //! A token bucket with a reserve. Calls for unknown tokens stop where the reserve begins, those for
 //! known ones go on to the last drop; so the known ones have the whole rate for themselves when they
-//! need it, and the unknown ones have what is left. No kept crate knows such lanes.
+//! need it, and the unknown ones have what is left. No kept crate knows such priorities.
 
 use std::{
     sync::{
@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use super::Lane;
+use super::Priority;
 use crate::clock::{Now, millis};
 
 /// The bucket for one of Clerk's APIs. A layer without a limit has none.
@@ -30,12 +30,12 @@ impl Limiter {
     }
 
     /// Takes one call, or says when there is one.
-    pub(super) fn take(&self, lane: Lane, now: Now) -> Result<(), Duration> {
+    pub(super) fn take(&self, priority: Priority, now: Now) -> Result<(), Duration> {
         match &self.bucket {
             Some(bucket) => bucket
                 .lock()
                 .unwrap_or_else(PoisonError::into_inner)
-                .take(lane, now),
+                .take(priority, now),
             None => Ok(()),
         }
     }
@@ -60,7 +60,7 @@ impl Bucket {
         }
     }
 
-    fn take(&mut self, lane: Lane, now: Now) -> Result<(), Duration> {
+    fn take(&mut self, priority: Priority, now: Now) -> Result<(), Duration> {
         let capacity = self.rate * CALL;
         let elapsed = now.mono.saturating_sub(self.filled_at.unwrap_or(now.mono));
         self.level = self
@@ -68,9 +68,9 @@ impl Bucket {
             .saturating_add(elapsed.saturating_mul(self.rate))
             .min(capacity);
         self.filled_at = Some(now.mono);
-        let reserve = match lane {
-            Lane::Known => 0,
-            Lane::Unknown => capacity / 4,
+        let reserve = match priority {
+            Priority::Refresh => 0,
+            Priority::FirstSeen => capacity / 4,
         };
         let needed = reserve + CALL;
         if self.level < needed {

@@ -49,11 +49,11 @@ use crate::{
 
 /// On whose behalf Clerk is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lane {
+pub(crate) enum Priority {
     /// For a token that was good a moment ago.
-    Known,
+    Refresh,
     /// For a token that nobody has seen.
-    Unknown,
+    FirstSeen,
 }
 
 /// What the endpoints of a layer share.
@@ -148,8 +148,12 @@ impl<T> Channel<T> {
     /// # Errors
     ///
     /// What the decoder says, or in what way Clerk could not be asked.
-    pub(crate) async fn call(&self, lane: Lane, request: Request<Bytes>) -> Result<T, AuthError> {
-        let call = Call { request, lane };
+    pub(crate) async fn call(
+        &self,
+        priority: Priority,
+        request: Request<Bytes>,
+    ) -> Result<T, AuthError> {
+        let call = Call { request, priority };
         self.stack
             .clone()
             .oneshot(call)
@@ -157,7 +161,7 @@ impl<T> Channel<T> {
             .map_err(|error| match error.downcast::<Trouble>() {
                 Ok(trouble) => trouble.into_error(),
                 Err(error) if error.is::<Overloaded>() => {
-                    self.watch.shed(lane, "too many calls are waiting");
+                    self.watch.shed(priority, "too many calls are waiting");
                     AuthErrorKind::Shed.into()
                 }
                 Err(_) => AuthErrorKind::UpstreamUnavailable.into(),
@@ -178,7 +182,11 @@ impl<T> Channel<T> {
         *request.uri_mut() = endpoint;
         let accept = HeaderValue::from_static("application/json");
         request.headers_mut().insert(header::ACCEPT, accept);
-        within(Instant::now() + patience, self.call(Lane::Known, request)).await
+        within(
+            Instant::now() + patience,
+            self.call(Priority::Refresh, request),
+        )
+        .await
     }
 }
 

@@ -12,7 +12,7 @@ use futures_util::future::{self, BoxFuture};
 use tokio::{sync::Semaphore, task::JoinHandle, time::Instant};
 
 use super::{
-    Channel, Endpoint, Lane, MAX_IN_FLIGHT, MAX_WAITING, Transport, TransportError, Upstream,
+    Channel, Endpoint, MAX_IN_FLIGHT, MAX_WAITING, Priority, Transport, TransportError, Upstream,
     default_rate_limit, http::MAX_ANSWER, is_json,
 };
 use crate::{AuthError, AuthErrorKind, clock::SystemClock};
@@ -176,7 +176,7 @@ fn call(channel: &Arc<Channel<Response<Bytes>>>) -> Call {
     let channel = Arc::clone(channel);
     tokio::spawn(async move {
         channel
-            .call(Lane::Unknown, Request::new(Bytes::new()))
+            .call(Priority::FirstSeen, Request::new(Bytes::new()))
             .await
     })
 }

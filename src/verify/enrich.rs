@@ -13,7 +13,7 @@ use super::{
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, TokenKind, User,
     clock::Now,
-    upstream::{Lane, within},
+    upstream::{Priority, within},
 };
 
 /// What there is to enrich claims with.
@@ -52,10 +52,10 @@ impl Enrich {
     pub(super) async fn userinfo(
         &self,
         token: &BearerToken,
-        lane: Lane,
+        priority: Priority,
         deadline: Instant,
     ) -> Result<Userinfo, AuthError> {
-        within(deadline, self.userinfo.fetch(token, lane)).await
+        within(deadline, self.userinfo.fetch(token, priority)).await
     }
 
     /// The user that the subject is, and whether nothing is missing. What is no user, an organization or a

@@ -184,7 +184,7 @@ impl Verify for Introspect {
         Box::pin(async move {
             let endpoint = self.address.get().await?;
             let request = self.request(endpoint, verification.token());
-            self.channel.call(verification.lane(), request).await
+            self.channel.call(verification.priority(), request).await
         })
     }
 }

@@ -40,7 +40,7 @@ use crate::{
     AuthError, AuthErrorKind, BearerToken, TokenKind,
     clock::Clock,
     reject::Challenges,
-    upstream::{Lane, within},
+    upstream::{Priority, within},
 };
 pub(crate) use backend::{Credential, TokenEndpoint, Users, is_secret_key_rejected};
 pub(crate) use enrich::Enrich;
@@ -88,19 +88,19 @@ impl Verifier {
         &self,
         token: &BearerToken,
         shape: Shape,
-        lane: Lane,
+        priority: Priority,
     ) -> Result<Verified, AuthError> {
         let deadline = Instant::now() + self.timeout;
         let kind = kind_of(shape);
         let enriches = self.enrich.is_by_userinfo(kind);
-        let mut introspection = pin!(within(deadline, self.ask(token, shape, lane)));
-        let (answer, userinfo) = if lane == Lane::Known && enriches {
+        let mut introspection = pin!(within(deadline, self.ask(token, shape, priority)));
+        let (answer, userinfo) = if priority == Priority::Refresh && enriches {
             match poll!(&mut introspection) {
                 // As it does where Clerk is known to be down: userinfo is left alone, too.
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Ready(Ok(answer)) => (answer, None),
                 Poll::Pending => {
-                    let userinfo = self.enrich.userinfo(token, lane, deadline);
+                    let userinfo = self.enrich.userinfo(token, priority, deadline);
                     let (answer, userinfo) = future::join(introspection, userinfo).await;
                     (answer?, Some(userinfo))
                 }
@@ -118,7 +118,7 @@ impl Verifier {
         let userinfo = match userinfo {
             Some(userinfo) => Some(userinfo),
             None if needs.any() || enriches => {
-                Some(self.enrich.userinfo(token, lane, deadline).await)
+                Some(self.enrich.userinfo(token, priority, deadline).await)
             }
             None => None,
         };
@@ -146,10 +146,14 @@ impl Verifier {
         &self,
         token: &BearerToken,
         shape: Shape,
-        lane: Lane,
+        priority: Priority,
     ) -> Result<Introspection, AuthError> {
         let kind = kind_of(shape);
-        let verification = Verification { token, kind, lane };
+        let verification = Verification {
+            token,
+            kind,
+            priority,
+        };
         let route = self.sources.route(shape);
         match route.ok_or(AuthErrorKind::UnsupportedToken)? {
             Route::Online(source) | Route::Local(source) => source.verify(verification).await,

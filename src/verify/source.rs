@@ -3,7 +3,7 @@
 use futures_util::future::BoxFuture;
 
 use super::Introspection;
-use crate::{AuthError, BearerToken, TokenKind, upstream::Lane};
+use crate::{AuthError, BearerToken, TokenKind, upstream::Priority};
 
 /// Says what is known of a token: the step behind a cache miss that asks somebody.
 ///
@@ -36,7 +36,7 @@ pub trait Verify: Send + Sync + 'static {
 pub struct Verification<'a> {
     pub(super) token: &'a BearerToken,
     pub(super) kind: TokenKind,
-    pub(super) lane: Lane,
+    pub(super) priority: Priority,
 }
 
 impl<'a> Verification<'a> {
@@ -52,10 +52,10 @@ impl<'a> Verification<'a> {
 
     /// Whether the token was found good a short while ago, and is asked about again ahead of time.
     pub fn is_refresh(&self) -> bool {
-        self.lane == Lane::Known
+        self.priority == Priority::Refresh
     }
 
-    pub(crate) fn lane(&self) -> Lane {
-        self.lane
+    pub(crate) fn priority(&self) -> Priority {
+        self.priority
     }
 }

@@ -16,8 +16,8 @@ use http::{Request, Response, Uri, header};
 use serde_json::{Value, json};
 
 use super::{
-    Enrich, Interner, Introspection, Lane, Rules, Shape, Sources, UserinfoEndpoint, Verification,
-    Verified, Verifier, Verify, verified::is_usable_subject,
+    Enrich, Interner, Introspection, Priority, Rules, Shape, Sources, UserinfoEndpoint,
+    Verification, Verified, Verifier, Verify, verified::is_usable_subject,
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, JwtVerification, TokenKind, Transport,
@@ -171,9 +171,13 @@ fn says(members: Value) -> Says {
     Says(Introspection::from_json(answer.to_string().as_bytes()))
 }
 
-async fn verify(verifier: &Verifier, shape: Shape, lane: Lane) -> Result<Verified, AuthError> {
+async fn verify(
+    verifier: &Verifier,
+    shape: Shape,
+    priority: Priority,
+) -> Result<Verified, AuthError> {
     verifier
-        .verify(&BearerToken::new("oat_1"), shape, lane)
+        .verify(&BearerToken::new("oat_1"), shape, priority)
         .await
 }
 

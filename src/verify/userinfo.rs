@@ -12,7 +12,7 @@ use super::{
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
     claims::Profile,
-    upstream::{Channel, Endpoint, Lane, Upstream},
+    upstream::{Channel, Endpoint, Priority, Upstream},
 };
 
 /// What userinfo answered: whom it speaks of, and the rest.
@@ -40,10 +40,10 @@ impl UserinfoEndpoint {
     pub(super) async fn fetch(
         &self,
         token: &BearerToken,
-        lane: Lane,
+        priority: Priority,
     ) -> Result<Userinfo, AuthError> {
         let request = request(self.address.get().await?, token)?;
-        self.channel.call(lane, request).await
+        self.channel.call(priority, request).await
     }
 }
 

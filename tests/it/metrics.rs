@@ -100,8 +100,8 @@ const PROMISED: &[(&str, &[&str])] = &[
         &[r#"endpoint="introspection""#, r#"endpoint="userinfo""#],
     ),
     (
-        "clerk_auth_shed_total",
-        &[r#"lane="known""#, r#"lane="unknown""#],
+        "clerk_auth_overloaded_total",
+        &[r#"priority="refresh""#, r#"priority="first_seen""#],
     ),
     ("clerk_auth_stale_served_total", &[""]),
     ("clerk_auth_credentials_rejected_total", &[""]),
@@ -461,12 +461,12 @@ async fn calls_that_are_not_made_are_counted_by_lane() {
     let meter = Meter::new();
     let config = Stub::always(Reply::Good).config_of("clerk.example.com", &clock);
     let app = meter.app(config.rate_limit(10).cache_ttl(300 * SECOND));
-    let shed = |lane| meter.get("shed_total", &format!(r#"lane="{lane}""#));
+    let shed = |priority| meter.get("overloaded_total", &format!(r#"priority="{priority}""#));
     for number in 0..7 {
         app.bearer(&token(number)).await.assert_accepted();
     }
     meter.expect("unavailable", app.bearer(&token(7))).await;
-    assert_eq!((shed("unknown"), shed("known")), (1.0, 0.0));
+    assert_eq!((shed("first_seen"), shed("refresh")), (1.0, 0.0));
     clock.advance(10 * SECOND);
     for number in 7..14 {
         app.bearer(&token(number)).await.assert_accepted();
@@ -479,7 +479,7 @@ async fn calls_that_are_not_made_are_counted_by_lane() {
     while app.layer.stats().in_flight > 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!((shed("unknown"), shed("known")), (1.0, 4.0));
+    assert_eq!((shed("first_seen"), shed("refresh")), (1.0, 4.0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -499,7 +499,10 @@ async fn what_finds_no_room_is_shed() {
         request.await.unwrap();
     }
     assert_eq!(meter.get("requests_total", r#"outcome="shed""#), 1.0);
-    assert_eq!(meter.get("shed_total", r#"lane="unknown""#), 1.0);
+    assert_eq!(
+        meter.get("overloaded_total", r#"priority="first_seen""#),
+        1.0
+    );
 }
 
 #[tokio::test]

@@ -4,46 +4,46 @@ fn at(mono: u64) -> Now {
     Now { mono, wall: 0 }
 }
 
-fn take_all(limiter: &Limiter, lane: Lane, now: Now) -> usize {
+fn take_all(limiter: &Limiter, priority: Priority, now: Now) -> usize {
     (0..10_000)
-        .take_while(|_| limiter.take(lane, now).is_ok())
+        .take_while(|_| limiter.take(priority, now).is_ok())
         .count()
 }
 
 #[test]
 fn the_whole_window_is_there_at_once_but_for_the_reserve() {
     let limiter = Limiter::new(Some(100));
-    assert_eq!(take_all(&limiter, Lane::Unknown, at(5)), 75);
-    assert_eq!(take_all(&limiter, Lane::Known, at(5)), 25);
-    assert_eq!(take_all(&limiter, Lane::Known, at(5)), 0);
+    assert_eq!(take_all(&limiter, Priority::FirstSeen, at(5)), 75);
+    assert_eq!(take_all(&limiter, Priority::Refresh, at(5)), 25);
+    assert_eq!(take_all(&limiter, Priority::Refresh, at(5)), 0);
 }
 
 #[test]
 fn known_tokens_may_have_it_all() {
     let limiter = Limiter::new(Some(100));
-    assert_eq!(take_all(&limiter, Lane::Known, at(0)), 100);
+    assert_eq!(take_all(&limiter, Priority::Refresh, at(0)), 100);
 }
 
 #[test]
 fn it_fills_evenly_and_no_further_than_full() {
     let limiter = Limiter::new(Some(100));
-    assert_eq!(take_all(&limiter, Lane::Known, at(0)), 100);
-    assert_eq!(take_all(&limiter, Lane::Known, at(99)), 0);
-    assert_eq!(take_all(&limiter, Lane::Known, at(100)), 1);
-    assert_eq!(take_all(&limiter, Lane::Known, at(1_100)), 10);
-    assert_eq!(take_all(&limiter, Lane::Known, at(1_000_000)), 100);
+    assert_eq!(take_all(&limiter, Priority::Refresh, at(0)), 100);
+    assert_eq!(take_all(&limiter, Priority::Refresh, at(99)), 0);
+    assert_eq!(take_all(&limiter, Priority::Refresh, at(100)), 1);
+    assert_eq!(take_all(&limiter, Priority::Refresh, at(1_100)), 10);
+    assert_eq!(take_all(&limiter, Priority::Refresh, at(1_000_000)), 100);
     // A clock that goes back gives nothing.
-    assert_eq!(take_all(&limiter, Lane::Known, at(0)), 0);
+    assert_eq!(take_all(&limiter, Priority::Refresh, at(0)), 0);
 }
 
 #[test]
 fn it_says_when_there_is_a_call() {
     let limiter = Limiter::new(Some(100));
-    take_all(&limiter, Lane::Unknown, at(0));
+    take_all(&limiter, Priority::FirstSeen, at(0));
     let wait = |millis| Err(Duration::from_millis(millis));
-    assert_eq!(limiter.take(Lane::Unknown, at(0)), wait(100));
-    assert_eq!(limiter.take(Lane::Unknown, at(99)), wait(1));
-    assert_eq!(limiter.take(Lane::Unknown, at(100)), Ok(()));
+    assert_eq!(limiter.take(Priority::FirstSeen, at(0)), wait(100));
+    assert_eq!(limiter.take(Priority::FirstSeen, at(99)), wait(1));
+    assert_eq!(limiter.take(Priority::FirstSeen, at(100)), Ok(()));
 }
 
 #[test]
@@ -54,9 +54,9 @@ fn a_flood_leaves_the_whole_rate_to_known_tokens() {
     let mut refused = 0;
     for now in 0..10_000 {
         for _ in 0..100 {
-            _ = limiter.take(Lane::Unknown, at(now));
+            _ = limiter.take(Priority::FirstSeen, at(now));
         }
-        if now % 10 == 0 && limiter.take(Lane::Known, at(now)).is_err() {
+        if now % 10 == 0 && limiter.take(Priority::Refresh, at(now)).is_err() {
             refused += 1;
         }
     }
@@ -66,7 +66,7 @@ fn a_flood_leaves_the_whole_rate_to_known_tokens() {
 #[test]
 fn without_a_limit_nothing_is_refused() {
     let limiter = Limiter::new(None);
-    assert_eq!(take_all(&limiter, Lane::Unknown, at(0)), 10_000);
+    assert_eq!(take_all(&limiter, Priority::FirstSeen, at(0)), 10_000);
 }
 
 #[test]

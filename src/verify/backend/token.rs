@@ -101,7 +101,7 @@ impl Verify for TokenEndpoint {
             body.insert(self.member.to_owned(), token.into());
             let body = Some(Value::Object(body));
             let request = request(&self.backend, self.endpoint.clone(), body);
-            self.channel.call(verification.lane(), request).await
+            self.channel.call(verification.priority(), request).await
         })
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     cache::UserCache,
     clock::Now,
     config::Backend,
-    upstream::{Channel, Endpoint, Lane, Upstream, within},
+    upstream::{Channel, Endpoint, Priority, Upstream, within},
     verify::members::violation,
 };
 
@@ -80,7 +80,7 @@ impl UserEndpoint {
         let request = request(&self.backend, endpoint, None);
         // The token is good by now, wherever it was seen before. A flood of unknown ones must not hide that
         // its user is banned.
-        let call = self.channel.call(Lane::Known, request);
+        let call = self.channel.call(Priority::Refresh, request);
         let fetched = within(Instant::now() + time, call).await?;
         match fetched {
             Some((told, _)) if told != id => Err(violation("the answer is about another user")),

@@ -1,13 +1,13 @@
 use serde_json::{Value, json};
 
 use super::{
-    Enrichment, Lane, NOW, OURS, Reply, Shape, Userinfo, Verified, says, verifier, verify,
+    Enrichment, NOW, OURS, Priority, Reply, Shape, Userinfo, Verified, says, verifier, verify,
 };
 use crate::TokenKind;
 
 async fn verified(answer: Value, shape: Shape, enrichment: Enrichment) -> Verified {
     let verifier = verifier(says(answer), Userinfo::new(OURS), enrichment);
-    verify(&verifier, shape, Lane::Unknown).await.unwrap()
+    verify(&verifier, shape, Priority::FirstSeen).await.unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -198,9 +198,13 @@ async fn organization_comes_from_either_answer() {
     ] {
         let userinfo = Userinfo::new(Reply::Json(200, told));
         let verifier = verifier(says(members), userinfo, Enrichment::BestEffort);
-        let verified = verify(&verifier, Shape::Opaque(TokenKind::OAuth), Lane::Unknown)
-            .await
-            .unwrap();
+        let verified = verify(
+            &verifier,
+            Shape::Opaque(TokenKind::OAuth),
+            Priority::FirstSeen,
+        )
+        .await
+        .unwrap();
         assert_eq!(verified.claims().org_id(), Some(expected), "{name}");
     }
 }
@@ -209,9 +213,13 @@ async fn organization_comes_from_either_answer() {
 async fn what_introspection_calls_userinfo_is_none() {
     let members = json!({ "sub": "user_1", "userinfo": { "email": "evil@example.com" } });
     let verifier = verifier(says(members), Userinfo::new(OURS), Enrichment::Off);
-    let verified = verify(&verifier, Shape::Opaque(TokenKind::OAuth), Lane::Unknown)
-        .await
-        .unwrap();
+    let verified = verify(
+        &verifier,
+        Shape::Opaque(TokenKind::OAuth),
+        Priority::FirstSeen,
+    )
+    .await
+    .unwrap();
     let all: Value = verified.claims().claims_as().unwrap();
     assert_eq!(all.get("userinfo"), None);
 }

@@ -8,7 +8,7 @@ use super::{
         self, Inactive, MissingSubject, NotAccessToken, ProfileUnavailable, RateLimited,
         UpstreamProtocol, UpstreamUnavailable,
     },
-    Enrichment, Lane, OURS, Reply, Shape, THEIRS, Userinfo, says, verifier, verify,
+    Enrichment, OURS, Priority, Reply, Shape, THEIRS, Userinfo, says, verifier, verify,
 };
 
 const REFUSED: Reply = Reply::Json(401, "{}");
@@ -33,10 +33,10 @@ struct Case {
 async fn check(enrichment: Enrichment, case: Case) {
     let name = format!("{enrichment:?}: {}", case.name);
     let (answer, shape, reply) = case.input;
-    for lane in [Lane::Unknown, Lane::Known] {
+    for priority in [Priority::FirstSeen, Priority::Refresh] {
         let userinfo = Userinfo::new(reply);
         let verifier = verifier(says(answer.clone()), userinfo.clone(), enrichment);
-        let outcome = verify(&verifier, shape, lane).await;
+        let outcome = verify(&verifier, shape, priority).await;
         let outcome = outcome.map(|verified| (verified.claims(), verified.is_complete()));
         let found = outcome
             .as_ref()
@@ -45,8 +45,8 @@ async fn check(enrichment: Enrichment, case: Case) {
                 let email = claims.profile().and_then(|profile| profile.email());
                 (claims.subject(), email, *is_complete)
             });
-        assert_eq!(found, case.expected.0, "{name}, {lane:?}");
-        assert_eq!(userinfo.calls(), case.expected.1, "{name}, {lane:?}");
+        assert_eq!(found, case.expected.0, "{name}, {priority:?}");
+        assert_eq!(userinfo.calls(), case.expected.1, "{name}, {priority:?}");
     }
 }
 
@@ -268,7 +268,9 @@ async fn subject_that_cannot_be_used_is_not_made_up_for() {
         for enrichment in [Enrichment::Off, Enrichment::BestEffort] {
             let answer = says(json!({ "sub": subject }));
             let verifier = verifier(answer, Userinfo::new(reply), enrichment);
-            let error = verify(&verifier, OPAQUE, Lane::Unknown).await.unwrap_err();
+            let error = verify(&verifier, OPAQUE, Priority::FirstSeen)
+                .await
+                .unwrap_err();
             assert_eq!(error.kind(), MissingSubject, "{subject:?}, {enrichment:?}");
         }
     }
@@ -279,7 +281,9 @@ async fn what_clerk_asks_for_is_handed_on() {
     for status in [429, 503] {
         let userinfo = Userinfo::new(Reply::RetryAfter(status, "7"));
         let verifier = verifier(says(named()), userinfo, Enrichment::Required);
-        let error = verify(&verifier, OPAQUE, Lane::Unknown).await.unwrap_err();
+        let error = verify(&verifier, OPAQUE, Priority::FirstSeen)
+            .await
+            .unwrap_err();
         assert_eq!(error.kind(), ProfileUnavailable, "{status}");
         assert_eq!(
             error.retry_after(),
@@ -289,7 +293,9 @@ async fn what_clerk_asks_for_is_handed_on() {
     }
     let userinfo = Userinfo::new(REFUSED);
     let verifier = verifier(says(named()), userinfo, Enrichment::Required);
-    let error = verify(&verifier, OPAQUE, Lane::Unknown).await.unwrap_err();
+    let error = verify(&verifier, OPAQUE, Priority::FirstSeen)
+        .await
+        .unwrap_err();
     assert_eq!(error.retry_after(), None);
     let source = std::error::Error::source(&error).unwrap();
     let source = source.downcast_ref::<crate::AuthError>().unwrap();

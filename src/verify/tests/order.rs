@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 
 use super::TokenKind;
 use super::{
-    AuthError, AuthErrorKind, Enrichment, Introspection, Lane, OURS, Reply, Says, Shape, Transport,
-    TransportError, Userinfo, Verification, Verify, says, verifier, verify,
+    AuthError, AuthErrorKind, Enrichment, Introspection, OURS, Priority, Reply, Says, Shape,
+    Transport, TransportError, Userinfo, Verification, Verify, says, verifier, verify,
 };
 
 /// What happened, in order.
@@ -71,9 +71,13 @@ async fn unknown_token_is_introspected_before_anything_else() {
     let log = Log::default();
     let verifier = verifier(slow(&log, 100), slow(&log, 50), Enrichment::BestEffort);
     let start = Instant::now();
-    verify(&verifier, Shape::Opaque(TokenKind::OAuth), Lane::Unknown)
-        .await
-        .unwrap();
+    verify(
+        &verifier,
+        Shape::Opaque(TokenKind::OAuth),
+        Priority::FirstSeen,
+    )
+    .await
+    .unwrap();
     assert_eq!(
         *log.lock().unwrap(),
         ["introspect", "introspected", "userinfo", "informed"]
@@ -86,9 +90,13 @@ async fn known_token_is_asked_about_in_both_places_at_once() {
     let log = Log::default();
     let verifier = verifier(slow(&log, 100), slow(&log, 50), Enrichment::BestEffort);
     let start = Instant::now();
-    verify(&verifier, Shape::Opaque(TokenKind::OAuth), Lane::Known)
-        .await
-        .unwrap();
+    verify(
+        &verifier,
+        Shape::Opaque(TokenKind::OAuth),
+        Priority::Refresh,
+    )
+    .await
+    .unwrap();
     assert_eq!(
         *log.lock().unwrap(),
         ["refresh", "userinfo", "informed", "introspected"]
@@ -139,15 +147,15 @@ async fn refused_token_is_never_shown_to_userinfo() {
         ),
     ] {
         // A known one is not either, where the refusal comes at once.
-        for lane in [Lane::Unknown, Lane::Known] {
+        for priority in [Priority::FirstSeen, Priority::Refresh] {
             let userinfo = Userinfo::new(OURS);
             let source = Says(source.0.clone());
             let verifier = verifier(source, userinfo.clone(), Enrichment::Required);
-            let error = verify(&verifier, Shape::Opaque(TokenKind::OAuth), lane)
+            let error = verify(&verifier, Shape::Opaque(TokenKind::OAuth), priority)
                 .await
                 .unwrap_err();
-            assert_eq!(error.kind(), expected, "{name}, {lane:?}");
-            assert_eq!(userinfo.calls(), 0, "{name}, {lane:?}");
+            assert_eq!(error.kind(), expected, "{name}, {priority:?}");
+            assert_eq!(userinfo.calls(), 0, "{name}, {priority:?}");
         }
     }
 }
@@ -164,9 +172,13 @@ async fn userinfo_never_widens_what_introspection_said() {
         Userinfo::new(reply),
         Enrichment::BestEffort,
     );
-    let verified = verify(&verifier, Shape::Opaque(TokenKind::OAuth), Lane::Unknown)
-        .await
-        .unwrap();
+    let verified = verify(
+        &verifier,
+        Shape::Opaque(TokenKind::OAuth),
+        Priority::FirstSeen,
+    )
+    .await
+    .unwrap();
     let claims = verified.claims();
     assert_eq!(claims.scopes().collect::<Vec<_>>(), ["email"]);
     assert_eq!(claims.client_id(), Some("client_1"));
@@ -179,18 +191,18 @@ async fn verification_has_one_deadline() {
     struct Case {
         name: &'static str,
         /// How long introspection takes, userinfo's reply, and on whose behalf.
-        input: (u64, Reply, Lane),
+        input: (u64, Reply, Priority),
         /// Whether there are claims, and after how long.
         expected: (Result<bool, AuthErrorKind>, u64),
     }
 
     async fn check(case: &Case) {
         let log = Log::default();
-        let (delay, reply, lane) = case.input;
+        let (delay, reply, priority) = case.input;
         let source = slow(&log, delay);
         let verifier = verifier(source, Userinfo::new(reply), Enrichment::BestEffort);
         let start = Instant::now();
-        let outcome = verify(&verifier, Shape::Opaque(TokenKind::OAuth), lane).await;
+        let outcome = verify(&verifier, Shape::Opaque(TokenKind::OAuth), priority).await;
         let found = outcome.map(|verified| verified.claims().profile().is_some());
         let elapsed = start.elapsed().as_millis();
         let (expected, after) = case.expected;
@@ -211,27 +223,39 @@ async fn verification_has_one_deadline() {
     let down = Err(AuthErrorKind::UpstreamUnavailable);
     // C085 C086 B30
     let cases = [
-        ("in time", (1_900, OURS, Lane::Unknown), (Ok(true), 1_900)),
-        ("too slow", (2_100, OURS, Lane::Unknown), (down, 2_000)),
-        ("never", (3_600_000, OURS, Lane::Unknown), (down, 2_000)),
+        (
+            "in time",
+            (1_900, OURS, Priority::FirstSeen),
+            (Ok(true), 1_900),
+        ),
+        (
+            "too slow",
+            (2_100, OURS, Priority::FirstSeen),
+            (down, 2_000),
+        ),
+        (
+            "never",
+            (3_600_000, OURS, Priority::FirstSeen),
+            (down, 2_000),
+        ),
         (
             "never, ahead of time",
-            (3_600_000, OURS, Lane::Known),
+            (3_600_000, OURS, Priority::Refresh),
             (down, 2_000),
         ),
         (
             "userinfo has its attempt",
-            (100, Reply::Silence, Lane::Unknown),
+            (100, Reply::Silence, Priority::FirstSeen),
             (Ok(false), 1_100),
         ),
         (
             "userinfo has what is left",
-            (1_500, Reply::Silence, Lane::Unknown),
+            (1_500, Reply::Silence, Priority::FirstSeen),
             (Ok(false), 2_000),
         ),
         (
             "both at once",
-            (100, Reply::Silence, Lane::Known),
+            (100, Reply::Silence, Priority::Refresh),
             (Ok(false), 1_000),
         ),
     ];

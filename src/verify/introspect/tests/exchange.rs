@@ -11,7 +11,7 @@ use super::super::{
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Transport, TransportError,
-    upstream::{Lane, Upstream},
+    upstream::{Priority, Upstream},
 };
 
 const ENDPOINT: &str = "https://clerk.example.com/oauth/token_info";
@@ -212,7 +212,7 @@ async fn question_is_put_as_the_rfc_has_it() {
         let verification = Verification {
             kind: crate::TokenKind::OAuth,
             token: &BearerToken::new(token),
-            lane: Lane::Unknown,
+            priority: Priority::FirstSeen,
         };
         assert!(introspect.verify(verification).await.unwrap().active);
         let asked = asked.lock().unwrap();
@@ -251,7 +251,7 @@ async fn trouble_is_handed_on() {
         let verification = Verification {
             kind: crate::TokenKind::OAuth,
             token: &BearerToken::new("oat_abc"),
-            lane: Lane::Known,
+            priority: Priority::Refresh,
         };
         let error = introspect.verify(verification).await.unwrap_err();
         assert_eq!(error.kind(), expected, "{status}");
