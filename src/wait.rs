@@ -51,7 +51,7 @@ impl Auth {
         state: &mut CacheState,
     ) -> Result<ClerkClaims, AuthError> {
         let priority = if last.is_some() {
-            Priority::Refresh
+            Priority::Returning
         } else {
             Priority::FirstSeen
         };

@@ -19,7 +19,7 @@ const UPSTREAM_IN_FLIGHT: &str = "clerk_auth_upstream_in_flight";
 const COALESCED: &str = "clerk_auth_coalesced_total";
 const RETRIES: &str = "clerk_auth_retries_total";
 const BREAKER_STATE: &str = "clerk_auth_breaker_state";
-const SHED: &str = "clerk_auth_overloaded_total";
+const OVERLOADED: &str = "clerk_auth_overloaded_total";
 const STALE_SERVED: &str = "clerk_auth_stale_served_total";
 const CREDENTIALS_REJECTED: &str = "clerk_auth_credentials_rejected_total";
 
@@ -68,7 +68,7 @@ pub(super) fn describe_all() {
             "The circuit breaker of an endpoint: 0 closed, 1 half open, 2 open.",
         ),
         (
-            SHED,
+            OVERLOADED,
             Kind::Counter,
             "Calls to Clerk that were not made: too many were waiting, or too many had been made.",
         ),
@@ -202,8 +202,7 @@ pub(super) struct UpstreamMetrics {
     pub(super) in_flight: Gauge,
     retries_granted: Counter,
     retries_denied: Counter,
-    shed_refresh: Counter,
-    shed_first_seen: Counter,
+    overloaded: [(Priority, Counter); Priority::ALL.len()],
     breaker_state: Gauge,
 }
 
@@ -215,15 +214,17 @@ impl UpstreamMetrics {
             (result, counter(UPSTREAM_REQUESTS, &labels))
         };
         let retries = |decision| counter(RETRIES, &[("decision", decision)]);
-        let shed = |priority| counter(SHED, &[("priority", priority)]);
+        let overloaded = |priority: Priority| {
+            let labels = [("priority", priority.as_str())];
+            (priority, counter(OVERLOADED, &labels))
+        };
         let metrics = Self {
             requests: CallResult::ALL.map(requests),
             duration: histogram(UPSTREAM_DURATION, &[endpoint]),
             in_flight: gauge(UPSTREAM_IN_FLIGHT, &[]),
             retries_granted: retries("granted"),
             retries_denied: retries("denied"),
-            shed_refresh: shed("refresh"),
-            shed_first_seen: shed("first_seen"),
+            overloaded: Priority::ALL.map(overloaded),
             breaker_state: gauge(BREAKER_STATE, &[endpoint]),
         };
         metrics.breaker(BreakerState::Closed);
@@ -247,9 +248,10 @@ impl UpstreamMetrics {
     }
 
     pub(super) fn shed(&self, priority: Priority) {
-        match priority {
-            Priority::Refresh => self.shed_refresh.increment(1),
-            Priority::FirstSeen => self.shed_first_seen.increment(1),
+        for (other, counter) in &self.overloaded {
+            if *other == priority {
+                counter.increment(1);
+            }
         }
     }
 

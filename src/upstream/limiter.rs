@@ -69,7 +69,7 @@ impl Bucket {
             .min(capacity);
         self.filled_at = Some(now.mono);
         let reserve = match priority {
-            Priority::Refresh => 0,
+            Priority::Document | Priority::Refresh | Priority::Returning => 0,
             Priority::FirstSeen => capacity / 4,
         };
         let needed = reserve + CALL;

@@ -18,7 +18,10 @@ mod breaker;
 mod endpoint;
 mod http;
 mod limiter;
+mod priority;
 mod retry;
+#[cfg_attr(not(test), expect(dead_code, reason = "documents will use it first"))]
+mod waiters;
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -40,21 +43,12 @@ use self::{
     limiter::Limiter,
     retry::OnceMore,
 };
-pub(crate) use self::{endpoint::Endpoint, http::HttpClient};
+pub(crate) use self::{endpoint::Endpoint, http::HttpClient, priority::Priority};
 use crate::{
     AuthError, AuthErrorKind,
     clock::Clock,
     observe::{Vitals, Watch},
 };
-
-/// On whose behalf Clerk is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Priority {
-    /// For a token that was good a moment ago.
-    Refresh,
-    /// For a token that nobody has seen.
-    FirstSeen,
-}
 
 /// What the endpoints of a layer share.
 pub(crate) struct Upstream {

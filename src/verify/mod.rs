@@ -94,7 +94,7 @@ impl Verifier {
         let kind = kind_of(shape);
         let enriches = self.enrich.is_by_userinfo(kind);
         let mut introspection = pin!(within(deadline, self.ask(token, shape, priority)));
-        let (answer, userinfo) = if priority == Priority::Refresh && enriches {
+        let (answer, userinfo) = if priority != Priority::FirstSeen && enriches {
             match poll!(&mut introspection) {
                 // As it does where Clerk is known to be down: userinfo is left alone, too.
                 Poll::Ready(Err(error)) => return Err(error),

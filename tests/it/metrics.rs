@@ -101,7 +101,12 @@ const PROMISED: &[(&str, &[&str])] = &[
     ),
     (
         "clerk_auth_overloaded_total",
-        &[r#"priority="refresh""#, r#"priority="first_seen""#],
+        &[
+            r#"priority="document""#,
+            r#"priority="refresh""#,
+            r#"priority="returning""#,
+            r#"priority="first_seen""#,
+        ],
     ),
     ("clerk_auth_stale_served_total", &[""]),
     ("clerk_auth_credentials_rejected_total", &[""]),

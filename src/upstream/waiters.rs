@@ -1,0 +1,81 @@
+//! The one bound on verifications and fetches that wait for Clerk.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use super::Priority;
+use crate::{AuthError, AuthErrorKind};
+
+/// Counts everything that waits: for a place among the calls in flight, or for a document of Clerk's.
+#[derive(Debug)]
+pub(crate) struct Waiters {
+    bound: usize,
+    count: AtomicUsize,
+}
+
+/// A place among the waiters. Dropping it gives the place back.
+#[derive(Debug)]
+pub(crate) struct Waiter(Arc<Waiters>);
+
+impl Waiters {
+    pub(crate) fn new(bound: usize) -> Arc<Self> {
+        Arc::new(Self {
+            bound,
+            count: AtomicUsize::new(0),
+        })
+    }
+
+    /// Takes a place.
+    ///
+    /// # Errors
+    ///
+    /// [`AuthErrorKind::Shed`] if as many wait as the share of this priority allows.
+    pub(crate) fn enter(self: &Arc<Self>, priority: Priority) -> Result<Waiter, AuthError> {
+        let share = priority.share(self.bound);
+        self.count
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
+                (count < share).then_some(count + 1)
+            })
+            .map(|_| Waiter(Arc::clone(self)))
+            .map_err(|_| AuthErrorKind::Shed.into())
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Priority, Waiters};
+    use crate::AuthErrorKind;
+
+    #[test]
+    fn each_priority_finds_a_place_until_its_share_is_used() {
+        let waiters = Waiters::new(100);
+        let mut places = Vec::new();
+        for (priority, expected) in [
+            (Priority::FirstSeen, 65),
+            (Priority::Returning, 85),
+            (Priority::Refresh, 95),
+            (Priority::Document, 100),
+        ] {
+            while let Ok(place) = waiters.enter(priority) {
+                places.push(place);
+            }
+            assert_eq!(places.len(), expected, "{priority:?}");
+        }
+        let error = waiters.enter(Priority::Document).unwrap_err();
+        assert_eq!(error.kind(), AuthErrorKind::Shed);
+        places.truncate(65);
+        assert!(waiters.enter(Priority::FirstSeen).is_err());
+        places.pop();
+        places.push(waiters.enter(Priority::FirstSeen).unwrap());
+        places.clear();
+        assert!(waiters.enter(Priority::FirstSeen).is_ok());
+    }
+}
