@@ -12,7 +12,10 @@ use http::{Request, Response};
 use pin_project_lite::pin_project;
 use tower_service::Service;
 
-use crate::{RejectResponse, auth::Auth, decide::Verification, reject, service::inject};
+use crate::{
+    RejectResponse, auth::Auth, decide::Verification, integrations, passage::Passage, reject,
+    service::inject,
+};
 
 pin_project! {
     /// The future of [`ClerkAuth`](crate::ClerkAuth).
@@ -40,6 +43,11 @@ pin_project! {
             #[pin]
             future: S::Future,
         },
+        // The inner service answers, and a rejection in the gRPC form gets its HTTP status.
+        CallForStatus {
+            #[pin]
+            future: S::Future,
+        },
         // The token is being verified.
         Verify {
             verification: Verification,
@@ -63,6 +71,7 @@ struct Waiting<S, ReqBody, R> {
     inner: S,
     auth: Arc<Auth>,
     reject: R,
+    passage: Passage,
 }
 
 impl<S, ReqBody, ResBody, R> ResponseFuture<S, ReqBody, ResBody, R>
@@ -73,6 +82,12 @@ where
         Self {
             state: State::Call { future },
         }
+    }
+
+    /// `allows_grpc`: a rejection by the inner service may have the gRPC form.
+    pub(crate) fn call_for(future: S::Future, allows_grpc: bool) -> Self {
+        let state = State::call_for(future, allows_grpc);
+        Self { state }
     }
 
     pub(crate) fn reject(response: Response<ResBody>) -> Self {
@@ -89,6 +104,7 @@ where
         inner: S,
         auth: Arc<Auth>,
         reject: R,
+        passage: Passage,
     ) -> Self {
         Self {
             state: State::Verify {
@@ -98,6 +114,7 @@ where
                     inner,
                     auth,
                     reject,
+                    passage,
                 })),
             },
         }
@@ -117,6 +134,11 @@ where
         loop {
             match state.as_mut().project() {
                 StateProj::Call { future } => return future.poll(cx),
+                StateProj::CallForStatus { future } => {
+                    let mut response = ready!(future.poll(cx))?;
+                    reject::to_http_status(&mut response, integrations::error_of);
+                    return Poll::Ready(Ok(response));
+                }
                 StateProj::Reject { response } => {
                     let response = response.take().expect("polled after completion");
                     return Poll::Ready(Ok(response));
@@ -125,6 +147,19 @@ where
                     ready!(state.as_mut().advance(cx))?;
                 }
             }
+        }
+    }
+}
+
+impl<S, ReqBody, ResBody, R> State<S, ReqBody, ResBody, R>
+where
+    S: Service<Request<ReqBody>>,
+{
+    fn call_for(future: S::Future, allows_grpc: bool) -> Self {
+        if allows_grpc {
+            Self::Call { future }
+        } else {
+            Self::CallForStatus { future }
         }
     }
 }
@@ -154,7 +189,7 @@ where
                         }
                     }
                     Err(refusal) => {
-                        let is_grpc = reject::is_grpc(waiting.request.headers());
+                        let is_grpc = waiting.passage.is_grpc(&waiting.request);
                         let response = waiting.auth.refuse(refusal, is_grpc, &waiting.reject);
                         Self::Reject {
                             response: Some(response),
@@ -167,12 +202,13 @@ where
                 let waiting = slot.as_mut().expect("a request is called once");
                 ready!(waiting.inner.poll_ready(cx))?;
                 let mut waiting = slot.take().expect("it was there a line above");
-                Self::Call {
-                    future: waiting.inner.call(waiting.request),
-                }
+                let future = waiting.inner.call(waiting.request);
+                Self::call_for(future, !waiting.passage.is_http_status_only())
             }
             // It waits no longer.
-            StateProj::Call { .. } | StateProj::Reject { .. } => return Poll::Ready(Ok(())),
+            StateProj::Call { .. } | StateProj::CallForStatus { .. } | StateProj::Reject { .. } => {
+                return Poll::Ready(Ok(()));
+            }
         };
         self.set(next);
         Poll::Ready(Ok(()))

@@ -88,7 +88,7 @@ impl<R> ClerkAuthLayer<R> {
     /// ```
     #[must_use]
     pub fn optional(mut self) -> Self {
-        self.passage.is_optional = true;
+        self.passage = self.passage.optional();
         self
     }
 
@@ -103,7 +103,23 @@ impl<R> ClerkAuthLayer<R> {
     /// It holds for this layer and what is cloned from it.
     #[must_use]
     pub fn strip_authorization(mut self) -> Self {
-        self.passage.strips_authorization = true;
+        self.passage = self.passage.strip_authorization();
+        self
+    }
+
+    /// Rejects with HTTP statuses only, never in the gRPC form. Default: a request that can be nothing but gRPC (a
+    /// `POST` over HTTP/2 with one `content-type: application/grpc` and one `te: trailers`) is rejected in gRPC's
+    /// way, which is an HTTP status of 200 with a `grpc-status`.
+    ///
+    /// **Forward authentication must use this**: nginx's `auth_request`, Traefik, Caddy and Envoy decide by the
+    /// HTTP status, and over HTTP/2 a caller can choose the form.
+    ///
+    /// It also holds for what rejects behind this layer: [rules](crate::RequireScopes), extractors,
+    /// [`BindSession`](crate::BindSession), `clerk_claims`, and other layers of this crate. It holds for this
+    /// layer and its clones made afterwards.
+    #[must_use]
+    pub fn http_status_only(mut self) -> Self {
+        self.passage = self.passage.http_status_only();
         self
     }
 

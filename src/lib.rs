@@ -74,8 +74,12 @@
 //! | a rule of the route refuses the claims | 403 | without `error` | 7 |
 //! | Clerk cannot be asked, or its answer breaks its contract | 503 | none; `Retry-After` | 14 |
 //!
-//! Requests whose content type begins with `application/grpc` are answered in gRPC's way, with
-//! trailers only. All answers carry `Cache-Control: no-store`. Why exactly a token was refused is in the
+//! The gRPC form is trailers-only, with HTTP status 200. It is for a request that can be nothing but gRPC: a
+//! `POST` over HTTP/2 with exactly one `content-type`, which is `application/grpc` followed by the end, `+` or `;`,
+//! and exactly one `te: trailers`. Every other request gets the HTTP status, gRPC-Web included; its clients map
+//! that by themselves. [`http_status_only`](ClerkAuthLayer::http_status_only) switches the form off.
+//!
+//! All answers carry `Cache-Control: no-store`. Why exactly a token was refused is in the
 //! [`AuthError`] among the extensions of the *response*, for logging layers; the caller does not learn
 //! it. An outage of Clerk's is never a 401: clients would throw good tokens away.
 //!

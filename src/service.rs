@@ -14,7 +14,6 @@ use crate::{
     auth::Auth,
     decide::{Decision, Refusal},
     passage::{self, Passage},
-    reject,
 };
 
 /// The service that [`ClerkAuthLayer`](crate::ClerkAuthLayer) makes. See the [crate docs](crate).
@@ -64,17 +63,23 @@ where
         match self.auth.decide(request.headers_mut()) {
             Decision::Pass(claims) => {
                 inject(&mut request, claims);
+                if self.passage.changes_nothing() {
+                    // The very instance that was polled ready.
+                    return ResponseFuture::call(self.inner.call(request));
+                }
                 self.passage.strip(&mut request);
-                // The very instance that was polled ready.
-                ResponseFuture::call(self.inner.call(request))
+                let future = self.inner.call(request);
+                ResponseFuture::call_for(future, !self.passage.is_http_status_only())
             }
             Decision::Refuse(refusal) if self.passage.admits(&refusal.error) => {
                 passage::anonymize(&self.auth, &mut request);
-                ResponseFuture::call(self.inner.call(request))
+                // What stands behind may still reject it, and not every framework knows the form.
+                let is_grpc = self.passage.is_grpc(&request);
+                ResponseFuture::call_for(self.inner.call(request), is_grpc)
             }
             Decision::Refuse(refusal) => {
                 give_up_readiness(&mut self.inner);
-                let is_grpc = reject::is_grpc(request.headers());
+                let is_grpc = self.passage.is_grpc(&request);
                 let response = self.auth.refuse(refusal, is_grpc, &self.reject);
                 ResponseFuture::reject(response)
             }
@@ -88,6 +93,7 @@ where
                     self.inner.clone(),
                     Arc::clone(&self.auth),
                     self.reject.clone(),
+                    self.passage,
                 )
             }
         }

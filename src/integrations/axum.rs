@@ -264,13 +264,17 @@ impl IntoResponse for InvalidClaims {
 }
 
 fn claims_in(parts: &Parts) -> Result<&ClerkClaims, ClaimsRejection> {
-    let is_grpc = || reject::is_grpc(&parts.headers);
-    claims_of(&parts.extensions, iter::empty(), is_grpc).map_err(|refused| {
-        match refused.error.kind() {
-            AuthErrorKind::MissingLayer => ClaimsRejection::MissingLayer(MissingLayer),
-            _ => ClaimsRejection::Unauthenticated(Unauthenticated(refused)),
-        }
+    claims_of(&parts.extensions, iter::empty(), || is_grpc(parts)).map_err(|refused| match refused
+        .error
+        .kind()
+    {
+        AuthErrorKind::MissingLayer => ClaimsRejection::MissingLayer(MissingLayer),
+        _ => ClaimsRejection::Unauthenticated(Unauthenticated(refused)),
     })
+}
+
+fn is_grpc(parts: &Parts) -> bool {
+    reject::is_grpc(&parts.method, parts.version, &parts.headers)
 }
 
 fn fit<T: DeserializeOwned>(claims: &ClerkClaims, parts: &Parts) -> Result<T, ClaimsRejection> {
@@ -279,7 +283,7 @@ fn fit<T: DeserializeOwned>(claims: &ClerkClaims, parts: &Parts) -> Result<T, Cl
             claims.target = any::type_name::<T>(),
             "the claims do not fit the type that a handler takes"
         );
-        let refused = Refused::forbidden(claims, reject::is_grpc(&parts.headers));
+        let refused = Refused::forbidden(claims, is_grpc(parts));
         ClaimsRejection::InvalidClaims(InvalidClaims { refused, cause })
     })
 }

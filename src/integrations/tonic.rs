@@ -1,11 +1,11 @@
 //! Claims in a method of a tonic service.
 
-use std::iter;
+use std::{error::Error, iter, sync::Arc};
 
-use http::header::WWW_AUTHENTICATE;
+use http::{Extensions, header::WWW_AUTHENTICATE};
 use tonic::{Code, Request, Status};
 
-use crate::{ClerkClaims, require::claims_of};
+use crate::{AuthError, ClerkClaims, require::claims_of};
 
 /// The claims of a request.
 ///
@@ -16,7 +16,12 @@ use crate::{ClerkClaims, require::claims_of};
 ///
 /// UNAUTHENTICATED where the layer let the request through without credentials: the challenge is in
 /// the metadata, as `www-authenticate`. INTERNAL, and an error in the log, where no
-/// [`ClerkAuthLayer`](crate::ClerkAuthLayer) stands before the service.
+/// [`ClerkAuthLayer`](crate::ClerkAuthLayer) stands before the service. The [`AuthError`] is the
+/// [source](std::error::Error::source) of the status.
+///
+/// tonic renders a status as gRPC for every request. The layer that let the request through replaces this one by
+/// the HTTP status if the request was not gRPC, or if the layer has
+/// [`http_status_only`](crate::ClerkAuthLayer::http_status_only).
 ///
 /// ```
 /// use tonic::{Request, Response, Status};
@@ -44,8 +49,15 @@ pub fn clerk_claims<T>(request: &Request<T>) -> Result<&ClerkClaims, Status> {
             let metadata = status.metadata_mut().as_mut();
             metadata.insert(WWW_AUTHENTICATE, challenge.clone());
         }
+        status.set_source(Arc::new(refused.error));
         status
     })
+}
+
+/// Finds the reason of a [`clerk_claims`] that failed, in what tonic leaves among the extensions of the response.
+pub(super) fn error_of(extensions: &Extensions) -> Option<AuthError> {
+    let status: &Status = extensions.get()?;
+    status.source()?.downcast_ref().cloned()
 }
 
 #[cfg(test)]

@@ -6,18 +6,22 @@
 
 mod challenge;
 mod document;
+mod grpc;
 mod respond;
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Response, StatusCode,
-    header::{CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE},
+    HeaderValue, Response, StatusCode,
+    header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-pub(crate) use self::challenge::Challenges;
 pub use self::respond::{HeadersOnly, JsonBody, ProblemJson, RejectResponse};
+pub(crate) use self::{
+    challenge::Challenges,
+    grpc::{is_grpc, to_http_status},
+};
 use crate::{AuthError, AuthErrorKind};
 
 /// What is going to be said to a caller who is refused, before it is put into a response.
@@ -152,7 +156,8 @@ impl Rejection {
         self.class.grpc_code()
     }
 
-    /// Whether it goes to a gRPC client, as a trailers-only answer.
+    /// Returns true if the request can be nothing but gRPC, so that the answer is trailers-only: a `POST` over
+    /// HTTP/2 with one `content-type: application/grpc` and one `te: trailers`.
     pub fn is_grpc(&self) -> bool {
         self.is_grpc
     }
@@ -200,7 +205,7 @@ impl Rejection {
             let empty = with.document(Bytes::new());
             let body = empty.unwrap_or_else(|| response.into_body());
             let mut trailers_only = Response::new(body);
-            self.set_grpc_headers(trailers_only.headers_mut());
+            grpc::set_headers(&self, trailers_only.headers_mut());
             response = trailers_only;
         } else {
             *response.status_mut() = self.status();
@@ -220,25 +225,7 @@ impl Rejection {
         response.extensions_mut().insert(error);
         response
     }
-
-    /// Trailers-only: HTTP 200, and the status where trailers would have been.
-    fn set_grpc_headers(&self, headers: &mut HeaderMap) {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
-        headers.insert(GRPC_STATUS, u16::from(self.grpc_code()).into());
-        // Plain ASCII without a percent sign is its own percent-encoding.
-        headers.insert(GRPC_MESSAGE, HeaderValue::from_static(self.description()));
-    }
 }
-
-/// Whether a request comes from a gRPC client.
-pub(crate) fn is_grpc(headers: &HeaderMap) -> bool {
-    headers
-        .get(CONTENT_TYPE)
-        .is_some_and(|value| value.as_bytes().starts_with(b"application/grpc"))
-}
-
-const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
-const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
 #[cfg(test)]
 mod tests;

@@ -1,11 +1,12 @@
+mod grpc;
 mod rendering;
 
 use std::{collections::BTreeSet, time::Duration};
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Response, header};
+use http::{HeaderMap, Response};
 
-use super::{Challenges, HeadersOnly, JsonBody, ProblemJson, RejectResponse, Rejection, is_grpc};
+use super::{Challenges, HeadersOnly, JsonBody, ProblemJson, RejectResponse, Rejection};
 use crate::{AuthError, AuthErrorKind};
 
 const METADATA: &str = "https://api.example.com/.well-known/oauth-protected-resource";
@@ -407,27 +408,4 @@ fn retry_after_is_for_outages_alone() {
     let error = AuthError::new(AuthErrorKind::Inactive).with_retry_after(Duration::from_secs(9));
     let rejection = usual().rejection(&error, false);
     assert_eq!(rejection.retry_after(), None);
-}
-
-#[test]
-fn grpc_is_told_by_the_content_type() {
-    // C036
-    for (name, content_type, expected) in [
-        ("none", None, false),
-        ("plain", Some("application/grpc"), true),
-        ("with a codec", Some("application/grpc+proto"), true),
-        ("json", Some("application/json"), false),
-        ("a beginning", Some("application/grp"), false),
-        (
-            "elsewhere in it",
-            Some("text/plain; application/grpc"),
-            false,
-        ),
-    ] {
-        let mut headers = HeaderMap::new();
-        if let Some(content_type) = content_type {
-            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
-        }
-        assert_eq!(is_grpc(&headers), expected, "{name}");
-    }
 }

@@ -69,7 +69,7 @@ where
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
-        let is_grpc = || reject::is_grpc(request.headers());
+        let is_grpc = || reject::is_grpc(request.method(), request.version(), request.headers());
         match self.rule.judge(request.extensions(), is_grpc) {
             // The very instance that was polled ready.
             Ok(()) => RequireFuture::call(self.inner.call(request)),

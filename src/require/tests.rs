@@ -12,7 +12,7 @@ use std::{
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use http::{Request, Response};
+use http::{Method, Request, Response, Version};
 use tower::service_fn;
 use tower_layer::Layer;
 use tower_service::Service;
@@ -280,7 +280,15 @@ fn every_refusal_says_what_is_needed() {
 
 #[test]
 fn refusals_to_grpc_are_trailers_only() {
-    let grpc = || request(&[("content-type", "application/grpc+proto")]);
+    let grpc = || {
+        let mut request = request(&[
+            ("content-type", "application/grpc+proto"),
+            ("te", "trailers"),
+        ]);
+        *request.method_mut() = Method::POST;
+        *request.version_mut() = Version::HTTP_2;
+        request
+    };
     let mut known = grpc();
     known.extensions_mut().insert(claims("email"));
     let mut anonymous = grpc();

@@ -202,7 +202,7 @@ impl<S> BoundSession<S> {
         &self,
         request: &Request<ReqBody>,
     ) -> Result<After, Response<ResBody>> {
-        let is_grpc = || reject::is_grpc(request.headers());
+        let is_grpc = || reject::is_grpc(request.method(), request.version(), request.headers());
         let claims: &ClerkClaims = claims_of(request.extensions(), iter::empty(), is_grpc)
             .map_err(|refused| refused.into_response(&HeadersOnly))?;
         let key = match SessionId::of(request.headers()) {

@@ -36,17 +36,17 @@ struct Case<'a> {
 
 /// Twice, and by gRPC.
 async fn check(app: &App, case: Case<'_>) {
-    let grpc = ("content-type", "application/grpc");
     for nth in ["first", "again", "by gRPC"] {
-        let mut headers: Vec<_> = case
+        let headers: Vec<_> = case
             .headers
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
             .collect();
-        if nth == "by gRPC" {
-            headers.push(grpc);
-        }
-        let answer = app.send(&headers).await;
+        let answer = if nth == "by gRPC" {
+            app.send_grpc(&headers).await
+        } else {
+            app.send(&headers).await
+        };
         let name = format!("{}, {nth}", case.name);
         match case.expected {
             Ok(subject) => {

@@ -213,8 +213,7 @@ impl Kind {
 
     async fn send_grpc(self, app: &App, token: &str) -> Answer {
         let (name, value) = self.header(token);
-        let headers = [(name, &*value), ("content-type", "application/grpc")];
-        app.send(&headers).await
+        app.send_grpc(&[(name, &value)]).await
     }
 
     /// How often those who are asked about this kind were, so far.

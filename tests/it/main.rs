@@ -51,6 +51,7 @@ mod tower_http;
 mod metadata;
 mod anonymous;
 mod shapes;
+mod grpc_form;
 mod examples;
 mod mcp;
 mod prometheus;

@@ -25,7 +25,7 @@ use crate::{
     frameworks::check_health,
     redaction::Log,
     support::World,
-    wire::{one, send, serve},
+    wire::{one, send, send_grpc, serve},
 };
 
 const RESOURCE: &str = "https://api.example.com/mcp";
@@ -311,7 +311,6 @@ async fn challenges_lead_to_it() {
 
     let narrow = world.clerk.token("user_1").scopes(["profile"]).issue();
     let narrow = format!("Bearer {narrow}");
-    let grpc = ("content-type", "application/grpc");
     let named = format!("resource_metadata=\"{url}\"");
     for _ in 0..2 {
         for (status, code, authorization) in [
@@ -322,11 +321,13 @@ async fn challenges_lead_to_it() {
             (403, "7", &*narrow),
         ] {
             let authorization = ("authorization", authorization);
-            for (is_grpc, headers) in [
-                (false, &[authorization][..]),
-                (true, &[authorization, grpc]),
-            ] {
-                let refused = send(address, "GET", "/me", headers).await;
+            for is_grpc in [false, true] {
+                let headers = &[authorization];
+                let refused = if is_grpc {
+                    send_grpc(address, "/me", headers).await
+                } else {
+                    send(address, "GET", "/me", headers).await
+                };
                 if is_grpc {
                     assert_eq!(refused.status(), 200);
                     assert_eq!(one(refused.headers(), "grpc-status"), Some(code));

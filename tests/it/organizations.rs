@@ -1,6 +1,6 @@
 //! Organizations, roles and permissions: of every kind of token, in claims, rules and arguments.
 
-use axum::{Router, body::Body, routing::get};
+use axum::{Router, body::Body, routing::any};
 use http::{Request, Response};
 use serde_json::json;
 use tower::ServiceExt;
@@ -11,7 +11,7 @@ use tower_clerk::{
 
 use crate::{
     session_tokens::sessions,
-    support::{App, World},
+    support::{App, World, as_grpc},
 };
 
 const READ: &str = "org:billing:read";
@@ -163,7 +163,7 @@ async fn an_oauth_token_names_the_organization_of_the_consent() {
 }
 
 fn router(layer: ClerkAuthLayer) -> Router {
-    let inside = || get(async || "in");
+    let inside = || any(async || "in");
     Router::new()
         .route("/read", inside().layer(RequirePermission::all([READ])))
         .route("/both", inside().layer(RequirePermission::all([READ, PAY])))
@@ -183,15 +183,15 @@ fn router(layer: ClerkAuthLayer) -> Router {
             "/client",
             inside().layer(RequireKind::any([TokenKind::OAuth])),
         )
-        .route("/organization", get(organization))
-        .route("/maybe", get(maybe))
+        .route("/organization", any(organization))
+        .route("/maybe", any(maybe))
         .route(
             "/actor",
-            get(async |actor: Actor| actor.subject().to_owned()),
+            any(async |actor: Actor| actor.subject().to_owned()),
         )
         .route(
             "/claims",
-            get(async |claims: ClerkClaims| axum::Json(claims)),
+            any(async |claims: ClerkClaims| axum::Json(claims)),
         )
         .layer(layer)
 }
@@ -211,10 +211,10 @@ async fn ask(app: &Router, path: &str, token: Option<&str>, is_grpc: bool) -> Re
     if let Some(token) = token {
         request = request.header("authorization", format!("Bearer {token}"));
     }
+    let mut request = request.body(Body::empty()).unwrap();
     if is_grpc {
-        request = request.header("content-type", "application/grpc");
+        request = as_grpc(request);
     }
-    let request = request.body(Body::empty()).unwrap();
     app.clone().oneshot(request).await.unwrap()
 }
 
@@ -343,7 +343,7 @@ async fn refusals_of_rules_have_a_body_where_one_is_wanted() {
     let world = World::new();
     let layer = RequirePermission::all([READ]).reject_with(JsonBody);
     let app: Router = Router::new()
-        .route("/", get(async || "in").layer(layer))
+        .route("/", any(async || "in").layer(layer))
         .layer(ClerkAuthLayer::new(sessions(&world).build().unwrap()));
     let token = world.clerk.session("user_1").issue();
     for _ in 0..2 {

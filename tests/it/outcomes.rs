@@ -48,7 +48,7 @@ impl Row {
     }
 
     async fn check(&self, app: &App) {
-        let mut headers: Vec<_> = self
+        let headers: Vec<_> = self
             .headers
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
@@ -62,10 +62,9 @@ impl Row {
             assert_eq!(answer.header("cache-control"), Some("no-store"), "{name}");
             assert_retry_after(name, &answer, self.status == 503);
         }
-        headers.push(("content-type", "application/grpc+proto"));
         for turn in ["first", "second"] {
             let name = self.name;
-            let answer = app.send(&headers).await;
+            let answer = app.send_grpc(&headers).await;
             assert_eq!(answer.kind(), Some(self.kind), "{name}, {turn} time");
             assert_eq!(answer.status(), 200, "{name}, {turn} time");
             assert_eq!(answer.header("content-type"), Some("application/grpc"));

@@ -6,6 +6,7 @@
 
 mod bodies;
 mod configuration;
+mod forms;
 mod grammar;
 mod headers;
 mod json;

@@ -11,7 +11,11 @@ use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, Rejection, RequireClaims, RequireScopes,
 };
 
-use crate::{readiness::Strict, redaction::Log, support::World};
+use crate::{
+    readiness::Strict,
+    redaction::Log,
+    support::{World, as_grpc},
+};
 
 fn router(auth: ClerkAuthLayer) -> Router {
     let scoped = |path: &str, scopes: RequireScopes| {
@@ -114,11 +118,9 @@ async fn grpc_callers_are_told_permission_denied() {
     let app = router(ClerkAuthLayer::new(world.config().build().unwrap()));
     let bearer = format!("Bearer {}", world.clerk.token("user_1").issue());
     for path in ["/read", "/staff", "/read"] {
-        let headers = [
-            ("authorization", &*bearer),
-            ("content-type", "application/grpc"),
-        ];
-        let response = ask(&app, path, &headers).await;
+        let request = Request::get(path).header("authorization", &bearer);
+        let request = as_grpc(request.body(Body::empty()).unwrap());
+        let response = app.clone().oneshot(request).await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["grpc-status"], "7", "{path}");
     }

@@ -18,8 +18,8 @@ use tower_clerk::{
 };
 
 use crate::{
-    support::World,
-    wire::{one, send, serve},
+    support::{World, as_grpc},
+    wire::{one, send, send_grpc, serve},
 };
 
 /// What the layer above the layer was told.
@@ -135,8 +135,7 @@ where
             assert_eq!(delay.is_some(), case.status == 503, "{delay:?}");
             answers.push(answer);
 
-            let grpc = ("content-type", "application/grpc+proto");
-            let answer = send(address, "GET", "/", &[authorization, grpc]).await;
+            let answer = send_grpc(address, "/", &[authorization]).await;
             assert_eq!(answer.status(), 200);
             assert_eq!(answer.body(), "", "trailers only");
             let headers = answer.headers();
@@ -256,8 +255,7 @@ async fn extensions_of_a_shape_do_not_hide_the_error() {
     for is_grpc in [false, true] {
         let mut request = http::Request::new(());
         if is_grpc {
-            let value = header::HeaderValue::from_static("application/grpc");
-            request.headers_mut().insert(header::CONTENT_TYPE, value);
+            request = as_grpc(request);
         }
         let response = shaped.layer(inner).oneshot(request).await.unwrap();
         let error = response.extensions().get::<AuthError>().unwrap();

@@ -8,7 +8,7 @@ use std::{
     },
 };
 
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, ClerkConfigBuilder,
@@ -85,29 +85,20 @@ impl App {
     }
 
     pub async fn grpc(&self, token: &str) -> Answer {
-        self.send(&[
-            ("authorization", &format!("Bearer {token}")),
-            ("content-type", "application/grpc"),
-        ])
-        .await
+        self.send_grpc(&[("authorization", &format!("Bearer {token}"))])
+            .await
     }
 
     pub async fn send(&self, headers: &[(&str, &str)]) -> Answer {
-        let headers: Vec<_> = headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_bytes()))
-            .collect();
-        self.send_bytes(&headers).await
+        self.request(request(&bytes_of(headers))).await
+    }
+
+    pub async fn send_grpc(&self, headers: &[(&str, &str)]) -> Answer {
+        self.request(as_grpc(request(&bytes_of(headers)))).await
     }
 
     pub async fn send_bytes(&self, headers: &[(&str, &[u8])]) -> Answer {
-        let mut request = Request::new(());
-        for (name, value) in headers {
-            let name: http::HeaderName = name.parse().unwrap();
-            let value = HeaderValue::from_bytes(value).unwrap();
-            request.headers_mut().append(name, value);
-        }
-        self.request(request).await
+        self.request(request(headers)).await
     }
 
     pub async fn request(&self, request: Request<()>) -> Answer {
@@ -124,6 +115,38 @@ impl App {
         Answer(response)
     }
 }
+
+fn bytes_of<'a>(headers: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a [u8])> {
+    let bytes = |(name, value): &(&'a str, &'a str)| (*name, value.as_bytes());
+    headers.iter().map(bytes).collect()
+}
+
+fn request(headers: &[(&str, &[u8])]) -> Request<()> {
+    let mut request = Request::new(());
+    for (name, value) in headers {
+        let name: http::HeaderName = name.parse().unwrap();
+        let value = HeaderValue::from_bytes(value).unwrap();
+        request.headers_mut().append(name, value);
+    }
+    request
+}
+
+/// Makes a request one that can be nothing but gRPC.
+pub fn as_grpc<B>(mut request: Request<B>) -> Request<B> {
+    *request.method_mut() = Method::POST;
+    *request.version_mut() = Version::HTTP_2;
+    for (name, value) in GRPC {
+        let value = HeaderValue::from_static(value);
+        request.headers_mut().insert(name, value);
+    }
+    request
+}
+
+/// The headers of every client of gRPC.
+pub const GRPC: [(&str, &str); 2] = [
+    ("content-type", "application/grpc+proto"),
+    ("te", "trailers"),
+];
 
 /// What came back.
 #[derive(Debug)]

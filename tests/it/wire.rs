@@ -7,8 +7,13 @@ use axum::Router;
 use bytes::Bytes;
 use http::{HeaderMap, Request, Response};
 use http_body_util::{BodyExt, Full};
-use hyper_util::{client::legacy::Client, rt::TokioExecutor};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
 use tokio::net::TcpListener;
+
+use crate::support::GRPC;
 
 /// Serves a router over HTTP.
 pub async fn serve(app: Router) -> SocketAddr {
@@ -18,6 +23,28 @@ pub async fn serve(app: Router) -> SocketAddr {
     address
 }
 
+/// Sends a request as a client of gRPC does: over HTTP/2, with its headers.
+pub async fn send_grpc(
+    address: SocketAddr,
+    path: &str,
+    headers: &[(&'static str, &str)],
+) -> Response<String> {
+    send_h2(address, "POST", path, &[headers, &GRPC].concat()).await
+}
+
+/// Sends a request over HTTP/2 in clear text.
+pub async fn send_h2(
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&'static str, &str)],
+) -> Response<String> {
+    let client = Client::builder(TokioExecutor::new())
+        .http2_only(true)
+        .build_http();
+    send_by(&client, address, method, path, headers).await
+}
+
 /// Sends a request over HTTP, with these headers, some perhaps twice.
 pub async fn send(
     address: SocketAddr,
@@ -25,7 +52,17 @@ pub async fn send(
     path: &str,
     headers: &[(&'static str, &str)],
 ) -> Response<String> {
-    let client = Client::builder(TokioExecutor::new()).build_http::<Full<Bytes>>();
+    let client = Client::builder(TokioExecutor::new()).build_http();
+    send_by(&client, address, method, path, headers).await
+}
+
+async fn send_by(
+    client: &Client<HttpConnector, Full<Bytes>>,
+    address: SocketAddr,
+    method: &str,
+    path: &str,
+    headers: &[(&'static str, &str)],
+) -> Response<String> {
     let mut request = Request::builder()
         .method(method)
         .uri(format!("http://{address}{path}"));

@@ -8,8 +8,8 @@ use axum_core::{
 };
 use http::{StatusCode, request::Parts};
 
-use super::{ClaimsRejection, claims_in};
-use crate::{Actor, ClerkClaims, HeadersOnly, Organization, reject, require::Refused};
+use super::{ClaimsRejection, claims_in, is_grpc};
+use crate::{Actor, ClerkClaims, HeadersOnly, Organization, require::Refused};
 
 /// A handler asked for something that the token does not have: an [`Organization`], an [`Actor`].
 ///
@@ -118,7 +118,7 @@ fn part<T: Clone>(
 ) -> Result<T, ClaimsRejection> {
     let claims = claims_in(parts)?;
     find(claims).cloned().ok_or_else(|| {
-        let refused = Refused::forbidden(claims, reject::is_grpc(&parts.headers));
+        let refused = Refused::forbidden(claims, is_grpc(parts));
         ClaimsRejection::MissingClaim(MissingClaim { refused, what })
     })
 }

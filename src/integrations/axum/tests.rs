@@ -4,7 +4,7 @@ use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
-use http::{Request, request::Parts};
+use http::{Method, Request, Version, request::Parts};
 
 use super::{Claims, ClaimsRejection};
 use crate::{
@@ -93,8 +93,12 @@ async fn anonymous_callers_are_asked_for_a_token() {
 #[tokio::test]
 async fn anonymous_grpc_callers_are_answered_in_their_way() {
     let mut parts = anonymous();
-    let grpc = http::HeaderValue::from_static("application/grpc");
-    parts.headers.insert("content-type", grpc);
+    parts.method = Method::POST;
+    parts.version = Version::HTTP_2;
+    for (name, value) in [("content-type", "application/grpc"), ("te", "trailers")] {
+        let value = http::HeaderValue::from_static(value);
+        parts.headers.insert(name, value);
+    }
     let response = required::<ClerkClaims>(parts)
         .await
         .unwrap_err()

@@ -8,7 +8,7 @@ use tower::{Layer, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_clerk::{AuthErrorKind, RequireScopes, fake_clerk::Fault};
 
 use super::{Cookie, Kind, worlds};
-use crate::support::App;
+use crate::support::{App, as_grpc};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_crowd_of_first_requests_is_one_verification() {
@@ -274,10 +274,8 @@ async fn forbidden(kind: Kind, app: &App, token: &str) -> String {
     let inner = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(())));
     let service = app.layer.layer(RequireScopes::all(["admin"]).layer(inner));
     let (name, value) = kind.header(token);
-    let request = Request::builder()
-        .header(name, value)
-        .header("content-type", "application/grpc");
-    let response = service.oneshot(request.body(()).unwrap()).await.unwrap();
+    let request = Request::builder().header(name, value).body(()).unwrap();
+    let response = service.oneshot(as_grpc(request)).await.unwrap();
     let status = response.headers()["grpc-status"].to_str().unwrap();
     status.to_owned()
 }

@@ -1,0 +1,78 @@
+//! The gRPC form of a rejection: trailers-only, with HTTP status 200.
+//!
+//! Everything that decides by the HTTP status, a proxy with forward authentication above all, takes this form for
+//! a yes. So only a request that can be nothing but gRPC gets it, and every other one gets the HTTP status, which
+//! clients of gRPC and gRPC-Web map to a code by themselves.
+
+use http::{
+    Extensions, HeaderMap, HeaderName, HeaderValue, Method, Response, Version,
+    header::{CACHE_CONTROL, CONTENT_TYPE, TE},
+};
+
+use super::{Class, Rejection};
+use crate::AuthError;
+
+/// Returns true if a request can be nothing but gRPC.
+///
+/// That is a `POST` over HTTP/2 with exactly one `Content-Type`, whose media type is `application/grpc` followed by
+/// the end, `+` or `;`, and with exactly one `TE: trailers`. A media type is case-insensitive; apart from that,
+/// values are compared byte for byte, white space included: what no client of gRPC sends gets the HTTP status.
+pub(crate) fn is_grpc(method: &Method, version: Version, headers: &HeaderMap) -> bool {
+    method == Method::POST
+        && version == Version::HTTP_2
+        && only(headers, &CONTENT_TYPE).is_some_and(is_grpc_type)
+        && only(headers, &TE).is_some_and(|value| value == "trailers")
+}
+
+/// Returns the value of a header that is there exactly once.
+fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
+    let mut values = headers.get_all(name).iter();
+    let first = values.next()?;
+    values.next().is_none().then_some(first)
+}
+
+fn is_grpc_type(value: &HeaderValue) -> bool {
+    match value.as_bytes().split_at_checked(MEDIA_TYPE.len()) {
+        Some((media_type, rest)) => {
+            media_type.eq_ignore_ascii_case(MEDIA_TYPE.as_bytes())
+                && matches!(rest.first(), None | Some(b'+' | b';'))
+        }
+        None => false,
+    }
+}
+
+/// Sets the headers of a trailers-only answer, which are the trailers and the metadata of the call at once.
+pub(super) fn set_headers(rejection: &Rejection, headers: &mut HeaderMap) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+    headers.insert(GRPC_STATUS, u16::from(rejection.grpc_code()).into());
+    // Plain ASCII without a percent sign is its own percent-encoding.
+    let message = HeaderValue::from_static(rejection.description());
+    headers.insert(GRPC_MESSAGE, message);
+}
+
+/// Gives a rejection in the gRPC form its HTTP status; leaves every other response as it is.
+///
+/// `error`: finds the reason of a rejection that has no [`AuthError`] of its own.
+pub(crate) fn to_http_status<B>(
+    response: &mut Response<B>,
+    error: impl FnOnce(&Extensions) -> Option<AuthError>,
+) {
+    if !response.status().is_success() || !response.headers().contains_key(GRPC_STATUS) {
+        return;
+    }
+    let extensions = response.extensions();
+    let Some(error) = extensions.get().cloned().or_else(|| error(extensions)) else {
+        return;
+    };
+    *response.status_mut() = Class::of(error.kind()).status();
+    let headers = response.headers_mut();
+    for name in [CONTENT_TYPE, GRPC_STATUS, GRPC_MESSAGE] {
+        headers.remove(name);
+    }
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.extensions_mut().insert(error);
+}
+
+const MEDIA_TYPE: &str = "application/grpc";
+const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
+const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");

@@ -1,0 +1,196 @@
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Response, Version, header};
+
+use super::{HeadersOnly, KINDS, text, usual};
+use crate::{
+    AuthError, AuthErrorKind,
+    reject::{is_grpc, to_http_status},
+};
+
+const TYPE: &str = "content-type";
+
+#[test]
+fn a_request_is_grpc_only_if_it_can_be_nothing_else() {
+    // C036, fault A1
+    struct Case {
+        name: &'static str,
+        input: (
+            &'static str,
+            Version,
+            &'static [(&'static str, &'static str)],
+        ),
+        expected: bool,
+    }
+
+    #[track_caller]
+    fn check(case: &Case) {
+        let (method, version, fields) = case.input;
+        let mut headers = HeaderMap::new();
+        for (name, value) in fields {
+            let name = HeaderName::from_static(name);
+            headers.append(name, HeaderValue::from_static(value));
+        }
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let found = is_grpc(&method, version, &headers);
+        assert_eq!(found, case.expected, "{}", case.name);
+    }
+
+    const H2: Version = Version::HTTP_2;
+    const GRPC: &[(&str, &str)] = &[(TYPE, "application/grpc"), ("te", "trailers")];
+    let of = |name, input, expected| Case {
+        name,
+        input,
+        expected,
+    };
+    let mut cases = vec![
+        of("gRPC", ("POST", H2, GRPC), true),
+        of("HTTP/0.9", ("POST", Version::HTTP_09, GRPC), false),
+        of("HTTP/1.0", ("POST", Version::HTTP_10, GRPC), false),
+        of("HTTP/1.1", ("POST", Version::HTTP_11, GRPC), false),
+        of("HTTP/3", ("POST", Version::HTTP_3, GRPC), false),
+        of("nothing", ("POST", H2, &[]), false),
+        of("no TE", ("POST", H2, &[(TYPE, "application/grpc")]), false),
+        of("no type", ("POST", H2, &[("te", "trailers")]), false),
+        of(
+            "two types",
+            (
+                "POST",
+                H2,
+                &[
+                    (TYPE, "application/grpc"),
+                    (TYPE, "application/grpc"),
+                    ("te", "trailers"),
+                ],
+            ),
+            false,
+        ),
+        of(
+            "another type behind",
+            (
+                "POST",
+                H2,
+                &[
+                    (TYPE, "application/grpc"),
+                    (TYPE, "text/html"),
+                    ("te", "trailers"),
+                ],
+            ),
+            false,
+        ),
+        of(
+            "two TE",
+            (
+                "POST",
+                H2,
+                &[
+                    (TYPE, "application/grpc"),
+                    ("te", "trailers"),
+                    ("te", "trailers"),
+                ],
+            ),
+            false,
+        ),
+    ];
+    for method in [
+        "GET", "HEAD", "PUT", "OPTIONS", "CONNECT", "PATCH", "post", "POSTER",
+    ] {
+        cases.push(of(method, (method, H2, GRPC), false));
+    }
+    for (content_type, expected) in [
+        ("application/grpc+proto", true),
+        ("application/grpc+", true),
+        ("application/grpc;charset=utf-8", true),
+        ("application/grpc;", true),
+        ("Application/gRPC+Proto", true),
+        ("", false),
+        ("application/grp", false),
+        ("application/grpcx", false),
+        ("application/grpc2", false),
+        ("application/grpc-web", false),
+        ("application/grpc-web+proto", false),
+        ("application/grpc-web-text", false),
+        ("application/grpc ", false),
+        ("application/grpc ;charset=utf-8", false),
+        (" application/grpc", false),
+        ("application/grpc,text/html", false),
+        ("application/grpc/", false),
+        ("text/plain; application/grpc", false),
+        ("\"application/grpc\"", false),
+        ("application/json", false),
+    ] {
+        let fields = Box::leak(Box::new([(TYPE, content_type), ("te", "trailers")]));
+        cases.push(of(content_type, ("POST", H2, fields), expected));
+    }
+    for te in [
+        "",
+        "Trailers",
+        " trailers",
+        "trailers ",
+        "trailers;q=1",
+        "trailers, gzip",
+        "gzip, trailers",
+        "trailers,trailers",
+        "gzip",
+        "trailer",
+    ] {
+        let fields = Box::leak(Box::new([(TYPE, "application/grpc"), ("te", te)]));
+        cases.push(of(te, ("POST", H2, fields), false));
+    }
+    for case in &cases {
+        check(case);
+    }
+    // What is no text is no media type either.
+    let mut headers = HeaderMap::new();
+    headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    let bytes = HeaderValue::from_bytes(b"application/grpc\xff").unwrap();
+    headers.insert(header::CONTENT_TYPE, bytes);
+    assert!(!is_grpc(&Method::POST, H2, &headers));
+}
+
+fn render(error: AuthError, is_grpc: bool) -> Response<Bytes> {
+    let rejection = usual().rejection(&error, is_grpc);
+    rejection.into_response(error, &HeadersOnly)
+}
+
+#[test]
+fn a_rejection_in_the_grpc_form_becomes_what_it_would_have_been() {
+    // fault A1
+    for kind in KINDS {
+        let error = AuthError::new(kind);
+        let plain = render(error.clone(), false);
+        let mut response = render(error, true);
+        to_http_status(&mut response, |_| unreachable!("it has an error"));
+        assert_eq!(response.status(), plain.status(), "{kind:?}");
+        let mut expected = plain.headers().clone();
+        expected.remove("retry-after");
+        assert_eq!(*response.headers(), expected, "{kind:?}");
+        let error: &AuthError = response.extensions().get().unwrap();
+        assert_eq!(error.kind(), kind);
+    }
+}
+
+#[test]
+fn no_other_response_is_given_a_status() {
+    let forbidden = |_: &Extensions| Some(AuthErrorKind::Forbidden.into());
+    let grpc = || Response::builder().header("grpc-status", "7");
+
+    // Somebody else's gRPC status.
+    let mut response = grpc().body(()).unwrap();
+    to_http_status(&mut response, |_| None);
+    assert_eq!(response.status(), 200);
+    assert_eq!(text(response.headers(), "grpc-status"), Some("7"));
+    // The same, rendered by a framework for this crate.
+    to_http_status(&mut response, forbidden);
+    assert_eq!(response.status(), 403);
+    assert_eq!(text(response.headers(), "grpc-status"), None);
+    assert_eq!(text(response.headers(), "cache-control"), Some("no-store"));
+    let error: &AuthError = response.extensions().get().unwrap();
+    assert_eq!(error.kind(), AuthErrorKind::Forbidden);
+
+    let mut plain = Response::new(());
+    to_http_status(&mut plain, forbidden);
+    assert_eq!(plain.status(), 200);
+    let mut has_status = grpc().status(418).body(()).unwrap();
+    to_http_status(&mut has_status, forbidden);
+    assert_eq!(has_status.status(), 418);
+}
