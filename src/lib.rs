@@ -77,7 +77,8 @@
 //! The gRPC form is trailers-only, with HTTP status 200. It is for a request that can be nothing but gRPC: a
 //! `POST` over HTTP/2 with exactly one `content-type`, which is `application/grpc` followed by the end, `+` or `;`,
 //! and exactly one `te: trailers`. Every other request gets the HTTP status, gRPC-Web included; its clients map
-//! that by themselves. [`http_status_only`](ClerkAuthLayer::http_status_only) switches the form off.
+//! that by themselves. [`http_status_only`](ClerkAuthLayer::http_status_only) switches the form off. A 503 in
+//! that form has `retry-after` and `grpc-retry-pushback-ms`, with one delay.
 //!
 //! All answers carry `Cache-Control: no-store`. Why exactly a token was refused is in the
 //! [`AuthError`] among the extensions of the *response*, for logging layers; the caller does not learn

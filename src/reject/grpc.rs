@@ -9,7 +9,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, TE},
 };
 
-use super::{Class, Rejection};
+use super::{Class, Rejection, whole_seconds};
 use crate::AuthError;
 
 /// Returns true if a request can be nothing but gRPC.
@@ -48,6 +48,13 @@ pub(super) fn set_headers(rejection: &Rejection, headers: &mut HeaderMap) {
     // Plain ASCII without a percent sign is its own percent-encoding.
     let message = HeaderValue::from_static(rejection.description());
     headers.insert(GRPC_MESSAGE, message);
+    if let Some(delay) = rejection.retry_after() {
+        // The same delay as `Retry-After` has. Clients read an `i32`, and never retry what is beyond it.
+        let millis = whole_seconds(delay)
+            .saturating_mul(1_000)
+            .min(i32::MAX.unsigned_abs().into());
+        headers.insert(GRPC_RETRY_PUSHBACK_MS, millis.into());
+    }
 }
 
 /// Gives a rejection in the gRPC form its HTTP status; leaves every other response as it is.
@@ -66,7 +73,12 @@ pub(crate) fn to_http_status<B>(
     };
     *response.status_mut() = Class::of(error.kind()).status();
     let headers = response.headers_mut();
-    for name in [CONTENT_TYPE, GRPC_STATUS, GRPC_MESSAGE] {
+    for name in [
+        CONTENT_TYPE,
+        GRPC_STATUS,
+        GRPC_MESSAGE,
+        GRPC_RETRY_PUSHBACK_MS,
+    ] {
         headers.remove(name);
     }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
@@ -76,3 +88,4 @@ pub(crate) fn to_http_status<B>(
 const MEDIA_TYPE: &str = "application/grpc";
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
+const GRPC_RETRY_PUSHBACK_MS: HeaderName = HeaderName::from_static("grpc-retry-pushback-ms");

@@ -209,14 +209,12 @@ impl Rejection {
             response = trailers_only;
         } else {
             *response.status_mut() = self.status();
-            response.headers_mut().remove(RETRY_AFTER);
-            if let Some(delay) = self.retry_after {
-                // Rounded up: coming back early is coming in vain.
-                let seconds = delay.as_secs() + u64::from(delay.subsec_nanos() > 0);
-                response.headers_mut().insert(RETRY_AFTER, seconds.into());
-            }
         }
         let headers = response.headers_mut();
+        headers.remove(RETRY_AFTER);
+        if let Some(delay) = self.retry_after {
+            headers.insert(RETRY_AFTER, whole_seconds(delay).into());
+        }
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.remove(WWW_AUTHENTICATE);
         if let Some(challenge) = self.challenge {
@@ -225,6 +223,12 @@ impl Rejection {
         response.extensions_mut().insert(error);
         response
     }
+}
+
+/// Returns a delay in whole seconds, rounded up: a client that comes back early comes in vain.
+fn whole_seconds(delay: Duration) -> u64 {
+    let rest = u64::from(delay.subsec_nanos() > 0);
+    delay.as_secs().saturating_add(rest)
 }
 
 #[cfg(test)]

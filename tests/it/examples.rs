@@ -210,6 +210,7 @@ async fn tonic_protects_its_service_and_leaves_health_and_reflection_open() {
 
     let refused = who_am_i(&channel, None).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unauthenticated);
+    assert!(refused.metadata().get("grpc-retry-pushback-ms").is_none());
 
     let good = clerk.token("user_ada").issue();
     assert_eq!(who_am_i(&channel, Some(&good)).await.unwrap(), "user_ada");
@@ -222,6 +223,13 @@ async fn tonic_protects_its_service_and_leaves_health_and_reflection_open() {
     let unseen = clerk.token("user_ada").issue();
     let refused = who_am_i(&channel, Some(&unseen)).await.unwrap_err();
     assert_eq!(refused.code(), Code::Unavailable);
+    // fault E13
+    let delay = refused.metadata().get("retry-after").unwrap();
+    let millis = format!("{}000", delay.to_str().unwrap());
+    assert_eq!(
+        refused.metadata().get("grpc-retry-pushback-ms").unwrap(),
+        &millis
+    );
     assert_eq!(who_am_i(&channel, Some(&good)).await.unwrap(), "user_ada");
 }
 

@@ -13,7 +13,7 @@ use tower_http::{compression::CompressionLayer, cors::CorsLayer, trace::TraceLay
 
 use crate::{
     support::{World, as_grpc},
-    wire::{one, send, send_h2, serve},
+    wire::{one, send, send_grpc, send_h2, serve},
 };
 
 /// What rejects behind a layer, each at its path, with the statuses for callers who are anonymous and who are known.
@@ -322,5 +322,35 @@ async fn a_grpc_status_of_the_service_itself_stays() {
         let service = layer.layer(inner);
         let response = service.oneshot(as_grpc(request("/", Some(&token)))).await;
         assert_grpc(&response.unwrap(), "7", "of the service");
+    }
+}
+
+#[tokio::test]
+async fn a_grpc_outage_has_both_delays_on_the_wire() {
+    // fault E13
+    let world = World::new();
+    world
+        .clerk
+        .fail(Endpoint::Introspection, Fault::status(500));
+    for _ in 0..2 {
+        let layer = ClerkAuthLayer::new(world.config().build().unwrap());
+        let address = serve(behind().layer(layer)).await;
+        for token in ["oat_1", "oat_1", "oat_2"] {
+            let bearer = format!("Bearer {token}");
+            let authorization = ("authorization", &*bearer);
+            let answer = send_grpc(address, "/scopes", &[authorization]).await;
+            assert_grpc(&answer, "14", token);
+            let headers = answer.headers();
+            let seconds: u64 = one(headers, "retry-after").unwrap().parse().unwrap();
+            let millis = one(headers, "grpc-retry-pushback-ms").unwrap();
+            assert_eq!(millis.parse(), Ok(1_000 * seconds));
+            let answer = send(address, "POST", "/scopes", &[authorization]).await;
+            assert_status(&answer, 503, token);
+        }
+        // Nothing else is worth another try.
+        let answer = send_grpc(address, "/scopes", &[("authorization", "Bearer")]).await;
+        assert_grpc(&answer, "16", "malformed");
+        assert_eq!(one(answer.headers(), "grpc-retry-pushback-ms"), None);
+        assert_eq!(one(answer.headers(), "retry-after"), None);
     }
 }

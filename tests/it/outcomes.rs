@@ -79,6 +79,16 @@ impl Row {
                     .is_some_and(|text| !text.is_empty())
             );
             assert_eq!(answer.header("cache-control"), Some("no-store"), "{name}");
+            // fault E13
+            assert_retry_after(name, &answer, self.status == 503);
+            let millis = answer
+                .header("retry-after")
+                .map(|delay| format!("{delay}000"));
+            assert_eq!(
+                answer.header("grpc-retry-pushback-ms"),
+                millis.as_deref(),
+                "{name}"
+            );
         }
         assert_eq!(app.inner_calls(), 0, "{}", self.name);
     }

@@ -143,7 +143,13 @@ where
             assert_eq!(one(headers, "grpc-status"), Some(case.grpc));
             assert_eq!(one(headers, "www-authenticate"), case.challenge);
             assert_eq!(one(headers, "cache-control"), Some("no-store"));
-            assert_eq!(one(headers, "retry-after"), None);
+            // fault E13
+            let delay = one(headers, "retry-after").map(|delay| delay.parse::<u64>().unwrap());
+            let is_due = delay.is_some_and(|delay| (1..=5).contains(&delay));
+            assert_eq!(is_due, case.status == 503, "{delay:?}");
+            assert_eq!(delay.is_some(), case.status == 503, "{delay:?}");
+            let millis = delay.map(|delay| (1_000 * delay).to_string());
+            assert_eq!(one(headers, "grpc-retry-pushback-ms"), millis.as_deref());
 
             let told = std::mem::take(&mut *told.lock().unwrap());
             assert_eq!(told, [case.kind, case.kind]);

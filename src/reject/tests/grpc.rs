@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Response, Version, header};
 
@@ -153,17 +155,68 @@ fn render(error: AuthError, is_grpc: bool) -> Response<Bytes> {
 }
 
 #[test]
+fn a_grpc_outage_has_the_delay_for_both_kinds_of_clients() {
+    // fault E13
+    for (name, delay, seconds, millis) in [
+        ("none", Duration::ZERO, "0", "0"),
+        ("whole seconds", Duration::from_secs(7), "7", "7000"),
+        (
+            "rounded up alike",
+            Duration::from_millis(7_001),
+            "8",
+            "8000",
+        ),
+        (
+            "the longest that clients read",
+            Duration::from_secs(2_147_483),
+            "2147483",
+            "2147483000",
+        ),
+        (
+            "longer than that",
+            Duration::from_secs(2_147_484),
+            "2147484",
+            "2147483647",
+        ),
+        (
+            "the longest",
+            Duration::MAX,
+            "18446744073709551615",
+            "2147483647",
+        ),
+    ] {
+        let error = AuthError::new(AuthErrorKind::RateLimited).with_retry_after(delay);
+        let response = render(error, true);
+        let headers = response.headers();
+        assert_eq!(text(headers, "retry-after"), Some(seconds), "{name}");
+        let pushback = text(headers, "grpc-retry-pushback-ms");
+        assert_eq!(pushback, Some(millis), "{name}");
+    }
+    for kind in KINDS {
+        // The delay of what is no outage is not for the caller.
+        let error = AuthError::new(kind).with_retry_after(Duration::from_secs(9));
+        let response = render(error.clone(), true);
+        let headers = response.headers();
+        let is_outage = text(headers, "grpc-status") == Some("14");
+        assert_eq!(headers.contains_key("retry-after"), is_outage, "{kind:?}");
+        let has_pushback = headers.contains_key("grpc-retry-pushback-ms");
+        assert_eq!(has_pushback, is_outage, "{kind:?}");
+        let response = render(error, false);
+        let has_pushback = response.headers().contains_key("grpc-retry-pushback-ms");
+        assert!(!has_pushback, "{kind:?}");
+    }
+}
+
+#[test]
 fn a_rejection_in_the_grpc_form_becomes_what_it_would_have_been() {
     // fault A1
     for kind in KINDS {
-        let error = AuthError::new(kind);
+        let error = AuthError::new(kind).with_retry_after(Duration::from_secs(3));
         let plain = render(error.clone(), false);
         let mut response = render(error, true);
         to_http_status(&mut response, |_| unreachable!("it has an error"));
         assert_eq!(response.status(), plain.status(), "{kind:?}");
-        let mut expected = plain.headers().clone();
-        expected.remove("retry-after");
-        assert_eq!(*response.headers(), expected, "{kind:?}");
+        assert_eq!(response.headers(), plain.headers(), "{kind:?}");
         let error: &AuthError = response.extensions().get().unwrap();
         assert_eq!(error.kind(), kind);
     }

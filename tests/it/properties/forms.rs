@@ -279,6 +279,13 @@ fn check(response: &Response<Body>, is_grpc: bool, status: u16, shown: &str) {
         assert_eq!(response.status(), status, "{shown}");
         assert!(!headers.contains_key("grpc-status"), "{shown}");
     }
+    let is_delayed = headers.contains_key("grpc-retry-pushback-ms");
+    assert_eq!(is_delayed, is_grpc && status == 503, "{shown}");
+    assert_eq!(
+        headers.contains_key("retry-after"),
+        status == 503,
+        "{shown}"
+    );
 }
 
 #[test]
