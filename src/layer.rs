@@ -112,7 +112,7 @@ impl<R> ClerkAuthLayer<R> {
     /// way, which is an HTTP status of 200 with a `grpc-status`.
     ///
     /// **Forward authentication must use this**: nginx's `auth_request`, Traefik, Caddy and Envoy decide by the
-    /// HTTP status, and over HTTP/2 a caller can choose the form.
+    /// HTTP status, and over HTTP/2 a caller can choose the form. `examples/forward_auth.rs` shows it.
     ///
     /// It also holds for what rejects behind this layer: [rules](crate::RequireScopes), extractors,
     /// [`BindSession`](crate::BindSession), `clerk_claims`, and other layers of this crate. It holds for this

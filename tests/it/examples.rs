@@ -37,6 +37,11 @@ use tonic_reflection::pb::v1::{
 };
 use tower_clerk::fake_clerk::{Endpoint, FakeClerk, Fault};
 
+use crate::{
+    support::GRPC,
+    wire::{one, send, send_h2},
+};
+
 /// How long a process may take to be ready, or to be done: far more than it needs.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -177,6 +182,58 @@ async fn check_http_example(name: &str) {
     for unknown in ["/nowhere", "/.well-known/oauth-protected-resource"] {
         let response = example.get(unknown, None).await;
         assert_eq!(response.status(), StatusCode::NOT_FOUND, "{unknown}");
+    }
+}
+
+#[tokio::test]
+async fn forward_auth_answers_by_its_status_alone() {
+    // fault A1
+    let clerk = FakeClerk::start().unwrap();
+    let mut example = Example::start("forward_auth", &clerk);
+    example.wait_for_health().await;
+    let address = example.address;
+
+    let good = clerk.token("user_ada").scopes(["email", "profile"]).issue();
+    let narrow = clerk.token("user_ada").scopes(["profile"]).issue();
+    let client = clerk.client_id();
+    // It is no text for a header.
+    let unspeakable = clerk.token("user_\u{430}da").issue();
+    for _ in 0..2 {
+        for method in ["GET", "POST", "HEAD", "PUT", "OPTIONS", "PURGE"] {
+            for (authorization, status) in [
+                (format!("Bearer {good}"), 200),
+                (format!("Bearer {narrow}"), 403),
+                (format!("Bearer {unspeakable}"), 500),
+                ("Bearer oat_unknown".to_owned(), 401),
+                // The layer has a 400 for it, which nginx does not know.
+                ("Bearer".to_owned(), 401),
+                ("Basic dTpw".to_owned(), 401),
+            ] {
+                let headers = [("authorization", &*authorization), GRPC[0], GRPC[1]];
+                for answer in [
+                    send(address, method, "/auth", &headers).await,
+                    send_h2(address, method, "/auth", &headers).await,
+                ] {
+                    let name = format!("{method} {authorization}");
+                    assert_eq!(answer.status(), status, "{name}");
+                    let headers = answer.headers();
+                    let is_challenged = one(headers, "www-authenticate").is_some();
+                    assert_eq!(is_challenged, matches!(status, 401 | 403), "{name}");
+                    let claims = ["subject", "client", "scopes"]
+                        .map(|claim| one(headers, &format!("x-auth-{claim}")));
+                    let expected = [Some("user_ada"), Some(&*client), Some("email profile")];
+                    let expected = if status == 200 { expected } else { [None; 3] };
+                    assert_eq!(claims, expected, "{name}");
+                }
+            }
+        }
+    }
+    clerk.fail(Endpoint::Introspection, Fault::status(503));
+    for _ in 0..2 {
+        let unseen = clerk.token("user_ada").issue();
+        let refused = example.get("/auth", Some(&unseen)).await;
+        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(refused.headers().contains_key("retry-after"));
     }
 }
 
@@ -328,7 +385,7 @@ async fn a_wrong_configuration_is_told_without_secrets() {
 /// A running example; it is killed when this is dropped.
 pub struct Example {
     name: String,
-    address: SocketAddr,
+    pub address: SocketAddr,
     process: Child,
     client: reqwest::Client,
 }

@@ -53,6 +53,7 @@ mod anonymous;
 mod shapes;
 mod grpc_form;
 mod examples;
+mod nginx;
 mod mcp;
 mod prometheus;
 mod doctor;

@@ -1,0 +1,108 @@
+//! Forward authentication: a proxy sends `/auth` the headers of each request, and decides by the status alone.
+//! 200 has the caller in `X-Auth-Subject`, `X-Auth-Client` and `X-Auth-Scopes`; 401 and 403 have the challenge; an
+//! outage is a 503. `GET /health` is open.
+//!
+//! ```sh
+//! CLERK_DOMAIN=verb-noun-00.clerk.accounts.dev CLERK_OAUTH_CLIENT_ID=… \
+//!     CLERK_OAUTH_CLIENT_SECRET=… cargo run --example forward_auth
+//! ```
+//!
+//! For nginx, which makes a 500 of every status that is neither 2xx nor 401 nor 403:
+//!
+//! ```nginx
+//! # nginx passes the challenge of a 401 on by itself.
+//! map $status $challenge_of_403 { 403 $challenge; }
+//! server {
+//!     listen 80;
+//!     location / {
+//!         auth_request /_auth;
+//!         auth_request_set $challenge $upstream_http_www_authenticate;
+//!         add_header WWW-Authenticate $challenge_of_403 always;
+//!         auth_request_set $subject $upstream_http_x_auth_subject;
+//!         auth_request_set $client $upstream_http_x_auth_client;
+//!         auth_request_set $scopes $upstream_http_x_auth_scopes;
+//!         # These take the place of what the client sent by the same names. None may be left out.
+//!         proxy_set_header X-Auth-Subject $subject;
+//!         proxy_set_header X-Auth-Client $client;
+//!         proxy_set_header X-Auth-Scopes $scopes;
+//!         proxy_pass http://127.0.0.1:8000;
+//!     }
+//!     location = /_auth {
+//!         internal;
+//!         proxy_pass http://127.0.0.1:3000/auth;
+//!         proxy_pass_request_body off;
+//!         proxy_set_header Content-Length "";
+//!     }
+//! }
+//! ```
+//!
+//! For Traefik, `forwardAuth` with `address: http://127.0.0.1:3000/auth` and the three headers as
+//! `authResponseHeaders`. For Caddy, `forward_auth 127.0.0.1:3000` with `uri /auth` and the three as `copy_headers`,
+//! in a `route` after a `request_header -X-Auth-…` for each: some versions keep the client's value if ours is empty.
+
+use std::{env, error::Error, iter, process::ExitCode};
+
+use axum::{
+    Router,
+    http::{HeaderValue, StatusCode},
+    middleware::map_response,
+    response::{IntoResponse, Response},
+    routing::{any, get},
+};
+use tokio::net::TcpListener;
+use tower_clerk::{ClerkAuthLayer, ClerkClaims, ClerkConfig};
+
+/// A claim that is not text for a header is a 500, and so never a pass: who reads other bytes may read anything.
+async fn auth(claims: ClerkClaims) -> Result<impl IntoResponse, StatusCode> {
+    let header = |value: &str| match HeaderValue::from_str(value) {
+        Ok(header) if value.is_ascii() => Ok(header),
+        _ => Err(StatusCode::INTERNAL_SERVER_ERROR),
+    };
+    let scopes: Vec<_> = claims.scopes().collect();
+    Ok([
+        ("x-auth-subject", header(claims.subject())?),
+        ("x-auth-client", header(claims.client_id().unwrap_or(""))?),
+        ("x-auth-scopes", header(&scopes.join(" "))?),
+    ])
+}
+
+/// Malformed credentials are a 400, of which nginx makes a 500, with a line in its log.
+async fn unauthorized(mut response: Response) -> Response {
+    if response.status() == StatusCode::BAD_REQUEST {
+        *response.status_mut() = StatusCode::UNAUTHORIZED;
+    }
+    response
+}
+
+async fn serve() -> Result<(), Box<dyn Error>> {
+    // Without `http_status_only`, a caller could have itself rejected in gRPC's way: with a 200.
+    let layer = ClerkAuthLayer::new(ClerkConfig::from_env()?).http_status_only();
+    let app = Router::new()
+        // nginx sends `GET`, others the client's method.
+        .route("/auth", any(auth))
+        .route_layer(layer)
+        .route_layer(map_response(unauthorized))
+        .route("/health", get(|| async { "ok\n" }));
+
+    let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
+    let listener = TcpListener::bind(&address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    println!("listening on http://{}", listener.local_addr()?);
+    axum::serve(listener, app).await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    tracing_subscriber::fmt::init();
+    let Err(error) = serve().await else {
+        return ExitCode::SUCCESS;
+    };
+    // Returned from `main`, it would be shown as `Debug` has it, which is not for people.
+    eprintln!("error: {error}");
+    for cause in iter::successors(error.source(), |&cause| cause.source()) {
+        eprintln!("caused by: {cause}");
+    }
+    ExitCode::FAILURE
+}
