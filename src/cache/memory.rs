@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use moka::{notification::RemovalCause, policy::EvictionPolicy, sync::Cache};
+use moka::{notification::RemovalCause, sync::Cache};
 
 use super::key::{Key, KeyHasher};
 use crate::observe::StoreMetrics;
@@ -47,29 +47,12 @@ impl<V: Clone + Send + Sync + 'static> Store<V> {
         Self { cache }
     }
 
-    /// A store that holds `capacity` values, and forgets the one that was not asked for longest, and what
-    /// was not asked for during `idle`. Newcomers are always let in: where what is not remembered is
-    /// refused, they could not begin otherwise.
-    pub(crate) fn least_recently_used(capacity: u64, idle: Duration) -> Self {
-        let cache = Cache::builder()
-            .max_capacity(capacity)
-            .eviction_policy(EvictionPolicy::lru())
-            .time_to_idle(idle.min(LONGEST_IDLE))
-            .build_with_hasher(KeyHasher::default());
-        Self { cache }
-    }
-
     pub(crate) fn get(&self, key: &Key) -> Option<V> {
         self.cache.get(key)
     }
 
     pub(super) fn insert(&self, key: Key, value: V) {
         self.cache.insert(key, value);
-    }
-
-    /// What is there, or else what is made now. One caller makes it, whoever else comes at that moment.
-    pub(crate) fn get_or_insert_with(&self, key: Key, make: impl FnOnce() -> V) -> V {
-        self.cache.entry(key).or_insert_with(make).into_value()
     }
 
     pub(crate) fn remove(&self, key: &Key) {
@@ -113,6 +96,3 @@ impl From<RemovalCause> for Release {
         }
     }
 }
-
-/// moka panics at more than a thousand years.
-const LONGEST_IDLE: Duration = Duration::from_secs(365 * 86_400);

@@ -20,7 +20,6 @@ pub(crate) use self::{
     entry::{Entry, Lifetimes},
     flight::{Boarding, Flights, Outcome},
     key::{Key, Keyer},
-    memory::Store,
     user::UserCache,
 };
 use crate::{AuthError, AuthErrorKind, ClerkClaims, clock::Now, verify::Verified};

@@ -49,6 +49,11 @@ use crate::{
 /// its process. Where the server shares its sessions between replicas, a client that is sent to another
 /// one begins a new session there.
 ///
+/// **Each subject has a share of the capacity**, by default a hundredth of it
+/// ([`capacity_per_principal`](Self::capacity_per_principal)), whichever clients and kinds of tokens it uses: a
+/// user can register any number of clients. A subject that opens more sessions loses the one that it has not
+/// used for longest. The sessions of all others stay.
+///
 /// Ids are remembered as keyed digests, since whoever holds one can try it elsewhere; they are in no log.
 /// Sessions named in the query, as in MCP's older HTTP+SSE transport, are not looked at.
 ///
@@ -97,6 +102,8 @@ pub struct BoundSession<S> {
 #[derive(Clone)]
 struct Settings {
     capacity: u64,
+    /// `None`: a part of the capacity.
+    share: Option<u64>,
     idle_timeout: Duration,
     clock: Arc<dyn Clock>,
 }
@@ -114,18 +121,34 @@ impl BindSession {
     pub fn new() -> Self {
         Self::of(Settings {
             capacity: 10_000,
+            share: None,
             idle_timeout: Duration::from_secs(86_400),
             clock: Arc::new(SystemClock),
         })
     }
 
     /// How many sessions are remembered. Default: 10,000, which take about 3 MB. At least one. Beyond
-    /// that, the one that was unused for longest is forgotten: its owner gets a 404, and begins anew.
+    /// that, the session that was unused for longest is forgotten: its owner gets a 404, and begins anew. A
+    /// subject that holds more than an equal part of all sessions then loses one of its own.
     ///
     /// Set it before the layer is used: the layer begins without sessions again.
     #[must_use]
     pub fn capacity(mut self, sessions: u64) -> Self {
         self.settings.capacity = sessions;
+        Self::of(self.settings)
+    }
+
+    /// How many sessions one subject may have. Default: a hundredth of the [`capacity`](Self::capacity), so
+    /// 100, but at least 16. At least one, and at most the capacity. Beyond that, the session that the
+    /// subject has not used for longest ends: it is a 404, and the client begins anew.
+    ///
+    /// A subject is a user, a machine or an organization (API keys), whichever client its tokens were issued
+    /// to.
+    ///
+    /// Set it before the layer is used: the layer begins without sessions again.
+    #[must_use]
+    pub fn capacity_per_principal(mut self, sessions: u64) -> Self {
+        self.settings.share = Some(sessions);
         Self::of(self.settings)
     }
 
@@ -149,8 +172,7 @@ impl BindSession {
         Self::of(self.settings)
     }
 
-    /// How many sessions are remembered now. Counting them has the store cleaned up: ask every few
-    /// seconds, not on every request.
+    /// How many sessions are remembered now.
     pub fn sessions(&self) -> u64 {
         self.sessions.len()
     }
@@ -158,12 +180,16 @@ impl BindSession {
     fn of(settings: Settings) -> Self {
         let Settings {
             capacity,
+            share,
             idle_timeout,
             clock,
         } = settings.clone();
+        // A hundred subjects that hold all they may fill the store. Clients with many windows open some
+        // sessions each, so that a small store does not mean a useless share.
+        let share = share.unwrap_or_else(|| (capacity / 100).max(16));
         Self {
             settings,
-            sessions: Arc::new(Sessions::new(capacity, idle_timeout, clock)),
+            sessions: Arc::new(Sessions::new(capacity, share, idle_timeout, clock)),
         }
     }
 }

@@ -1,46 +1,90 @@
-//! Which principal each session belongs to.
+//! Which principal each session belongs to, and how many sessions a principal may have.
+//!
+//! All sessions are in one table behind a mutex, and so are two orders of their last use: one of all
+//! sessions, one for each holder. A holder is a subject of an issuer, whichever client or kind of token it
+//! comes with: one subject can register as many clients as it likes. Every operation costs the logarithm of
+//! the number of sessions at most, so that a flood of new sessions is not more expensive than its requests.
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
 use crate::{
     ClerkClaims, TokenKind,
-    cache::{Key, Keyer, Store},
+    cache::{Key, Keyer},
     clock::{Clock, millis},
 };
 
 /// See the module docs.
 pub(super) struct Sessions {
     keyer: Keyer,
-    bindings: Store<Arc<Binding>>,
-    /// In milliseconds.
-    idle_timeout: u64,
+    table: Mutex<Table>,
     clock: Arc<dyn Clock>,
 }
 
-struct Binding {
-    issuer: Box<str>,
+struct Table {
+    capacity: usize,
+    /// How many sessions one holder may have.
+    share: usize,
+    /// In milliseconds.
+    idle_timeout: u64,
+    sessions: HashMap<Key, Session>,
+    /// The sessions by their last use, the oldest use first.
+    uses: BTreeMap<Use, Key>,
+    /// The uses of each holder's sessions. A holder without sessions is not in it.
+    holders: HashMap<Arc<Holder>, BTreeSet<Use>>,
+    next: u64,
+}
+
+struct Session {
+    holder: Arc<Holder>,
     /// An API key of a user is not the user's browser.
     kind: TokenKind,
     client_id: Option<Box<str>>,
-    subject: Box<str>,
-    /// On the monotonic clock, in milliseconds.
-    last_use: AtomicU64,
+    last_use: Use,
 }
 
+/// Whose share of the capacity a session takes.
+#[derive(PartialEq, Eq, Hash)]
+struct Holder {
+    issuer: Box<str>,
+    subject: Box<str>,
+}
+
+/// The use of a session: later ones are greater, and no two are equal.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Use {
+    /// On the monotonic clock, in milliseconds.
+    time: u64,
+    number: u64,
+}
+
+// === impl Sessions ===
+
 impl Sessions {
-    pub(super) fn new(capacity: u64, idle_timeout: Duration, clock: Arc<dyn Clock>) -> Self {
+    /// `share`: how many sessions one subject may have; no more than `capacity`.
+    pub(super) fn new(
+        capacity: u64,
+        share: u64,
+        idle_timeout: Duration,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
         let mut secret = [0; 32];
         getrandom::fill(&mut secret).expect("the operating system gives random numbers");
+        let count = |sessions: u64| usize::try_from(sessions.max(1)).unwrap_or(usize::MAX);
         Self {
             keyer: Keyer::new(secret, &[]),
-            bindings: Store::least_recently_used(capacity.max(1), idle_timeout),
-            idle_timeout: millis(idle_timeout),
+            table: Mutex::new(Table {
+                capacity: count(capacity),
+                share: count(share.min(capacity)),
+                idle_timeout: millis(idle_timeout),
+                sessions: HashMap::new(),
+                uses: BTreeMap::new(),
+                holders: HashMap::new(),
+                next: 0,
+            }),
             clock,
         }
     }
@@ -49,69 +93,165 @@ impl Sessions {
         self.keyer.key(id)
     }
 
-    /// Whether a session is there and belongs to the principal of these claims, who uses it now.
+    /// Returns whether a session exists and belongs to the principal of these claims, who uses it now.
     pub(super) fn is_owned(&self, key: &Key, claims: &ClerkClaims) -> bool {
         let now = self.clock.now().mono;
-        let Some(binding) = self.bindings.get(key) else {
-            return false;
-        };
-        let last_use = binding.last_use.load(Ordering::Relaxed);
-        if now.saturating_sub(last_use) >= self.idle_timeout {
-            self.bindings.remove(key);
-            return false;
-        }
-        let is_owned = binding.is_of(claims);
-        if is_owned {
-            // What others try does not keep a session alive.
-            binding.last_use.fetch_max(now, Ordering::Relaxed);
-        }
-        is_owned
+        self.table(now).touch(key, claims, now) == Some(true)
     }
 
-    /// Binds a session to the principal of these claims, unless it is bound already. Whether it is
-    /// theirs.
+    /// Binds a session to the principal of these claims, unless it is bound already. Returns whether it
+    /// is theirs.
     pub(super) fn bind(&self, key: Key, claims: &ClerkClaims) -> bool {
         let now = self.clock.now().mono;
-        let binding = self
-            .bindings
-            .get_or_insert_with(key, || Arc::new(Binding::new(claims, now)));
-        let is_owned = binding.is_of(claims);
-        if is_owned {
-            binding.last_use.fetch_max(now, Ordering::Relaxed);
-        }
-        is_owned
+        let mut table = self.table(now);
+        table.touch(&key, claims, now).unwrap_or_else(|| {
+            table.open(key, claims, now);
+            true
+        })
     }
 
     pub(super) fn end(&self, key: &Key) {
-        self.bindings.remove(key);
+        self.lock().remove(key);
     }
 
     pub(super) fn len(&self) -> u64 {
-        self.bindings.len()
+        let now = self.clock.now().mono;
+        u64::try_from(self.table(now).sessions.len()).unwrap_or(u64::MAX)
+    }
+
+    /// The table without sessions that are idle for too long.
+    fn table(&self, now: u64) -> MutexGuard<'_, Table> {
+        let mut table = self.lock();
+        table.expire(now);
+        table
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Binding {
-    fn new(claims: &ClerkClaims, now: u64) -> Self {
-        Self {
-            issuer: issuer(claims).into(),
+// === impl Table ===
+
+impl Table {
+    /// Marks a session as used by its owner. `None`: it is unknown. `Some(false)`: it is another's, whose
+    /// attempts do not keep it alive.
+    fn touch(&mut self, key: &Key, claims: &ClerkClaims, now: u64) -> Option<bool> {
+        let used = self.next_use(now);
+        let session = self.sessions.get_mut(key)?;
+        if !session.is_of(claims) {
+            return Some(false);
+        }
+        self.uses.remove(&session.last_use);
+        self.uses.insert(used, *key);
+        if let Some(uses) = self.holders.get_mut(&session.holder) {
+            uses.remove(&session.last_use);
+            uses.insert(used);
+        }
+        session.last_use = used;
+        Some(true)
+    }
+
+    /// Adds a session that is unknown so far. Beyond its share, its holder loses the session that it has
+    /// not used for longest.
+    fn open(&mut self, key: Key, claims: &ClerkClaims, now: u64) {
+        let holder = Arc::new(Holder::of(claims));
+        let (holder, own) = match self.holders.get_key_value(&holder) {
+            Some((holder, uses)) => (Arc::clone(holder), uses.first().copied()),
+            None => (holder, None),
+        };
+        let held = self.holders.get(&holder).map_or(0, BTreeSet::len);
+        let is_full = self.sessions.len() >= self.capacity;
+        // When the table is full, a holder of more than an equal part makes room itself.
+        let has_its_part = held.saturating_mul(self.holders.len()) >= self.capacity;
+        let oldest = match own {
+            Some(own) if held >= self.share || (is_full && has_its_part) => Some(own),
+            _ if is_full => self.uses.first_key_value().map(|(oldest, _)| *oldest),
+            _ => None,
+        };
+        if let Some(oldest) = oldest {
+            self.forget(oldest);
+        }
+        let last_use = self.next_use(now);
+        self.uses.insert(last_use, key);
+        let uses = self.holders.entry(Arc::clone(&holder)).or_default();
+        uses.insert(last_use);
+        let session = Session {
+            holder,
             kind: claims.token_kind(),
             client_id: claims.client_id().map(Into::into),
-            subject: claims.subject().into(),
-            last_use: AtomicU64::new(now),
+            last_use,
+        };
+        self.sessions.insert(key, session);
+    }
+
+    /// Forgets sessions that were idle for too long: those whose last use is the oldest.
+    fn expire(&mut self, now: u64) {
+        while let Some((oldest, _)) = self.uses.first_key_value() {
+            if now.saturating_sub(oldest.time) < self.idle_timeout {
+                break;
+            }
+            let oldest = *oldest;
+            self.forget(oldest);
         }
     }
 
-    fn is_of(&self, claims: &ClerkClaims) -> bool {
-        *self.subject == *claims.subject()
-            && self.kind == claims.token_kind()
-            && self.client_id.as_deref() == claims.client_id()
-            && *self.issuer == *issuer(claims)
+    fn forget(&mut self, last_use: Use) {
+        if let Some(key) = self.uses.get(&last_use).copied() {
+            self.remove(&key);
+        }
+    }
+
+    fn remove(&mut self, key: &Key) {
+        let Some(session) = self.sessions.remove(key) else {
+            return;
+        };
+        self.uses.remove(&session.last_use);
+        if let Some(uses) = self.holders.get_mut(&session.holder) {
+            uses.remove(&session.last_use);
+            if uses.is_empty() {
+                self.holders.remove(&session.holder);
+            }
+        }
+    }
+
+    fn next_use(&mut self, now: u64) -> Use {
+        self.next += 1;
+        // The mutex is taken after the clock is read: a use must not be older than one before it.
+        let time = match self.uses.last_key_value() {
+            Some((latest, _)) => now.max(latest.time),
+            None => now,
+        };
+        Use {
+            time,
+            number: self.next,
+        }
     }
 }
 
-/// Not what the answer names, if it does: the issuer that the layer is configured for. The two are equal
-/// where both are there.
+// === impl Session ===
+
+impl Session {
+    fn is_of(&self, claims: &ClerkClaims) -> bool {
+        *self.holder.subject == *claims.subject()
+            && self.kind == claims.token_kind()
+            && self.client_id.as_deref() == claims.client_id()
+            && *self.holder.issuer == *issuer(claims)
+    }
+}
+
+// === impl Holder ===
+
+impl Holder {
+    fn of(claims: &ClerkClaims) -> Self {
+        Self {
+            issuer: issuer(claims).into(),
+            subject: claims.subject().into(),
+        }
+    }
+}
+
+/// The issuer that the layer is configured for. An issuer that the answer names equals it.
 fn issuer(claims: &ClerkClaims) -> &str {
     &claims.shared().rules.issuer
 }

@@ -357,6 +357,78 @@ async fn idle_and_surplus_sessions_are_forgotten() {
 }
 
 #[tokio::test]
+async fn a_user_who_floods_the_store_ends_no_session_of_another() {
+    // fault B8
+    let world = World::new();
+    // The servers' own sessions are of no interest here.
+    let server = service_fn({
+        let opened = Arc::new(AtomicUsize::new(0));
+        move |request: Request<()>| {
+            let mut response = Response::builder();
+            if !request.headers().contains_key(SESSION) {
+                let number = opened.fetch_add(1, Ordering::SeqCst);
+                response = response.header(SESSION, format!("session-{number}"));
+            }
+            ready(Ok::<_, Infallible>(response.body(()).unwrap()))
+        }
+    });
+    let stack = Stack::new(&world, BindSession::new(), server);
+    let mut others = Vec::new();
+    for n in 0..20 {
+        let token = world.clerk.token(format!("user_{n}")).issue();
+        let id = stack.open(&token).await;
+        others.push((token, id));
+    }
+    let eve = world.clerk.token("user_eve").issue();
+    let mut ids = Vec::new();
+    for _ in 0..10_200 {
+        ids.push(stack.open(&eve).await);
+    }
+    assert_eq!(stack.bind.sessions(), 120);
+    // One subject may register many clients; the share is the subject's.
+    for n in 0..100 {
+        let client = format!("client_{n}");
+        let token = world.clerk.token("user_eve").client_id(client).issue();
+        for _ in 0..3 {
+            stack.open(&token).await;
+        }
+    }
+    assert_eq!(stack.bind.sessions(), 120);
+    for _ in 0..2 {
+        for (token, id) in &others {
+            assert_eq!(stack.status("POST", token, &[id]).await, 200);
+        }
+        assert_eq!(stack.status("POST", &eve, &[&ids[10_199]]).await, 404);
+    }
+}
+
+#[tokio::test]
+async fn beyond_its_share_a_principal_loses_the_session_that_it_has_not_used_for_longest() {
+    // fault B8
+    let world = World::new();
+    let bind = BindSession::new().capacity_per_principal(2);
+    let stack = Stack::new(&world, bind, Server::default());
+    let ada = world.clerk.token("user_ada").issue();
+    let bob = world.clerk.token("user_bob").issue();
+    let of_bob = stack.open(&bob).await;
+    let (first, second) = (stack.open(&ada).await, stack.open(&ada).await);
+    assert_eq!(stack.status("POST", &ada, &[&first]).await, 200);
+    let third = stack.open(&ada).await;
+    for _ in 0..2 {
+        assert_eq!(stack.status("POST", &ada, &[&second]).await, 404);
+        for id in [&first, &third] {
+            assert_eq!(stack.status("POST", &ada, &[id]).await, 200);
+        }
+        assert_eq!(stack.status("POST", &bob, &[&of_bob]).await, 200);
+    }
+    // Whatever the options say, there is room for one.
+    let none = BindSession::new().capacity(0).capacity_per_principal(0);
+    let stack = Stack::new(&world, none, Server::default());
+    let id = stack.open(&ada).await;
+    assert_eq!(stack.status("POST", &ada, &[&id]).await, 200);
+}
+
+#[tokio::test]
 async fn without_claims_nobody_passes() {
     let bind = BindSession::new();
     let log = Log::default();

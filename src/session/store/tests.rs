@@ -33,7 +33,7 @@ fn sessions(capacity: u64) -> (Sessions, Arc<Moved>) {
     let clock = Arc::new(Moved::default());
     let idle = Duration::from_millis(1000);
     let shared: Arc<dyn Clock> = clock.clone();
-    (Sessions::new(capacity, idle, shared), clock)
+    (Sessions::new(capacity, capacity, idle, shared), clock)
 }
 
 fn claims(issuer: &str, client: Option<&str>, subject: &str) -> ClerkClaims {
@@ -175,4 +175,91 @@ fn what_is_over_is_unknown() {
     assert!(sessions.bind(key, &owner));
     sessions.end(&key);
     assert!(!sessions.is_owned(&key, &owner));
+}
+
+/// As many sessions as these of one owner are left.
+fn left(
+    sessions: &Sessions,
+    owner: &ClerkClaims,
+    ids: impl Iterator<Item = String>,
+) -> Vec<String> {
+    ids.filter(|id| sessions.is_owned(&sessions.key(id), owner))
+        .collect()
+}
+
+#[test]
+fn a_subject_has_a_share_whichever_clients_it_uses() {
+    // fault B8
+    let clock: Arc<dyn Clock> = Arc::new(Moved::default());
+    let sessions = Sessions::new(100, 4, Duration::from_secs(1), clock);
+    let other = user("user_2");
+    assert!(sessions.bind(sessions.key("other"), &other));
+    let id = |n: u32| format!("s{n}");
+    let client = |n: u32| {
+        let client = format!("client_{}", n % 7);
+        claims("https://a.example", Some(&client), "user_1")
+    };
+    for n in 0..1000 {
+        assert!(sessions.bind(sessions.key(&id(n)), &client(n)));
+        assert_eq!(sessions.len(), u64::from(n.min(3)) + 2);
+        // The first is in use all the time.
+        assert!(sessions.is_owned(&sessions.key(&id(0)), &client(0)));
+    }
+    let owned: Vec<_> = (0..1000)
+        .filter(|n| sessions.is_owned(&sessions.key(&id(*n)), &client(*n)))
+        .collect();
+    assert_eq!(owned, [0, 997, 998, 999]);
+    assert!(sessions.is_owned(&sessions.key("other"), &other));
+    // The same subject of another issuer is another holder.
+    let elsewhere = claims("https://b.example", Some("client_1"), "user_1");
+    assert!(sessions.bind(sessions.key("elsewhere"), &elsewhere));
+    assert_eq!(sessions.len(), 6);
+    // What ends makes room.
+    sessions.end(&sessions.key(&id(0)));
+    assert!(sessions.bind(sessions.key("more"), &client(0)));
+    let kept = left(&sessions, &client(0), ["more".to_owned()].into_iter());
+    assert_eq!((kept.len(), sessions.len()), (1, 6));
+}
+
+#[test]
+fn who_holds_more_than_an_equal_part_of_a_full_store_makes_room() {
+    // fault B8
+    let (sessions, _) = sessions(8);
+    let (owner, flooder, newcomer) = (user("user_1"), user("user_2"), user("user_3"));
+    let ids = |prefix: &'static str, count: u32| (0..count).map(move |n| format!("{prefix}{n}"));
+    for id in ids("a", 3) {
+        assert!(sessions.bind(sessions.key(&id), &owner));
+    }
+    for id in ids("b", 100) {
+        assert!(sessions.bind(sessions.key(&id), &flooder));
+    }
+    assert_eq!(sessions.len(), 8);
+    assert_eq!(left(&sessions, &owner, ids("a", 3)).len(), 3);
+    // Others begin nevertheless, and the one that was unused for longest goes.
+    assert!(sessions.bind(sessions.key("c"), &newcomer));
+    assert_eq!(sessions.len(), 8);
+    assert_eq!(
+        left(&sessions, &flooder, ids("b", 100)),
+        ["b96", "b97", "b98", "b99"]
+    );
+    assert_eq!(left(&sessions, &owner, ids("a", 3)).len(), 3);
+}
+
+#[test]
+fn nothing_is_kept_of_holders_without_sessions() {
+    let (sessions, clock) = sessions(10);
+    for n in 0..1000_u32 {
+        let owner = user(&format!("user_{n}"));
+        assert!(sessions.bind(sessions.key(&n.to_string()), &owner));
+    }
+    let table = sessions.lock();
+    assert_eq!(
+        (table.sessions.len(), table.uses.len(), table.holders.len()),
+        (10, 10, 10)
+    );
+    drop(table);
+    clock.0.store(1000, Ordering::SeqCst);
+    assert_eq!(sessions.len(), 0);
+    let table = sessions.lock();
+    assert!(table.uses.is_empty() && table.holders.is_empty());
 }
