@@ -48,6 +48,20 @@ pub fn credentials<'a>(values: &[&'a [u8]], limit: usize) -> Credentials<'a> {
     Credentials::Token(token)
 }
 
+/// Whether a token is, by its looks, of another kind than an OAuth access token: it has the prefix of a machine
+/// token or an API key, or it is a JWT, and random ones have no header that says `at+jwt`.
+pub fn is_of_another_kind(token: &[u8]) -> bool {
+    let is_base64url = |byte: &u8| byte.is_ascii_alphanumeric() || b"-_".contains(byte);
+    let is_jwt = || {
+        let parts: Vec<_> = token.split(|byte| *byte == b'.').collect();
+        let is_part = |part: &&[u8]| !part.is_empty() && part.iter().all(is_base64url);
+        parts.len() == 3 && parts.iter().all(is_part)
+    };
+    token.starts_with(b"mt_")
+        || token.starts_with(b"ak_")
+        || (!token.starts_with(b"oat_") && is_jwt())
+}
+
 /// Without the optional white space around a field's value (RFC 9110 §5.6.3).
 fn without_space(mut value: &[u8]) -> &[u8] {
     while let [b' ' | b'\t', rest @ ..] | [rest @ .., b' ' | b'\t'] = value {

@@ -16,7 +16,7 @@ use tower_clerk::{
 
 use super::{
     Nowhere, for_each_case,
-    grammar::{Credentials, credentials},
+    grammar::{Credentials, credentials, is_of_another_kind},
     pick, runtime,
 };
 use crate::support::App;
@@ -174,6 +174,7 @@ fn a_header_is_a_credential_if_and_only_if_the_grammar_says_so() {
     ));
     let runtime = runtime();
     let mut outcomes = [0_usize; 5];
+    let mut of_another_kind = 0_usize;
     let mut seen = HashSet::new();
     for_each_case(100_000, |random| {
         let values = values(random);
@@ -192,6 +193,11 @@ fn a_header_is_a_credential_if_and_only_if_the_grammar_says_so() {
         }
         let expected = credentials(&values, LIMIT);
         let (outcome, kind) = match expected {
+            // fault I2: the filter of formats is before any call.
+            Credentials::Token(token) if is_of_another_kind(token) => {
+                of_another_kind += 1;
+                (0, AuthErrorKind::UnsupportedToken)
+            }
             Credentials::Token(_) => (0, AuthErrorKind::Inactive),
             Credentials::Missing => (1, AuthErrorKind::MissingCredentials),
             Credentials::Several => (2, AuthErrorKind::SeveralCredentials),
@@ -207,7 +213,7 @@ fn a_header_is_a_credential_if_and_only_if_the_grammar_says_so() {
         assert_eq!(answer.kind(), Some(kind), "{:?}", text());
         // The token is asked about once, however it is spelled, and no other one ever.
         let is_new = match expected {
-            Credentials::Token(token) => seen.insert(token.to_vec()),
+            Credentials::Token(token) if !is_of_another_kind(token) => seen.insert(token.to_vec()),
             _ => false,
         };
         let asked: Vec<_> = noted.0.lock().unwrap().drain(..).collect();
@@ -223,12 +229,55 @@ fn a_header_is_a_credential_if_and_only_if_the_grammar_says_so() {
     assert_eq!(app.layer.stats().misses, distinct);
     assert_eq!(app.inner_calls(), 0);
     println!(
-        "token, missing, several, malformed, too long: {outcomes:?}, {distinct} tokens, in {:?}",
+        "token, missing, several, malformed, too long: {outcomes:?}, {distinct} tokens, \
+         {of_another_kind} of another kind, in {:?}",
         start.elapsed()
     );
     let all: usize = outcomes.iter().sum();
     let is_a_test = outcomes.iter().all(|count| *count > all / 100);
     assert!(is_a_test || all < 10_000, "{outcomes:?}");
+}
+
+#[test]
+fn a_token_of_another_kind_is_rejected_without_a_call() {
+    // fault I2
+    let noted = Noted::default();
+    let config = ClerkConfig::builder("clerk.example.com")
+        .client_credentials("me", "secret")
+        .accept_unprefixed_tokens()
+        .transport(Nowhere);
+    let app = App::of(ClerkAuthLayer::with_verifier(
+        config.build().unwrap(),
+        noted.clone(),
+    ));
+    for (token, is_called) in [
+        ("ak_", false),
+        ("mt_", false),
+        ("ak_a", false),
+        ("mt_a", false),
+        ("a.b.c", false),
+        ("oat_", true),
+        ("oat_a.b.c", true),
+        ("AK_a", true),
+        ("ak", true),
+        ("xak_", true),
+        ("a.b.c.d", true),
+        ("a.b.", true),
+        ("a.b.c~", true),
+    ] {
+        assert_eq!(!is_of_another_kind(token.as_bytes()), is_called, "{token}");
+        let kind = match is_called {
+            true => AuthErrorKind::Inactive,
+            false => AuthErrorKind::UnsupportedToken,
+        };
+        for nth in 1..=2 {
+            let answer = runtime().block_on(app.bearer(token));
+            answer.assert_refused(401, kind);
+            let calls = noted.0.lock().unwrap().len();
+            assert_eq!(calls, usize::from(is_called), "{token}, time {nth}");
+        }
+        noted.0.lock().unwrap().clear();
+    }
 }
 
 #[test]
