@@ -1,6 +1,6 @@
 //! What is left of a verification where userinfo does not answer: some can do without, some cannot.
 
-use super::{Introspection, userinfo::Userinfo};
+use super::{Introspection, members::violation, userinfo::Userinfo};
 use crate::{AuthError, AuthErrorKind};
 
 /// For what a verification cannot do without userinfo.
@@ -27,8 +27,17 @@ impl Needs {
     ) -> Result<Option<Userinfo>, AuthError> {
         let error = match userinfo {
             // OpenID Connect Core §5.3.2: of another subject, nothing may be used.
-            Ok(userinfo) if answer.sub.as_ref().is_none_or(|sub| *sub == userinfo.sub) => {
+            Ok(userinfo)
+                if match &answer.sub {
+                    Some(sub) => *sub == userinfo.sub,
+                    None => !userinfo.is_user_id,
+                } =>
+            {
                 return Ok(Some(userinfo));
+            }
+            // It confirms no subject, and supplies none.
+            Ok(userinfo) if userinfo.is_user_id && answer.sub.is_none() => {
+                violation("userinfo names the subject as `user_id` alone")
             }
             Ok(_) => AuthErrorKind::Inactive.into(),
             Err(error) => error,

@@ -1,24 +1,24 @@
 //! Userinfo (OpenID Connect Core §5.3): who the subject is. It adds to what introspection said and
 //! never widens it.
 
-use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
-use serde_json::Value;
-
 use super::{
     discovery::Address,
-    members::{Members, body, violation},
+    members::{Members, body, text, violation},
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
     claims::Profile,
     upstream::{Channel, Endpoint, Priority, Upstream},
 };
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 
 /// What userinfo answered: whom it speaks of, and the rest.
 #[derive(Debug)]
 pub(crate) struct Userinfo {
     pub(crate) sub: String,
+    /// Whether `sub` is absent, and this is `user_id`: it can confirm a subject, and never supplies one.
+    pub(crate) is_user_id: bool,
     pub(crate) profile: Profile,
 }
 
@@ -73,16 +73,22 @@ fn decode(response: &Response<Bytes>) -> Result<Userinfo, AuthError> {
     }
 }
 
-/// Reads a userinfo object. `sub` is read strictly; of the rest, what has an unexpected type is
-/// unknown.
+/// Reads a userinfo object. `sub` is read strictly, and if it is absent, so is `user_id`, Clerk's own name for the
+/// same. Of the rest, what has an unexpected type is unknown.
 fn parse(body: &[u8]) -> Result<Userinfo, AuthError> {
     let Members(members) =
         serde_json::from_slice(body).map_err(|_| violation("not one JSON object"))?;
-    let Some(Value::String(sub)) = members.get("sub") else {
-        return Err(violation("`sub` is not a string"));
+    let member = |name: &str| text(members.get(name).cloned()).map_err(violation);
+    let (sub, is_user_id) = match member("sub")? {
+        Some(sub) => (sub, false),
+        None => match member("user_id")? {
+            Some(id) => (id, true),
+            None => return Err(violation("neither `sub` nor `user_id` is a string")),
+        },
     };
     Ok(Userinfo {
-        sub: sub.clone(),
+        sub,
+        is_user_id,
         profile: Profile::new(members),
     })
 }

@@ -84,7 +84,7 @@ impl Verifier {
         let end = self.rules.end_of(&answer);
         let (subject, profile) = match (answer.sub.take(), person.userinfo) {
             (Some(sub), userinfo) => (sub, userinfo.map(|userinfo| userinfo.profile)),
-            (None, Some(Userinfo { sub, profile })) => (sub, Some(profile)),
+            (None, Some(Userinfo { sub, profile, .. })) => (sub, Some(profile)),
             (None, None) => return Err(AuthErrorKind::MissingSubject.into()),
         };
         if !is_usable_subject(&subject) {
