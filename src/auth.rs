@@ -1,6 +1,10 @@
 //! [`Auth`]: what a layer, its clones and its services share, put together by the configuration.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{
+    fmt,
+    future::Future,
+    sync::{Arc, Once},
+};
 
 #[cfg(feature = "jwt")]
 use crate::verify::jwt::Local;
@@ -90,6 +94,7 @@ impl Auth {
                 timeout: config.timeout,
                 clock: Arc::clone(&config.clock),
                 strings: Interner::default(),
+                unreadable_organization: Once::new(),
             },
             clock: config.clock,
         }

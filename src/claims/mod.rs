@@ -16,6 +16,7 @@ use serde_json::{Map, Value};
 
 pub use self::{organization::Organization, profile::Profile, session::Actor, user::User};
 pub(crate) use self::{
+    organization::{ActiveOrganization, Version},
     session::Session,
     shared::{Claims, split_scope},
 };
@@ -124,7 +125,22 @@ impl ClerkClaims {
     /// The organization that the subject acts in, with its role and permissions there where the token names
     /// them. `None` of who acts for themself.
     pub fn organization(&self) -> Option<&Organization> {
-        self.shared().organization.as_deref()
+        match &self.shared().organization {
+            ActiveOrganization::Known(organization) => Some(organization),
+            ActiveOrganization::None | ActiveOrganization::Unreadable => None,
+        }
+    }
+
+    /// Returns whether the token may name an organization in a way that this version of the crate cannot
+    /// read: it is a session token of a later version (`v` of 3 or more).
+    ///
+    /// [`organization`](Self::organization) is then `None`, although the subject may act in one. There is no
+    /// role and no permission, and [`RequireRole`](crate::RequireRole),
+    /// [`RequirePermission`](crate::RequirePermission) and the extractors of an
+    /// [`Organization`] answer with a 403. A handler that treats `None` as "acts for themself" must check
+    /// this first.
+    pub fn has_unreadable_organization(&self) -> bool {
+        self.shared().organization == ActiveOrganization::Unreadable
     }
 
     /// The session of a session token, `sess_…`. Other kinds have none.
@@ -169,6 +185,11 @@ impl ClerkClaims {
     /// their names in RFC 7662 §2.2, those that this crate does not know included, and the userinfo object as
     /// `userinfo`. `aud` is always an array, and `org_id` the id of the [`organization`](Self::organization).
     ///
+    /// Claims of your own in the token keep their names. What is verified under one of the names `sub`, `iss`,
+    /// `aud`, `exp`, `iat` and `org_id` is never replaced by such a claim, nor is the `scope` of a token that
+    /// can have scopes. A claim named `userinfo` of a session or machine token is that claim; the profile is
+    /// then in [`profile`](Self::profile) alone.
+    ///
     /// # Errors
     ///
     /// Where the claims do not fit the type.
@@ -206,8 +227,15 @@ impl ClerkClaims {
             Some(other) => serde_json::from_str(other)?,
             None => Map::new(),
         };
-        // What introspection calls so is no answer of userinfo's.
-        members.remove("userinfo");
+        // What introspection calls so is no answer of userinfo's. In tokens of other kinds it is a claim of
+        // the application, and userinfo is never called.
+        let has_userinfo_claim =
+            claims.kind != TokenKind::OAuth && members.contains_key("userinfo");
+        if !has_userinfo_claim {
+            members.remove("userinfo");
+        }
+        // Without an organization, a claim of that name must not look like one.
+        members.remove("org_id");
         let mut put = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
                 members.insert(name.to_owned(), value);
@@ -225,7 +253,8 @@ impl ClerkClaims {
         if !claims.audience.is_empty() {
             put("aud", Some(self.audience().collect()));
         }
-        put("userinfo", self.profile().map(Profile::userinfo));
+        let profile = self.profile().filter(|_| !has_userinfo_claim);
+        put("userinfo", profile.map(Profile::userinfo));
         serde_json::from_value(Value::Object(members))
     }
 }

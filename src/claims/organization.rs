@@ -45,8 +45,66 @@ pub struct Organization {
 
 #[derive(Clone, PartialEq, Eq)]
 struct Membership {
+    /// With the prefix.
     role: Option<Box<str>>,
     permissions: Box<[Box<str>]>,
+}
+
+/// The organization that a subject acts in, as far as it can be read.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(crate) enum ActiveOrganization {
+    #[default]
+    None,
+    Known(Box<Organization>),
+    /// The token may name one, in a way that this crate does not know.
+    Unreadable,
+}
+
+impl ActiveOrganization {
+    /// About how many bytes it takes in memory.
+    pub(super) fn size(&self) -> usize {
+        match self {
+            Self::Known(organization) => organization.size(),
+            Self::None | Self::Unreadable => 0,
+        }
+    }
+}
+
+impl From<Option<Organization>> for ActiveOrganization {
+    fn from(organization: Option<Organization>) -> Self {
+        organization.map_or(Self::None, |organization| {
+            Self::Known(Box::new(organization))
+        })
+    }
+}
+
+/// The version of a session token (`v`), which decides how it names the organization.
+///
+/// | `v` | version |
+/// |---|---|
+/// | absent, `null`, `1` | 1 |
+/// | `2` | 2 |
+/// | an integer from 3 to 2^64 - 1, written without fraction and exponent | a later one |
+/// | everything else: `0`, `-1`, `3.0`, `3e0`, `"3"`, `2^64` and more | none: the token is malformed |
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    One,
+    Two,
+    Later,
+}
+
+impl Version {
+    pub(crate) fn of(claims: &Map<String, Value>) -> Result<Self, AuthErrorKind> {
+        match claims.get("v") {
+            None | Some(Value::Null) => Ok(Self::One),
+            Some(version) => match version.as_u64() {
+                Some(1) => Ok(Self::One),
+                Some(2) => Ok(Self::Two),
+                Some(3..) => Ok(Self::Later),
+                Some(0) | None => Err(AuthErrorKind::MalformedToken),
+            },
+        }
+    }
 }
 
 impl Organization {
@@ -64,23 +122,21 @@ impl Organization {
         }
     }
 
-    /// The one that is active in a session. `org_id`: the claim of that name, `claims`: the others.
+    /// Reads the organization that is active in a session. `org_id`: the claim of that name, `claims`: the
+    /// others.
     ///
     /// Which claims count is decided by the version of the token alone. Those of the other version may be
     /// anything: an instance can add claims of its own.
     pub(crate) fn of_session(
         org_id: Option<&str>,
         claims: &Map<String, Value>,
-    ) -> Result<Option<Self>, AuthErrorKind> {
-        match claims.get("v") {
-            None | Some(Value::Null) => Self::of_version_1(org_id, claims),
-            Some(version) => match version.as_u64() {
-                Some(1) => Self::of_version_1(org_id, claims),
-                Some(2) => Self::of_version_2(claims),
-                // What a version means that is not known yet, nobody can tell.
-                _ => Err(AuthErrorKind::MalformedToken),
-            },
-        }
+    ) -> Result<ActiveOrganization, AuthErrorKind> {
+        let organization = match Version::of(claims)? {
+            Version::One => Self::of_version_1(org_id, claims)?,
+            Version::Two => Self::of_version_2(claims)?,
+            Version::Later => return Ok(ActiveOrganization::Unreadable),
+        };
+        Ok(organization.into())
     }
 
     fn of_version_1(
@@ -97,7 +153,7 @@ impl Organization {
             id: id.into(),
             name: None,
             slug: slug.map(Into::into),
-            membership: Membership::new(role.map(Into::into), permissions),
+            membership: Membership::new(role, permissions),
         }))
     }
 
@@ -123,11 +179,7 @@ impl Organization {
             id: id.ok_or(AuthErrorKind::MalformedToken)?.into(),
             name: None,
             slug: slug.map(Into::into),
-            membership: Membership::new(
-                role.filter(|role| !role.is_empty())
-                    .map(|role| format!("org:{role}").into()),
-                permissions,
-            ),
+            membership: Membership::new(role, permissions),
         }))
     }
 
@@ -146,7 +198,8 @@ impl Organization {
         self.slug.as_deref()
     }
 
-    /// The role of the subject, such as `org:admin`. Session tokens alone name one.
+    /// The role of the subject, such as `org:admin`: with one `org:` before its name, however the token
+    /// writes it. Session tokens alone name one.
     pub fn role(&self) -> Option<&str> {
         self.membership.as_ref()?.role.as_deref()
     }
@@ -162,20 +215,27 @@ impl Organization {
         })
     }
 
-    /// Whether the subject has exactly this role, `org:admin` for instance. Case matters, and the `org:`
-    /// belongs to it, whatever the version of the token. No role implies another.
+    /// Returns whether the subject has this role, `org:admin` or `admin` for instance. As in Clerk's `has()`,
+    /// `org:` before the name makes no difference, in the token or here. Case matters. No role implies
+    /// another.
     pub fn has_role(&self, role: &str) -> bool {
-        self.role() == Some(role)
+        let held = self.role().map(without_prefix).unwrap_or_default();
+        !held.is_empty() && held == without_prefix(role)
     }
 
-    /// Whether the subject has exactly this permission, `org:billing:read` for instance. Case matters, and no
-    /// permission implies another.
+    /// Returns whether the subject has this permission, `org:billing:read` or `billing:read` for instance. As
+    /// in Clerk's `has()`, `org:` before the name makes no difference here; the token has to write it in full.
+    /// Case matters. No permission implies another.
     pub fn has_permission(&self, permission: &str) -> bool {
-        self.permissions().any(|held| held == permission)
+        let needed = without_prefix(permission);
+        !needed.is_empty()
+            && self
+                .permissions()
+                .any(|held| held.strip_prefix(PREFIX) == Some(needed))
     }
 
     /// About how many bytes it takes in memory.
-    pub(super) fn size(&self) -> usize {
+    fn size(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let membership = self.membership.as_ref().map_or(0, |membership| {
             let permissions = membership.permissions.iter();
@@ -190,7 +250,10 @@ impl Organization {
 }
 
 impl Membership {
-    fn new(role: Option<Box<str>>, permissions: Box<[Box<str>]>) -> Option<Box<Self>> {
+    /// `role`: as the token writes it.
+    fn new(role: Option<&str>, permissions: Box<[Box<str>]>) -> Option<Box<Self>> {
+        let role = role.map(without_prefix).filter(|name| !name.is_empty());
+        let role = role.map(|name| format!("{PREFIX}{name}").into_boxed_str());
         let is_known = role.is_some() || !permissions.is_empty();
         is_known.then(|| Box::new(Self { role, permissions }))
     }
@@ -213,6 +276,13 @@ impl fmt::Debug for Organization {
         f.debug_struct("Organization").finish_non_exhaustive()
     }
 }
+
+/// The name of a role or a permission without the prefix. As in Clerk's `has()`, a repeated one counts once.
+fn without_prefix(name: &str) -> &str {
+    name.trim_start_matches(PREFIX)
+}
+
+const PREFIX: &str = "org:";
 
 #[cfg(test)]
 mod tests;

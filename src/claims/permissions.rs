@@ -22,15 +22,6 @@ pub(crate) fn decode(features: &str, names: &str, masks: &str) -> Box<[Box<str>]
     read(features, names, masks).unwrap_or_default()
 }
 
-/// Whether this is the form of a permission, `org:feature:name`.
-pub(crate) fn is_permission(text: &str) -> bool {
-    let Some(("org", rest)) = text.split_once(':') else {
-        return false;
-    };
-    rest.split_once(':')
-        .is_some_and(|(feature, name)| is_part(feature) && is_part(name))
-}
-
 fn read(features: &str, names: &str, masks: &str) -> Option<Box<[Box<str>]>> {
     let features: Vec<Feature<'_>> = features
         .split(',')

@@ -18,6 +18,10 @@ impl Serialize for ClerkClaims {
         map.serialize_entry("exp", &self.expires_at())?;
         map.serialize_entry("org_id", &self.org_id())?;
         map.serialize_entry("organization", &self.organization())?;
+        // Only if it is true: all other claims keep exactly the documented members.
+        if self.has_unreadable_organization() {
+            map.serialize_entry("has_unreadable_organization", &true)?;
+        }
         map.serialize_entry("session_id", &self.session_id())?;
         map.serialize_entry("actor", &self.actor())?;
         map.serialize_entry("token_kind", &self.token_kind())?;

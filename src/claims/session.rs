@@ -21,14 +21,26 @@ pub(crate) struct Session {
 /// The subject is still whose data it is. What a person should do themself (change a password, pay), refuse
 /// where there is an actor; what is logged should name both.
 ///
-/// `Debug` shows nothing of it. `Serialize` shows everything: `sub`, `iss`, `sid`, `type`.
+/// # Depth
+///
+/// An actor may act for another one in turn: after a token exchange, `act` holds an `act` of its own
+/// ([`actor`](Self::actor)). RFC 8693 §4.1 keeps it for the record: only the outermost actor acts, so no
+/// decision should depend on the inner one. Two levels are read, both strictly. Deeper ones are dropped; they
+/// are still in [`claims_as`](crate::ClerkClaims::claims_as), as the token or the answer has them.
+///
+/// `Debug` shows nothing of it. `Serialize` shows everything: `sub`, `iss`, `sid`, `type`, and `act` if there is
+/// an inner actor.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Actor {
     subject: Box<str>,
     issuer: Option<Box<str>>,
     session_id: Option<Box<str>>,
     kind: Option<Box<str>>,
+    actor: Option<Box<Self>>,
 }
+
+/// How many levels of `act` are read.
+const DEPTH: usize = 2;
 
 // === impl Session ===
 
@@ -60,7 +72,12 @@ impl Actor {
     /// Reads the claim `act`. One that does not say who acts is an error: who overlooked an actor would take
     /// them for the subject.
     pub(crate) fn read(act: Option<&Value>) -> Result<Option<Self>, AuthErrorKind> {
+        Self::read_to(DEPTH, act)
+    }
+
+    fn read_to(depth: usize, act: Option<&Value>) -> Result<Option<Self>, AuthErrorKind> {
         let act = match act {
+            _ if depth == 0 => return Ok(None),
             None | Some(Value::Null) => return Ok(None),
             Some(Value::Object(act)) => act,
             Some(_) => return Err(AuthErrorKind::MalformedToken),
@@ -71,6 +88,7 @@ impl Actor {
             issuer: read::text(act, "iss")?.map(Into::into),
             session_id: read::text(act, "sid")?.map(Into::into),
             kind: read::text(act, "type")?.map(Into::into),
+            actor: Self::read_to(depth - 1, act.get("act"))?.map(Box::new),
         }))
     }
 
@@ -94,10 +112,18 @@ impl Actor {
         self.kind.as_deref()
     }
 
+    /// The actor for whom this one acts, if it is known. It is for the record: it does not act itself.
+    pub fn actor(&self) -> Option<&Self> {
+        self.actor.as_deref()
+    }
+
     fn size(&self) -> usize {
         let texts = [self.issuer(), self.session_id(), self.kind()];
+        let inner = self
+            .actor()
+            .map_or(0, |actor| size_of::<Self>() + actor.size());
         // What the struct itself takes is a part of the session.
-        self.subject.len() + texts.into_iter().flatten().map(str::len).sum::<usize>()
+        self.subject.len() + texts.into_iter().flatten().map(str::len).sum::<usize>() + inner
     }
 }
 
@@ -108,6 +134,9 @@ impl Serialize for Actor {
         map.serialize_entry("iss", &self.issuer())?;
         map.serialize_entry("sid", &self.session_id())?;
         map.serialize_entry("type", &self.kind())?;
+        if let Some(actor) = self.actor() {
+            map.serialize_entry("act", actor)?;
+        }
         map.end()
     }
 }

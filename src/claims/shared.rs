@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Organization, Profile, Session, User};
+use super::{ActiveOrganization, Profile, Session, User};
 use crate::{TokenKind, reject::Challenges, verify::Rules};
 
 /// The claims before they are shared.
@@ -18,7 +18,7 @@ pub(crate) struct Claims {
     pub(crate) issuer: Option<Arc<str>>,
     pub(crate) issued_at: Option<i64>,
     pub(crate) expires_at: Option<i64>,
-    pub(crate) organization: Option<Box<Organization>>,
+    pub(crate) organization: ActiveOrganization,
     pub(crate) session: Option<Box<Session>>,
     pub(crate) profile: Option<Box<Profile>>,
     /// Shared by the tokens of the user. Its profile takes the place of the other.
@@ -49,7 +49,7 @@ impl Claims {
             + audience.sum::<usize>()
             + text(&self.other)
             + profile
-            + self.organization.as_ref().map_or(0, |it| it.size())
+            + self.organization.size()
             + self.session.as_ref().map_or(0, |it| it.size())
             + user
     }

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Claims, ClerkClaims, Organization, Profile, Session, TokenKind, split_scope};
+use super::{
+    ActiveOrganization, Claims, ClerkClaims, Organization, Profile, Session, TokenKind, split_scope,
+};
 use crate::{cache::Entry, reject::Challenges, verify::Rules};
 
 impl ClerkClaims {
@@ -27,7 +29,7 @@ impl Claims {
             issuer: None,
             issued_at: None,
             expires_at: None,
-            organization: None,
+            organization: ActiveOrganization::None,
             session: None,
             profile: None,
             user: None,
@@ -81,7 +83,7 @@ fn full() -> Claims {
         issuer: Some("https://clerk.example.com".into()),
         issued_at: Some(1_700_000_000),
         expires_at: Some(1_700_086_400),
-        organization: profile().organization().cloned().map(Box::new),
+        organization: profile().organization().cloned().into(),
         profile: Some(Box::new(profile())),
         other: Some(r#"{"jti":"j1","tenant":{"id":7}}"#.into()),
         ..bare()
@@ -326,6 +328,92 @@ fn typed_members_win_over_untyped_ones() {
 }
 
 #[test]
+fn claims_as_keeps_claims_of_the_application_and_none_replaces_a_verified_one() {
+    // fault E11
+    let others = json!({
+        "userinfo": { "email": "mine" }, "public_metadata": { "a": 1 }, "unsafe_metadata": null,
+        "email": "mine", "email_verified": true, "name": "mine", "picture": 1, "token_kind": "api_key",
+        "stale": true, "scopes": ["admin"], "organization": { "id": "org_2" }, "actor": "mine",
+        "session_id": "mine", "permissions": ["p"], "jti": "j1",
+    });
+    let reserved = json!({
+        "sub": "user_other", "iss": "other", "aud": ["other"], "exp": 9, "iat": 9, "org_id": "org_2",
+    });
+    let Value::Object(mut other) = others.clone() else {
+        panic!("it is an object");
+    };
+    other.extend(reserved.as_object().unwrap().clone());
+    let other: Box<str> = Value::Object(other).to_string().into();
+    let shown = |claims: Claims| {
+        let claims = ClerkClaims::new(claims);
+        let members: Value = claims.claims_as().unwrap();
+        (members, serde_json::to_value(&claims).unwrap())
+    };
+    for kind in TokenKind::ALL {
+        for profile in [None, Some(Box::new(profile()))] {
+            let (members, json) = shown(Claims {
+                kind,
+                other: Some(other.clone()),
+                profile: profile.clone(),
+                ..full()
+            });
+            for (name, value) in others.as_object().unwrap() {
+                let expected = match (&**name, kind, &profile) {
+                    ("userinfo", TokenKind::OAuth, Some(_)) => Some(userinfo()),
+                    ("userinfo", TokenKind::OAuth, None) => None,
+                    _ => Some(value.clone()),
+                };
+                assert_eq!(members.get(name), expected.as_ref(), "{name} of {kind:?}");
+            }
+            let expected = ClerkClaims::new(full());
+            assert_eq!(members["sub"], "user_canary");
+            assert_eq!(members["iss"], "https://clerk.example.com");
+            assert_eq!(
+                members["aud"],
+                json!(["https://a.example", "https://b.example"])
+            );
+            assert_eq!(members["exp"], json!(expected.expires_at()));
+            assert_eq!(members["iat"], json!(expected.issued_at()));
+            assert_eq!(members["org_id"], "org_canary");
+            // The JSON of the claims has nothing of them at all.
+            let plain = json_of(Claims {
+                kind,
+                profile: profile.clone(),
+                ..full()
+            });
+            assert_eq!(json, plain, "{kind:?}");
+        }
+        // What is not verified is not there either.
+        let (members, _) = shown(Claims {
+            kind,
+            other: Some(r#"{"org_id":"org_2"}"#.into()),
+            ..bare()
+        });
+        assert_eq!(members.get("org_id"), None, "{kind:?}");
+    }
+}
+
+#[test]
+fn an_unreadable_organization_is_neither_known_nor_absent() {
+    // fault E14
+    let claims = ClerkClaims::new(Claims {
+        organization: ActiveOrganization::Unreadable,
+        ..bare()
+    });
+    assert!(claims.has_unreadable_organization());
+    assert!(claims.organization().is_none() && claims.org_id().is_none());
+    let json = serde_json::to_value(&claims).unwrap();
+    assert_eq!(json["has_unreadable_organization"], true);
+    assert_eq!(json["organization"], Value::Null);
+    for claims in [bare(), full()] {
+        let claims = ClerkClaims::new(claims);
+        assert!(!claims.has_unreadable_organization());
+        let json = serde_json::to_value(&claims).unwrap();
+        assert_eq!(json.get("has_unreadable_organization"), None);
+    }
+}
+
+#[test]
 fn clone_shares_what_it_copies() {
     // C114
     let claims = ClerkClaims::new(full());
@@ -386,7 +474,7 @@ fn size_counts_every_text() {
         Case {
             name: "the organization",
             input: Claims {
-                organization: Some(Box::new(Organization::new(text(), None, None))),
+                organization: Some(Organization::new(text(), None, None)).into(),
                 ..empty()
             },
             expected: size_of::<Organization>() + 100,

@@ -191,6 +191,15 @@ pub(crate) fn missing_layer() {
     );
 }
 
+/// A session token is of a version whose organization cannot be read. Reported once for each layer: it is true of
+/// every token from then on.
+pub(crate) fn unreadable_organization() {
+    tracing::warn!(
+        "session tokens of this instance are of a later version than this crate can read: their organization is \
+         unknown, and rules that need it reject them; update tower-clerk"
+    );
+}
+
 /// A request names a session that is unknown, or of somebody else's.
 pub(crate) fn session_refused() {
     tracing::debug!("session refused: it is unknown, or belongs to another principal");

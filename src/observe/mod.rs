@@ -16,6 +16,7 @@ use tracing::level_filters::LevelFilter;
 pub(crate) use self::{
     events::{
         metadata_unserved, missing_layer, session_of_another, session_refused, session_unusable,
+        unreadable_organization,
     },
     health::Vitals,
     metrics::StoreMetrics,

@@ -51,12 +51,13 @@ rule_layer! {
 }
 
 impl RequirePermission {
-    /// All of these permissions are needed. Compared byte for byte; none implies another.
+    /// Requires all of these permissions. They are compared as
+    /// [`has_permission`](crate::Organization::has_permission) does it: `billing:read` and `org:billing:read` are
+    /// the same. None implies another.
     ///
     /// # Panics
     ///
-    /// Where there is no permission, or one that is not of the form `org:feature:name`: it would let nobody
-    /// through.
+    /// If the list is empty.
     #[must_use]
     pub fn all<I, T>(permissions: I) -> Self
     where

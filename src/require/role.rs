@@ -21,11 +21,12 @@ rule_layer! {
 }
 
 impl RequireRole {
-    /// One of these roles is needed, whichever: there is one role in an organization. Compared byte for byte.
+    /// Requires one of these roles: there is one role in an organization. They are compared as
+    /// [`has_role`](crate::Organization::has_role) does it: `admin` and `org:admin` are the same.
     ///
     /// # Panics
     ///
-    /// Where there is no role, or one that is not of the form `org:name`: it would let nobody through.
+    /// If the list is empty: it would let no request through.
     #[must_use]
     pub fn any<I, T>(roles: I) -> Self
     where

@@ -3,14 +3,14 @@
 
 use serde_json::Value;
 
-use super::{Introspection, members::violation};
+use super::Introspection;
 use crate::{
-    AuthError, TokenKind,
-    claims::{Actor, Organization, Profile, Session},
+    TokenKind,
+    claims::{ActiveOrganization, Organization, Profile, Session},
 };
 
 pub(super) struct Capacity {
-    pub(super) organization: Option<Box<Organization>>,
+    pub(super) organization: ActiveOrganization,
     pub(super) session: Option<Box<Session>>,
 }
 
@@ -21,25 +21,29 @@ impl Capacity {
         kind: TokenKind,
         subject: &str,
         profile: Option<&Profile>,
-    ) -> Result<Self, AuthError> {
-        let claims = &answer.other;
-        let org_id = answer.org_id.as_deref();
-        let (organization, session) = match kind {
-            TokenKind::OAuth => (
-                of_consent(org_id, profile),
-                Session::new(None, actor(answer)?),
-            ),
-            TokenKind::Session => (
-                Organization::of_session(org_id, claims)?,
-                Session::new(claims.get("sid").and_then(Value::as_str), actor(answer)?),
-            ),
-            TokenKind::ApiKey => (of_key(subject), None),
-            TokenKind::Machine => (None, None),
-        };
-        Ok(Self {
-            organization: organization.map(Box::new),
-            session,
-        })
+    ) -> Self {
+        let actor = || answer.actor.clone();
+        match kind {
+            TokenKind::OAuth => Self {
+                organization: of_consent(answer.org_id.as_deref(), profile).into(),
+                session: Session::new(None, actor()),
+            },
+            TokenKind::Session => {
+                let id = answer.other.get("sid").and_then(Value::as_str);
+                Self {
+                    organization: answer.organization.clone(),
+                    session: Session::new(id, actor()),
+                }
+            }
+            TokenKind::ApiKey => Self {
+                organization: of_key(subject).into(),
+                session: None,
+            },
+            TokenKind::Machine => Self {
+                organization: ActiveOrganization::None,
+                session: None,
+            },
+        }
     }
 }
 
@@ -57,14 +61,6 @@ fn of_consent(org_id: Option<&str>, profile: Option<&Profile>) -> Option<Organiz
 fn of_key(subject: &str) -> Option<Organization> {
     let is_organization = subject.starts_with("org_");
     is_organization.then(|| Organization::new(subject, None, None))
-}
-
-fn actor(answer: &Introspection) -> Result<Option<Actor>, AuthError> {
-    Actor::read(answer.other.get("act")).map_err(|kind| match answer.is_local {
-        true => kind.into(),
-        // The token may be good: it is the answer about it that cannot be read.
-        false => violation("`act` does not say who acts"),
-    })
 }
 
 #[cfg(test)]

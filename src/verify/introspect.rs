@@ -15,10 +15,11 @@ use url::form_urlencoded;
 use super::{
     Verification, Verify,
     discovery::Address,
-    members::{Members, body, flag, seconds, text, texts, violation},
+    members::{Members, actor, body, flag, scopes, seconds, text, texts, violation},
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
+    claims::{ActiveOrganization, Actor},
     upstream::{Channel, Endpoint, Upstream},
 };
 
@@ -44,6 +45,9 @@ pub struct Introspection {
     pub(crate) confirmation: bool,
     /// Whether it was read from the token itself, by its signature, and nobody was asked.
     pub(crate) is_local: bool,
+    pub(crate) actor: Option<Actor>,
+    /// Of a session token alone.
+    pub(crate) organization: ActiveOrganization,
     /// All members that [`ClerkClaims`](crate::ClerkClaims) has no field for.
     pub(crate) other: Map<String, Value>,
 }
@@ -69,12 +73,14 @@ impl Introspection {
             // What else such an answer says is of no interest.
             return Ok(Self::default());
         }
+        // Members of Clerk's Backend API. If they come in this answer, they count. Both are read before either
+        // counts, as all others are before any rule: the outcome depends on no order.
+        let (revoked, expired) = (flag(members.get("revoked"))?, flag(members.get("expired"))?);
         Ok(Self {
-            // Members of Clerk's Backend API. Should they come in this answer, they are believed.
-            active: !flag(members.get("revoked"))? && !flag(members.get("expired"))?,
+            active: !revoked && !expired,
             sub: text(members.remove("sub"))?,
             client_id: text(members.remove("client_id"))?,
-            scope: text(members.remove("scope"))?,
+            scope: scopes(text(members.remove("scope"))?.map(Value::String))?,
             aud: texts(members.remove("aud"))?,
             iss: text(members.remove("iss"))?,
             exp: seconds(members.remove("exp"))?,
@@ -85,6 +91,8 @@ impl Introspection {
             token_use: text(members.get("token_use").cloned())?,
             confirmation: members.get("cnf").is_some_and(|cnf| !cnf.is_null()),
             is_local: false,
+            actor: actor(&members)?,
+            organization: ActiveOrganization::None,
             other: members,
         })
     }
@@ -106,6 +114,7 @@ impl Introspection {
             exp: self.exp.or(stated.exp),
             nbf: self.nbf.or(stated.nbf),
             org_id: self.org_id.or(stated.org_id),
+            actor: self.actor.or(stated.actor),
             other,
             ..self
         })

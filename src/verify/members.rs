@@ -11,7 +11,7 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-use crate::{AuthError, AuthErrorKind, upstream::is_json};
+use crate::{AuthError, AuthErrorKind, claims::Actor, config::is_scope_byte, upstream::is_json};
 
 /// A JSON object in which no member stands twice. RFC 8259 §4 leaves the meaning of such an object
 /// open, and two readers that differ in it are a way in.
@@ -75,6 +75,31 @@ pub(super) fn texts(value: Option<Value>) -> Result<Option<Vec<String>>, &'stati
             .map(Some),
         other => Ok(text(other)?.map(|text| vec![text])),
     }
+}
+
+/// The scopes of a token or an answer as one text, with single spaces between them: the one reader of all
+/// sources. `value`: a text with spaces between scopes, or an array of them.
+///
+/// A scope consists of `%x21 / %x23-5B / %x5D-7E` (RFC 6749 §3.3). A text is split at spaces and nothing else; an
+/// entry of an array is not split. What is not a scope then, a tab or another space in it, is left out: it
+/// grants nothing, and the token may be good without it.
+pub(super) fn scopes(value: Option<Value>) -> Result<Option<String>, &'static str> {
+    let is_scope = |entry: &&str| !entry.is_empty() && entry.bytes().all(is_scope_byte);
+    Ok(match value {
+        Some(Value::Array(_)) => texts(value)?.map(|entries| {
+            let scopes: Vec<&str> = entries.iter().map(|it| &**it).filter(is_scope).collect();
+            scopes.join(" ")
+        }),
+        value => text(value)?.map(|text| {
+            let scopes: Vec<&str> = text.split(' ').filter(is_scope).collect();
+            scopes.join(" ")
+        }),
+    })
+}
+
+/// Who acts in the subject's place (`act`).
+pub(super) fn actor(members: &Map<String, Value>) -> Result<Option<Actor>, &'static str> {
+    Actor::read(members.get("act")).map_err(|_| "`act` does not say who acts")
 }
 
 /// A NumericDate (RFC 7519 §2). A fraction is cut off, so that a token never lives longer for it; what

@@ -24,7 +24,12 @@ mod source;
 mod userinfo;
 mod verified;
 
-use std::{pin::pin, sync::Arc, task::Poll, time::Duration};
+use std::{
+    pin::pin,
+    sync::{Arc, Once},
+    task::Poll,
+    time::Duration,
+};
 
 use futures_util::{future, poll};
 use tokio::time::Instant;
@@ -58,6 +63,8 @@ pub(crate) struct Verifier {
     pub(crate) timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) strings: Interner,
+    /// Whether an organization that cannot be read was reported.
+    pub(crate) unreadable_organization: Once,
 }
 
 impl Verifier {

@@ -158,6 +158,7 @@ fn verifier(source: impl Verify, userinfo: impl Transport, enrichment: Enrichmen
         accept_unprefixed: true,
         timeout: Duration::from_secs(2),
         strings: Interner::default(),
+        unreadable_organization: std::sync::Once::new(),
         clock: Arc::new(Still),
     }
 }

@@ -5,7 +5,11 @@ use std::{fmt, sync::Arc};
 use super::{
     Introspection, Shape, Verifier, capacity::Capacity, enrich::Person, kind_of, userinfo::Userinfo,
 };
-use crate::{AuthError, AuthErrorKind, TokenKind, claims::Claims};
+use crate::{
+    AuthError, AuthErrorKind, TokenKind,
+    claims::{ActiveOrganization, Claims},
+    observe,
+};
 
 /// The proof that a token passed all rules. Only this file makes one; the cache stores and the service
 /// injects nothing else.
@@ -105,7 +109,11 @@ impl Verifier {
         let Capacity {
             organization,
             session,
-        } = Capacity::of(&answer, kind, &subject, profile.as_ref())?;
+        } = Capacity::of(&answer, kind, &subject, profile.as_ref());
+        if organization == ActiveOrganization::Unreadable {
+            self.unreadable_organization
+                .call_once(observe::unreadable_organization);
+        }
         let claims = Claims {
             kind,
             subject: subject.into(),

@@ -43,6 +43,7 @@ mod session_tokens;
 mod cookies;
 mod each_kind;
 mod organizations;
+mod readers;
 mod kinds;
 mod jwt;
 mod backend;

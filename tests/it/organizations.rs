@@ -53,7 +53,9 @@ async fn a_session_token_names_organization_role_and_permissions() {
             let permissions: Vec<_> = organization.permissions().collect();
             assert_eq!(permissions, [READ, "org:teams:manage"]);
             assert!(organization.has_permission(READ) && organization.has_role("org:admin"));
-            assert!(!organization.has_permission(PAY) && !organization.has_role("admin"));
+            // fault E4
+            assert!(organization.has_permission("billing:read") && organization.has_role("admin"));
+            assert!(!organization.has_permission(PAY) && !organization.has_role("member"));
         }
     }
 }

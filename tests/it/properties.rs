@@ -12,6 +12,7 @@ mod headers;
 mod json;
 mod jwt;
 mod mutate;
+mod order;
 mod places;
 mod rules;
 mod userinfo;

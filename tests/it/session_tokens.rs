@@ -151,9 +151,11 @@ async fn what_is_no_session_token_is_refused_though_it_is_signed() {
             Some(WrongAudience),
         ),
         ("expired", session().expired(), Some(Expired)),
+        // fault E14
+        ("of a version to come", session().claim("v", 3), None),
         (
-            "of a version to come",
-            session().claim("v", 3),
+            "of no version",
+            session().claim("v", "3"),
             Some(MalformedToken),
         ),
         (

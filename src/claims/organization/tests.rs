@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 
-use super::Organization;
+use super::{ActiveOrganization, Organization};
 use crate::AuthErrorKind::{self, MalformedToken};
 
 type Read = Result<Option<Organization>, AuthErrorKind>;
@@ -12,7 +12,11 @@ fn read(claims: Value) -> Read {
     };
     let org_id = claims.remove("org_id");
     let org_id = org_id.as_ref().and_then(Value::as_str);
-    Organization::of_session(org_id, &claims)
+    Organization::of_session(org_id, &claims).map(|organization| match organization {
+        ActiveOrganization::None => None,
+        ActiveOrganization::Known(organization) => Some(*organization),
+        ActiveOrganization::Unreadable => panic!("it is unreadable"),
+    })
 }
 
 fn shown(organization: Read) -> Value {
@@ -109,8 +113,13 @@ fn there_may_be_none() {
 #[test]
 fn what_has_another_type_is_malformed() {
     let mut cases = vec![
-        with(v2(), json!({ "v": 3 })),
         with(v2(), json!({ "v": 0 })),
+        with(v2(), json!({ "v": -3 })),
+        with(v2(), json!({ "v": 3.0 })),
+        with(v2(), json!({ "v": 3.5 })),
+        with(v2(), json!({ "v": 1_180_591_620_717_411_303_424.0 })),
+        with(v2(), json!({ "v": "3" })),
+        with(v2(), json!({ "v": [3] })),
         with(v2(), json!({ "v": -2 })),
         with(v2(), json!({ "v": 2.5 })),
         with(v2(), json!({ "v": "2" })),
@@ -171,7 +180,11 @@ fn roles_and_permissions_are_compared_as_a_whole() {
         let organization = organization.unwrap().unwrap();
         for (role, expected) in [
             ("org:admin", true),
-            ("admin", false),
+            // fault E4
+            ("admin", true),
+            ("org:org:admin", true),
+            ("admin:org:", false),
+            ("ORG:admin", false),
             ("org:Admin", false),
             ("org:admi", false),
             ("org:admin2", false),
@@ -187,7 +200,11 @@ fn roles_and_permissions_are_compared_as_a_whole() {
             ("org:billing:reads", false),
             ("org:billing:manage", false),
             ("org:teams:read", false),
-            ("billing:read", false),
+            // fault E4
+            ("billing:read", true),
+            ("org:org:billing:read", true),
+            ("ORG:billing:read", false),
+            ("org:", false),
             ("", false),
         ] {
             assert_eq!(
@@ -207,11 +224,82 @@ fn role_is_unknown_where_the_token_has_none() {
         assert!(!organization.has_role("org:") && !organization.has_role(""));
         assert!(organization.has_permission("org:billing:read"));
     }
-    // It is not what has the prefix that counts: one more is put before it, and matches nothing.
-    let organization = read(with_o(json!({ "rol": "org:admin" })))
-        .unwrap()
-        .unwrap();
-    assert!(!organization.has_role("org:admin"));
+}
+
+#[test]
+fn the_prefix_of_a_role_makes_no_difference_on_either_side() {
+    // fault E4
+    let v1 = |role: &str| read(json!({ "org_id": "org_1", "org_role": role }));
+    let v2 = |role: &str| read(with_o(json!({ "rol": role })));
+    for held in ["admin", "org:admin", "org:org:admin"] {
+        for organization in [v1(held), v2(held)] {
+            let organization = organization.unwrap().unwrap();
+            assert_eq!(organization.role(), Some("org:admin"), "{held}");
+            for asked in ["admin", "org:admin", "org:org:admin"] {
+                assert!(organization.has_role(asked), "{asked} of {held}");
+            }
+            for asked in [
+                "",
+                "org:",
+                "member",
+                "org:member",
+                "Admin",
+                "org: admin",
+                "rg:admin",
+            ] {
+                assert!(!organization.has_role(asked), "{asked} of {held}");
+            }
+        }
+    }
+    // A prefix is no role.
+    for held in ["", "org:", "org:org:"] {
+        for organization in [v1(held), v2(held)] {
+            let organization = organization.unwrap().unwrap();
+            assert_eq!(organization.role(), None, "{held}");
+            assert!(!organization.has_role("") && !organization.has_role("org:"));
+        }
+    }
+}
+
+#[test]
+fn the_prefix_of_a_permission_makes_no_difference_where_it_is_asked() {
+    // fault E4
+    let held = json!(["org:billing:read", "teams:read", "org:org:x:read", "org:"]);
+    let claims = json!({ "org_id": "org_1", "org_permissions": held });
+    let organization = read(claims).unwrap().unwrap();
+    for (asked, expected) in [
+        ("billing:read", true),
+        ("org:billing:read", true),
+        ("org:org:billing:read", true),
+        // On the side of the token it counts.
+        ("teams:read", false),
+        ("org:teams:read", false),
+        ("x:read", false),
+        ("org:org:x:read", false),
+        ("", false),
+        ("org:", false),
+    ] {
+        assert_eq!(organization.has_permission(asked), expected, "{asked}");
+    }
+}
+
+#[test]
+fn the_organization_of_a_later_version_is_unreadable() {
+    // fault E14
+    for version in [json!(3), json!(4), json!(u64::MAX)] {
+        for claims in [
+            json!({}),
+            v1(),
+            v2(),
+            json!({ "o": 1, "fea": [], "org_role": 2 }),
+        ] {
+            let Value::Object(claims) = with(claims, json!({ "v": version })) else {
+                panic!("claims are an object");
+            };
+            let read = Organization::of_session(Some("org_1"), &claims);
+            assert!(read == Ok(ActiveOrganization::Unreadable), "{claims:?}");
+        }
+    }
 }
 
 #[test]

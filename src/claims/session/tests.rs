@@ -25,13 +25,31 @@ fn an_actor_is_who_the_claim_names() {
     assert_eq!(known.kind(), Some("agent"));
     assert_eq!(serde_json::to_value(&known).unwrap(), full());
 
-    // RFC 8693 §4.1: an actor may have one of their own, who is for the record alone.
-    let bare = actor(&json!({ "sub": "user_2", "iss": null, "act": { "sub": "user_3" } }));
+    let bare = actor(&json!({ "sub": "user_2", "iss": null, "act": null }));
     assert_eq!(bare.subject(), "user_2");
     assert_eq!(
         (bare.issuer(), bare.session_id(), bare.kind()),
         (None, None, None)
     );
+    assert_eq!(bare.actor(), None);
+}
+
+#[test]
+fn an_actor_may_have_one_of_its_own() {
+    // fault E16, RFC 8693 §4.1
+    let chain = |inner: Value| json!({ "sub": "agent_1", "iss": null, "sid": null, "type": "agent", "act": inner });
+    let two = actor(&chain(full()));
+    assert_eq!((two.subject(), two.kind()), ("agent_1", Some("agent")));
+    assert_eq!(two.actor(), Some(&actor(&full())));
+    assert_eq!(serde_json::to_value(&two).unwrap(), chain(full()));
+    assert!(two != actor(&chain(Value::Null)), "they are compared, too");
+
+    // What is deeper is dropped, whatever it is.
+    for deeper in [json!({ "sub": "user_3" }), json!({}), json!(1), json!([])] {
+        let three = actor(&chain(json!({ "sub": "user_2", "act": deeper })));
+        let inner = three.actor().unwrap();
+        assert_eq!((inner.subject(), inner.actor()), ("user_2", None));
+    }
 }
 
 #[test]
@@ -52,6 +70,11 @@ fn an_actor_that_cannot_be_read_is_not_overlooked() {
         json!({ "sub": "user_2", "iss": 1 }),
         json!({ "sub": "user_2", "sid": [] }),
         json!({ "sub": "user_2", "type": true }),
+        json!({ "sub": "user_2", "act": "user_3" }),
+        json!({ "sub": "user_2", "act": [] }),
+        json!({ "sub": "user_2", "act": {} }),
+        json!({ "sub": "user_2", "act": { "sub": 3 } }),
+        json!({ "sub": "user_2", "act": { "sub": "user_3", "iss": 1 } }),
     ] {
         assert_eq!(Actor::read(Some(&act)), Err(MalformedToken), "{act}");
     }
@@ -87,7 +110,7 @@ fn claims_tell_of_session_and_actor() {
 
 #[test]
 fn debug_shows_nothing_of_an_actor() {
-    let actor = actor(&full());
+    let actor = actor(&json!({ "sub": "agent_canary", "act": full() }));
     let claims = ClerkClaims::new(Claims {
         session: Session::new(Some("sess_canary"), Some(actor.clone())),
         ..Claims::bare("user_canary")
@@ -116,4 +139,6 @@ fn size_counts_every_text() {
             "{name}"
         );
     }
+    let two = size(json!({ "sub": "x", "act": { "sub": "12345" } }));
+    assert_eq!(two, least + size_of::<Actor>() + 5);
 }

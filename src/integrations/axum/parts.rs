@@ -11,18 +11,20 @@ use http::{StatusCode, request::Parts};
 use super::{ClaimsRejection, claims_in, is_grpc};
 use crate::{Actor, ClerkClaims, HeadersOnly, Organization, require::Refused};
 
-/// A handler asked for something that the token does not have: an [`Organization`], an [`Actor`].
+/// A handler needs something that the token does not have, or that cannot be read: an [`Organization`], an
+/// [`Actor`].
 ///
 /// Answered with a 403 and a challenge without `error`, as [`InvalidClaims`](crate::InvalidClaims) is.
 #[derive(Clone, Debug)]
 pub struct MissingClaim {
     refused: Refused,
-    what: &'static str,
+    reason: &'static str,
 }
 
 // === impl Organization ===
 
-/// Where the token names none, the request is refused with a 403 ([`MissingClaim`]).
+/// If the token names none, or its organization [cannot be read](ClerkClaims::has_unreadable_organization), the
+/// request is rejected with a 403 ([`MissingClaim`]).
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -41,16 +43,25 @@ impl<S: Sync> FromRequestParts<S> for Organization {
     type Rejection = ClaimsRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ClaimsRejection> {
-        part(parts, ClerkClaims::organization, "organization")
+        let claims = claims_in(parts)?;
+        let organization = organization_of(claims, parts)?;
+        organization
+            .cloned()
+            .ok_or_else(|| missing(claims, parts, "the token names no organization"))
     }
 }
 
-/// `None` where the token names none, or there are no claims.
+/// `None` if the token names none, or there are no claims. An organization that [cannot be
+/// read](ClerkClaims::has_unreadable_organization) is not none: the request is rejected with a 403
+/// ([`MissingClaim`]), since a handler takes `None` for a subject that acts for itself.
 impl<S: Sync> OptionalFromRequestParts<S> for Organization {
-    type Rejection = Infallible;
+    type Rejection = ClaimsRejection;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(optional_part(parts, ClerkClaims::organization))
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, ClaimsRejection> {
+        match parts.extensions.get() {
+            Some(claims) => Ok(organization_of(claims, parts)?.cloned()),
+            None => Ok(None),
+        }
     }
 }
 
@@ -61,7 +72,9 @@ impl<S: Sync> FromRequestParts<S> for Actor {
     type Rejection = ClaimsRejection;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ClaimsRejection> {
-        part(parts, ClerkClaims::actor, "actor")
+        let claims = claims_in(parts)?;
+        let actor = claims.actor().cloned();
+        actor.ok_or_else(|| missing(claims, parts, "the token names no actor"))
     }
 }
 
@@ -84,7 +97,8 @@ impl<S: Sync> OptionalFromRequestParts<S> for Actor {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(optional_part(parts, ClerkClaims::actor))
+        let claims: Option<&ClerkClaims> = parts.extensions.get();
+        Ok(claims.and_then(ClerkClaims::actor).cloned())
     }
 }
 
@@ -99,7 +113,7 @@ impl MissingClaim {
 
 impl fmt::Display for MissingClaim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "the token names no {}", self.what)
+        f.write_str(self.reason)
     }
 }
 
@@ -111,20 +125,20 @@ impl IntoResponse for MissingClaim {
     }
 }
 
-fn part<T: Clone>(
+fn organization_of<'a>(
+    claims: &'a ClerkClaims,
     parts: &Parts,
-    find: impl Fn(&ClerkClaims) -> Option<&T>,
-    what: &'static str,
-) -> Result<T, ClaimsRejection> {
-    let claims = claims_in(parts)?;
-    find(claims).cloned().ok_or_else(|| {
-        let refused = Refused::forbidden(claims, is_grpc(parts));
-        ClaimsRejection::MissingClaim(MissingClaim { refused, what })
-    })
+) -> Result<Option<&'a Organization>, ClaimsRejection> {
+    if claims.has_unreadable_organization() {
+        let reason = "the organization of the token cannot be read";
+        return Err(missing(claims, parts, reason));
+    }
+    Ok(claims.organization())
 }
 
-fn optional_part<T: Clone>(parts: &Parts, find: impl Fn(&ClerkClaims) -> Option<&T>) -> Option<T> {
-    find(parts.extensions.get()?).cloned()
+fn missing(claims: &ClerkClaims, parts: &Parts, reason: &'static str) -> ClaimsRejection {
+    let refused = Refused::forbidden(claims, is_grpc(parts));
+    ClaimsRejection::MissingClaim(MissingClaim { refused, reason })
 }
 
 #[cfg(test)]

@@ -12,11 +12,12 @@ use serde_json::{Map, Value};
 use super::{Answer, read, request};
 use crate::{
     AuthError, TokenKind,
+    claims::ActiveOrganization,
     config::Backend,
     upstream::{Channel, Endpoint, Upstream},
     verify::{
         Introspection, Verification, Verify,
-        members::{seconds, text, texts, violation},
+        members::{actor, scopes, seconds, text, texts, violation},
     },
 };
 
@@ -62,11 +63,20 @@ impl Credential {
         }
     }
 
+    /// The member `object` of an answer.
+    fn object(self) -> &'static str {
+        match self {
+            Self::OAuthToken => "clerk_idp_oauth_access_token",
+            Self::MachineToken => "machine_to_machine_token",
+            Self::ApiKey => "api_key",
+        }
+    }
+
     fn decode(self) -> fn(&Response<Bytes>) -> Result<Introspection, AuthError> {
         match self {
-            Self::OAuthToken => |response| decode(response, "clerk_idp_oauth_access_token"),
-            Self::MachineToken => |response| decode(response, "machine_to_machine_token"),
-            Self::ApiKey => |response| decode(response, "api_key"),
+            Self::OAuthToken => |response| decode(response, Self::OAuthToken),
+            Self::MachineToken => |response| decode(response, Self::MachineToken),
+            Self::ApiKey => |response| decode(response, Self::ApiKey),
         }
     }
 }
@@ -106,15 +116,19 @@ impl Verify for TokenEndpoint {
     }
 }
 
-fn decode(response: &Response<Bytes>, object: &str) -> Result<Introspection, AuthError> {
-    match read(response, object)? {
-        Answer::Found(members) => parse(members).map_err(violation),
+fn decode(response: &Response<Bytes>, credential: Credential) -> Result<Introspection, AuthError> {
+    match read(response, credential.object())? {
+        Answer::Found(members) => parse(members, credential).map_err(violation),
         Answer::Unknown => Ok(Introspection::default()),
     }
 }
 
-/// Reads what is said of a token, in the words of introspection.
-fn parse(mut members: Map<String, Value>) -> Result<Introspection, &'static str> {
+/// Reads what is said of a token, in the words of introspection. `active: false` alone decides; otherwise all
+/// members are read before any of them counts, so that no order changes the outcome.
+fn parse(
+    mut members: Map<String, Value>,
+    credential: Credential,
+) -> Result<Introspection, &'static str> {
     match members.remove("active") {
         None | Some(Value::Bool(true)) => {}
         // All that the OAuth endpoint says of a JWT that is no good.
@@ -126,25 +140,22 @@ fn parse(mut members: Map<String, Value>) -> Result<Introspection, &'static str>
         _ => Err("`revoked` or `expired` is not a boolean"),
     };
     let (revoked, expired) = (must_be("revoked")?, must_be("expired")?);
-    if revoked || expired {
-        return Ok(Introspection::default());
-    }
     let Some(Value::String(subject)) = members.remove("subject") else {
         return Err("`subject` is not a string");
     };
     let scopes = match members.remove("scopes") {
         Some(Value::String(_)) => return Err("`scopes` is not an array"),
-        scopes => texts(scopes)?,
+        value => scopes(value)?,
     };
     // They are told in other words, and no one may find others here.
     for name in ["object", "sub", "scope", "exp", "iat"] {
         members.remove(name);
     }
     Ok(Introspection {
-        active: true,
+        active: !revoked && !expired,
         sub: Some(subject),
         client_id: text(members.remove("client_id"))?,
-        scope: scopes.map(scope),
+        scope: scopes,
         aud: texts(members.remove("aud"))?,
         iss: text(members.remove("iss"))?,
         exp: time(members.remove("expiration"))?,
@@ -155,15 +166,14 @@ fn parse(mut members: Map<String, Value>) -> Result<Introspection, &'static str>
         token_use: text(members.get("token_use").cloned())?,
         confirmation: members.get("cnf").is_some_and(|cnf| !cnf.is_null()),
         is_local: false,
+        // Elsewhere it is a claim of the application's own.
+        actor: match credential {
+            Credential::OAuthToken => actor(&members)?,
+            Credential::MachineToken | Credential::ApiKey => None,
+        },
+        organization: ActiveOrganization::None,
         other: members,
     })
-}
-
-/// Scopes as introspection has them. One with a space in it would be two there, so it is left out.
-fn scope(scopes: Vec<String>) -> String {
-    let mut scopes = scopes;
-    scopes.retain(|scope| !scope.contains(' '));
-    scopes.join(" ")
 }
 
 /// A moment in Unix seconds. Clerk's documents are at odds about the unit, so the magnitude tells: as

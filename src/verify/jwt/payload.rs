@@ -4,9 +4,10 @@ use serde_json::{Map, Value};
 
 use crate::{
     TokenKind,
+    claims::{ActiveOrganization, Organization, Version},
     verify::{
         introspect::Introspection,
-        members::{seconds, text, texts},
+        members::{actor, scopes, seconds, text, texts},
     },
 };
 
@@ -39,14 +40,12 @@ pub(super) fn read(
             answer.token_use = text(members.get("token_use").cloned())?;
             let scope = scopes(members.remove("scope"))?;
             answer.scope = scopes(members.remove("scp"))?.or(scope);
+            answer.actor = actor(&members)?;
         }
         TokenKind::Machine => answer.scope = scopes(members.remove("scopes"))?,
         TokenKind::Session => {
-            let org_id = members.remove("org_id");
-            // Of version 2 it is a claim of the instance's own: no fault, and no organization either.
-            if members.get("v").and_then(Value::as_u64) != Some(2) {
-                answer.org_id = text(org_id)?;
-            }
+            answer.actor = actor(&members)?;
+            (answer.org_id, answer.organization) = of_session(&mut members)?;
         }
         TokenKind::ApiKey => {}
     }
@@ -54,9 +53,29 @@ pub(super) fn read(
     Ok(answer)
 }
 
-/// Scopes as one string: in an array, or with spaces between them.
-fn scopes(value: Option<Value>) -> Result<Option<String>, &'static str> {
-    Ok(texts(value)?.map(|scopes| scopes.join(" ")))
+/// Reads what session tokens alone say. Version 1 names the organization by `org_id`; in later versions that is a
+/// claim of the instance's own, whatever its type, and names none.
+fn of_session(
+    members: &mut Map<String, Value>,
+) -> Result<(Option<String>, ActiveOrganization), &'static str> {
+    let version = Version::of(members).map_err(|_| "`v` is not a version")?;
+    let org_id = members.remove("org_id");
+    let org_id = match version {
+        Version::One => text(org_id)?,
+        Version::Two | Version::Later => None,
+    };
+    // The rules read these by name. They are not to find out that one cannot be read.
+    let member = |name: &str| text(members.get(name).cloned());
+    let (sid, status) = (member("sid")?, member("sts")?);
+    member("azp")?;
+    // Both are what keeps other tokens of the instance apart from those of sessions. What a later version leaves
+    // out, or calls by another name, cannot be read as in version 2.
+    if version == Version::Later && (sid.is_none() || status.is_none()) {
+        return Err("a session token of a later version lacks `sid` or `sts`");
+    }
+    let organization = Organization::of_session(org_id.as_deref(), members)
+        .map_err(|_| "the organization cannot be read")?;
+    Ok((org_id, organization))
 }
 
 #[cfg(test)]

@@ -310,9 +310,14 @@ fn judge(header: &[u8], payload: &[u8]) -> Option<String> {
         }
         Some(_) => false,
     };
+    // fault E14: a later version must name the status of the session; an earlier one may.
     let is_version = match in_payload("v") {
         None => true,
-        Some(Json::Number(number)) => number == "1" || number == "2",
+        Some(Json::Number(number)) => match number.parse::<u64>() {
+            Ok(1 | 2) => true,
+            Ok(3..) => text("sts")?.is_some(),
+            _ => false,
+        },
         Some(_) => false,
     };
     let is_nothing = |name: &str| in_payload(name).is_none();

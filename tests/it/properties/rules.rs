@@ -60,11 +60,13 @@ pub fn judge(body: &[u8], policy: &Policy<'_>) -> Verdict {
     if !is_good(&answer, policy) {
         return Verdict::Invalid;
     }
-    // One space or more between any two, and no other character separates.
+    // One space or more between any two, and no other character separates. What has characters that no scope
+    // has (RFC 6749 section 3.3) is none.
+    let is_scope_character = |c: char| matches!(u32::from(c), 0x21 | 0x23..=0x5b | 0x5d..=0x7e);
     let granted = answer.scope.unwrap_or_default();
     let granted: Vec<_> = granted
         .split(' ')
-        .filter(|scope| !scope.is_empty())
+        .filter(|scope| !scope.is_empty() && scope.chars().all(is_scope_character))
         .map(ToOwned::to_owned)
         .collect();
     let is_missing = |needed: &&str| !granted.iter().any(|scope| scope == needed);

@@ -17,7 +17,7 @@ fn full() -> Parts {
         let actor = Actor::read(Some(&json!({ "sub": "user_2" }))).unwrap();
         let claims = ClerkClaims::new(claims::Claims {
             challenges: challenges(),
-            organization: Some(Box::new(Organization::new("org_1", None, None))),
+            organization: Some(Organization::new("org_1", None, None)).into(),
             session: Session::new(None, actor),
             ..claims::Claims::bare("user_1")
         });

@@ -108,6 +108,22 @@ fn only_what_says_that_it_is_good_is_good() {
             answer(&[("revoked", json!(true)), ("expired", json!(0))]),
             broken,
         ),
+        // fault I1
+        (
+            "revoked, and what follows cannot be read",
+            answer(&[("revoked", json!(true)), ("subject", json!(1))]),
+            broken,
+        ),
+        (
+            "expired, and what follows cannot be read",
+            answer(&[("expired", json!(true)), ("aud", json!([1]))]),
+            broken,
+        ),
+        (
+            "revoked, and nobody can tell who acts",
+            answer(&[("revoked", json!(true)), ("act", json!({}))]),
+            broken,
+        ),
         ("without a subject", without("subject"), broken),
         ("subject is null", with("subject", json!(null)), broken),
         ("subject is a number", with("subject", json!(1)), broken),
@@ -208,7 +224,19 @@ fn scope_is_no_more_than_what_was_granted() {
             json!(["email admin", "profile"]),
             Some("profile"),
         ),
-        ("an empty one", json!(["", "email"]), Some(" email")),
+        // fault A3
+        ("an empty one", json!(["", "email"]), Some("email")),
+        (
+            "spaces around",
+            json!([" a", "b ", " ", "email"]),
+            Some("email"),
+        ),
+        ("a tab", json!(["a\tb", "email"]), Some("email")),
+        (
+            "a letter that no scope has",
+            json!(["\u{e9}", "email"]),
+            Some("email"),
+        ),
     ] {
         let token = decode(&answer(&[("scopes", input)])).unwrap();
         assert_eq!(token.scope.as_deref(), expected, "{name}");

@@ -95,11 +95,37 @@ fn texts_are_kept_as_they_are() {
         "Ä",
         "e\u{301}",
     ] {
-        let body = json!({ "active": true, "sub": text, "scope": text }).to_string();
+        let body = json!({ "active": true, "sub": text, "iss": text }).to_string();
         let answer = read(text, body);
         assert_eq!(answer.sub.as_deref(), Some(text), "{text:?}");
-        assert_eq!(answer.scope.as_deref(), Some(text), "{text:?}");
+        assert_eq!(answer.iss.as_deref(), Some(text), "{text:?}");
     }
+}
+
+#[test]
+fn what_is_no_scope_is_left_out() {
+    // fault A3, C069
+    for (scope, expected) in [
+        ("", ""),
+        (" ", ""),
+        ("email profile", "email profile"),
+        ("  email   profile ", "email profile"),
+        ("a\0b email", "email"),
+        ("a\tb email", "email"),
+        ("email\nprofile", ""),
+        ("email\u{a0}profile", ""),
+        ("\u{feff}a \u{c4} e\u{301} ok", "ok"),
+        ("a\"b a\\b a,b !#[]~", "a,b !#[]~"),
+        ("email email", "email email"),
+    ] {
+        let body = json!({ "active": true, "scope": scope }).to_string();
+        assert_eq!(
+            read(scope, body).scope.as_deref(),
+            Some(expected),
+            "{scope:?}"
+        );
+    }
+    assert_eq!(read("null", r#"{"active":true,"scope":null}"#).scope, None);
 }
 
 #[test]

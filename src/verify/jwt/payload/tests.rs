@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::read;
-use crate::{TokenKind, verify::Introspection};
+use crate::{TokenKind, claims::ActiveOrganization, verify::Introspection};
 
 fn parse(kind: TokenKind, payload: Value) -> Result<Introspection, &'static str> {
     let Value::Object(members) = payload else {
@@ -74,6 +74,37 @@ fn scopes_are_read_where_clerk_writes_them() {
             Machine,
             json!({"scope": "a", "scp": ["b"]}),
             None,
+        ),
+        (
+            // fault A3
+            "entries with spaces",
+            OAuth,
+            json!({"scp": ["read admin", "a", " b", "c ", " ", ""]}),
+            Some("a"),
+        ),
+        (
+            "entries with spaces, by the other name",
+            OAuth,
+            json!({"scope": ["read admin", "a"]}),
+            Some("a"),
+        ),
+        (
+            "spaces between the machines of an array",
+            Machine,
+            json!({"scopes": ["mch_1 mch_2", "mch_3"]}),
+            Some("mch_3"),
+        ),
+        (
+            "what no scope consists of",
+            OAuth,
+            json!({"scp": ["a\tb", "a\nb", "a\u{a0}b", "\u{e9}", "a\"b", "a\\b", "\u{7f}", "!~"]}),
+            Some("!~"),
+        ),
+        (
+            "what no scope consists of, in a string",
+            OAuth,
+            json!({"scope": " a  b\tc d\n \u{430} e "}),
+            Some("a e"),
         ),
         (
             "a claim of a session",
@@ -173,4 +204,65 @@ fn what_has_a_wrong_type_is_refused() {
     ] {
         assert!(parse(kind, payload).is_err(), "{name}");
     }
+}
+
+#[test]
+fn who_acts_is_never_overlooked() {
+    for act in [
+        json!("user_2"),
+        json!({}),
+        json!({ "sub": 1 }),
+        json!({ "sub": "user_2", "act": {} }),
+    ] {
+        let payload = json!({ "sid": "sess_1", "act": act });
+        for kind in [TokenKind::OAuth, TokenKind::Session] {
+            assert!(parse(kind, payload.clone()).is_err(), "{kind:?}: {act}");
+        }
+        // There it is a claim of the application's own.
+        for kind in [TokenKind::ApiKey, TokenKind::Machine] {
+            assert!(parse(kind, payload.clone()).unwrap().actor.is_none());
+        }
+    }
+}
+
+#[test]
+fn later_versions_of_session_tokens_are_read_as_far_as_they_can_be() {
+    // fault E14
+    let good = json!({ "v": 3, "sid": "sess_1", "sts": "active", "o": [], "org_id": 1, "fea": {} });
+    let answer = parse(TokenKind::Session, good.clone()).unwrap();
+    assert!(answer.organization == ActiveOrganization::Unreadable);
+    assert_eq!(answer.org_id, None);
+    let with = |name: &str, value: Value| {
+        let mut payload = good.clone();
+        payload[name] = value;
+        payload
+    };
+    for (payload, expected) in [
+        (with("v", json!(4)), true),
+        (with("v", json!(u64::MAX)), true),
+        (with("v", json!(3.0)), false),
+        (with("v", json!("3")), false),
+        (with("v", json!(-3)), false),
+        (with("v", json!(0)), false),
+        (with("v", json!(1e21)), false),
+        (with("v", json!([3])), false),
+        (with("v", json!(true)), false),
+        (with("sid", json!(null)), false),
+        (with("sid", json!(1)), false),
+        (with("sts", json!(null)), false),
+        (with("sts", json!(true)), false),
+        (with("azp", json!(1)), false),
+        // It is for the rules whether the session counts.
+        (with("sts", json!("pending")), true),
+    ] {
+        let read = parse(TokenKind::Session, payload.clone());
+        assert_eq!(read.is_ok(), expected, "{payload}");
+    }
+    // Version 2 and older ones may have no status.
+    for version in [json!(2), json!(1), json!(null)] {
+        let payload = json!({ "v": version, "sid": "sess_1" });
+        assert!(parse(TokenKind::Session, payload).is_ok());
+    }
+    // Of other kinds it is a claim of no meaning.
+    assert!(parse(TokenKind::OAuth, json!({ "v": "3" })).is_ok());
 }
