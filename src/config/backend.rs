@@ -10,6 +10,7 @@ use super::{
     ClerkConfigBuilder, OAuthEndpoint, ProfileSource,
     check::is_vschar,
     instance::{is_host_byte, is_loopback},
+    secret,
 };
 use crate::{ConfigError, TokenKind};
 
@@ -37,11 +38,12 @@ impl Backend {
     }
 }
 
-/// Does not show the secret key.
+/// Shows neither the secret key nor a path, which may hold one of a proxy.
 impl fmt::Debug for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin: Vec<_> = self.base.splitn(4, '/').take(3).collect();
         f.debug_struct("Backend")
-            .field("base", &self.base)
+            .field("origin", &origin.join("/"))
             .field("version", &self.version)
             .finish_non_exhaustive()
     }
@@ -71,11 +73,7 @@ impl ClerkConfigBuilder {
 
     fn check_url(&self) -> Result<(String, bool), ConfigError> {
         let value = &self.backend_api_url;
-        let invalid = |reason| ConfigError::Invalid {
-            field: "backend_api_url",
-            value: value.clone(),
-            reason,
-        };
+        let invalid = |reason| secret::invalid("backend_api_url", value, reason);
         // What is shown in an error must be no secret.
         if value.contains('@') {
             return Err(ConfigError::InvalidSecret {
@@ -151,10 +149,12 @@ impl ClerkConfigBuilder {
         HeaderValue::try_from(version)
             .ok()
             .filter(|_| is_date)
-            .ok_or_else(|| ConfigError::Invalid {
-                field: "backend_api_version",
-                value: version.clone(),
-                reason: "a version is a date, such as 2026-05-12",
+            .ok_or_else(|| {
+                secret::invalid(
+                    "backend_api_version",
+                    version,
+                    "a version is a date, such as 2026-05-12",
+                )
             })
     }
 

@@ -7,8 +7,8 @@ use secrecy::SecretString;
 use serde::Deserialize;
 
 use super::{
-    Enrichment, JwtAlgorithm, JwtVerification, Named, OAuthEndpoint, OpaqueTokens, ProfileSource,
-    read,
+    Enrichment, Hidden, Instance, JwtAlgorithm, JwtVerification, Named, OAuthEndpoint,
+    OpaqueTokens, ProfileSource, read,
     tokens::{BACKEND_API_URL, BACKEND_API_VERSION},
 };
 #[cfg(feature = "test-util")]
@@ -213,13 +213,36 @@ impl Default for ClerkConfigBuilder {
     }
 }
 
-/// Shows no credentials.
+/// Shows choices, numbers, and the instance if it is one. Nothing is checked yet: each text may be a secret in the
+/// wrong place, and is redacted.
 impl fmt::Debug for ClerkConfigBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let instance = Instance::parse(&self.domain);
+        // A single word may be a password; so may be a label that no domain has.
+        let is_host = |host: &str| {
+            host.starts_with('[')
+                || host == "localhost"
+                || (host.contains('.') && host.split('.').all(|label| label.len() <= 63))
+        };
+        let instance: &dyn fmt::Debug = match &instance {
+            Ok(instance) if is_host(instance.host()) => &instance.issuer(),
+            _ => &Hidden::text(&self.domain),
+        };
         f.debug_struct("ClerkConfigBuilder")
-            .field("domain", &self.domain)
-            .field("client_id", &self.client_id)
-            .field("required_scopes", &self.required_scopes)
+            .field("instance", instance)
+            .field("client_id", &Hidden::text(&self.client_id))
+            .field("required_scopes", &Hidden::list(&self.required_scopes))
+            .field("accept", &self.accept)
+            .field("enrichment", &self.enrichment)
+            .field("profile_source", &self.profile_source)
+            .field("oauth_endpoint", &self.oauth_endpoint)
+            .field("oauth_jwts", &self.oauth_jwts)
+            .field("cache_ttl", &self.cache_ttl)
+            .field("cache_capacity", &self.cache_capacity)
+            .field("stale_for", &self.stale_for)
+            .field("timeout", &self.timeout)
+            .field("attempt_timeout", &self.attempt_timeout)
+            .field("rate_limit", &self.rate_limit)
             .finish_non_exhaustive()
     }
 }

@@ -5,7 +5,7 @@ use std::{mem, sync::Arc, time::Duration};
 use http::HeaderValue;
 use secrecy::ExposeSecret;
 
-use super::{Backend, ClerkConfig, ClerkConfigBuilder, Instance, Named, OpaqueTokens};
+use super::{Backend, ClerkConfig, ClerkConfigBuilder, Instance, Named, OpaqueTokens, secret};
 use crate::{
     ConfigError, TokenKind, Transport,
     bearer::CookieNames,
@@ -134,7 +134,13 @@ impl ClerkConfigBuilder {
                        CLERK_OAUTH_CLIENT_ID",
             });
         }
-        check_text("client_id", &self.client_id, is_vschar)?;
+        // Not shown: id and secret are two texts of one form, and easily swapped.
+        check_text("client_id", &self.client_id, is_vschar).map_err(|error| match error {
+            ConfigError::Invalid { field, reason, .. } => {
+                ConfigError::InvalidSecret { field, reason }
+            }
+            error => error,
+        })?;
         if secret.is_empty() {
             return Err(ConfigError::Missing {
                 field: "client_secret",
@@ -233,11 +239,7 @@ pub(super) fn check_text(
     } else {
         return Ok(());
     };
-    Err(ConfigError::Invalid {
-        field,
-        value: value.to_owned(),
-        reason,
-    })
+    Err(secret::invalid(field, value, reason))
 }
 
 /// `VSCHAR = %x20-7E` (RFC 6749 appendix A)

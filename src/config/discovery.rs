@@ -2,7 +2,7 @@
 
 use url::Url;
 
-use super::{ClerkConfigBuilder, instance::is_loopback};
+use super::{ClerkConfigBuilder, instance::is_loopback, secret};
 use crate::ConfigError;
 
 impl ClerkConfigBuilder {
@@ -27,11 +27,7 @@ fn origin(text: &str) -> Result<String, ConfigError> {
             reason: "leave the user info out",
         });
     }
-    let invalid = |reason| ConfigError::Invalid {
-        field,
-        value: text.to_owned(),
-        reason,
-    };
+    let invalid = |reason| secret::invalid(field, text, reason);
     let url = Url::parse(text).map_err(|_| invalid("give an origin: https://host"))?;
     let origin = url.origin().ascii_serialization();
     if origin != text.strip_suffix('/').unwrap_or(text) {

@@ -1,6 +1,6 @@
 //! The configuration from the environment.
 
-use super::{ClerkConfig, ClerkConfigBuilder, read};
+use super::{ClerkConfig, ClerkConfigBuilder, may_be_secret, read};
 use crate::ConfigError;
 
 impl ClerkConfig {
@@ -141,7 +141,11 @@ fn parsed<T>(
         Some(parsed) => Ok(Some(parsed)),
         None => Err(ConfigError::Environment {
             name,
-            value,
+            // A secret in the variable beside its own.
+            value: match may_be_secret(&value) {
+                true => "[redacted]".to_owned(),
+                false => value,
+            },
             reason,
         }),
     }

@@ -10,6 +10,7 @@ use base64::{
 use http::Uri;
 use url::{Host, Url};
 
+use super::secret;
 use crate::ConfigError;
 
 /// The frontend API of a Clerk instance.
@@ -23,11 +24,7 @@ pub(crate) struct Instance {
 impl Instance {
     /// Reads a host, an `https` URL (`http` on loopback) or a publishable key.
     pub(crate) fn parse(value: &str) -> Result<Self, ConfigError> {
-        let invalid = |reason| ConfigError::Invalid {
-            field: "domain",
-            value: value.to_owned(),
-            reason,
-        };
+        let invalid = |reason| secret::invalid("domain", value, reason);
         if value.is_empty() {
             return Err(ConfigError::Missing {
                 field: "domain",
@@ -46,6 +43,12 @@ impl Instance {
             return Err(ConfigError::InvalidSecret {
                 field: "domain",
                 reason: "leave the user info out",
+            });
+        }
+        if secret::may_be_secret(value) {
+            return Err(ConfigError::InvalidSecret {
+                field: "domain",
+                reason: "this may be a secret: give a host, its https URL, or the publishable key, `pk_…`",
             });
         }
         let url = if value.starts_with("pk_") {

@@ -3,7 +3,7 @@
 
 use super::{
     ClerkConfigBuilder, Enrichment, JwtVerification, Named, OAuthEndpoint, ProfileSource,
-    check::check_text,
+    check::check_text, secret,
 };
 #[cfg(feature = "jwt")]
 use crate::verify::jwt::PublicKey;
@@ -135,9 +135,5 @@ impl ClerkConfigBuilder {
 }
 
 fn invalid(field: &'static str, value: String, reason: &'static str) -> ConfigError {
-    ConfigError::Invalid {
-        field,
-        value,
-        reason,
-    }
+    secret::invalid(field, &value, reason)
 }

@@ -10,6 +10,7 @@ mod kinds;
 mod read;
 mod resource;
 mod rules;
+mod secret;
 mod tokens;
 
 use std::{fmt, sync::Arc, time::Duration};
@@ -17,7 +18,12 @@ use std::{fmt, sync::Arc, time::Duration};
 use http::HeaderValue;
 use serde::Deserialize;
 
-pub(crate) use self::{backend::Backend, check::is_scope_byte, instance::Instance};
+pub(crate) use self::{
+    backend::Backend,
+    check::is_scope_byte,
+    instance::Instance,
+    secret::{Hidden, may_be_secret},
+};
 pub use self::{
     builder::ClerkConfigBuilder,
     tokens::{JwtAlgorithm, JwtVerification, OAuthEndpoint, ProfileSource},
@@ -151,12 +157,12 @@ impl TryFrom<ClerkConfigBuilder> for ClerkConfig {
     }
 }
 
-/// Shows no credentials.
+/// Shows the issuer, choices and numbers. Other texts may be secrets in the wrong place, and are redacted.
 impl fmt::Debug for ClerkConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClerkConfig")
             .field("issuer", &self.instance.issuer())
-            .field("client_id", &self.client_id)
+            .field("client_id", &Hidden::text(&self.client_id))
             .field("rules", &self.rules)
             .field(
                 "resource_metadata",

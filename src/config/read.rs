@@ -8,7 +8,7 @@ use serde::{
     de::{self, SeqAccess, Visitor},
 };
 
-use super::{JwtAlgorithm, Named};
+use super::{JwtAlgorithm, Named, may_be_secret};
 use crate::kind::Kinds;
 
 /// A duration: a number of seconds, or humantime's `1m 30s`.
@@ -68,7 +68,12 @@ pub(super) fn deserialize_duration<'de, D: Deserializer<'de>>(
         }
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
-            duration(text).ok_or_else(|| E::invalid_value(de::Unexpected::Str(text), &self))
+            // Any other text may be a secret in the wrong place.
+            let unexpected = match may_be_secret(text) {
+                true => de::Unexpected::Other("another text"),
+                false => de::Unexpected::Str(text),
+            };
+            duration(text).ok_or_else(|| E::invalid_value(unexpected, &self))
         }
     }
 

@@ -6,6 +6,7 @@ use url::Url;
 use super::{
     ClerkConfigBuilder,
     check::{check_text, is_scope_byte},
+    secret,
 };
 use crate::{
     ConfigError, ResourceMetadata,
@@ -160,13 +161,5 @@ fn is_uri_byte(byte: u8) -> bool {
 }
 
 fn invalid(field: &'static str, value: &str, reason: &'static str) -> ConfigError {
-    // What stands before it may be a password.
-    if value.contains('@') {
-        return ConfigError::InvalidSecret { field, reason };
-    }
-    ConfigError::Invalid {
-        field,
-        value: value.to_owned(),
-        reason,
-    }
+    secret::invalid(field, value, reason)
 }

@@ -5,7 +5,11 @@ use std::{fmt, sync::Arc};
 use http::Extensions;
 
 use super::{Refused, claims_of};
-use crate::{ClerkClaims, TokenKind, config::is_scope_byte, kind::Kinds};
+use crate::{
+    ClerkClaims, TokenKind,
+    config::{is_scope_byte, may_be_secret},
+    kind::Kinds,
+};
 
 /// Cloning copies a pointer.
 #[derive(Clone)]
@@ -110,15 +114,27 @@ impl Rule {
 impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::All(scopes) => f.debug_tuple("All").field(scopes).finish(),
-            Self::Any(scopes) => f.debug_tuple("Any").field(scopes).finish(),
-            Self::AllPermissions(names) => f.debug_tuple("All").field(names).finish(),
-            Self::AnyPermission(names) => f.debug_tuple("Any").field(names).finish(),
-            Self::AnyRole(names) => f.debug_tuple("Any").field(names).finish(),
+            Self::All(names) | Self::AllPermissions(names) => {
+                f.debug_tuple("All").field(&shown(names)).finish()
+            }
+            Self::Any(names) | Self::AnyPermission(names) | Self::AnyRole(names) => {
+                f.debug_tuple("Any").field(&shown(names)).finish()
+            }
             Self::AnyKind(kinds) => f.debug_tuple("Any").field(kinds).finish(),
             Self::Claims(_) => f.write_str("Claims"),
         }
     }
+}
+
+/// The names, but for what may be a secret in the wrong place.
+fn shown(names: &[Box<str>]) -> Vec<&str> {
+    names
+        .iter()
+        .map(|name| match may_be_secret(name) {
+            true => "[redacted]",
+            false => name,
+        })
+        .collect()
 }
 
 /// Scope tokens (RFC 6749 §3.3): they stand in a quoted string later on.
@@ -149,7 +165,12 @@ fn check<T: Into<String>>(
         .collect();
     assert!(!names.is_empty(), "a rule needs at least one name");
     for name in &*names {
-        assert!(is_name(name), "{name:?} is {reason}");
+        let shown = if may_be_secret(name) {
+            "[redacted]"
+        } else {
+            name
+        };
+        assert!(is_name(name), "{shown:?} is {reason}");
     }
     names
 }

@@ -17,7 +17,7 @@ mod kinds;
 use std::{fmt, sync::Arc};
 
 use super::Introspection;
-use crate::{AuthErrorKind, TokenKind, claims::split_scope, kind::Kinds};
+use crate::{AuthErrorKind, TokenKind, claims::split_scope, config::Hidden, kind::Kinds};
 
 /// What a token must satisfy. Made by the configuration.
 pub(crate) struct Rules {
@@ -128,19 +128,21 @@ impl Rules {
     }
 }
 
+/// Shows no text but the issuer: a secret may be in the wrong place.
 impl fmt::Debug for Rules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let list = |entries: &Option<Vec<String>>| entries.as_deref().map(Hidden::list);
         f.debug_struct("Rules")
-            .field("allowed_clients", &self.allowed_clients)
-            .field("audiences", &self.audiences)
+            .field("allowed_clients", &list(&self.allowed_clients))
+            .field("audiences", &Hidden::list(&self.audiences))
             .field("require_audience", &self.require_audience)
             .field("issuer", &self.issuer)
-            .field("required_scopes", &self.required_scopes)
+            .field("required_scopes", &Hidden::list(&self.required_scopes))
             .field("leeway", &self.leeway)
             .field("accept", &self.accept)
-            .field("authorized_parties", &self.authorized_parties)
+            .field("authorized_parties", &list(&self.authorized_parties))
             .field("allow_pending", &self.allow_pending)
-            .field("machines", &self.machines)
+            .field("machines", &list(&self.machines))
             .finish_non_exhaustive()
     }
 }

@@ -10,8 +10,8 @@ use std::{
 use tracing::{dispatcher::Dispatch, subscriber::NoSubscriber};
 
 use tower_clerk::{
-    AuthError, BearerToken, ClerkAuthLayer, ClerkConfig, Enrichment, Introspection, Verification,
-    Verify,
+    AuthError, BearerToken, ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder, Enrichment,
+    Introspection, RequirePermission, RequireRole, TokenKind, Verification, Verify,
     fake_clerk::{Endpoint, Fault},
 };
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
@@ -241,4 +241,140 @@ fn configuration_errors_show_no_secret() {
         .unwrap_err();
     assert_clean("the error", &format!("{error} {error:?}"), &["canary"]);
     assert!(error.to_string().contains("client_secret"));
+}
+
+/// Texts that are secrets, or hold one. Each has the canary in it.
+const SECRETS: [&str; 9] = [
+    "sk_live_canary",
+    "https://user:canary@clerk.example.com",
+    "https://user%40example.com:canary%40clerk.example.com",
+    "ak_canary",
+    "whsec_canary",
+    "oat_canary",
+    "eyJhbGciOiJSUzI1NiJ9.canary.c2ln",
+    "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----",
+    "canary",
+];
+
+/// A setter of one option, by its name.
+type Setter = (
+    &'static str,
+    fn(ClerkConfigBuilder, &str) -> ClerkConfigBuilder,
+);
+
+/// All options that take a text.
+const TEXTS: [Setter; 19] = [
+    ("client_id", |it, text| {
+        it.client_credentials(text, "secret")
+    }),
+    ("client_secret", |it, text| {
+        it.client_credentials("me", text)
+    }),
+    ("required_scopes", |it, text| it.required_scopes([text])),
+    ("allow_clients", |it, text| it.allow_clients(["me", text])),
+    ("audiences", |it, text| it.audiences([text])),
+    ("resource", |it, text| it.resource(text)),
+    ("a resource with a path", |it, text| {
+        it.resource(format!("https://api.example.com/{text}"))
+    }),
+    ("resource_name", |it, text| it.resource_name(text)),
+    ("resource_documentation", |it, text| {
+        it.resource_documentation(text)
+    }),
+    ("scopes_supported", |it, text| it.scopes_supported([text])),
+    ("jwt_key", |it, text| it.jwt_key(text)),
+    ("authorized_parties", |it, text| {
+        it.authorized_parties([text])
+    }),
+    ("secret_key", |it, text| it.secret_key(text)),
+    ("backend_api_url", |it, text| it.backend_api_url(text)),
+    ("a Backend API behind a proxy", |it, text| {
+        it.backend_api_url(format!("https://api.example.com/{text}"))
+    }),
+    ("backend_api_version", |it, text| {
+        it.backend_api_version(text)
+    }),
+    ("machines", |it, text| it.machines([text])),
+    ("machines with a prefix", |it, text| {
+        it.machines([format!("mch_{text}")])
+    }),
+    ("discovery_origins", |it, text| {
+        it.discover().discovery_origins([text])
+    }),
+];
+
+#[test]
+fn no_text_of_a_builder_shows_what_may_be_a_secret() {
+    // fault D1
+    let instance = |text: &str| ClerkConfig::builder(text).client_credentials("me", "secret");
+    let mut tried = 0;
+    let mut check = |option: &str, secret: &str, builder: ClerkConfigBuilder| {
+        let name = format!("{option} = {secret}");
+        let mut texts = format!("{builder:?} {builder:#?}");
+        assert_clean(&name, &texts, &["canary"]);
+        // What is only a word could be a name as well, and an error has to say what it is about.
+        let is_a_word = secret == "canary";
+        match builder.build() {
+            Ok(config) => {
+                texts += &format!("{config:?} {config:#?}");
+                let layer = ClerkAuthLayer::new(config);
+                let (stats, health) = (layer.stats(), layer.health());
+                texts += &format!("{layer:?} {layer:#?} {stats:?} {health:?}");
+                texts += &format!("{:#?}", tower::Layer::layer(&layer, "inner"));
+            }
+            Err(_) if is_a_word => {}
+            Err(error) => texts += &format!("{error} {error:?} {error:#?}"),
+        }
+        // The issuer and the address of the metadata are public.
+        let is_public = option.contains("resource") || (option == "instance" && is_a_word);
+        if !is_public {
+            assert_clean(&name, &texts, &["canary"]);
+        }
+        tried += 1;
+    };
+    for secret in SECRETS {
+        check("instance", secret, instance(secret));
+        for (option, set) in TEXTS {
+            check(option, secret, set(instance("clerk.example.com"), secret));
+            let all = instance("clerk.example.com")
+                .accept([TokenKind::OAuth, TokenKind::Session, TokenKind::Machine])
+                .allow_any_machine();
+            check(option, secret, set(all, secret));
+        }
+    }
+    assert_eq!(tried, SECRETS.len() * (1 + 2 * TEXTS.len()));
+    // A single word may be a password: a builder does not show it as its instance.
+    let shown = format!("{:?}", instance("canary"));
+    assert_clean("a builder", &shown, &["canary"]);
+    let shown = format!("{:?}", instance("clerk.example.com"));
+    assert!(shown.contains("clerk.example.com"), "{shown}");
+}
+
+#[test]
+fn no_text_of_a_rule_or_a_file_shows_what_may_be_a_secret() {
+    // fault D1
+    for secret in SECRETS.into_iter().filter(|secret| *secret != "canary") {
+        let texts = format!(
+            "{:?} {:?}",
+            RequirePermission::all([secret]),
+            RequireRole::any([secret])
+        );
+        assert_clean(secret, &texts, &["canary"]);
+        for member in [
+            "cache_ttl",
+            "leeway",
+            "client_secret",
+            "domain",
+            "backend_api_url",
+            "timeout",
+        ] {
+            let file = serde_json::json!({
+                "client_id": "me", "client_secret": "secret", "domain": "clerk.example.com",
+            });
+            let mut file = file;
+            file[member] = secret.into();
+            let error = serde_json::from_value::<ClerkConfig>(file).err();
+            assert_clean(member, &format!("{error:?}"), &["canary"]);
+        }
+    }
 }

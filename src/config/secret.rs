@@ -1,0 +1,62 @@
+//! What may be a secret in a place where none belongs, and the errors that must not repeat it.
+
+use std::fmt;
+
+use crate::ConfigError;
+
+/// An error about a value. A value that may be a secret is not in it.
+pub(super) fn invalid(field: &'static str, value: &str, reason: &'static str) -> ConfigError {
+    if may_be_secret(value) {
+        return ConfigError::InvalidSecret { field, reason };
+    }
+    ConfigError::Invalid {
+        field,
+        value: value.to_owned(),
+        reason,
+    }
+}
+
+/// Returns whether a text has the form of a secret: a key or a token of Clerk's, a JWT, a PEM, credentials of
+/// HTTP, or an address with user info. It errs on the side of secrecy.
+pub(crate) fn may_be_secret(text: &str) -> bool {
+    let is_inside_a_word = |at: usize| {
+        let before = text.get(..at).unwrap_or_default();
+        before.ends_with(|last: char| last.is_ascii_alphanumeric())
+    };
+    let has_prefix = PREFIXES.iter().any(|prefix| {
+        text.match_indices(prefix)
+            .any(|(at, _)| !is_inside_a_word(at))
+    });
+    has_prefix || text.contains('@') || text.contains("%40")
+}
+
+/// Of keys, tokens, JWTs (`{"` in base64) and PEMs.
+const PREFIXES: [&str; 9] = [
+    "sk_", "ak_", "oat_", "mt_", "whsec_", "eyJ", "-----", "Bearer ", "Basic ",
+];
+
+/// Stands for a value of the user's in `Debug` texts: whether there is one, and of a list how many.
+pub(crate) struct Hidden(usize);
+
+impl Hidden {
+    pub(crate) fn text(text: &str) -> Self {
+        Self(usize::from(!text.is_empty()))
+    }
+
+    pub(crate) fn list(entries: &[String]) -> Self {
+        Self(entries.len())
+    }
+}
+
+impl fmt::Debug for Hidden {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            0 => f.write_str("none"),
+            1 => f.write_str("[redacted]"),
+            count => write!(f, "[{count} redacted]"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
