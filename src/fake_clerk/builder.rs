@@ -1,4 +1,4 @@
-//! Starting a fake that is not as every other.
+//! Making and starting a fake.
 
 use std::fmt;
 use std::io;
@@ -6,13 +6,14 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use super::FakeClerk;
+use super::in_process;
 use super::keys;
 use super::server::Server;
 use super::state::State;
 
-/// Says how a fake is to start; made by [`FakeClerk::builder`].
+/// The settings of a fake; made by [`FakeClerk::builder`].
 #[derive(Clone)]
-#[must_use = "there is no fake until `start` is called"]
+#[must_use = "there is no fake until `build` or `start` is called"]
 pub struct FakeClerkBuilder {
     addr: SocketAddr,
     client: Option<(String, String)>,
@@ -21,7 +22,28 @@ pub struct FakeClerkBuilder {
 }
 
 impl FakeClerk {
-    /// Prepares a fake with settings of its own; [`start`](Self::start) takes the defaults.
+    /// Starts a fake on a free port of 127.0.0.1.
+    ///
+    /// # Errors
+    ///
+    /// If no port can be bound or the server's thread cannot be started.
+    pub fn start() -> io::Result<Self> {
+        Self::start_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
+    }
+
+    /// Starts a fake on this address, for instance to bring one back after an outage.
+    ///
+    /// The new fake has its own client, tokens and key.
+    ///
+    /// # Errors
+    ///
+    /// If the address cannot be bound or the server's thread cannot be started.
+    pub fn start_on(addr: SocketAddr) -> io::Result<Self> {
+        Self::builder().listen(addr).start()
+    }
+
+    /// Prepares a fake with settings of its own; [`new`](Self::new) and [`start`](Self::start) take the
+    /// defaults.
     pub fn builder() -> FakeClerkBuilder {
         FakeClerkBuilder {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -33,7 +55,7 @@ impl FakeClerk {
 }
 
 impl FakeClerkBuilder {
-    /// Sets the address to listen on; the default is a free port of 127.0.0.1.
+    /// Sets the address to listen on after [`start`](Self::start); the default is a free port of 127.0.0.1.
     pub fn listen(mut self, addr: SocketAddr) -> Self {
         self.addr = addr;
         self
@@ -67,7 +89,20 @@ impl FakeClerkBuilder {
         self
     }
 
-    /// Starts the fake.
+    /// Makes the fake without a socket; [`FakeClerk::transport`] is the way to it.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system has no random numbers for the client's secret.
+    #[must_use]
+    pub fn build(self) -> FakeClerk {
+        FakeClerk {
+            state: self.into_state(in_process::placeholder_addr()),
+            _server: None,
+        }
+    }
+
+    /// Starts the fake as a server.
     ///
     /// # Errors
     ///
@@ -82,19 +117,22 @@ impl FakeClerkBuilder {
             ));
         }
         let listener = TcpListener::bind(self.addr)?;
+        let state = self.into_state(listener.local_addr()?);
+        let server = Server::start(listener, Arc::clone(&state))?;
+        Ok(FakeClerk {
+            state,
+            _server: Some(Arc::new(server)),
+        })
+    }
+
+    fn into_state(self, addr: SocketAddr) -> Arc<State> {
         let client = self
             .client
             .unwrap_or_else(|| (keys::alphanumeric(16), keys::alphanumeric(32)));
         let secret_key = self
             .secret_key
             .unwrap_or_else(|| format!("sk_test_{}", keys::alphanumeric(42)));
-        let state = State::new(listener.local_addr()?, client, secret_key, self.admin);
-        let state = Arc::new(state);
-        let server = Server::start(listener, Arc::clone(&state))?;
-        Ok(FakeClerk {
-            state,
-            _server: Arc::new(server),
-        })
+        Arc::new(State::new(addr, client, secret_key, self.admin))
     }
 }
 

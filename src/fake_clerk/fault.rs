@@ -61,7 +61,8 @@ impl Fault {
         Self::json("answer", final_status(status), body).header(CONTENT_TYPE.as_str(), content_type)
     }
 
-    /// Answers as without the fault, but only after `time`, which passes on the real clock.
+    /// Answers as without the fault, but only after `time`. It passes on the real clock over sockets, and on
+    /// the Tokio clock of the caller, which may be paused, over [`FakeClerk::transport`](super::FakeClerk::transport).
     pub fn delay(time: Duration) -> Self {
         Self::new("delay", Action::Delay(time))
     }
@@ -74,7 +75,7 @@ impl Fault {
         Self::new("hang", Action::Hang)
     }
 
-    /// Closes the connection with a TCP reset instead of answering.
+    /// Closes the connection with a TCP reset instead of answering. In process, the server is unreachable.
     ///
     /// Over HTTP/2 all requests on that connection fail with it.
     pub fn reset() -> Self {

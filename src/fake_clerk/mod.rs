@@ -1,28 +1,41 @@
 //! A server that plays Clerk's OAuth endpoints and its Backend API, for tests.
 //!
-//! [`FakeClerk`] is a real HTTP server on loopback. It speaks HTTP/1.1 and cleartext HTTP/2 and
-//! serves token introspection, userinfo, revocation, both metadata documents and the key set the
-//! way a Clerk instance does: the same paths, members, status codes and error shapes. At the same
+//! [`FakeClerk`] serves token introspection, userinfo, revocation, both metadata documents and the key
+//! set the way a Clerk instance does: the same paths, members, status codes and error forms. At the same
 //! address, the Backend API verifies OAuth tokens, machine-to-machine tokens and API keys, and shows
 //! users and the key set, for the [`secret_key`](FakeClerk::secret_key). A test
 //! decides which users and tokens exist, moves the clock, makes endpoints fail, and looks at the
 //! requests that arrived. Tokens are issued by the test, or over HTTP by the authorization code flow:
 //! there is no login, every request for authorization is consented to at once.
 //!
-//! The server runs on a thread of its own with its own runtime. It thus works from plain tests as
-//! from async ones, and a paused Tokio clock does not stop it. It ends when the last clone of the
-//! handle drops.
+//! There are two ways to it:
+//!
+//! * [`FakeClerk::new`] makes a fake without a socket. [`FakeClerk::transport`] carries requests to it
+//!   within the process. This is the way for most tests: it is fast, and works under a paused Tokio clock.
+//! * [`FakeClerk::start`] starts a real HTTP server on loopback, for programs in other processes and for
+//!   tests of connections. It speaks HTTP/1.1 and cleartext HTTP/2 on a thread of its own, and ends when
+//!   the last clone of the handle drops.
+//!
+//! **A paused Tokio clock needs the first way.** It jumps to the next timer whenever the test's runtime
+//! has nothing to do, and waiting for a socket is nothing to do: over sockets, every call would run into
+//! its timeout before the answer is there.
 //!
 //! # Examples
 //!
 //! ```
-//! use tower_clerk::fake_clerk::{Endpoint, FakeClerk, Fault};
+//! use tower_clerk::{
+//!     ClerkConfig,
+//!     fake_clerk::{Endpoint, FakeClerk, Fault},
+//! };
 //!
-//! # fn main() -> std::io::Result<()> {
-//! let clerk = FakeClerk::start()?;
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let clerk = FakeClerk::new();
 //!
-//! // Give these to the code under test in place of the real instance.
-//! let (issuer, id, secret) = (clerk.url(), clerk.client_id(), clerk.client_secret());
+//! // Give this to the code under test in place of the configuration for the real instance.
+//! let config = ClerkConfig::builder(clerk.url())
+//!     .client_credentials(clerk.client_id(), clerk.client_secret())
+//!     .transport(clerk.transport())
+//!     .build()?;
 //!
 //! clerk.user("user_2abc").email("ada@example.com").save();
 //! let opaque = clerk.token("user_2abc").scopes(["email"]).issue();
@@ -34,7 +47,7 @@
 //!
 //! // … send requests with the tokens through the code under test …
 //! assert_eq!(clerk.calls(Endpoint::Introspection), 0);
-//! # let _ = (issuer, id, secret, opaque, jwt);
+//! # let _ = (config, opaque, jwt);
 //! # Ok(())
 //! # }
 //! ```
@@ -68,8 +81,10 @@ mod builder;
 mod clients;
 mod cors;
 mod endpoint;
+mod exchange;
 mod fault;
 mod handlers;
+mod in_process;
 mod key_ring;
 mod keys;
 mod kinds;
@@ -86,8 +101,7 @@ mod users;
 
 use std::collections::hash_map::Entry;
 use std::fmt;
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -96,6 +110,7 @@ pub use self::backend::TimeUnit;
 pub use self::builder::FakeClerkBuilder;
 pub use self::endpoint::{Endpoint, Field};
 pub use self::fault::Fault;
+pub use self::in_process::InProcess;
 pub use self::record::RecordedRequest;
 pub use self::tokens::{
     ApiKeyBuilder, Category, MachineTokenBuilder, SessionBuilder, TokenBuilder,
@@ -106,43 +121,24 @@ use self::clients::Client;
 use self::server::Server;
 use self::state::State;
 
-/// A running fake of a Clerk instance; see the [module documentation](self).
+/// A fake of a Clerk instance; see the [module documentation](self).
 ///
-/// Clones are handles to the same server.
+/// Clones are handles to the same fake.
 #[derive(Clone)]
 pub struct FakeClerk {
     state: Arc<State>,
-    _server: Arc<Server>,
+    _server: Option<Arc<Server>>,
 }
 
 impl FakeClerk {
-    /// Starts a fake on a free port of 127.0.0.1.
-    ///
-    /// # Errors
-    ///
-    /// If no port can be bound or the server's thread cannot be started.
-    pub fn start() -> io::Result<Self> {
-        Self::start_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))
-    }
-
-    /// Starts a fake on this address, for instance to bring one back after an outage.
-    ///
-    /// The new fake has its own client, tokens and key.
-    ///
-    /// # Errors
-    ///
-    /// If the address cannot be bound or the server's thread cannot be started.
-    pub fn start_on(addr: SocketAddr) -> io::Result<Self> {
-        Self::builder().listen(addr).start()
-    }
-
-    /// The base URL, `http://127.0.0.1:PORT`, which is also the issuer.
+    /// The base URL, which is also the issuer: `http://127.0.0.1:PORT` of a fake that listens, and an
+    /// address of this machine on which no server listens of one that does not.
     #[must_use]
     pub fn url(&self) -> String {
         self.state.url.clone()
     }
 
-    /// The address the server listens on.
+    /// The address of [`url`](Self::url), on which the server listens if there is one.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.state.addr
@@ -271,7 +267,7 @@ impl FakeClerk {
         self.state.lock().requests.iter().cloned().collect()
     }
 
-    /// How many TCP connections have been accepted.
+    /// How many TCP connections have been accepted. Requests in process need none.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::Relaxed)

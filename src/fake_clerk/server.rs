@@ -10,10 +10,6 @@ use std::task::{Context, Poll};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use http::request::Parts;
-use http_body_util::{BodyExt as _, Limited};
-use hyper::Request;
-use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use hyper_util::server::conn::auto;
@@ -22,17 +18,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{Notify, oneshot};
 
-use super::admin::{self, Running};
-use super::cors;
-use super::endpoint::Endpoint;
-use super::fault::Action;
-use super::handlers;
-use super::record::RecordedRequest;
-use super::reply::{Reply, clerk_error};
+use super::exchange::{Broken, exchange};
 use super::state::State;
-
-/// The longest request body that is read.
-const MAX_BODY: usize = 1024 * 1024;
 
 /// A running server, which stops and is waited for when this drops.
 pub(super) struct Server {
@@ -41,8 +28,8 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Serves from a thread and a runtime of its own, so that neither a blocked nor a paused
-    /// runtime of the caller holds it up.
+    /// Serves from a thread and a runtime of its own, so that a blocked runtime of the caller does not
+    /// hold it up.
     pub(super) fn start(listener: std::net::TcpListener, state: Arc<State>) -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = mpsc::channel();
@@ -118,17 +105,10 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
     let service = service_fn(|request| {
         let (state, hangup) = (Arc::clone(&state), Arc::clone(&hangup));
         async move {
-            if state.admin {
-                if admin::owns(request.uri().path()) {
-                    return Ok(admin::answer(&state, request).await);
-                }
-                if let Some(refusal) = admin::refuse_host(&state, &request) {
-                    return Ok(refusal);
-                }
+            match exchange(&state, request).await {
+                Ok(reply) => Ok::<_, Infallible>(reply),
+                Err(Broken) => Ok(hangup.reset().await),
             }
-            let endpoint = Endpoint::at(request.uri().path());
-            let reply = answer(&state, &hangup, endpoint, request).await;
-            Ok::<_, Infallible>(cors::open(endpoint, reply))
         }
     });
     let server = auto::Builder::new(TokioExecutor::new());
@@ -144,48 +124,6 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
     .await;
 }
 
-async fn answer(
-    state: &State,
-    hangup: &Hangup,
-    endpoint: Option<Endpoint>,
-    request: Request<Incoming>,
-) -> Reply {
-    let (head, body) = request.into_parts();
-    let running = Running::begin(state, &head, endpoint);
-    let reply = reply(state, hangup, endpoint, head, body).await;
-    if let Some(running) = running {
-        running.answered(&reply);
-    }
-    reply
-}
-
-async fn reply(
-    state: &State,
-    hangup: &Hangup,
-    endpoint: Option<Endpoint>,
-    head: Parts,
-    body: Incoming,
-) -> Reply {
-    let strike = state.lock().arrival(endpoint);
-    let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
-        let status = http::StatusCode::PAYLOAD_TOO_LARGE;
-        return clerk_error(status, "request_body_too_large", "The body is too large");
-    };
-    let request = RecordedRequest::new(endpoint, head, body.to_bytes());
-    state.lock().record(request.clone());
-
-    if let Some(mut strike) = strike {
-        match strike.action {
-            Action::Answer(answer) => return answer.into_reply(),
-            Action::Delay(time) => tokio::time::sleep(time).await,
-            // The sender lives in the state and so cannot be gone.
-            Action::Hang => drop(strike.healed.changed().await),
-            Action::Reset => hangup.reset().await,
-        }
-    }
-    handlers::handle(state, &request)
-}
-
 /// The way for a request to end the connection that it came over.
 #[derive(Default)]
 struct Hangup {
@@ -195,7 +133,7 @@ struct Hangup {
 
 impl Hangup {
     /// Has the connection reset and waits for that, which ends the waiting request too.
-    async fn reset(&self) {
+    async fn reset<T>(&self) -> T {
         self.wanted.store(true, Ordering::Relaxed);
         self.told.notify_one();
         future::pending().await

@@ -30,6 +30,7 @@ fn endpoint(kind: TokenKind) -> Endpoint {
 /// A configuration for tokens of one kind, without credentials of a client.
 fn config(world: &World, kind: TokenKind) -> ClerkConfigBuilder {
     ClerkConfig::builder(world.clerk.url())
+        .transport(world.clerk.transport())
         .clock(world.clock.clone())
         .accept([kind])
         .oauth_endpoint(OAuthEndpoint::BackendApi)

@@ -38,12 +38,12 @@ fn other(world: &World) -> FakeClerk {
 }
 
 fn discovering(world: &World) -> ClerkConfigBuilder {
-    world.config().discover()
+    world.socket_config().discover()
 }
 
 #[tokio::test]
 async fn addresses_are_those_of_the_metadata() {
-    let world = World::new();
+    let world = World::over_sockets();
     let other = other(&world);
     publish(&world, &elsewhere(&world, &other));
     let token = other
@@ -64,7 +64,7 @@ async fn addresses_are_those_of_the_metadata() {
 
 #[tokio::test]
 async fn keys_are_those_that_the_metadata_names() {
-    let world = World::new();
+    let world = World::over_sockets();
     let other = other(&world);
     publish(&world, &elsewhere(&world, &other));
     let session = |clerk: &FakeClerk| {
@@ -89,7 +89,7 @@ async fn keys_are_those_that_the_metadata_names() {
 
 #[tokio::test]
 async fn nothing_is_sent_to_an_origin_that_is_not_named() {
-    let world = World::new();
+    let world = World::over_sockets();
     let other = other(&world);
     let token = world.clerk.token("user_1").issue();
     for member in ["introspection_endpoint", "userinfo_endpoint", "jwks_uri"] {
@@ -112,7 +112,7 @@ async fn nothing_is_sent_to_an_origin_that_is_not_named() {
 
 #[tokio::test]
 async fn metadata_of_another_issuer_is_not_believed() {
-    let world = World::new();
+    let world = World::over_sockets();
     let token = world.clerk.token("user_1").issue();
     let url = world.clerk.url();
     for issuer in [
@@ -146,7 +146,7 @@ async fn metadata_of_another_issuer_is_not_believed() {
 
 #[tokio::test]
 async fn metadata_is_fetched_once_and_refreshed_beside_requests() {
-    let world = World::new();
+    let world = World::over_sockets();
     let app = App::new(discovering(&world));
     let tokens: Vec<_> = (0..64)
         .map(|n| world.clerk.token(format!("user_{n}")).issue())
@@ -170,7 +170,7 @@ async fn metadata_is_fetched_once_and_refreshed_beside_requests() {
 
 #[tokio::test]
 async fn metadata_serves_through_an_outage_for_an_hour() {
-    let world = World::new();
+    let world = World::over_sockets();
     let app = App::new(discovering(&world));
     world.clerk.fail(METADATA, Fault::status(500));
     let token = world.clerk.token("user_1").issue();
@@ -199,7 +199,7 @@ async fn metadata_serves_through_an_outage_for_an_hour() {
 
 #[tokio::test]
 async fn warming_up_fetches_it() {
-    let world = World::new();
+    let world = World::over_sockets();
     let app = App::new(discovering(&world));
     world.clerk.fail(METADATA, Fault::status(500));
     let error = app.layer.warm_up().await.unwrap_err();

@@ -10,17 +10,9 @@ mod requests;
 use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use bytes::Bytes;
-use futures_util::future::BoxFuture;
-use http::{Request, Response};
-use http_body_util::{BodyExt, Full};
-use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector},
-    rt::TokioExecutor,
-};
 use tower_clerk::{
     AuthErrorKind, ClerkConfig, ClerkConfigBuilder, Enrichment, JwtVerification, ManualClock,
-    OAuthEndpoint, TokenKind, Transport, TransportError,
+    OAuthEndpoint, TokenKind,
     fake_clerk::{Endpoint, FakeClerk, Field},
 };
 
@@ -119,7 +111,8 @@ impl Kind {
 
     /// A configuration that accepts this kind alone.
     fn config(self, world: &World) -> ClerkConfigBuilder {
-        self.config_with_tls(world).transport(Plain::default())
+        self.config_with_tls(world)
+            .transport(world.clerk.transport())
     }
 
     /// With the client that there is by default. It reads the certificates of the platform, which takes longer
@@ -220,30 +213,6 @@ impl Kind {
     fn calls(self, world: &World) -> usize {
         let calls = self.endpoints().iter();
         calls.map(|endpoint| world.clerk.calls(*endpoint)).sum()
-    }
-}
-
-/// A client without TLS.
-struct Plain(Client<HttpConnector, Full<Bytes>>);
-
-impl Default for Plain {
-    fn default() -> Self {
-        Self(Client::builder(TokioExecutor::new()).build_http())
-    }
-}
-
-impl Transport for Plain {
-    fn send(
-        &self,
-        request: Request<Bytes>,
-    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
-        let response = self.0.request(request.map(Full::new));
-        Box::pin(async {
-            let response = response.await.map_err(TransportError::unreachable)?;
-            let (head, body) = response.into_parts();
-            let body = body.collect().await.map_err(TransportError::unreachable)?;
-            Ok(Response::from_parts(head, body.to_bytes()))
-        })
     }
 }
 

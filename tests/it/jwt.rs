@@ -32,6 +32,7 @@ pub fn synchronise(world: &World) {
 /// A configuration that accepts these kinds, and has no credentials.
 fn accepting<const N: usize>(world: &World, kinds: [TokenKind; N]) -> ClerkConfigBuilder {
     ClerkConfig::builder(world.clerk.url())
+        .transport(world.clerk.transport())
         .accept(kinds)
         .machines(["mch_us"])
         .clock(world.clock.clone())

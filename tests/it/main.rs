@@ -60,6 +60,7 @@ mod prometheus;
 mod doctor;
 mod fake_clerk;
 mod fake_clerk_kinds;
+mod in_process;
 mod admin_page;
 mod discovery;
 mod docs;

@@ -44,7 +44,7 @@ async fn credentials_that_are_there_and_bad_are_never_nobodys() {
 #[tokio::test]
 async fn https_does_not_fall_back_to_plain_http() {
     // B15: the server at this address speaks no TLS.
-    let world = World::new();
+    let world = World::over_sockets();
     let url = format!("https://{}", world.clerk.addr());
     let config = tower_clerk::ClerkConfig::builder(url)
         .client_credentials(world.clerk.client_id(), world.clerk.client_secret());

@@ -17,6 +17,7 @@ const ORIGIN: &str = "https://app.example.com";
 /// A configuration that accepts session tokens alone.
 pub fn sessions(world: &World) -> ClerkConfigBuilder {
     ClerkConfig::builder(world.clerk.url())
+        .transport(world.clerk.transport())
         .accept([TokenKind::Session])
         .clock(world.clock.clone())
 }

@@ -25,17 +25,32 @@ pub struct World {
 }
 
 impl World {
+    /// A world without sockets.
     pub fn new() -> Self {
+        Self::of(FakeClerk::new())
+    }
+
+    /// A world whose Clerk listens, for tests of the way to it; see [`socket_config`](Self::socket_config).
+    pub fn over_sockets() -> Self {
+        Self::of(FakeClerk::start().expect("loopback has a free port"))
+    }
+
+    fn of(clerk: FakeClerk) -> Self {
         // Before any log statement is come upon.
         let_every_subscriber_be_asked();
         Self {
-            clerk: FakeClerk::start().expect("loopback has a free port"),
+            clerk,
             clock: ManualClock::new(),
         }
     }
 
-    /// A configuration for this Clerk, with nothing but what is mandatory.
+    /// A configuration for this Clerk, with nothing but what is mandatory, that reaches it in process.
     pub fn config(&self) -> ClerkConfigBuilder {
+        self.socket_config().transport(self.clerk.transport())
+    }
+
+    /// The same with the default transport, for a Clerk that listens.
+    pub fn socket_config(&self) -> ClerkConfigBuilder {
         ClerkConfig::builder(self.clerk.url())
             .client_credentials(self.clerk.client_id(), self.clerk.client_secret())
             .clock(self.clock.clone())

@@ -8,13 +8,15 @@ mod mint;
 mod page;
 mod view;
 
+use std::error::Error;
+
 use bytes::Bytes;
 use http::header::{
     CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
-use hyper::body::Incoming;
+use hyper::body::Body;
 use serde_json::json;
 
 use super::reply::{self, Reply};
@@ -42,7 +44,10 @@ pub(super) fn refuse_host<B>(state: &State, request: &Request<B>) -> Option<Repl
 }
 
 /// Answers a request to the admin page or its interface.
-pub(super) async fn answer(state: &State, request: Request<Incoming>) -> Reply {
+pub(super) async fn answer<B>(state: &State, request: Request<B>) -> Reply
+where
+    B: Body<Data = Bytes, Error: Into<Box<dyn Error + Send + Sync>>>,
+{
     let (head, body) = request.into_parts();
     let path = head.uri.path().strip_prefix(ROOT).unwrap_or_default();
     let is_page = matches!(path, "" | "/");
