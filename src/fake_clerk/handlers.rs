@@ -1,9 +1,7 @@
 //! The endpoints' behaviour when nothing is made to fail.
 
-use bytes::Bytes;
 use http::header::{ALLOW, AUTHORIZATION, HeaderMap, HeaderValue, ORIGIN};
 use http::{Method, StatusCode};
-use http_body_util::Full;
 use serde_json::json;
 
 use super::backend;
@@ -13,7 +11,7 @@ use super::endpoint::Endpoint;
 use super::metadata;
 use super::oauth;
 use super::record::RecordedRequest;
-use super::reply::{Reply, clerk_error, invalid_request, json, no_store, oauth_error};
+use super::reply::{Reply, clerk_error, empty, invalid_request, json, no_store, oauth_error};
 use super::state::State;
 use super::tokens::Kind;
 
@@ -92,8 +90,13 @@ fn method_not_allowed(endpoint: Endpoint) -> Reply {
 }
 
 fn introspection(state: &State, request: &RecordedRequest) -> Reply {
-    if let Some(refusal) = clients::refuse(state, request) {
-        return refusal;
+    match clients::refuse(state, request) {
+        // Clerk documents the status for this endpoint, and no body.
+        Some(refusal) if refusal.status() == StatusCode::UNAUTHORIZED => {
+            return empty(StatusCode::UNAUTHORIZED);
+        }
+        Some(refusal) => return refusal,
+        None => {}
     }
     let Some(text) = request.form_field("token") else {
         return missing_token();
@@ -131,7 +134,7 @@ fn revocation(state: &State, request: &RecordedRequest) -> Reply {
     if let Some(token) = state.lock().tokens.get_mut(&text) {
         token.revoked = true;
     }
-    Reply::new(Full::new(Bytes::new()))
+    empty(StatusCode::OK)
 }
 
 fn userinfo(state: &State, request: &RecordedRequest) -> Reply {

@@ -10,7 +10,6 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
 
 const ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789abcdefghijklmnopqrstuvwxyz";
-const UPPER_ALPHANUMERIC: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
 
 const HEXADECIMAL: &[u8] = b"0123456789abcdef";
 
@@ -83,11 +82,6 @@ impl SigningKey {
 /// Random letters and digits.
 pub(super) fn alphanumeric(len: usize) -> String {
     random_text(ALPHANUMERIC, len)
-}
-
-/// Random upper-case letters and digits.
-pub(super) fn upper_alphanumeric(len: usize) -> String {
-    random_text(UPPER_ALPHANUMERIC, len)
 }
 
 /// Random digits of lower-case hexadecimal numbers.

@@ -10,6 +10,9 @@ pub(super) fn openid_configuration(state: &State) -> Value {
     let mut metadata = common(state);
     metadata["introspection_endpoint"] = json!(format!("{url}/oauth/token_info"));
     metadata["userinfo_endpoint"] = json!(format!("{url}/oauth/userinfo"));
+    metadata["response_modes_supported"] = json!(["query"]);
+    metadata["backchannel_logout_supported"] = json!(false);
+    metadata["frontchannel_logout_supported"] = json!(false);
     metadata
 }
 
@@ -18,6 +21,10 @@ pub(super) fn authorization_server(state: &State) -> Value {
     metadata["service_documentation"] = json!("https://clerk.com/docs");
     metadata["ui_locales_supported"] = json!(["en-US"]);
     metadata["op_tos_uri"] = json!("https://clerk.com/legal/terms");
+    if !state.lock().flow.refuses_registration {
+        let path = Endpoint::Registration.path();
+        metadata["registration_endpoint"] = json!(format!("{}{path}", state.url));
+    }
     metadata
 }
 
@@ -35,7 +42,6 @@ fn common(state: &State) -> Value {
             "offline_access", "user:org:read",
         ],
         "response_types_supported": ["code"],
-        "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code", "refresh_token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["RS256"],
@@ -44,14 +50,9 @@ fn common(state: &State) -> Value {
         ],
         "claims_supported": ["sub", "iss", "aud", "exp", "iat", "email", "name"],
         "code_challenge_methods_supported": ["S256"],
-        // RFC 9207 §3: clients may rely on `iss` in the answers of the authorization endpoint.
-        "authorization_response_iss_parameter_supported": true,
-        "backchannel_logout_supported": false,
-        "frontchannel_logout_supported": false,
     });
-    if !state.lock().flow.refuses_registration {
-        let path = Endpoint::Registration.path();
-        metadata["registration_endpoint"] = json!(format!("{url}{path}"));
+    if state.lock().flow.names_issuer {
+        metadata["authorization_response_iss_parameter_supported"] = json!(true);
     }
     metadata
 }

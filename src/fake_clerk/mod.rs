@@ -58,10 +58,15 @@
 //! of every kind on, to rotate keys, to see the calls that come in, and to switch faults on; see
 //! [`admin_page`](FakeClerkBuilder::admin_page).
 //!
-//! # What it does not know
+//! # What it answers with
 //!
-//! Clerk documents neither how introspection answers for tokens that are not active nor the bodies
-//! of some errors. There the fake follows RFC 7662 (`{"active":false}`) and RFC 6749. Any confidential
+//! Every answer has the members and status codes of Clerk's published API description, version 2026-05-12,
+//! and no others. A test that needs a member which Clerk does not document asks for it by name:
+//! [`introspection_includes`](FakeClerk::introspection_includes), [`TokenBuilder::claim`],
+//! [`name_issuer_in_redirects`](FakeClerk::name_issuer_in_redirects).
+//!
+//! Clerk documents neither how introspection answers for tokens that are not active nor for a malformed
+//! request. There the fake follows RFC 7662 (`{"active":false}`) and RFC 6749. Any confidential
 //! client may introspect and revoke any token. What the Backend API leaves open can be chosen:
 //! [`backend_times_in`](FakeClerk::backend_times_in),
 //! [`hide_inactive_tokens`](FakeClerk::hide_inactive_tokens). It does not verify machine-to-machine JWTs
@@ -70,7 +75,7 @@
 //! [`rotate_key`](FakeClerk::rotate_key) and
 //! [`replace_key_under_same_kid`](FakeClerk::replace_key_under_same_kid). OAuth JWTs have no `cat`.
 //!
-//! The authorization code flow is stricter than RFC 6749 asks for, so that mistakes show: codes live for
+//! The authorization code flow is stricter than RFC 6749 requires, so that mistakes show: codes live for
 //! one minute, PKCE is `S256` or, for confidential clients, left out, a client authenticates in the way
 //! it registered, refresh tokens are good for one use, and a code or a refresh token that is used twice
 //! ends all that came of it. Any scope is granted.
@@ -171,8 +176,8 @@ impl FakeClerk {
         }
     }
 
-    /// Changes what is known about a user. A user that was never changed has an e-mail address and
-    /// names made up from the id.
+    /// Changes what is known about a user, or makes one. A user exists once a token of any kind is issued
+    /// for the id, then with an e-mail address and names made up from it.
     pub fn user(&self, id: impl Into<String>) -> UserBuilder<'_> {
         UserBuilder::new(&self.state, id.into())
     }
@@ -205,7 +210,10 @@ impl FakeClerk {
         self.state.lock().now()
     }
 
-    /// Chooses which undocumented members introspection answers have from now on; at first none.
+    /// Adds undocumented members to the answers of introspection from now on; at first there are none.
+    ///
+    /// Clerk documents `active`, `client_id`, `iat`, `scope`, `sub` and `org_id`. A service that works with
+    /// those alone works with Clerk; the others are for tests of what the service does if Clerk sends them.
     pub fn introspection_includes(&self, fields: impl IntoIterator<Item = Field>) {
         let fields = fields.into_iter().collect();
         self.state.lock().extra_fields = fields;

@@ -17,6 +17,13 @@ pub(super) fn json(status: StatusCode, body: &Value) -> Reply {
     reply
 }
 
+/// An answer without a body.
+pub(super) fn empty(status: StatusCode) -> Reply {
+    let mut reply = Reply::default();
+    *reply.status_mut() = status;
+    reply
+}
+
 /// An error in the shape of RFC 6749.
 pub(super) fn oauth_error(status: StatusCode, error: &str, description: &str) -> Reply {
     json(

@@ -137,7 +137,7 @@ impl Ledger {
             .saturating_add(self.ahead)
     }
 
-    /// The user with this id, whether configured or not.
+    /// The user with this id, or the one that there would be.
     pub(super) fn user(&self, id: &str) -> User {
         self.users
             .get(id)
@@ -145,7 +145,14 @@ impl Ledger {
             .unwrap_or_else(|| User::derived_from(id))
     }
 
-    /// The configured user with this e-mail address.
+    /// Makes the user exist for whom a token is issued. A user that was deleted stays so.
+    pub(super) fn meet(&mut self, id: &str) {
+        if !self.users.contains_key(id) {
+            self.users.insert(id.to_owned(), User::derived_from(id));
+        }
+    }
+
+    /// The existing user with this e-mail address.
     pub(super) fn user_with_email(&self, email: &str) -> Option<&str> {
         self.users
             .iter()

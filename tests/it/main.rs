@@ -61,6 +61,7 @@ mod doctor;
 mod fake_clerk;
 mod fake_clerk_kinds;
 mod in_process;
+mod documented;
 mod admin_page;
 mod discovery;
 mod docs;

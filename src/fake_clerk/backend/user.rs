@@ -7,14 +7,13 @@ use crate::fake_clerk::record::RecordedRequest;
 use crate::fake_clerk::state::State;
 use crate::fake_clerk::users::User;
 
-/// The user of the path. Every id of a user has one, unless it was deleted.
+/// The user of the path, if there is one that was not deleted.
 pub(super) fn answer(state: &State, request: &RecordedRequest) -> Result<Value, Refusal> {
     let id = request.path.rsplit('/').next().unwrap_or_default();
-    let user = state.lock().user(id);
-    if user.deleted || !id.starts_with("user_") {
-        return Err(Refusal::not_found());
-    }
-    Ok(object(id, &user, state.started))
+    let ledger = state.lock();
+    let user = ledger.users.get(id).filter(|user| !user.deleted);
+    let user = user.ok_or_else(Refusal::not_found)?;
+    Ok(object(id, user, state.started))
 }
 
 /// The user as the Backend API shows one. Times are in milliseconds; users are as old as the fake.
@@ -29,7 +28,13 @@ fn object(id: &str, user: &User, created_at: u64) -> Value {
             "object": "email_address",
             "email_address": text,
             "reserved": false,
-            "verification": {"status": status, "strategy": "email_code", "attempts": 1},
+            "verification": {
+                "object": "verification_otp",
+                "status": status,
+                "strategy": "email_code",
+                "attempts": 1,
+                "expire_at": created_at,
+            },
             "linked_to": [],
             "created_at": created_at,
             "updated_at": created_at,
@@ -39,13 +44,12 @@ fn object(id: &str, user: &User, created_at: u64) -> Value {
     let primary = user.email.iter().map(|text| (text, user.email_verified));
     // Last, so that whoever takes the first address for the primary one is found out.
     let addresses: Vec<_> = others.chain(primary).map(address).collect();
-    json!({
+    let mut object = json!({
         "id": id,
         "object": "user",
         "username": user.preferred_username,
         "first_name": user.given_name,
         "last_name": user.family_name,
-        "image_url": user.picture,
         "has_image": user.picture.is_some(),
         "primary_email_address_id": user.email.as_deref().map(address_id),
         "primary_phone_number_id": null,
@@ -54,10 +58,15 @@ fn object(id: &str, user: &User, created_at: u64) -> Value {
         "two_factor_enabled": false,
         "totp_enabled": false,
         "backup_code_enabled": false,
+        "mfa_enabled_at": null,
+        "mfa_disabled_at": null,
         "email_addresses": addresses,
         "phone_numbers": [],
         "web3_wallets": [],
+        "passkeys": [],
         "external_accounts": [],
+        "saml_accounts": [],
+        "enterprise_accounts": [],
         "external_id": null,
         "public_metadata": user.public_metadata,
         "private_metadata": user.private_metadata,
@@ -65,11 +74,21 @@ fn object(id: &str, user: &User, created_at: u64) -> Value {
         "banned": user.banned,
         "locked": false,
         "deprovisioned": false,
+        "lockout_expires_in_seconds": null,
+        "verification_attempts_remaining": 100,
+        "delete_self_enabled": true,
+        "create_organization_enabled": true,
+        "legal_accepted_at": null,
         "last_sign_in_at": null,
         "last_active_at": created_at,
         "created_at": created_at,
         "updated_at": created_at,
-    })
+    });
+    // Clerk allows no null there.
+    if let Some(picture) = &user.picture {
+        object["image_url"] = json!(picture);
+    }
+    object
 }
 
 /// An id that is the same whenever the same address is shown.

@@ -22,7 +22,7 @@ const DEFAULT_USER: &str = "user_fake";
 const CODE_LIFE: u64 = 60;
 
 /// What Clerk gives a client that names no scope, neither here nor at its registration.
-const DEFAULT_SCOPE: &str = "email offline_access profile";
+pub(super) const DEFAULT_SCOPE: &str = "email offline_access profile";
 
 /// Sends the browser back to the client, with a code or with an error.
 ///
@@ -52,7 +52,8 @@ pub(in crate::fake_clerk) fn authorize(state: &State, request: &RecordedRequest)
             ("error_description", refusal.description.to_owned()),
         ],
     };
-    redirection(state, &params, target, &answer)
+    let issuer = ledger.flow.names_issuer.then_some(state.url.as_str());
+    redirection(&params, target, &answer, issuer)
 }
 
 fn client_and_target(ledger: &Ledger, params: &Params) -> Result<(Client, Url), Refusal> {
@@ -67,7 +68,8 @@ fn client_and_target(ledger: &Ledger, params: &Params) -> Result<(Client, Url), 
     let client = params
         .get("client_id")
         .and_then(|id| ledger.clients.get(id))
-        .ok_or(Refusal::invalid_request(
+        .ok_or(Refusal::new(
+            "invalid_client",
             "The client_id is missing or not that of a registered client.",
         ))?;
     let target = redirect::target(client, params.get("redirect_uri"))
@@ -131,10 +133,10 @@ fn subject(ledger: &Ledger, hint: Option<&str>) -> String {
 }
 
 fn redirection(
-    state: &State,
     params: &Params,
     mut target: Url,
     answer: &[(&'static str, String)],
+    issuer: Option<&str>,
 ) -> Reply {
     {
         let mut query = target.query_pairs_mut();
@@ -142,7 +144,9 @@ fn redirection(
         if let Some(state) = params.get("state") {
             query.append_pair("state", state);
         }
-        query.append_pair("iss", &state.url);
+        if let Some(issuer) = issuer {
+            query.append_pair("iss", issuer);
+        }
     }
     let mut reply = Reply::new(Full::new(Bytes::new()));
     *reply.status_mut() = StatusCode::FOUND;

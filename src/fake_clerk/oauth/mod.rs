@@ -38,6 +38,7 @@ pub(super) struct Flow {
     pub(super) lifetime: Option<Duration>,
     pub(super) refuses_registration: bool,
     pub(super) refuses_consent: bool,
+    pub(super) names_issuer: bool,
 }
 
 /// What an authorization code stands for.
@@ -71,9 +72,14 @@ impl Refusal {
         Self::new("invalid_request", description)
     }
 
-    /// The refusal as an answer of its own, not by way of a redirection.
+    /// The refusal as an answer of its own, not by way of a redirection, with the status that Clerk
+    /// documents for the error.
     fn shown(self) -> Reply {
-        reply::oauth_error(StatusCode::BAD_REQUEST, self.error, self.description)
+        let status = match self.error {
+            "invalid_client" | "unsupported_grant_type" => StatusCode::UNAUTHORIZED,
+            _ => StatusCode::BAD_REQUEST,
+        };
+        reply::oauth_error(status, self.error, self.description)
     }
 }
 
@@ -109,6 +115,13 @@ impl FakeClerk {
     /// switched off by default; at first it is allowed. Refused, it is not in the metadata either.
     pub fn refuse_registration(&self, refuse: bool) {
         self.state.lock().flow.refuses_registration = refuse;
+    }
+
+    /// Chooses whether redirections to clients name the issuer, `iss`, and both metadata documents say so
+    /// (RFC 9207); at first they do not, since Clerk documents neither. For tests of clients that detect
+    /// mix-up attacks by it.
+    pub fn name_issuer_in_redirects(&self, name: bool) {
+        self.state.lock().flow.names_issuer = name;
     }
 
     /// Chooses whether the user refuses to consent, which the client is told as `access_denied`; at

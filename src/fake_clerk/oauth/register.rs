@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
+use super::authorize::DEFAULT_SCOPE;
 use super::{Refusal, redirect, scope};
 use crate::fake_clerk::clients::{AuthMethod, Client};
 use crate::fake_clerk::keys;
@@ -26,8 +27,6 @@ struct Metadata {
     client_name: Option<String>,
     client_uri: Option<String>,
     logo_uri: Option<String>,
-    software_id: Option<String>,
-    software_version: Option<String>,
 }
 
 fn basic() -> String {
@@ -107,6 +106,10 @@ fn registered(id: &str, client: &Client, metadata: Metadata, now: u64) -> Value 
     let mut answer = json!({
         "client_id": id,
         "client_id_issued_at": now,
+        // Zero says that the secret does not expire. Clerk has the member without a secret, too.
+        "client_secret_expires_at": 0,
+        "client_name": metadata.client_name.unwrap_or_default(),
+        "scope": metadata.scope.as_deref().unwrap_or(DEFAULT_SCOPE),
         "redirect_uris": metadata.redirect_uris,
         "token_endpoint_auth_method": metadata.token_endpoint_auth_method,
         "grant_types": metadata.grant_types,
@@ -114,16 +117,10 @@ fn registered(id: &str, client: &Client, metadata: Metadata, now: u64) -> Value 
     });
     if let Some(secret) = &client.secret {
         answer["client_secret"] = json!(secret);
-        // Zero says that it does not expire, and must be there beside a secret.
-        answer["client_secret_expires_at"] = json!(0);
     }
     for (name, value) in [
-        ("scope", metadata.scope),
-        ("client_name", metadata.client_name),
         ("client_uri", metadata.client_uri),
         ("logo_uri", metadata.logo_uri),
-        ("software_id", metadata.software_id),
-        ("software_version", metadata.software_version),
     ] {
         if let Some(value) = value {
             answer[name] = json!(value);

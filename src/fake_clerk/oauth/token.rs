@@ -32,11 +32,20 @@ pub(in crate::fake_clerk) fn token(state: &State, request: &RecordedRequest) -> 
         .map(|entitlement| grant::issue(state, &mut ledger, entitlement));
     let mut reply = match answer {
         Ok(answer) => json(StatusCode::OK, &answer),
-        Err(refusal) => refusal.shown(),
+        Err(refusal) => documented(refusal).shown(),
     };
     let no_cache = HeaderValue::from_static("no-cache");
     reply.headers_mut().insert(PRAGMA, no_cache);
     no_store(reply)
+}
+
+/// The refusal in the errors that Clerk documents for the token endpoint, which are fewer than those of
+/// RFC 6749 and RFC 8707.
+fn documented(refusal: Refusal) -> Refusal {
+    match refusal.error {
+        "invalid_grant" | "unsupported_grant_type" => refusal,
+        _ => Refusal::invalid_request(refusal.description),
+    }
 }
 
 /// Whether the answer may have a JWT in it, of either kind.

@@ -6,7 +6,7 @@ use super::flow::{
 use super::*;
 
 #[tokio::test]
-async fn consent_leads_back_with_code_state_and_issuer() {
+async fn consent_leads_back_with_code_and_state() {
     let clerk = FakeClerk::start().unwrap();
     let id = public_client(&clerk).await;
     let fields = request_of(&id);
@@ -26,8 +26,32 @@ async fn consent_leads_back_with_code_state_and_issuer() {
             "the query that was there stays"
         );
         assert_eq!(value(&pairs, "state"), "a b&c");
-        assert_eq!(value(&pairs, "iss"), clerk.url());
+        assert!(pairs.iter().all(|(name, _)| name != "iss"));
         assert_eq!(value(&pairs, "code").len(), 43);
+    }
+}
+
+#[tokio::test]
+async fn the_issuer_is_named_in_redirects_and_metadata_if_a_test_wants_it() {
+    let clerk = FakeClerk::start().unwrap();
+    let id = public_client(&clerk).await;
+    let member = "authorization_response_iss_parameter_supported";
+    for names in [false, true, false] {
+        clerk.name_issuer_in_redirects(names);
+        for changes in [&[][..], &[("response_type", "token")]] {
+            let fields = changed(&request_of(&id), changes);
+            let pairs = sent(&authorize(&clerk, &fields).await);
+            let issuer = pairs.iter().find(|(name, _)| name == "iss");
+            let expected = names.then(|| clerk.url());
+            assert_eq!(issuer.map(|(_, issuer)| issuer), expected.as_ref());
+        }
+        for path in [
+            "/.well-known/openid-configuration",
+            "/.well-known/oauth-authorization-server",
+        ] {
+            let document = body(&get(&clerk, path).await);
+            assert_eq!(document.get(member).is_some(), names, "{path}");
+        }
     }
 }
 
@@ -79,9 +103,13 @@ async fn who_cannot_be_trusted_is_not_redirected_to() {
     for (name, changes) in cases {
         for _ in 0..2 {
             let response = authorize(&clerk, &changed(&request_of(&id), changes)).await;
-            assert_eq!(response.status(), 400, "{name}");
+            let (status, error) = match *name {
+                "no client" | "unknown client" => (401, "invalid_client"),
+                _ => (400, "invalid_request"),
+            };
+            assert_eq!(response.status(), status, "{name}");
             assert!(response.headers().get("location").is_none(), "{name}");
-            assert_eq!(body(&response)["error"], "invalid_request", "{name}");
+            assert_eq!(body(&response)["error"], error, "{name}");
         }
     }
 }
@@ -135,7 +163,6 @@ async fn other_errors_are_told_to_the_client() {
             let pairs = sent(&response);
             assert_eq!(value(&pairs, "error"), *error, "{name}");
             assert_eq!(value(&pairs, "state"), "a b&c", "{name}");
-            assert_eq!(value(&pairs, "iss"), clerk.url(), "{name}");
             assert!(pairs.iter().all(|(field, _)| field != "code"), "{name}");
         }
     }

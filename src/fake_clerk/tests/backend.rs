@@ -35,7 +35,10 @@ async fn ask(clerk: &FakeClerk, key: Option<&str>, endpoint: Endpoint) -> Respon
         _ => ("GET", String::new()),
     };
     let path = match endpoint {
-        Endpoint::BackendUser => format!("{}/user_1", endpoint.path()),
+        Endpoint::BackendUser => {
+            clerk.user("user_1").save();
+            format!("{}/user_1", endpoint.path())
+        }
         _ => endpoint.path().to_owned(),
     };
     send(clerk, method, &path, &headers, &body).await.unwrap()
@@ -243,6 +246,33 @@ async fn a_user_has_addresses_of_which_one_is_primary() {
     assert_eq!(bare["email_addresses"], json!([]));
 }
 
+// fault G4
+#[tokio::test]
+async fn a_user_exists_once_a_token_is_issued_or_the_user_is_saved() {
+    let clerk = FakeClerk::start().unwrap();
+    let issue: [fn(&FakeClerk); 7] = [
+        |clerk| clerk.user("user_0").save(),
+        |clerk| drop(clerk.token("user_1").issue()),
+        |clerk| drop(clerk.token("user_2").jwt().issue()),
+        |clerk| drop(clerk.refresh_token("user_3")),
+        |clerk| drop(clerk.session("user_4").issue()),
+        |clerk| drop(clerk.session("user_5").template().issue()),
+        |clerk| drop(clerk.api_key("user_6").issue()),
+    ];
+    for (number, issue) in issue.iter().enumerate() {
+        let id = format!("user_{number}");
+        for _ in 0..2 {
+            let reply = user(&clerk, &id).await;
+            assert_eq!(reply.status(), 404, "{id}");
+            assert_eq!(clerk_code(&reply), "resource_not_found", "{id}");
+        }
+        issue(&clerk);
+        assert_eq!(user(&clerk, &id).await.status(), 200, "{id}");
+    }
+    let _ = clerk.api_key("org_1").issue();
+    assert_eq!(user(&clerk, "org_1").await.status(), 404);
+}
+
 #[tokio::test]
 async fn a_deleted_user_is_not_found() {
     let clerk = FakeClerk::start().unwrap();
@@ -257,7 +287,6 @@ async fn a_deleted_user_is_not_found() {
         }
         assert_eq!(introspect(&clerk, &token).await, json!({"active": false}));
     }
-    assert_eq!(user(&clerk, "user_2").await.status(), 200);
     clerk.user("user_1").save();
     assert_eq!(user(&clerk, "user_1").await.status(), 200);
     assert_eq!(introspect(&clerk, &token).await, json!({"active": false}));

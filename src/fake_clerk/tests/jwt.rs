@@ -58,7 +58,7 @@ async fn a_jwt_has_the_documented_payload() {
     assert_eq!(plain["iss"], clerk.url());
     assert_eq!(plain["scope"], "email profile");
     let jti = plain["jti"].as_str().unwrap().strip_prefix("oat_").unwrap();
-    assert!(jti.len() == 16 && !jti.contains(|letter: char| letter.is_ascii_lowercase()));
+    assert!(jti.len() == 32 && !jti.contains(|letter: char| letter.is_ascii_lowercase()));
 
     let one = clerk
         .token("user_1")

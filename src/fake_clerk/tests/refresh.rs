@@ -23,11 +23,11 @@ async fn refresh_tokens_rotate_and_narrow() {
     let old = first["refresh_token"].as_str().unwrap();
 
     let cases: &[(&str, Fields<'_>, &str)] = &[
-        ("more scope", &[("scope", "email admin")], "invalid_scope"),
+        ("more scope", &[("scope", "email admin")], "invalid_request"),
         (
             "more resources",
             &[("resource", "urn:example:three")],
-            "invalid_target",
+            "invalid_request",
         ),
         ("no token", &[("refresh_token", "")], "invalid_request"),
         (

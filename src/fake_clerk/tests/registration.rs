@@ -9,12 +9,15 @@ async fn a_client_is_told_all_that_was_registered() {
     let common = [
         "client_id",
         "client_id_issued_at",
+        "client_secret_expires_at",
+        "client_name",
+        "scope",
         "redirect_uris",
         "token_endpoint_auth_method",
         "grant_types",
         "response_types",
     ];
-    let with_secret = [&common[..], &["client_secret", "client_secret_expires_at"]].concat();
+    let with_secret = [&common[..], &["client_secret"]].concat();
     for (method, expected) in [
         ("none", &common[..]),
         ("client_secret_basic", &with_secret),
@@ -25,9 +28,12 @@ async fn a_client_is_told_all_that_was_registered() {
         assert_eq!(answer["token_endpoint_auth_method"], method);
         assert_eq!(answer["redirect_uris"], json!([CALLBACK]));
         assert_ne!(answer["client_id"], clerk.client_id());
+        assert_eq!(answer["client_secret_expires_at"], 0, "{method}");
+        assert_eq!(answer["scope"], "email offline_access profile", "{method}");
     }
     let metadata = json!({
         "redirect_uris": [CALLBACK], "client_name": "Näme", "scope": "a b", "jwks": {"keys": []},
+        "software_id": "x", "software_version": "1",
     });
     let response = post_json(&clerk, "/oauth/register", &metadata).await;
     assert_eq!(response.headers()["cache-control"], "no-store");
@@ -36,7 +42,9 @@ async fn a_client_is_told_all_that_was_registered() {
     assert_eq!(answer["scope"], "a b");
     assert_eq!(answer["token_endpoint_auth_method"], "client_secret_basic");
     assert_eq!(answer["grant_types"], json!(["authorization_code"]));
-    assert!(answer.get("jwks").is_none(), "it was not registered");
+    for name in ["jwks", "software_id", "software_version"] {
+        assert!(answer.get(name).is_none(), "{name} is not registered");
+    }
 }
 
 #[tokio::test]
@@ -133,18 +141,18 @@ async fn registration_can_be_refused_and_is_not_in_the_metadata_then() {
         "/.well-known/oauth-authorization-server",
     ];
     let endpoint = format!("{}/oauth/register", clerk.url());
-    for path in documents {
+    for (path, registers) in documents.into_iter().zip([false, true]) {
         let document = body(&get(&clerk, path).await);
-        assert_eq!(document["registration_endpoint"], endpoint);
+        let expected = registers.then(|| json!(endpoint));
+        assert_eq!(
+            document.get("registration_endpoint"),
+            expected.as_ref(),
+            "{path}"
+        );
         assert_eq!(
             document["code_challenge_methods_supported"],
             json!(["S256"])
         );
-        assert_eq!(
-            document["authorization_response_iss_parameter_supported"],
-            true
-        );
-        assert_eq!(document["response_modes_supported"], json!(["query"]));
         let methods = document["token_endpoint_auth_methods_supported"]
             .as_array()
             .unwrap();

@@ -64,6 +64,7 @@ async fn a_code_is_redeemed_by_its_client_only_as_it_was_asked_for() {
     let good = code(&clerk, &id, &[("resource", RESOURCE)]).await;
     let (request, grant) = ("invalid_request", "invalid_grant");
     let cases: &[(&str, Fields<'_>, &str)] = &[
+        // fault G5
         ("no grant type", &[("grant_type", "")], request),
         (
             "password",
@@ -102,18 +103,22 @@ async fn a_code_is_redeemed_by_its_client_only_as_it_was_asked_for() {
             &[("client_secret", "x")],
             "invalid_client",
         ),
+        // Clerk documents no error of its own for resources.
         (
             "another resource",
             &[("resource", "https://b.example")],
-            "invalid_target",
+            request,
         ),
-        ("bad resource", &[("resource", "mcp")], "invalid_target"),
+        ("bad resource", &[("resource", "mcp")], request),
         ("repeated", &[("code", &good), ("code", &good)], request),
     ];
     for (name, changes, error) in cases {
         for _ in 0..2 {
             let response = ask(&clerk, &changed(&redemption(&id, &good), changes)).await;
-            let status = if *error == "invalid_client" { 401 } else { 400 };
+            let status = match *error {
+                "invalid_client" | "unsupported_grant_type" => 401,
+                _ => 400,
+            };
             assert_eq!(response.status(), status, "{name}");
             assert_eq!(body(&response)["error"], *error, "{name}");
         }

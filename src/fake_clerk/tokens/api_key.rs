@@ -83,6 +83,9 @@ impl<'a> ApiKeyBuilder<'a> {
     pub fn issue(self) -> String {
         let text = format!("ak_{}", keys::api_key_text());
         let mut ledger = self.state.lock();
+        if self.subject.starts_with("user_") {
+            ledger.meet(&self.subject);
+        }
         let key = Credential {
             family: Family::ApiKey,
             id: format!("ak_{}", keys::hexadecimal(32)),

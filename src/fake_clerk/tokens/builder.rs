@@ -131,6 +131,7 @@ impl<'a> TokenBuilder<'a> {
     pub(in crate::fake_clerk) fn issue_in(self, ledger: &mut Ledger) -> String {
         let state = self.state;
         let category = self.category.value();
+        ledger.meet(&self.subject);
         let token = self.build(ledger);
         let text = match token.kind {
             Kind::Opaque => format!("oat_{}", keys::alphanumeric(32)),
@@ -149,7 +150,7 @@ impl<'a> TokenBuilder<'a> {
             client_id: self.client_id,
             scopes: self.scopes,
             resources: self.resources,
-            jti: format!("oat_{}", keys::upper_alphanumeric(16)),
+            jti: format!("oat_{}", keys::hexadecimal(32).to_ascii_uppercase()),
             serial: 0,
             grant: self.grant,
             life,

@@ -191,7 +191,11 @@ impl<'a> SessionBuilder<'a> {
     pub fn issue(self) -> String {
         let state = self.state;
         let category = self.category.value();
-        let now = state.lock().now();
+        let now = {
+            let mut ledger = state.lock();
+            ledger.meet(&self.subject);
+            ledger.now()
+        };
         let payload = Value::Object(self.payload(now));
         state.sign(keys::PLAIN, category, &payload)
     }
