@@ -13,7 +13,7 @@
 
 use std::{env, error::Error, process::ExitCode};
 
-use tower_clerk::fake_clerk::{FakeClerk, Field};
+use tower_clerk::fake_clerk::FakeClerk;
 
 // Nothing real is behind them.
 const CLIENT_ID: &str = "FakeClerkClient1";
@@ -44,8 +44,6 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .admin_page()
         .start()
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-    // Without it, no service could tell whether a token was issued for it. The page can switch it off.
-    clerk.introspection_includes([Field::Exp, Field::Aud]);
     let redirects = variable("REDIRECT_URIS", "");
     clerk.allow_redirects(&clerk.client_id(), redirects.split_whitespace());
 

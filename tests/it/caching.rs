@@ -105,6 +105,7 @@ async fn nothing_is_accepted_at_or_past_its_exp() {
         let token = if jwt {
             builder.jwt().issue()
         } else {
+            // The documented answer does not say when an opaque token ends.
             world.clerk.introspection_includes([Field::Exp]);
             builder.issue()
         };
@@ -495,6 +496,7 @@ async fn only_an_outage_is_bridged() {
 #[tokio::test]
 async fn staleness_never_reaches_past_exp_nor_an_invalidation() {
     let world = World::new();
+    // The documented answer does not say when an opaque token ends.
     world.clerk.introspection_includes([Field::Exp]);
     let app = App::new(world.config().stale_for(600 * SECOND));
     let token = world.clerk.token("user_1").lifetime(60 * SECOND).issue();

@@ -65,6 +65,7 @@ async fn examine(clerk: &FakeClerk, token: &str, variables: &[(&str, &str)]) -> 
 #[tokio::test]
 async fn a_good_token_is_accepted_and_everything_is_told() {
     let clerk = FakeClerk::start().unwrap();
+    // The doctor names members that Clerk does not document.
     clerk.introspection_includes([Field::TokenType, Field::Username]);
     let id = clerk.client_id();
     for token in [
@@ -104,6 +105,7 @@ async fn a_token_that_the_rules_refuse_is_told_with_the_option_to_change() {
         remedy: &'a [(&'a str, &'a str)],
     }
     let clerk = FakeClerk::start().unwrap();
+    // The documented answer names no audience, so that none would be wrong.
     clerk.introspection_includes([Field::Aud]);
     let token = || clerk.token("user_ada");
     for case in [

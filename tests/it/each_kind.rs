@@ -219,6 +219,7 @@ impl Kind {
 /// Every kind, each with a clock of its own and with one Clerk: it makes one key for all.
 fn worlds() -> impl Iterator<Item = (Kind, World)> {
     let clerk = FakeClerk::start().unwrap();
+    // By the documented answer alone, an opaque OAuth token would not end when the others do.
     clerk.introspection_includes([Field::Exp]);
     let _ = clerk.public_key_pem();
     KINDS.into_iter().map(move |kind| {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tower_clerk::{
     AuthErrorKind, Enrichment,
-    fake_clerk::{Endpoint, Fault, Field},
+    fake_clerk::{Endpoint, Fault},
 };
 
 use crate::support::{App, World};
@@ -227,7 +227,6 @@ async fn a_subject_that_introspection_does_not_name_comes_from_userinfo() {
 async fn userinfo_widens_nothing() {
     // D34: scopes, client and audience of userinfo are no scopes, client and audience.
     let world = World::new();
-    world.clerk.introspection_includes([Field::TokenType]);
     world.clerk.fail(
         Endpoint::Userinfo,
         Fault::answer(

@@ -230,6 +230,7 @@ async fn the_names_and_labels_are_the_promised_ones_and_no_others() {
 async fn each_outcome_is_counted_once_for_each_request() {
     let world = World::new();
     let clerk = &world.clerk;
+    // Without them, the documented answer gives no reason to refuse for the audience or the end.
     clerk.introspection_includes([Field::Aud, Field::Exp]);
     let meter = Meter::new();
     let app = meter.app(world.config().required_scopes(["email"]));

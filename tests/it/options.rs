@@ -162,6 +162,7 @@ async fn any_client_must_be_said_by_name() {
 #[tokio::test]
 async fn audiences_are_names_of_ours() {
     let world = World::new();
+    // The documented answer names no audience, so that there would be nothing to compare.
     world.clerk.introspection_includes([Field::Aud]);
     let token = |resources: &[&str]| {
         let builder = world.clerk.token("user_1");

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::{
     AuthErrorKind, ClerkAuthLayer, Enrichment,
-    fake_clerk::{Endpoint, Fault, Field},
+    fake_clerk::{Endpoint, Fault},
 };
 
 use crate::support::{App, World};
@@ -170,7 +170,6 @@ async fn names_of_headers_have_no_case() {
 async fn a_token_bound_to_a_key_is_not_taken_from_a_bearer() {
     // C037, C078: whoever sends it this way did not prove that the key is theirs.
     let world = World::new();
-    world.clerk.introspection_includes([Field::TokenType]);
     let token = |builder: tower_clerk::fake_clerk::TokenBuilder<'_>| builder.issue();
     let clerk = &world.clerk;
     for token in [
