@@ -44,6 +44,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .admin_page()
         .start()
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    // Making a key takes a while, which the first service would spend waiting for the key set.
+    let _ = clerk.public_key_pem();
     let redirects = variable("REDIRECT_URIS", "");
     clerk.allow_redirects(&clerk.client_id(), redirects.split_whitespace());
 
