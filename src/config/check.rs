@@ -11,7 +11,11 @@ use crate::{
     bearer::CookieNames,
     clock::SystemClock,
     upstream::{HttpClient, default_rate_limit},
-    verify::{introspect::basic_credentials, policy::Rules},
+    verify::{
+        introspect::basic_credentials,
+        policy::{Audiences, Rules},
+        resource_uri::ResourceUri,
+    },
 };
 
 impl ClerkConfigBuilder {
@@ -56,15 +60,16 @@ impl ClerkConfigBuilder {
                 Some(clients)
             }
         };
-        let mut audiences = mem::take(&mut self.audiences);
-        for audience in &audiences {
+        let named = mem::take(&mut self.audiences);
+        for audience in &named {
             check_text("audiences", audience, |byte| byte.is_ascii_graphic())?;
         }
         let resource_metadata = self.check_resource(instance.issuer())?;
-        audiences.extend(self.resource);
-        if !self.client_id.is_empty() {
-            audiences.push(self.client_id.clone());
-        }
+        let audiences = Audiences {
+            named,
+            resource: self.resource.take().map(ResourceUri::new),
+            client_id: Some(self.client_id.clone()).filter(|id| !id.is_empty()),
+        };
         let rules = Rules {
             accept: self.accept,
             authorized_parties: self.authorized_parties,

@@ -17,9 +17,15 @@ impl ClerkConfigBuilder {
     /// The resource identifier of this service (RFC 8707 §2, RFC 9728 §1.2): an absolute URI without
     /// a fragment. Default: none.
     ///
-    /// It counts as an [audience](Self::audiences). Where it is a web address, the layer answers
+    /// It counts as an [audience](Self::audiences). If it is a web address, the layer answers
     /// requests for its [metadata](ResourceMetadata), without a token, and challenges name its
     /// address. Give the address that callers use: nothing is read from `Host` or `X-Forwarded-*`.
+    ///
+    /// Clients spell a web address in several ways. A token's `aud` is this resource if both are equal after the
+    /// normalizations of RFC 3986 (§6.2.2, §6.2.3: capitals in scheme and host, percent-encoding, dot segments, the
+    /// port of the scheme) and without one slash at the end of the path. The query has to be the same, byte for byte;
+    /// and what is no URI by RFC 3986, or has user info or a fragment, has to be the same as a whole. The metadata has
+    /// the resource as it is written here.
     pub fn resource(mut self, resource: impl Into<String>) -> Self {
         self.resource = Some(resource.into());
         self

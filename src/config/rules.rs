@@ -53,9 +53,10 @@ impl ClerkConfigBuilder {
         self
     }
 
-    /// Names under which this service is known as an audience, beside the
-    /// [`resource`](Self::resource) and [our client id](Self::client_credentials). A token with an
-    /// `aud` must name one of them, byte for byte. Of machine tokens, [`machines`](Self::machines) decide.
+    /// Names under which this service is known as an audience, beside the [`resource`](Self::resource) and, for OAuth
+    /// tokens, [our client id](Self::client_credentials). A token with an `aud` must name one of them. These are
+    /// compared byte for byte, while the resource may be [spelled otherwise](Self::resource). Of machine tokens,
+    /// [`machines`](Self::machines) decide.
     pub fn audiences<I>(mut self, audiences: I) -> Self
     where
         I: IntoIterator,

@@ -139,8 +139,8 @@ impl ClerkConfigBuilder {
 
     /// Asks Clerk about tokens of any shape. Default: only about those that begin with `oat_` and
     /// JWTs, since introspection calls a refresh token active too. With this, something else must
-    /// vouch for an access token: a `token_type`, an `aud` that names us, or userinfo's 200, which is
-    /// asked for if need be.
+    /// vouch for an access token: a `token_type` of Bearer, or userinfo's 200, which is requested if need
+    /// be. An `aud` does not: that of a refresh token may be its grant's.
     pub fn accept_unprefixed_tokens(mut self) -> Self {
         self.opaque_tokens = OpaqueTokens::Any;
         self

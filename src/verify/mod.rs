@@ -18,6 +18,7 @@ mod kept;
 mod members;
 mod needs;
 pub(crate) mod policy;
+pub(crate) mod resource_uri;
 mod route;
 mod shape;
 mod source;
@@ -184,8 +185,9 @@ impl Verifier {
     /// Whether anything vouches for an access token. Introspection alone does not: it calls refresh
     /// tokens active too.
     fn is_access_token(&self, answer: &Introspection, shape: Shape) -> bool {
-        // A `token_type` of another kind has been refused by now.
-        shape != Shape::Unprefixed || answer.token_type.is_some() || self.rules.names_us(answer)
+        // A `token_type` of another kind has been refused by now. An audience shows nothing: what is said of a
+        // refresh token may name that of its grant.
+        shape != Shape::Unprefixed || answer.token_type.is_some()
     }
 }
 

@@ -10,12 +10,15 @@
 //! 3. Its time has come (`nbf`, `iat`) and is not over (`exp`).
 //! 4. Its issuer is ours, where it is named. A token that was read here must name it, and an `exp`.
 //! 5. What its kind asks for (`kinds`): its client, its session, whom it is addressed to.
-//! 6. All required scopes were granted.
+//! 6. It names an audience, if that is required.
+//! 7. All required scopes were granted.
 
+mod audiences;
 mod kinds;
 
 use std::{fmt, sync::Arc};
 
+pub(crate) use self::audiences::Audiences;
 use super::Introspection;
 use crate::{AuthErrorKind, TokenKind, claims::split_scope, config::Hidden, kind::Kinds};
 
@@ -24,8 +27,8 @@ pub(crate) struct Rules {
     pub(crate) accept: Kinds,
     /// `None`: any client, which had to be said by name.
     pub(crate) allowed_clients: Option<Vec<String>>,
-    /// What we are called as an audience. Where there is nothing, a token that names one is for others.
-    pub(crate) audiences: Vec<String>,
+    /// The audiences that name this service. A token that names only others is for others.
+    pub(crate) audiences: Audiences,
     pub(crate) require_audience: bool,
     pub(crate) issuer: String,
     pub(crate) required_scopes: Vec<String>,
@@ -59,6 +62,9 @@ impl Rules {
         self.check_times(answer, now)?;
         self.check_issuer(answer)?;
         self.check_kind(answer, kind)?;
+        if self.require_audience && answer.aud.is_none() && kind != TokenKind::Machine {
+            return Err(AuthErrorKind::WrongAudience);
+        }
         self.check_scopes(answer)
     }
 
@@ -66,11 +72,6 @@ impl Rules {
     pub(crate) fn end_of(&self, answer: &Introspection) -> Option<i64> {
         let leeway = if answer.is_local { self.leeway } else { 0 };
         answer.exp.map(|exp| exp.saturating_add(leeway))
-    }
-
-    /// Whether the answer names us as an audience.
-    pub(crate) fn names_us(&self, answer: &Introspection) -> bool {
-        kinds::intersects(&self.audiences, answer.aud.as_deref().unwrap_or_default())
     }
 
     /// Whether a scope is granted by name, or implied by one that is. `granted`: as the answer has it.
@@ -134,7 +135,7 @@ impl fmt::Debug for Rules {
         let list = |entries: &Option<Vec<String>>| entries.as_deref().map(Hidden::list);
         f.debug_struct("Rules")
             .field("allowed_clients", &list(&self.allowed_clients))
-            .field("audiences", &Hidden::list(&self.audiences))
+            .field("audiences", &Hidden::list(&self.audiences.named))
             .field("require_audience", &self.require_audience)
             .field("issuer", &self.issuer)
             .field("required_scopes", &Hidden::list(&self.required_scopes))

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 
 use super::{
     Enrich, Interner, Introspection, Priority, Rules, Shape, Sources, UserinfoEndpoint,
-    Verification, Verified, Verifier, Verify, verified::is_usable_subject,
+    Verification, Verified, Verifier, Verify, policy::Audiences, verified::is_usable_subject,
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, JwtVerification, TokenKind, Transport,
@@ -127,7 +127,11 @@ fn rules() -> Rules {
         allow_pending: false,
         machines: Some(Vec::new()),
         allowed_clients: Some(vec!["client_1".to_owned()]),
-        audiences: vec!["https://api.example.com".to_owned(), "client_1".to_owned()],
+        audiences: Audiences {
+            named: vec!["https://api.example.com".to_owned()],
+            resource: None,
+            client_id: Some("client_1".to_owned()),
+        },
         require_audience: false,
         issuer: "https://clerk.example.com".to_owned(),
         required_scopes: Vec::new(),

@@ -10,6 +10,7 @@ mod support;
 mod raw;
 mod wire;
 mod stub;
+mod by_jti;
 mod child;
 
 mod outcomes;
@@ -46,6 +47,7 @@ mod organizations;
 mod readers;
 mod kinds;
 mod jwt;
+mod audiences;
 mod backend;
 mod users;
 mod tower_http;

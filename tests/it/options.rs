@@ -238,8 +238,14 @@ async fn unprefixed_tokens_need_somebody_to_vouch() {
         .await
         .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
 
-    // A `token_type` does, and an audience that names us.
-    for member in [r#""token_type":"bearer""#, r#""aud":"urn:us""#] {
+    // A `token_type` does, and an audience that names us does not.
+    for (member, expected) in [
+        (r#""token_type":"bearer""#, None),
+        (
+            r#""aud":"urn:us""#,
+            Some(AuthErrorKind::UpstreamUnavailable),
+        ),
+    ] {
         let body = format!(r#"{{"active":true,"client_id":"me","sub":"user_1",{member}}}"#);
         world.clerk.fail(
             Endpoint::Introspection,
@@ -251,7 +257,8 @@ async fn unprefixed_tokens_need_somebody_to_vouch() {
             .audiences(["urn:us"])
             .accept_unprefixed_tokens()
             .enrichment(Enrichment::Off);
-        App::new(config).bearer("random").await.assert_accepted();
+        let kind = App::new(config).bearer("random").await.kind();
+        assert_eq!(kind, expected, "{member}");
     }
 }
 

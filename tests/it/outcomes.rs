@@ -324,10 +324,10 @@ async fn bad_tokens_are_refused_alike() {
             AuthErrorKind::WrongAudience,
         ),
         row(
-            "C066 a resource with a slash more",
+            "C066 a resource with two slashes more",
             clerk
                 .token("user_1")
-                .resource("https://api.example.com/v1/")
+                .resource("https://api.example.com/v1//")
                 .issue(),
             AuthErrorKind::WrongAudience,
         ),

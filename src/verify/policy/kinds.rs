@@ -3,11 +3,16 @@
 //! | kind | its subject | and |
 //! |---|---|---|
 //! | OAuth | any but a machine | its client is allowed; an audience on that list stands in for a client that is not named |
-//! | session | a user, `user_…` | it names its session, `sid`; comes from an authorized party; is not pending |
+//! | session | a user, `user_…` | it names its session, `sid`; is no ID token; comes from an authorized party; is not pending |
 //! | API key | a user, an organization or a machine | nothing |
 //! | machine | a machine, `mch_…` | it is addressed to one that we are |
 //!
-//! An audience, where there is one, must name us. A machine token's names machines, and those decide.
+//! An audience, if there is one, must name us: to OAuth tokens alone, our client id is one. A machine token's names
+//! machines, and those decide.
+//!
+//! An ID token (OpenID Connect Core §2) is signed by the same key, and addressed to a client: a token with an `aud` and
+//! a claim that ties it to a login (`nonce`, `at_hash`, `c_hash`) is one, whatever else it says. A machine's token is
+//! none by its subject, and may have claims of such names.
 
 use super::Rules;
 use crate::{
@@ -26,18 +31,21 @@ impl Rules {
             TokenKind::OAuth => {
                 check_no_machine(answer)?;
                 self.check_client(answer)?;
-                self.check_audience(answer)
+                if answer.is_local && is_id_token(answer) {
+                    return Err(AuthErrorKind::NotAccessToken);
+                }
+                self.check_audience(answer, kind)
             }
             TokenKind::Session => {
                 check_subject(answer, &["user_"])?;
                 check_session(answer)?;
                 self.check_party(answer)?;
                 self.check_status(answer)?;
-                self.check_audience(answer)
+                self.check_audience(answer, kind)
             }
             TokenKind::ApiKey => {
                 check_subject(answer, &["user_", "org_", "mch_"])?;
-                self.check_audience(answer)
+                self.check_audience(answer, kind)
             }
             TokenKind::Machine => {
                 check_subject(answer, &["mch_"])?;
@@ -62,11 +70,13 @@ impl Rules {
         }
     }
 
-    fn check_audience(&self, answer: &Introspection) -> Result<(), AuthErrorKind> {
+    /// Rejects a token for others. One that names no audience passes.
+    fn check_audience(&self, answer: &Introspection, kind: TokenKind) -> Result<(), AuthErrorKind> {
         match &answer.aud {
-            Some(_) if self.names_us(answer) => Ok(()),
-            None if !self.require_audience => Ok(()),
-            _ => Err(AuthErrorKind::WrongAudience),
+            Some(named) if !self.audiences.name_us(named, kind) => {
+                Err(AuthErrorKind::WrongAudience)
+            }
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -130,12 +140,18 @@ fn check_no_machine(answer: &Introspection) -> Result<(), AuthErrorKind> {
     }
 }
 
-/// What other tokens do not have that the same key signs: those of templates, ID tokens.
+/// What tokens of templates and ID tokens, which the same key signs, do not have; and a template may name anything.
 fn check_session(answer: &Introspection) -> Result<(), AuthErrorKind> {
     match text(&answer.other, "sid")? {
-        Some(id) if is_id(id, "sess_") => Ok(()),
+        Some(id) if is_id(id, "sess_") && !is_id_token(answer) => Ok(()),
         _ => Err(AuthErrorKind::NotSession),
     }
+}
+
+/// Whether a JWT is an ID token, by what it says.
+fn is_id_token(stated: &Introspection) -> bool {
+    let has = |name: &&str| stated.other.get(*name).is_some_and(|it| !it.is_null());
+    stated.aud.is_some() && ["nonce", "at_hash", "c_hash"].iter().any(has)
 }
 
 /// Whether this is an id of Clerk's with this beginning.
@@ -144,6 +160,6 @@ fn is_id(text: &str, kind: &str) -> bool {
 }
 
 /// Byte for byte: no normalisation makes two names one.
-pub(super) fn intersects(ours: &[String], theirs: &[String]) -> bool {
+fn intersects(ours: &[String], theirs: &[String]) -> bool {
     theirs.iter().any(|entry| ours.contains(entry))
 }

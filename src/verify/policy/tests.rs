@@ -3,7 +3,7 @@ mod parties;
 
 use std::sync::Arc;
 
-use super::{Introspection, Rules};
+use super::{Audiences, Introspection, Rules};
 use crate::{
     AuthErrorKind::{
         self, Expired, Inactive, InsufficientScope, NotAccessToken, NotYetValid, SenderConstrained,
@@ -28,7 +28,11 @@ impl Rules {
             allow_pending: false,
             machines: Some(Vec::new()),
             allowed_clients: Some(owned(&["client_1"])),
-            audiences: owned(&["https://api.example.com", "client_1"]),
+            audiences: Audiences {
+                named: owned(&["https://api.example.com"]),
+                resource: None,
+                client_id: Some("client_1".to_owned()),
+            },
             require_audience: false,
             issuer: ISSUER.to_owned(),
             required_scopes: Vec::new(),

@@ -90,17 +90,17 @@ async fn userinfo_is_left_alone_where_it_is_off_and_nothing_is_missing() {
             ("opaque", (named(), OPAQUE, OURS), (bare, 0)),
             ("a JWT", (named(), JWT, OURS), (bare, 0)),
             ("vouched for by its type", (typed, OTHER, OURS), (bare, 0)),
+            // The rest is asked, for what is missing alone. fault A4
             (
-                "vouched for by our client",
+                "meant for our client",
                 (meant_for("client_1"), OTHER, OURS),
-                (bare, 0),
+                (bare, 1),
             ),
             (
-                "vouched for by our resource",
+                "meant for our resource",
                 (meant_for("https://api.example.com"), OTHER, OURS),
-                (bare, 0),
+                (bare, 1),
             ),
-            // The rest is asked, for what is missing alone.
             ("vouched for by userinfo", (named(), OTHER, OURS), (bare, 1)),
             ("named by userinfo", (unnamed(), OPAQUE, OURS), (bare, 1)),
             ("both", (unnamed(), OTHER, OURS), (bare, 1)),

@@ -252,10 +252,12 @@ fn an_audience_must_name_us_and_may_have_to_be_there() {
         ),
         (
             "ours among others",
-            Some(&["x", "client_1"]),
+            Some(&["x", "https://api.example.com"]),
             Ok(()),
             Ok(()),
         ),
+        // fault A5
+        ("our client", Some(&["client_1"]), no, no),
         ("another", Some(&["https://other.example"]), no, no),
         ("an empty list", Some(&[]), no, no),
         ("none", None, Ok(()), no),

@@ -1,5 +1,8 @@
 use super::{ISSUER, Introspection, Rules, Verdict, answer, check_all, owned, rules};
-use crate::AuthErrorKind::{WrongAudience, WrongClient, WrongIssuer};
+use crate::{
+    AuthErrorKind::{WrongAudience, WrongClient, WrongIssuer},
+    TokenKind,
+};
 
 type Audiences<'a> = Option<&'a [&'a str]>;
 
@@ -14,7 +17,10 @@ fn set_parties(answer: &mut Introspection, (client, audience): Parties) {
 fn client_is_on_the_list_or_an_audience_stands_in() {
     let two = Rules {
         allowed_clients: Some(owned(&["client_1", "client_2"])),
-        audiences: owned(&["client_1", "client_2", "api"]),
+        audiences: super::super::Audiences {
+            named: owned(&["client_1", "client_2", "api"]),
+            ..rules().audiences
+        },
         ..rules()
     };
     let cases: [(&str, Parties, Verdict); 14] = [
@@ -145,7 +151,13 @@ fn audience_that_names_us_is_told() {
         ("ours", Some(owned(&["x", "client_1"])), true),
     ] {
         let answer = Introspection { aud, ..answer() };
-        assert_eq!(rules().names_us(&answer), expected, "{name}");
+        let named = answer.aud.unwrap_or_default();
+        let audiences = rules().audiences;
+        assert_eq!(
+            audiences.name_us(&named, TokenKind::OAuth),
+            expected,
+            "{name}"
+        );
     }
 }
 
