@@ -8,8 +8,9 @@
 //! ```
 //!
 //! `CLERK_RESOURCE` is the address that clients use, and all that they have to be told: they find Clerk
-//! by it, register themselves there, which is why any client is allowed, and ask for a token for just this
-//! resource. `LISTEN` (default `127.0.0.1:3000`) is the address of the process. `ALLOWED_ORIGINS`, with
+//! by it, register themselves there, which is why any client is allowed, and request a token for just this
+//! resource. That the token names it is in the token alone, so the server verifies its signature, and introspects it
+//! then: the instance has to issue JWTs, as new ones do. `LISTEN` (default `127.0.0.1:3000`) is the address of the process. `ALLOWED_ORIGINS`, with
 //! spaces between, are those of web pages that may call the server; by default it is that of the MCP
 //! Inspector on this machine. `RUST_LOG=mcp=debug` shows which headers the tools see: not that with the token.
 
@@ -30,7 +31,9 @@ use rmcp::{
 use serde_json::Value;
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
-use tower_clerk::{BindSession, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, RequireScopes};
+use tower_clerk::{
+    BindSession, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, JwtVerification, RequireScopes,
+};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 /// What the tool `admin` needs beyond what the server requires of all.
@@ -183,6 +186,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .scopes_supported(scopes.chain([ADMIN]))
         // Any client is allowed, so that this is what tells our tokens from those for others.
         .require_audience()
+        // Clerk's introspection answers name no audience. The token does, and its signature vouches for that.
+        .oauth_jwts(JwtVerification::LocalThenIntrospect)
         .build()?;
     let app = app(ClerkAuthLayer::new(config))?;
 

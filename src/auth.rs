@@ -13,7 +13,7 @@ use crate::{
     bearer::CookieNames,
     cache::{Cache, Keyer, Lifetimes, UserCache},
     clock::Clock,
-    observe::{Observer, Vitals},
+    observe::{Observer, Vitals, audience_cannot_be_shown},
     reject::Challenges,
     upstream::Upstream,
     verify::{
@@ -53,7 +53,12 @@ impl Auth {
         let addresses = Addresses::of(&config, &upstream);
         #[cfg(feature = "jwt")]
         let local = Local::of(&config, &upstream, &addresses.keys).map(Arc::new);
+        let oauth_is_custom = oauth.is_some();
+        if config.requires_what_is_not_shown && !oauth_is_custom {
+            audience_cannot_be_shown();
+        }
         let sources = Sources {
+            oauth_is_custom,
             oauth: oauth.or_else(|| online(&config, &upstream, &addresses)),
             machine: backend(&config, &upstream, Credential::MachineToken),
             api_key: backend(&config, &upstream, Credential::ApiKey),

@@ -135,20 +135,26 @@ pub(crate) fn kind_of(token: &str) -> Option<TokenKind> {
             return Some(kind);
         }
     }
-    let parts: Vec<_> = token.split('.').collect();
-    let &[header, payload, _] = &*parts else {
-        return None;
-    };
-    let member = |part: &str, name: &str| {
-        let json: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()?;
-        json.get(name)?.as_str().map(str::to_owned)
-    };
-    let is_machine = member(payload, "sub").is_some_and(|sub| sub.starts_with("mch_"));
-    match member(header, "typ").as_deref() {
+    let [header, payload] = json_of(token)?;
+    let member = |part: &Value, name: &str| Some(part.get(name)?.as_str()?.to_owned());
+    let is_machine = member(&payload, "sub").is_some_and(|sub| sub.starts_with("mch_"));
+    match member(&header, "typ").as_deref() {
         _ if is_machine => Some(TokenKind::Machine),
         Some("at+jwt" | "application/at+jwt") => Some(TokenKind::OAuth),
         _ => Some(TokenKind::Session),
     }
+}
+
+/// Header and payload of a JWT; null if they cannot be read. Nothing of them is verified.
+pub(crate) fn json_of(token: &str) -> Option<[Value; 2]> {
+    let parts: Vec<_> = token.split('.').collect();
+    let &[header, payload, _] = &*parts else {
+        return None;
+    };
+    Some([header, payload].map(|part| {
+        let part = URL_SAFE_NO_PAD.decode(part).unwrap_or_default();
+        serde_json::from_slice(&part).unwrap_or_default()
+    }))
 }
 
 fn format_of(token: &str) -> &'static str {

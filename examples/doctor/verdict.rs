@@ -10,7 +10,10 @@ use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, ConfigError,
 };
 
-use crate::{report::Report, token::kind_of};
+use crate::{
+    report::Report,
+    token::{json_of, kind_of},
+};
 
 type Verdict = Result<ClerkClaims, AuthErrorKind>;
 
@@ -74,7 +77,7 @@ async fn ask(
 ) -> Result<Verdict, ConfigError> {
     let mut builder = ClerkConfigBuilder::from_env()?;
     for kind in lifted {
-        builder = lift(builder, *kind, answer);
+        builder = lift(builder, *kind, token, answer);
     }
     let layer = ClerkAuthLayer::new(builder.build()?);
     let service = layer.layer(service_fn(|request: Request<()>| {
@@ -113,11 +116,12 @@ fn can_be_lifted(kind: AuthErrorKind, token: &str) -> bool {
 fn lift(
     builder: ClerkConfigBuilder,
     kind: AuthErrorKind,
+    token: &str,
     answer: Option<&Map<String, Value>>,
 ) -> ClerkConfigBuilder {
     match kind {
         AuthErrorKind::WrongClient => builder.allow_any_client(),
-        AuthErrorKind::WrongAudience => builder.audiences(audiences(answer)),
+        AuthErrorKind::WrongAudience => builder.audiences(audiences(token, answer)),
         AuthErrorKind::InsufficientScope => builder.required_scopes::<[&str; 0]>([]),
         AuthErrorKind::UnsupportedToken => builder.accept_unprefixed_tokens(),
         _ => builder,
@@ -139,7 +143,7 @@ fn advice(kind: AuthErrorKind, token: &str, answer: Option<&Map<String, Value>>)
         ),
         AuthErrorKind::WrongAudience => format!(
             "the audience is {}; set CLERK_RESOURCE or CLERK_AUDIENCES to it, if that is this service",
-            audiences(answer).join(" ")
+            audiences(token, answer).join(" ")
         ),
         AuthErrorKind::InsufficientScope => format!(
             "granted: {}; CLERK_REQUIRED_SCOPES: {}; have the client ask for what is missing, or do not \
@@ -199,14 +203,18 @@ fn advice(kind: AuthErrorKind, token: &str, answer: Option<&Map<String, Value>>)
     }
 }
 
-/// A string, or an array of strings.
-fn audiences(answer: Option<&Map<String, Value>>) -> Vec<String> {
-    match answer.and_then(|answer| answer.get("aud")) {
-        Some(Value::String(audience)) => vec![audience.clone()],
-        Some(Value::Array(entries)) => entries
-            .iter()
-            .filter_map(|entry| entry.as_str().map(str::to_owned))
-            .collect(),
-        _ => Vec::new(),
-    }
+/// Whom the token is for, as the answer or its own payload says: either counts.
+fn audiences(token: &str, answer: Option<&Map<String, Value>>) -> Vec<String> {
+    let answered = answer.and_then(|answer| answer.get("aud").cloned());
+    let stated = json_of(token).map(|[_, payload]| payload["aud"].clone());
+    let values = answered.into_iter().chain(stated);
+    let mut audiences: Vec<_> = values
+        .flat_map(|value| match value {
+            Value::Array(entries) => entries,
+            value => vec![value],
+        })
+        .filter_map(|value| value.as_str().map(str::to_owned))
+        .collect();
+    audiences.dedup();
+    audiences
 }

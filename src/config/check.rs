@@ -30,6 +30,7 @@ impl ClerkConfigBuilder {
         let credentials = self.check_credentials()?;
         self.check_bounds()?;
         self.check_kinds()?;
+        self.check_audience_can_be_shown(cfg!(feature = "jwt"))?;
         #[cfg(feature = "jwt")]
         let jwt_key = self.check_jwt_key()?;
         let backend = self.check_backend()?;
@@ -70,6 +71,7 @@ impl ClerkConfigBuilder {
             resource: self.resource.take().map(ResourceUri::new),
             client_id: Some(self.client_id.clone()).filter(|id| !id.is_empty()),
         };
+        let requires_what_is_not_shown = self.requires_what_is_not_shown();
         let rules = Rules {
             accept: self.accept,
             authorized_parties: self.authorized_parties,
@@ -98,6 +100,7 @@ impl ClerkConfigBuilder {
             .unwrap_or_else(|| default_rate_limit(instance.host()));
         Ok(ClerkConfig {
             oauth_jwts: self.oauth_jwts,
+            requires_what_is_not_shown,
             discovery_origins,
             #[cfg(feature = "jwt")]
             jwt_key,

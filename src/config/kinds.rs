@@ -17,6 +17,29 @@ impl ClerkConfigBuilder {
             && self.oauth_jwts != JwtVerification::Local
     }
 
+    /// Whether OAuth tokens must name an audience, and nothing shows one: Clerk's introspection answers do not, as
+    /// far as they are documented, and a JWT's payload counts only once its signature is verified.
+    pub(super) fn requires_what_is_not_shown(&self) -> bool {
+        self.require_audience
+            && self.accept.contains(TokenKind::OAuth)
+            && self.oauth_endpoint == OAuthEndpoint::Introspection
+            && self.oauth_jwts == JwtVerification::Introspect
+    }
+
+    /// Every token would be rejected. `has_jwt`: whether this build could verify signatures; then it is left to
+    /// who may know that the instance answers more than is documented.
+    pub(super) fn check_audience_can_be_shown(&self, has_jwt: bool) -> Result<(), ConfigError> {
+        if has_jwt || !self.requires_what_is_not_shown() {
+            return Ok(());
+        }
+        Err(invalid(
+            "require_audience",
+            "true".to_owned(),
+            "introspection answers name no audience, so that every token would be rejected: take the feature `jwt` \
+             and `oauth_jwts` = `local-then-introspect`, or `oauth_endpoint` = `backend-api`",
+        ))
+    }
+
     pub(super) fn check_kinds(&self) -> Result<(), ConfigError> {
         let accepts = |kind| self.accept.contains(kind);
         if self.accept.is_empty() {

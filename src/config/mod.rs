@@ -58,6 +58,8 @@ pub struct ClerkConfig {
     /// For introspection; `None` where it is never asked.
     pub(crate) credentials: Option<HeaderValue>,
     pub(crate) oauth_jwts: JwtVerification,
+    /// Whether tokens must name an audience, and are introspected, which shows none.
+    pub(crate) requires_what_is_not_shown: bool,
     /// The key that JWTs are verified with; `None`: those of the instance's key set.
     #[cfg(feature = "jwt")]
     pub(crate) jwt_key: Option<crate::verify::jwt::PublicKey>,

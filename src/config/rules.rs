@@ -57,6 +57,9 @@ impl ClerkConfigBuilder {
     /// tokens, [our client id](Self::client_credentials). A token with an `aud` must name one of them. These are
     /// compared byte for byte, while the resource may be [spelled otherwise](Self::resource). Of machine tokens,
     /// [`machines`](Self::machines) decide.
+    ///
+    /// An OAuth token's `aud` is that of Clerk's answer, and that in the payload of a JWT: a JWT for others is
+    /// rejected if either says so.
     pub fn audiences<I>(mut self, audiences: I) -> Self
     where
         I: IntoIterator,
@@ -66,8 +69,15 @@ impl ClerkConfigBuilder {
         self
     }
 
-    /// Refuses OAuth and session tokens and API keys without an `aud`. Default: they pass, since Clerk sets
-    /// one only where the client asked for a resource (RFC 8707). API keys never have one.
+    /// Rejects OAuth and session tokens and API keys without an `aud`. Default: they pass, since Clerk sets one only
+    /// if the client requested the token for a resource (RFC 8707). API keys never have one.
+    ///
+    /// Clerk's introspection answers have no `aud`, as far as they are documented, and what a JWT says counts only
+    /// once its signature is verified. So take
+    /// [`LocalThenIntrospect`](crate::JwtVerification::LocalThenIntrospect) with it, for JWTs, or the
+    /// [Backend API](crate::OAuthEndpoint::BackendApi), whose answers about opaque tokens have an `aud`. With
+    /// introspection alone, all tokens are rejected unless the instance answers more than is documented: without the
+    /// feature `jwt` that is an error of [`build`](Self::build), with it a warning when the layer is made.
     pub fn require_audience(mut self) -> Self {
         self.require_audience = true;
         self

@@ -1,3 +1,4 @@
+mod audience;
 mod backend;
 mod discovery;
 mod env;

@@ -37,7 +37,7 @@ impl ClerkConfigBuilder {
     }
 
     /// Who is asked about OAuth tokens. Default: [introspection](OAuthEndpoint::Introspection), since it
-    /// is the standard, and tells the audience and the organization.
+    /// is the standard, and tells the organization.
     pub fn oauth_endpoint(mut self, endpoint: OAuthEndpoint) -> Self {
         self.oauth_endpoint = endpoint;
         self
@@ -170,7 +170,8 @@ pub enum OAuthEndpoint {
     /// [`client_credentials`](ClerkConfigBuilder::client_credentials).
     #[default]
     Introspection,
-    /// The Backend API, with the [`secret_key`](ClerkConfigBuilder::secret_key).
+    /// The Backend API, with the [`secret_key`](ClerkConfigBuilder::secret_key). Its answers about opaque tokens have
+    /// an `aud`.
     BackendApi,
 }
 
@@ -179,13 +180,15 @@ pub enum OAuthEndpoint {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum JwtVerification {
-    /// Clerk is asked. What has happened since the token was issued counts.
+    /// Clerk is asked. What has happened since the token was issued counts. The signature is not verified, so what
+    /// the token itself says can only reject it: another `aud`, `iss`, `sub` or `client_id`, an `exp` that has passed.
     #[default]
     Introspect,
     /// By their signature alone: no call for each token, and a token is good until it expires, up to a day,
     /// whatever happens to its user.
     Local,
-    /// By their signature, and then Clerk is asked: what is forged or has expired costs no call. Where the
+    /// By their signature, and then Clerk is asked: what is forged or has expired costs no call. What the answer does
+    /// not say, such as `aud` and `exp`, is taken from the token; scopes are always those of the answer. If the
     /// server says that it does not introspect JWTs (400, `unsupported_token_type`), the signature stands.
     LocalThenIntrospect,
 }

@@ -15,8 +15,8 @@ use tracing::level_filters::LevelFilter;
 
 pub(crate) use self::{
     events::{
-        metadata_unserved, missing_layer, session_of_another, session_refused, session_unusable,
-        unreadable_organization,
+        audience_cannot_be_shown, metadata_unserved, missing_layer, session_of_another,
+        session_refused, session_unusable, unreadable_organization,
     },
     health::Vitals,
     metrics::StoreMetrics,

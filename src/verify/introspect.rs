@@ -16,6 +16,7 @@ use super::{
     Verification, Verify,
     discovery::Address,
     members::{Members, actor, body, flag, scopes, seconds, text, texts, violation},
+    policy::check_agreement,
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
@@ -97,18 +98,20 @@ impl Introspection {
         })
     }
 
-    /// Adds what the token says of itself, where the answer does not. `stated`: as its signature vouches for.
-    pub(super) fn with_statement(self, stated: Self) -> Result<Self, AuthError> {
-        if self.active && self.sub.is_some() && self.sub != stated.sub {
-            return Err(violation(
-                "the answer is about another subject than the token",
-            ));
-        }
+    /// Adds what the token says of itself, if the answer leaves it open. `stated`: as its signature vouches for.
+    /// Scopes are always those of the answer: they may have been taken back since.
+    ///
+    /// # Errors
+    ///
+    /// An authoritative one if both speak of different subjects or clients.
+    pub(super) fn with_statement(self, stated: Self) -> Result<Self, AuthErrorKind> {
+        check_agreement(&self, &stated)?;
         let mut other = stated.other;
         // Null is what is unknown, and hides nothing that is known: who acts, for one.
         other.extend(self.other.into_iter().filter(|(_, it)| !it.is_null()));
         Ok(Self {
             sub: self.sub.or(stated.sub),
+            client_id: self.client_id.or(stated.client_id),
             aud: self.aud.or(stated.aud),
             iss: self.iss.or(stated.iss),
             exp: self.exp.or(stated.exp),

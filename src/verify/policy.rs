@@ -12,13 +12,17 @@
 //! 5. What its kind asks for (`kinds`): its client, its session, whom it is addressed to.
 //! 6. It names an audience, if that is required.
 //! 7. All required scopes were granted.
+//!
+//! What a JWT says beside an answer about it has rules of its own (`stated`).
 
 mod audiences;
 mod kinds;
+mod stated;
 
 use std::{fmt, sync::Arc};
 
 pub(crate) use self::audiences::Audiences;
+pub(super) use self::stated::check_agreement;
 use super::Introspection;
 use crate::{AuthErrorKind, TokenKind, claims::split_scope, config::Hidden, kind::Kinds};
 
@@ -58,14 +62,24 @@ impl Rules {
         if !answer.active {
             return Err(AuthErrorKind::Inactive);
         }
-        check_use(answer)?;
-        self.check_times(answer, now)?;
-        self.check_issuer(answer)?;
-        self.check_kind(answer, kind)?;
+        self.check_statement(answer, kind, now)?;
         if self.require_audience && answer.aud.is_none() && kind != TokenKind::Machine {
             return Err(AuthErrorKind::WrongAudience);
         }
         self.check_scopes(answer)
+    }
+
+    /// Checks everything but what the answer about the token may still add: an audience and scopes.
+    fn check_statement(
+        &self,
+        answer: &Introspection,
+        kind: TokenKind,
+        now: i64,
+    ) -> Result<(), AuthErrorKind> {
+        check_use(answer)?;
+        self.check_times(answer, now)?;
+        self.check_issuer(answer)?;
+        self.check_kind(answer, kind)
     }
 
     /// When the token is over, in Unix seconds.

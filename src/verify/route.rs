@@ -9,6 +9,8 @@ use crate::{JwtVerification, TokenKind};
 pub(crate) struct Sources {
     /// About OAuth tokens.
     pub(crate) oauth: Option<Arc<dyn Verify>>,
+    /// Whether that is a user's own: what it says of a JWT counts, whatever the JWT says.
+    pub(crate) oauth_is_custom: bool,
     /// About opaque machine tokens.
     pub(crate) machine: Option<Arc<dyn Verify>>,
     /// About API keys.

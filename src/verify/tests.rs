@@ -147,6 +147,7 @@ fn verifier(source: impl Verify, userinfo: impl Transport, enrichment: Enrichmen
     Verifier {
         sources: Sources {
             oauth: Some(Arc::new(source)),
+            oauth_is_custom: true,
             machine: None,
             api_key: None,
             local: None,

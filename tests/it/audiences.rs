@@ -8,8 +8,9 @@ use tower_clerk::{
 };
 
 use crate::{
-    by_jti::ByJti,
+    by_jti::{ByJti, edited},
     jwt::{parts, signed, with, world},
+    redaction::Log,
     support::App,
 };
 
@@ -71,7 +72,8 @@ async fn a_resource_has_several_spellings_and_an_audience_has_one() {
     for (name, ours, named, expected) in resources {
         let told = json!({ "active": true, "client_id": "me", "sub": "user_1", "aud": named });
         let opaque = ("oat_1".to_owned(), ByJti::answering(told));
-        for (token, clerk) in [opaque] {
+        let jwt = (edited("aud", named), ByJti::new());
+        for (token, clerk) in [opaque, jwt] {
             let config = || clerk.config(OAuthEndpoint::Introspection);
             for (config, expected) in [
                 (config().resource(ours), expected),
@@ -313,4 +315,13 @@ async fn an_audience_does_not_show_that_an_unprefixed_token_is_an_access_token()
             }
         }
     }
+}
+
+/// The warnings of this crate in a log.
+pub fn warnings(log: &Log) -> Vec<String> {
+    let text = log.text();
+    let ours = text
+        .lines()
+        .filter(|line| line.contains(" WARN tower_clerk::"));
+    ours.map(ToOwned::to_owned).collect()
 }

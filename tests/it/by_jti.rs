@@ -1,5 +1,4 @@
 //! A Clerk that looks JWTs up by nothing but their id, and JWTs that nobody has signed.
-#![allow(dead_code, reason = "tests of payloads use the rest")]
 #![expect(
     clippy::unwrap_used,
     reason = "functions that tests share are tests, too"

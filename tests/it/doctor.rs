@@ -130,6 +130,16 @@ async fn a_token_that_the_rules_refuse_is_told_with_the_option_to_change() {
             remedy: &[("CLERK_AUDIENCES", "https://x.test/mcp")],
         },
         Case {
+            name: "wrong audience of a JWT",
+            token: token().resource("https://y.test/mcp").jwt().issue(),
+            variables: &[],
+            expected: &[
+                "the audience is https://y.test/mcp; set CLERK_RESOURCE or CLERK_AUDIENCES",
+                "(WrongAudience)",
+            ],
+            remedy: &[("CLERK_AUDIENCES", "https://y.test/mcp")],
+        },
+        Case {
             name: "missing scope",
             token: token().scopes(["email"]).issue(),
             variables: &[("CLERK_REQUIRED_SCOPES", "email files:read")],

@@ -48,6 +48,7 @@ mod readers;
 mod kinds;
 mod jwt;
 mod audiences;
+mod stated;
 mod backend;
 mod users;
 mod tower_http;

@@ -31,7 +31,7 @@ use tokio::{
 };
 use tower_clerk::{
     ClerkAuthLayer, ClerkConfig,
-    fake_clerk::{Endpoint, FakeClerk, Field, TokenBuilder},
+    fake_clerk::{Endpoint, FakeClerk, TokenBuilder},
 };
 
 use crate::examples::{Example, configured, free_address};
@@ -43,12 +43,11 @@ async fn a_client_that_knows_the_address_alone_gets_a_token_and_steps_up() {
     let modern = ClientLifecycleMode::Discover {
         preferred_versions: vec![ProtocolVersion::V_2026_07_28],
     };
-    for (name, lifecycle, issues_jwts) in [
-        ("with a session", ClientLifecycleMode::Initialize, false),
-        ("without a session, with JWTs", modern, true),
+    for (name, lifecycle) in [
+        ("with a session", ClientLifecycleMode::Initialize),
+        ("without a session", modern),
     ] {
         let world = World::start().await;
-        world.clerk.issue_jwts(issues_jwts);
         let challenge = refused(&world, lifecycle.clone()).await;
         assert_eq!(challenge, world.challenge("scope=\"mcp:tools\""), "{name}");
 
@@ -63,7 +62,7 @@ async fn a_client_that_knows_the_address_alone_gets_a_token_and_steps_up() {
         assert_eq!(claims["sub"], "user_fake", "{name}");
         assert_eq!(claims["aud"], json!([world.url]), "{name}");
         let token = client.get_access_token().await.unwrap();
-        assert_ne!(token.starts_with("oat_"), issues_jwts, "{name}");
+        assert!(!token.starts_with("oat_"), "{name}");
         let had = claims["scopes"].as_array().unwrap();
         assert!(had.contains(&json!("mcp:tools")), "{name}: {had:?}");
         assert!(!had.contains(&json!("mcp:admin")), "{name}: {had:?}");
@@ -189,7 +188,8 @@ async fn a_session_is_for_who_opened_it() {
 #[tokio::test]
 async fn tokens_for_nobody_or_for_others_are_refused() {
     let world = World::start().await;
-    let token = || world.clerk.token("user_ada").scopes(["mcp:tools"]);
+    let token = || world.clerk.token("user_ada").scopes(["mcp:tools"]).jwt();
+    let opaque = world.clerk.token("user_ada").scopes(["mcp:tools"]);
     let other = |suffix: &str| format!("{}{suffix}", world.url);
     for (name, token) in [
         ("no audience", token().issue()),
@@ -198,7 +198,9 @@ async fn tokens_for_nobody_or_for_others_are_refused() {
             token().resource("https://other.example/mcp").issue(),
         ),
         ("another path", token().resource(other("/x")).issue()),
-        ("a slash more", token().resource(other("/")).issue()),
+        ("two slashes more", token().resource(other("//")).issue()),
+        // Introspection does not say whom it is for.
+        ("opaque", opaque.resource(&world.url).issue()),
         ("a query more", token().resource(other("?x")).issue()),
         ("Clerk", token().resource(world.clerk.url()).issue()),
     ] {
@@ -212,8 +214,14 @@ async fn tokens_for_nobody_or_for_others_are_refused() {
     let several = token()
         .resource("https://other.example")
         .resource(&world.url);
-    let response = world.post(&several.issue(), &initialize()).await;
-    assert_eq!(response.status(), StatusCode::OK);
+    let slash = token().resource(other("/"));
+    for (name, token) in [
+        ("one of several", several.issue()),
+        ("a slash more", slash.issue()),
+    ] {
+        let response = world.post(&token, &initialize()).await;
+        assert_eq!(response.status(), StatusCode::OK, "{name}");
+    }
 }
 
 #[tokio::test]
@@ -493,7 +501,7 @@ impl World {
 
     async fn start_with(configure: impl FnOnce(&mut Command) -> &mut Command) -> Self {
         let clerk = FakeClerk::start().unwrap();
-        clerk.introspection_includes([Field::Aud]);
+        clerk.issue_jwts(true);
         let address = free_address();
         let url = format!("http://{address}/mcp");
         let mut command = configured("mcp", &clerk);
@@ -514,7 +522,7 @@ impl World {
     /// A token for this server.
     fn token(&self, user: &str) -> TokenBuilder<'_> {
         let token = self.clerk.token(user).scopes(["mcp:tools"]);
-        token.resource(&self.url)
+        token.resource(&self.url).jwt()
     }
 
     fn request(&self, method: Method, token: &str) -> RequestBuilder {

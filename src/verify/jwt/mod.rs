@@ -1,13 +1,11 @@
 //! JWTs, verified here: by a key of the instance's key set, or by one that the configuration holds.
 //!
-//! The frame (`jws`), the keys (`keys`) and what a token says (`payload`) are read by pure functions; the
+//! The frame (`super::jws`), the keys (`keys`) and what a token says (`super::payload`) are read by pure functions; the
 //! signature is aws-lc's work. Whether the token is good is for the rules of `policy` to say, as of
 //! every other.
 
-mod jws;
 mod keys;
 mod kids;
-mod payload;
 
 use std::{sync::Arc, time::Duration};
 
@@ -16,13 +14,14 @@ use futures_util::future::BoxFuture;
 use http::{Response, StatusCode};
 
 pub(crate) use self::keys::PublicKey;
-use self::{jws::Jws, keys::KeySet, kids::UnknownKids};
+use self::{keys::KeySet, kids::UnknownKids};
 use super::{
     Introspection, Verification, Verify,
     discovery::Address,
+    jws::Jws,
     kept::{Edition, Kept, Newer},
     members::{body, violation},
-    shape::jwt_kind,
+    payload,
 };
 use crate::{
     AuthError, AuthErrorKind, ClerkConfig, JwtAlgorithm, JwtVerification, TokenKind,
@@ -82,25 +81,14 @@ impl Local {
         let jws = Jws::parse(token, &self.algorithms)?;
         match &self.trust {
             Trust::Key(key) => {
-                let header = &jws.header;
-                if !key.verifies(header.algorithm, jws.signed.as_bytes(), &jws.signature) {
+                if !key.verifies(jws.algorithm, jws.signed.as_bytes(), &jws.signature) {
                     return Err(AuthErrorKind::InvalidSignature.into());
                 }
             }
             Trust::KeySet(published) => published.check(&jws).await?,
         }
         let members = jws.payload()?;
-        // The kind was guessed by somebody who read less strictly, before anything was known to be true.
-        let sub = members.get("sub").and_then(|sub| sub.as_str());
-        if jwt_kind(jws.header.typ.as_deref(), sub) != kind || !jws.header.is_of(kind) {
-            return Err(match kind {
-                TokenKind::Session => AuthErrorKind::NotSession,
-                TokenKind::OAuth | TokenKind::Machine | TokenKind::ApiKey => {
-                    AuthErrorKind::NotAccessToken
-                }
-            }
-            .into());
-        }
+        jws.header.check_kind(&members, kind)?;
         payload::read(members, kind).map_err(|what| {
             AuthError::new(AuthErrorKind::MalformedToken).with_source(Unreadable(what))
         })
@@ -188,7 +176,7 @@ impl Published {
 }
 
 fn verifies(edition: &Edition<KeySet>, kid: &str, jws: &Jws<'_>) -> bool {
-    let (algorithm, message) = (jws.header.algorithm, jws.signed.as_bytes());
+    let (algorithm, message) = (jws.algorithm, jws.signed.as_bytes());
     edition
         .document
         .verifies(kid, algorithm, message, &jws.signature)

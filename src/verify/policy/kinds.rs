@@ -70,8 +70,22 @@ impl Rules {
         }
     }
 
+    /// Rejects a token of a client that is not allowed. One that names no client passes.
+    pub(super) fn check_named_client(&self, stated: &Introspection) -> Result<(), AuthErrorKind> {
+        match (&self.allowed_clients, &stated.client_id) {
+            (Some(allowed), Some(client)) if !allowed.contains(client) => {
+                Err(AuthErrorKind::WrongClient)
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// Rejects a token for others. One that names no audience passes.
-    fn check_audience(&self, answer: &Introspection, kind: TokenKind) -> Result<(), AuthErrorKind> {
+    pub(super) fn check_audience(
+        &self,
+        answer: &Introspection,
+        kind: TokenKind,
+    ) -> Result<(), AuthErrorKind> {
         match &answer.aud {
             Some(named) if !self.audiences.name_us(named, kind) => {
                 Err(AuthErrorKind::WrongAudience)
@@ -149,7 +163,7 @@ fn check_session(answer: &Introspection) -> Result<(), AuthErrorKind> {
 }
 
 /// Whether a JWT is an ID token, by what it says.
-fn is_id_token(stated: &Introspection) -> bool {
+pub(super) fn is_id_token(stated: &Introspection) -> bool {
     let has = |name: &&str| stated.other.get(*name).is_some_and(|it| !it.is_null());
     stated.aud.is_some() && ["nonce", "at_hash", "c_hash"].iter().any(has)
 }

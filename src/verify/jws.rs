@@ -4,14 +4,21 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
+#[cfg(feature = "jwt")]
+use crate::JwtAlgorithm;
 use crate::{
-    AuthErrorKind, JwtAlgorithm, TokenKind,
-    verify::{members::Members, shape::is_access_token_type},
+    AuthErrorKind, TokenKind,
+    verify::{
+        members::Members,
+        shape::{is_access_token_type, jwt_kind},
+    },
 };
 
 /// A signed token, taken apart. Nothing of it has been verified.
+#[cfg(feature = "jwt")]
 pub(super) struct Jws<'a> {
     pub(super) header: Header,
+    pub(super) algorithm: JwtAlgorithm,
     /// What is signed: header and payload as they came.
     pub(super) signed: &'a str,
     pub(super) signature: Vec<u8>,
@@ -23,24 +30,29 @@ pub(super) struct Jws<'a> {
 /// `x5c`, `x5u`) is not looked at: whoever signs would vouch for himself.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header {
-    pub(super) algorithm: JwtAlgorithm,
     pub(super) kid: Option<String>,
     pub(super) typ: Option<String>,
     /// Which class of Clerk's the token is of.
     pub(super) cat: Option<String>,
 }
 
+#[cfg(feature = "jwt")]
 impl<'a> Jws<'a> {
     /// `algorithms`: those that are accepted.
     pub(super) fn parse(
         token: &'a str,
         algorithms: &[JwtAlgorithm],
     ) -> Result<Self, AuthErrorKind> {
-        let malformed = AuthErrorKind::MalformedToken;
-        let (signed, signature) = token.rsplit_once('.').ok_or(malformed)?;
-        let (header, payload) = signed.split_once('.').ok_or(malformed)?;
+        let (signed, signature) = split(token)?;
+        let (header, payload) = split_signed(signed)?;
+        let (header, algorithm) = Header::read(object(header)?)?;
         Ok(Self {
-            header: Header::read(object(header)?, algorithms)?,
+            header,
+            algorithm: algorithms
+                .iter()
+                .copied()
+                .find(|accepted| accepted.as_str() == algorithm)
+                .ok_or(AuthErrorKind::InvalidSignature)?,
             signed,
             signature: decode(signature)?,
             payload,
@@ -53,11 +65,19 @@ impl<'a> Jws<'a> {
     }
 }
 
+/// Reads header and payload of a token as strictly as those of a verified one, of whatever algorithm it is. Nothing
+/// vouches for them.
+pub(super) fn unverified(token: &str) -> Result<(Header, Map<String, Value>), AuthErrorKind> {
+    let (signed, signature) = split(token)?;
+    let (header, payload) = split_signed(signed)?;
+    let (header, _) = Header::read(object(header)?)?;
+    decode(signature)?;
+    Ok((header, object(payload)?))
+}
+
 impl Header {
-    fn read(
-        mut members: Map<String, Value>,
-        algorithms: &[JwtAlgorithm],
-    ) -> Result<Self, AuthErrorKind> {
+    /// The header, and the name of the algorithm.
+    fn read(mut members: Map<String, Value>) -> Result<(Self, String), AuthErrorKind> {
         // Extensions that must be understood (RFC 7515 §4.1.11): we understand none. One of them (RFC 7797
         // §3) changes what is signed, and counts as well where nobody says that it must be understood.
         if members.contains_key("crit") || members.contains_key("b64") {
@@ -69,15 +89,29 @@ impl Header {
             Some(_) => Err(AuthErrorKind::MalformedToken),
         };
         let algorithm = text("alg")?.ok_or(AuthErrorKind::MalformedToken)?;
-        Ok(Self {
-            algorithm: algorithms
-                .iter()
-                .copied()
-                .find(|accepted| accepted.as_str() == algorithm)
-                .ok_or(AuthErrorKind::InvalidSignature)?,
+        let header = Self {
             kid: text("kid")?,
             typ: text("typ")?,
             cat: text("cat")?,
+        };
+        Ok((header, algorithm))
+    }
+
+    /// Rejects a token that is of another kind than it was taken for by a reader that is less strict.
+    pub(super) fn check_kind(
+        &self,
+        payload: &Map<String, Value>,
+        kind: TokenKind,
+    ) -> Result<(), AuthErrorKind> {
+        let sub = payload.get("sub").and_then(Value::as_str);
+        if jwt_kind(self.typ.as_deref(), sub) == kind && self.is_of(kind) {
+            return Ok(());
+        }
+        Err(match kind {
+            TokenKind::Session => AuthErrorKind::NotSession,
+            TokenKind::OAuth | TokenKind::Machine | TokenKind::ApiKey => {
+                AuthErrorKind::NotAccessToken
+            }
         })
     }
 
@@ -89,7 +123,7 @@ impl Header {
     /// | OAuth | that of access tokens | none of another kind |
     /// | session | `JWT`, or none | that of sessions, the one that says nothing, or none |
     /// | machine | `JWT`, or none | that of machines, the one that says nothing, or none |
-    pub(super) fn is_of(&self, kind: TokenKind) -> bool {
+    fn is_of(&self, kind: TokenKind) -> bool {
         let is_plain = self
             .typ
             .as_ref()
@@ -110,6 +144,16 @@ impl Header {
             TokenKind::ApiKey => false,
         }
     }
+}
+
+/// What is signed, and the signature.
+fn split(token: &str) -> Result<(&str, &str), AuthErrorKind> {
+    token.rsplit_once('.').ok_or(AuthErrorKind::MalformedToken)
+}
+
+/// Header and payload.
+fn split_signed(signed: &str) -> Result<(&str, &str), AuthErrorKind> {
+    signed.split_once('.').ok_or(AuthErrorKind::MalformedToken)
 }
 
 /// A part that holds a JSON object.
@@ -136,5 +180,5 @@ const MACHINE: &str = "cl_B7d4PD333AAA";
 /// and the one that says nothing, which some instances write into every token.
 const UNCLASSIFIED: &str = "cl_I7d4PD111III";
 
-#[cfg(test)]
+#[cfg(all(test, feature = "jwt"))]
 mod tests;
