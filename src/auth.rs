@@ -13,7 +13,7 @@ use crate::{
     bearer::CookieNames,
     cache::{Cache, Keyer, Lifetimes, UserCache},
     clock::Clock,
-    observe::{Observer, Vitals, audience_cannot_be_shown},
+    observe::{AudienceLog, Observer, Vitals, audience_cannot_be_shown},
     reject::Challenges,
     upstream::Upstream,
     verify::{
@@ -100,6 +100,7 @@ impl Auth {
                 clock: Arc::clone(&config.clock),
                 strings: Interner::default(),
                 unreadable_organization: Once::new(),
+                audience_log: AudienceLog::default(),
             },
             clock: config.clock,
         }

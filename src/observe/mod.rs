@@ -1,10 +1,12 @@
 //! What can be seen from outside: events, counts, metrics, health. Callers say what happened; what is told
 //! to whom is decided here. Fixed messages, stable names, and never a token, a secret or a person.
 
+mod audience;
 mod events;
 mod handle;
 mod health;
 mod metrics;
+mod per_minute;
 mod stats;
 mod watch;
 mod words;
@@ -14,6 +16,7 @@ use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 
 pub(crate) use self::{
+    audience::{AudienceLog, AudienceRejection},
     events::{
         audience_cannot_be_shown, metadata_unserved, missing_layer, session_of_another,
         session_refused, session_unusable, unreadable_organization,

@@ -47,7 +47,8 @@ pub use source::{Verification, Verify};
 use self::{enrich::Person, introspect::is_not_introspected, needs::Needs, route::Route};
 use crate::{
     AuthError, AuthErrorKind, BearerToken, TokenKind,
-    clock::Clock,
+    clock::{Clock, Now},
+    observe::AudienceLog,
     reject::Challenges,
     upstream::{Priority, within},
 };
@@ -69,6 +70,7 @@ pub(crate) struct Verifier {
     pub(crate) strings: Interner,
     /// Whether an organization that cannot be read was reported.
     pub(crate) unreadable_organization: Once,
+    pub(crate) audience_log: AudienceLog,
 }
 
 impl Verifier {
@@ -175,7 +177,7 @@ impl Verifier {
             Route::Local(source) => source.verify(verification).await,
             Route::LocalThenOnline { local, online } => {
                 let stated = local.verify(verification).await?;
-                self.rules.check_verified(&stated, self.now())?;
+                self.check_verified(&stated)?;
                 match online.verify(verification).await {
                     Ok(answer) => self.combine(answer, stated),
                     Err(error) if is_not_introspected(&error) => Ok(stated),
@@ -202,7 +204,17 @@ impl Verifier {
     }
 
     fn check(&self, answer: &Introspection, kind: TokenKind) -> Result<(), AuthErrorKind> {
-        self.rules.check(answer, kind, self.now())
+        let now = self.clock.now();
+        let verdict = self.rules.check(answer, kind, now.unix_seconds());
+        self.report(verdict, answer, answer.client_id.as_deref(), kind, now)
+    }
+
+    /// Checks what a JWT says with a verified signature.
+    fn check_verified(&self, stated: &Introspection) -> Result<(), AuthErrorKind> {
+        let now = self.clock.now();
+        let verdict = self.rules.check_verified(stated, now.unix_seconds());
+        let client = stated.client_id.as_deref();
+        self.report(verdict, stated, client, TokenKind::OAuth, now)
     }
 
     /// Checks what a JWT says beside an answer of Clerk's. Other tokens say nothing.
@@ -217,11 +229,27 @@ impl Verifier {
             return Ok(());
         }
         let stated = statement::read(token.expose())?;
-        self.rules.check_unverified(&stated, answer, self.now())
+        let now = self.clock.now();
+        let seconds = now.unix_seconds();
+        let verdict = self.rules.check_unverified(&stated, answer, seconds);
+        let client = answer.client_id.as_deref();
+        self.report(verdict, &stated, client, TokenKind::OAuth, now)
     }
 
-    fn now(&self) -> i64 {
-        self.clock.now().unix_seconds()
+    /// Has a rejection that somebody should look at seen. `stated`: what was rejected.
+    fn report(
+        &self,
+        verdict: Result<(), AuthErrorKind>,
+        stated: &Introspection,
+        client: Option<&str>,
+        kind: TokenKind,
+        now: Now,
+    ) -> Result<(), AuthErrorKind> {
+        if verdict == Err(AuthErrorKind::WrongAudience) {
+            let rejection = self.rules.audience_rejection(stated, client, kind);
+            self.audience_log.rejected(&rejection, now);
+        }
+        verdict
     }
 
     /// Whether anything vouches for an access token. Introspection alone does not: it calls refresh

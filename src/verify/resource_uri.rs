@@ -30,7 +30,6 @@ impl ResourceUri {
     }
 
     /// The identifier as it was configured.
-    #[cfg(test)]
     pub(crate) fn as_str(&self) -> &str {
         &self.text
     }

@@ -23,6 +23,7 @@ use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, JwtVerification, TokenKind, Transport,
     TransportError,
     clock::{Clock, Now},
+    observe::AudienceLog,
     reject::Challenges,
     upstream::Upstream,
 };
@@ -164,6 +165,7 @@ fn verifier(source: impl Verify, userinfo: impl Transport, enrichment: Enrichmen
         timeout: Duration::from_secs(2),
         strings: Interner::default(),
         unreadable_organization: std::sync::Once::new(),
+        audience_log: AudienceLog::default(),
         clock: Arc::new(Still),
     }
 }

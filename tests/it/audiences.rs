@@ -1,9 +1,11 @@
-//! Whom a token is for: how it is compared with what we are.
+//! Whom a token is for: how it is compared with what we are, and what those learn who run the service.
+
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tower_clerk::{
     AuthErrorKind::{self, NotAccessToken, NotSession, WrongAudience},
-    Enrichment, JwtVerification, OAuthEndpoint, TokenKind,
+    Enrichment, JwtVerification, ManualClock, OAuthEndpoint, TokenKind,
     fake_clerk::{Endpoint, Fault},
 };
 
@@ -324,4 +326,92 @@ pub fn warnings(log: &Log) -> Vec<String> {
         .lines()
         .filter(|line| line.contains(" WARN tower_clerk::"));
     ours.map(ToOwned::to_owned).collect()
+}
+
+#[tokio::test]
+async fn a_token_for_others_is_warned_of_once_a_minute_for_each_client() {
+    // fault E2
+    let clock = ManualClock::new();
+    let clerk = ByJti::new();
+    let config = clerk
+        .config(OAuthEndpoint::Introspection)
+        .resource("https://h.example/mcp")
+        .audiences(["urn:us"])
+        .allow_any_client()
+        .clock(clock.clone());
+    let app = App::new(config);
+    let log = Log::default();
+    let guard = log.subscribe();
+    for number in 0..100 {
+        let token = edited(
+            "aud",
+            json!([format!("https://{number}.example/\n\"x"), "\u{1b}[31m"]),
+        );
+        app.bearer(&token).await.assert_refused(401, WrongAudience);
+    }
+    let told = warnings(&log);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    let line = &told[0];
+    for part in [
+        r#"auth.client_id="me""#,
+        r#"auth.audience="https://0.example/\n\"x", "\u{1b}[31m""#,
+        "https://h.example/mcp",
+        "urn:us",
+        "`resource`",
+        "`audiences`",
+        r#"auth.token_kind="oauth_token""#,
+    ] {
+        assert!(line.contains(part), "{part}: {line}");
+    }
+    clock.advance(Duration::from_secs(59));
+    let later = |number: u64| edited("aud", format!("https://later-{number}.example"));
+    app.bearer(&later(1))
+        .await
+        .assert_refused(401, WrongAudience);
+    assert_eq!(warnings(&log).len(), 1);
+    clock.advance(Duration::from_secs(1));
+    app.bearer(&later(2))
+        .await
+        .assert_refused(401, WrongAudience);
+    assert_eq!(warnings(&log).len(), 2);
+    drop(guard);
+}
+
+#[tokio::test]
+async fn a_token_that_nobody_vouches_for_causes_no_warning() {
+    // fault E2
+    let world = world();
+    let theirs = world
+        .clerk
+        .token("user_1")
+        .resource("https://b.example")
+        .jwt()
+        .issue();
+    let (said, signature) = theirs.rsplit_once('.').unwrap();
+    let forged = format!("{said}.{}", signature.replace(|_| true, "A"));
+    let log = Log::default();
+    let guard = log.subscribe();
+    for mode in [
+        JwtVerification::Introspect,
+        JwtVerification::LocalThenIntrospect,
+    ] {
+        let app = App::new(
+            world
+                .config()
+                .oauth_jwts(mode)
+                .resource("https://h.example"),
+        );
+        for _ in 0..2 {
+            assert_eq!(app.bearer(&forged).await.status(), 401);
+        }
+    }
+    assert_eq!(warnings(&log), [""; 0]);
+    // What was signed does.
+    let config = world
+        .config()
+        .oauth_jwts(JwtVerification::LocalThenIntrospect);
+    let app = App::new(config.resource("https://h.example"));
+    app.bearer(&theirs).await.assert_refused(401, WrongAudience);
+    assert_eq!(warnings(&log).len(), 1);
+    drop(guard);
 }

@@ -1,6 +1,12 @@
 //! The names by which tokens are addressed to this service.
 
-use crate::{TokenKind, verify::resource_uri::ResourceUri};
+use super::Rules;
+use crate::{
+    TokenKind,
+    claims::split_scope,
+    observe::AudienceRejection,
+    verify::{Introspection, resource_uri::ResourceUri},
+};
 
 /// The audiences that name this service.
 #[derive(Clone, Debug)]
@@ -25,7 +31,6 @@ impl Audiences {
     }
 
     /// All that a token of this kind may name.
-    #[cfg(test)]
     pub(crate) fn of_kind(&self, kind: TokenKind) -> impl Iterator<Item = &str> {
         let resource = self.resource.as_ref().map(ResourceUri::as_str);
         let named = self.named.iter().map(String::as_str);
@@ -39,5 +44,32 @@ impl Audiences {
         self.client_id
             .as_deref()
             .filter(|_| kind == TokenKind::OAuth)
+    }
+}
+
+impl Rules {
+    /// What there is to say of a token that is for others. `client`: the one that vouched-for answers name.
+    pub(crate) fn audience_rejection<'a>(
+        &'a self,
+        stated: &'a Introspection,
+        client: Option<&'a str>,
+        kind: TokenKind,
+    ) -> AudienceRejection<'a> {
+        let audience = stated.aud.as_deref();
+        let named = audience.unwrap_or_default().iter().map(String::as_str);
+        let (found, expected) = if kind == TokenKind::Machine {
+            let machines = self.machines.iter().flatten().map(String::as_str);
+            let scope = stated.scope.as_deref().filter(|_| audience.is_none());
+            let scopes = split_scope(scope.unwrap_or_default());
+            (named.chain(scopes).collect(), machines.collect())
+        } else {
+            (named.collect(), self.audiences.of_kind(kind).collect())
+        };
+        AudienceRejection {
+            kind,
+            client,
+            found,
+            expected,
+        }
     }
 }

@@ -1,0 +1,106 @@
+//! The warning about tokens for other audiences. To the client they are tokens like others: it logs in again, gets the
+//! same, and so on without end. Only those who run the service can see why.
+
+use std::fmt::Write as _;
+
+use tracing::field::display;
+
+use super::{Outcome, per_minute::PerMinute};
+use crate::{AuthErrorKind, TokenKind, clock::Now};
+
+/// A token that was rejected because of whom it is for. It was issued by Clerk: nobody without one causes a line.
+#[derive(Debug)]
+pub(crate) struct AudienceRejection<'a> {
+    pub(crate) kind: TokenKind,
+    pub(crate) client: Option<&'a str>,
+    /// Whom the token is for; empty if it does not say.
+    pub(crate) found: Vec<&'a str>,
+    /// Who we are.
+    pub(crate) expected: Vec<&'a str>,
+}
+
+/// Writes at most one warning a minute for each client.
+#[derive(Debug, Default)]
+pub(crate) struct AudienceLog(PerMinute);
+
+impl AudienceLog {
+    /// A token was rejected because of whom it is for.
+    pub(crate) fn rejected(&self, rejection: &AudienceRejection<'_>, now: Now) {
+        if self
+            .0
+            .allows((rejection.kind.as_str(), rejection.client), now)
+        {
+            warn(rejection);
+        }
+    }
+}
+
+fn warn(rejection: &AudienceRejection<'_>) {
+    let outcome = Outcome::BadAudience.as_str();
+    let auth_kind = AuthErrorKind::WrongAudience;
+    let token_kind = rejection.kind.as_str();
+    let client = rejection.client.map(quoted).map(display);
+    let found = listed(&rejection.found);
+    let expected = listed(&rejection.expected);
+    if rejection.kind == TokenKind::Machine {
+        tracing::warn!(
+            auth.outcome = outcome,
+            auth.kind = ?auth_kind,
+            auth.token_kind = token_kind,
+            auth.audience = %found,
+            auth.expected_audience = %expected,
+            "machine token rejected: it is addressed to another machine. If this service is that machine, add its \
+             id to `machines`"
+        );
+    } else if rejection.found.is_empty() {
+        tracing::warn!(
+            auth.outcome = outcome,
+            auth.kind = ?auth_kind,
+            auth.token_kind = token_kind,
+            auth.client_id = client,
+            auth.audience = %found,
+            auth.expected_audience = %expected,
+            "token rejected: it names no audience, which `require_audience` demands. Clients have to send \
+             `resource` when they request a token; and an introspection answer of Clerk's has no audience: verify \
+             JWTs with `local-then-introspect`, and opaque tokens with the Backend API"
+        );
+    } else {
+        tracing::warn!(
+            auth.outcome = outcome,
+            auth.kind = ?auth_kind,
+            auth.token_kind = token_kind,
+            auth.client_id = client,
+            auth.audience = %found,
+            auth.expected_audience = %expected,
+            "token rejected: it was issued for another audience. If that is this service, set `resource` to the \
+             address that clients use, or add the audience to `audiences`"
+        );
+    }
+}
+
+/// The first of several texts, each in quotes.
+fn listed(texts: &[&str]) -> String {
+    let shown: Vec<_> = texts.iter().take(MAX_TEXTS).map(|it| quoted(it)).collect();
+    let mut list = shown.join(", ");
+    let more = texts.len() - shown.len();
+    if more > 0 {
+        let _ = write!(list, ", and {more} more");
+    }
+    list
+}
+
+/// The beginning of a text that others chose, fit for a log line: in quotes, with escapes for what is not printable.
+fn quoted(text: &str) -> String {
+    match text.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{:?}…", &text[..end]),
+        None => format!("{text:?}"),
+    }
+}
+
+const MAX_TEXTS: usize = 4;
+
+/// Longer than the address of any resource.
+const MAX_CHARS: usize = 200;
+
+#[cfg(test)]
+mod tests;
