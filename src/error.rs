@@ -12,7 +12,18 @@ use std::{error::Error, fmt, sync::Arc, time::Duration};
 pub struct AuthError {
     kind: AuthErrorKind,
     retry_after: Option<Duration>,
+    origin: Origin,
     source: Option<Arc<dyn Error + Send + Sync>>,
+}
+
+/// What led to an error, as far as the cache has to know it beside the kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Origin {
+    Any,
+    /// An answer of Clerk that this token can cause, whenever it is verified.
+    TokenProvoked,
+    /// A limit, a pause or an open circuit breaker: no call was made.
+    NotCalled,
 }
 
 impl AuthError {
@@ -21,6 +32,7 @@ impl AuthError {
         Self {
             kind,
             retry_after: None,
+            origin: Origin::Any,
             source: None,
         }
     }
@@ -32,11 +44,45 @@ impl AuthError {
         self
     }
 
-    /// Adds how long the authorization server asked callers to stay away.
+    /// Adds how long the authorization server asked callers to stay away. A longer delay than a minute
+    /// counts as a minute: one wrong value must not keep clients away for good.
     #[must_use]
     pub fn with_retry_after(mut self, delay: Duration) -> Self {
-        self.retry_after = Some(delay);
+        self.retry_after = Some(delay.min(MAX_RETRY_AFTER));
         self
+    }
+
+    /// Marks the error as provoked by this very token: another token may well get a good answer.
+    pub(crate) fn into_token_provoked(mut self) -> Self {
+        self.origin = Origin::TokenProvoked;
+        self
+    }
+
+    /// Marks the error as one for which Clerk was not called.
+    pub(crate) fn into_not_called(mut self) -> Self {
+        self.origin = Origin::NotCalled;
+        self
+    }
+
+    /// Returns whether Clerk's answer is one that this token can cause. The 503 concerns this token alone,
+    /// and has a [`retry_after`](Self::retry_after) for which it may be remembered.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the cache will read it"))]
+    pub(crate) fn is_token_provoked(&self) -> bool {
+        self.origin == Origin::TokenProvoked
+    }
+
+    /// Returns whether no call was made, because of a limit, a pause or an open circuit breaker. The error
+    /// says nothing of the token.
+    #[cfg_attr(not(test), expect(dead_code, reason = "the cache will read it"))]
+    pub(crate) fn was_not_called(&self) -> bool {
+        self.origin == Origin::NotCalled
+    }
+
+    /// Takes over how long to stay away, and what led to the other error, which becomes the cause.
+    pub(crate) fn caused_by(mut self, error: Self) -> Self {
+        self.retry_after = error.retry_after;
+        self.origin = error.origin;
+        self.with_source(error)
     }
 
     /// What kind of refusal this is.
@@ -69,6 +115,10 @@ impl Error for AuthError {
             .map(|source| -> &(dyn Error + 'static) { source })
     }
 }
+
+/// The longest `Retry-After` that is obeyed and passed on: a few of Clerk's windows. Beyond it, one wrong
+/// value would keep everyone away for good.
+pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// The kinds of refusal. What each becomes on the wire is decided in one place, see
 /// [`Rejection`](crate::Rejection).
@@ -278,4 +328,42 @@ pub enum ConfigError {
     /// certificates.
     #[error("the HTTP client could not be made")]
     HttpClient(#[source] Box<dyn Error + Send + Sync>),
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::{AuthError, AuthErrorKind, MAX_RETRY_AFTER};
+
+    #[test]
+    fn longest_delay_saturates() {
+        // fault D2
+        for (delay, expected) in [
+            (Duration::ZERO, Duration::ZERO),
+            (Duration::from_millis(59_999), Duration::from_millis(59_999)),
+            (MAX_RETRY_AFTER, MAX_RETRY_AFTER),
+            (Duration::from_secs(61), MAX_RETRY_AFTER),
+            (Duration::new(u64::MAX, 1), MAX_RETRY_AFTER),
+            (Duration::MAX, MAX_RETRY_AFTER),
+        ] {
+            let error = AuthError::new(AuthErrorKind::Shed).with_retry_after(delay);
+            assert_eq!(error.retry_after(), Some(expected), "{delay:?}");
+        }
+    }
+
+    #[test]
+    fn cause_hands_on_its_origin_and_its_delay() {
+        let delay = Duration::from_secs(3);
+        let cause = AuthError::new(AuthErrorKind::UpstreamProtocol)
+            .with_retry_after(delay)
+            .into_token_provoked();
+        let error = AuthError::new(AuthErrorKind::ProfileUnavailable).caused_by(cause);
+        assert_eq!(error.retry_after(), Some(delay));
+        assert!(error.is_token_provoked() && !error.was_not_called());
+        let cause = AuthError::new(AuthErrorKind::Shed).into_not_called();
+        let error = AuthError::new(AuthErrorKind::ProfileUnavailable).caused_by(cause);
+        assert_eq!(error.retry_after(), None);
+        assert!(error.was_not_called() && !error.is_token_provoked());
+    }
 }

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     AuthError, AuthErrorKind,
     clock::Clock,
+    error::MAX_RETRY_AFTER,
     observe::{CallResult, UpstreamCall, Watch},
 };
 
@@ -116,14 +117,15 @@ impl Trouble {
     pub(super) fn into_error(self) -> AuthError {
         let unavailable = AuthError::new(AuthErrorKind::UpstreamUnavailable);
         match self {
-            Self::RateLimited(delay) => {
-                AuthError::new(AuthErrorKind::RateLimited).with_retry_after(delay)
-            }
+            Self::RateLimited(delay) => AuthError::new(AuthErrorKind::RateLimited)
+                .with_retry_after(delay)
+                .into_not_called(),
             Self::BreakerOpen(delay) => unavailable
                 .with_retry_after(delay)
-                .with_source(Self::BreakerOpen(delay)),
+                .with_source(Self::BreakerOpen(delay))
+                .into_not_called(),
             Self::Transport(error) if error.is_too_large() => {
-                AuthError::new(AuthErrorKind::UpstreamProtocol).with_source(error)
+                token_provoked(AuthError::new(AuthErrorKind::UpstreamProtocol).with_source(error))
             }
             Self::Transport(error) => unavailable.with_source(error),
             Self::Timeout => unavailable.with_source(Self::Timeout),
@@ -139,9 +141,18 @@ impl Trouble {
                     None => error,
                 }
             }
+            Self::Answer(error) if error.kind() == AuthErrorKind::UpstreamProtocol => {
+                token_provoked(error)
+            }
             Self::Answer(error) => error,
         }
     }
+}
+
+/// Marks an error as provoked by a token, and adds for how long it concerns that token.
+fn token_provoked(error: AuthError) -> AuthError {
+    let delay = Duration::from_millis(fastrand::u64(1_000..=5_000));
+    error.with_retry_after(delay).into_token_provoked()
 }
 
 impl fmt::Display for Trouble {
@@ -276,10 +287,6 @@ pub(super) fn retry_after(headers: &HeaderMap, now: i64) -> Option<Duration> {
     };
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
-
-/// The longest `Retry-After` that is obeyed and passed on: a few of Clerk's windows. Beyond it, a
-/// mistake of somebody's would keep us away for good.
-pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// How long an endpoint is left alone after a 429 that does not say.
 const UNSAID_PAUSE: Duration = Duration::from_secs(1);

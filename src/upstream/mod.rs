@@ -156,7 +156,7 @@ impl<T> Channel<T> {
                 Ok(trouble) => trouble.into_error(),
                 Err(error) if error.is::<Overloaded>() => {
                     self.watch.shed(priority, "too many calls are waiting");
-                    AuthErrorKind::Shed.into()
+                    AuthError::new(AuthErrorKind::Shed).into_not_called()
                 }
                 Err(_) => AuthErrorKind::UpstreamUnavailable.into(),
             })

@@ -39,7 +39,7 @@ impl Waiters {
                 (count < share).then_some(count + 1)
             })
             .map(|_| Waiter(Arc::clone(self)))
-            .map_err(|_| AuthErrorKind::Shed.into())
+            .map_err(|_| AuthError::new(AuthErrorKind::Shed).into_not_called())
     }
 }
 

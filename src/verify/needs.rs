@@ -62,12 +62,7 @@ impl Needs {
     }
 }
 
-/// What is made of an error where a profile is required.
+/// Makes the error for a profile that is required and cannot be fetched.
 pub(super) fn unavailable(error: AuthError) -> AuthError {
-    let unavailable = AuthError::new(AuthErrorKind::ProfileUnavailable);
-    match error.retry_after() {
-        Some(delay) => unavailable.with_retry_after(delay),
-        None => unavailable,
-    }
-    .with_source(error)
+    AuthError::new(AuthErrorKind::ProfileUnavailable).caused_by(error)
 }

@@ -161,10 +161,21 @@ fn trouble_is_judged_once_for_retry_breaker_and_caller() {
         },
     ) {
         let name = format!("{trouble:?}");
+        let was_not_called = matches!(trouble, Trouble::RateLimited(_) | Trouble::BreakerOpen(_));
         assert_eq!(trouble.is_worth_a_retry(), is_worth_a_retry, "{name}");
         assert_eq!(trouble.is_failure(), is_failure, "{name}");
         let error = trouble.into_error();
         assert_eq!(error.kind(), kind, "{name}");
+        // fault B1, B9
+        let is_token_provoked = kind == AuthErrorKind::UpstreamProtocol;
+        assert_eq!(error.is_token_provoked(), is_token_provoked, "{name}");
+        assert_eq!(error.was_not_called(), was_not_called, "{name}");
+        if is_token_provoked {
+            let delay = error.retry_after().unwrap();
+            let bounds = second..=Duration::from_secs(5);
+            assert!(bounds.contains(&delay), "{name}: {delay:?}");
+            continue;
+        }
         assert_eq!(
             error.retry_after(),
             retry_after.map(Duration::from_secs),
