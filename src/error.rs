@@ -52,9 +52,14 @@ impl AuthError {
         self
     }
 
-    /// Marks the error as provoked by this very token: another token may well get a good answer.
+    /// Marks the error as provoked by this very token: another token may well get a good answer. Without a
+    /// delay of Clerk's it gets a random one, so that it is remembered for a while, and not in lockstep with
+    /// others.
     pub(crate) fn into_token_provoked(mut self) -> Self {
         self.origin = Origin::TokenProvoked;
+        if self.retry_after.is_none_or(|delay| delay.is_zero()) {
+            self.retry_after = Some(Duration::from_millis(fastrand::u64(1_000..=5_000)));
+        }
         self
     }
 
@@ -73,7 +78,6 @@ impl AuthError {
 
     /// Returns whether no call was made, because of a limit, a pause or an open circuit breaker. The error
     /// says nothing of the token.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the cache will read it"))]
     pub(crate) fn was_not_called(&self) -> bool {
         self.origin == Origin::NotCalled
     }
@@ -125,8 +129,9 @@ pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthErrorKind {
-    /// Our own credentials were refused by Clerk: the client id or secret (401 or 403 at the introspection
-    /// endpoint), or the secret key (at the Backend API).
+    /// Our own credentials were rejected by Clerk: the client id or secret (at the introspection endpoint, a 401
+    /// that is not HTML, or a 403 that names them), or the secret key (at the Backend API, a 401 or 403 in the
+    /// form of Clerk's or OAuth's errors).
     CredentialsRejected,
     /// The token's time is over: `exp` is not in the future.
     Expired,
@@ -354,6 +359,10 @@ mod tests {
 
     #[test]
     fn cause_hands_on_its_origin_and_its_delay() {
+        let error = AuthError::new(AuthErrorKind::UpstreamProtocol).into_token_provoked();
+        let delay = error.retry_after().unwrap();
+        assert!((Duration::from_secs(1)..=Duration::from_secs(5)).contains(&delay));
+
         let delay = Duration::from_secs(3);
         let cause = AuthError::new(AuthErrorKind::UpstreamProtocol)
             .with_retry_after(delay)

@@ -163,7 +163,11 @@ fn advice(kind: AuthErrorKind, token: &str, answer: Option<&Map<String, Value>>)
             "the issuer is {}; set CLERK_DOMAIN to its host, if that is the instance",
             told("iss")
         ),
-        AuthErrorKind::Inactive | AuthErrorKind::Expired => "get a new token".into(),
+        AuthErrorKind::Expired => "get a new token".into(),
+        AuthErrorKind::Inactive => {
+            "get a new token; if it is userinfo alone that says no, CLERK_ENRICH=best-effort does without"
+                .into()
+        }
         AuthErrorKind::InvalidSignature => {
             "it is of another instance, or was changed; with CLERK_JWT_KEY, Clerk's key may have changed"
                 .into()

@@ -18,8 +18,8 @@ pub struct Health {
     /// one that refuses a token or our credentials, counts as work; a server error, silence and an
     /// answer that breaks the contract do not. `None` before the first call.
     pub reachable: Option<bool>,
-    /// Whether introspection refused our client id and secret when it last answered, or the Backend API our
-    /// secret key. It will do so until somebody sets others: no token that must be asked about there is
+    /// Whether introspection rejected our client id and secret when it last answered, or the Backend API our
+    /// secret key. A firewall's page with a 401 or 403 does not count. It will do so until somebody sets others: no token that must be asked about there is
     /// accepted, unless it is remembered.
     pub credentials_rejected: bool,
     /// When Clerk last gave an answer that was understood; `None` if it never did.

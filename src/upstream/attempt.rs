@@ -125,7 +125,9 @@ impl Trouble {
                 .with_source(Self::BreakerOpen(delay))
                 .into_not_called(),
             Self::Transport(error) if error.is_too_large() => {
-                token_provoked(AuthError::new(AuthErrorKind::UpstreamProtocol).with_source(error))
+                AuthError::new(AuthErrorKind::UpstreamProtocol)
+                    .with_source(error)
+                    .into_token_provoked()
             }
             Self::Transport(error) => unavailable.with_source(error),
             Self::Timeout => unavailable.with_source(Self::Timeout),
@@ -142,17 +144,11 @@ impl Trouble {
                 }
             }
             Self::Answer(error) if error.kind() == AuthErrorKind::UpstreamProtocol => {
-                token_provoked(error)
+                error.into_token_provoked()
             }
             Self::Answer(error) => error,
         }
     }
-}
-
-/// Marks an error as provoked by a token, and adds for how long it concerns that token.
-fn token_provoked(error: AuthError) -> AuthError {
-    let delay = Duration::from_millis(fastrand::u64(1_000..=5_000));
-    error.with_retry_after(delay).into_token_provoked()
 }
 
 impl fmt::Display for Trouble {

@@ -7,7 +7,7 @@ use tokio::time::Instant;
 
 use super::{
     backend::Users,
-    needs::unavailable,
+    needs::{is_final, unavailable},
     userinfo::{Userinfo, UserinfoEndpoint},
 };
 use crate::{
@@ -63,8 +63,8 @@ impl Enrich {
     ///
     /// # Errors
     ///
-    /// [`Inactive`](AuthErrorKind::Inactive) where the user is banned or is no more: tokens outlive them. And
-    /// where the profile is required and cannot be had.
+    /// [`Inactive`](AuthErrorKind::Inactive) if the user is banned or is no more: tokens outlive them. And if
+    /// the profile is required: the same if Clerk answers with another user, and why it cannot be fetched.
     pub(super) async fn user(
         &self,
         subject: &str,
@@ -77,8 +77,9 @@ impl Enrich {
         match within(deadline, users.get(subject)).await {
             Ok(Some(user)) => Ok((Some(user), true)),
             Ok(None) => Err(AuthErrorKind::Inactive.into()),
-            Err(error) if self.is_required() => Err(unavailable(error)),
-            Err(_) => Ok((None, false)),
+            Err(error) if !self.is_required() => Ok((None, is_final(&error))),
+            Err(error) if error.kind() == AuthErrorKind::Inactive => Err(error),
+            Err(error) => Err(unavailable(error)),
         }
     }
 

@@ -15,6 +15,7 @@ use url::form_urlencoded;
 use super::{
     Verification, Verify,
     discovery::Address,
+    error_form::{is_about_our_credentials, is_html},
     members::{Members, actor, body, flag, scopes, seconds, text, texts, violation},
     policy::check_agreement,
 };
@@ -131,7 +132,11 @@ impl Introspection {
             StatusCode::BAD_REQUEST if is_unsupported_token_type(response.body()) => {
                 Err(AuthError::new(AuthErrorKind::Inactive).with_source(NotIntrospected))
             }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+            // Clerk's own 401 has no body. A firewall's has a page, and may be about the token.
+            StatusCode::UNAUTHORIZED if !is_html(response) => {
+                Err(AuthErrorKind::CredentialsRejected.into())
+            }
+            StatusCode::FORBIDDEN if is_about_our_credentials(response) => {
                 Err(AuthErrorKind::CredentialsRejected.into())
             }
             _ => Err(violation("an unexpected status")),

@@ -8,6 +8,7 @@ mod backend;
 mod capacity;
 pub(crate) mod discovery;
 mod enrich;
+mod error_form;
 mod intern;
 pub(crate) mod introspect;
 mod jws;
@@ -135,21 +136,20 @@ impl Verifier {
             }
             None => None,
         };
-        let userinfo = userinfo
-            .map(|userinfo| needs.check(&answer, userinfo))
-            .transpose()?
-            .flatten();
+        let (userinfo, has_profile) = match userinfo {
+            Some(userinfo) => needs.check(&answer, userinfo)?,
+            None => (None, true),
+        };
         let subject = answer.sub.as_deref();
         let subject = subject.or(userinfo.as_ref().map(|userinfo| &*userinfo.sub));
-        let (user, nothing_is_missing) = self
+        let (user, has_user) = self
             .enrich
             .user(subject.unwrap_or_default(), deadline)
             .await?;
-        let complete = nothing_is_missing && (userinfo.is_some() || !enriches);
         let person = Person {
             userinfo,
             user,
-            complete,
+            complete: has_profile && has_user,
         };
         self.conclude(answer, person, shape)
     }

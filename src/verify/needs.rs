@@ -18,13 +18,13 @@ impl Needs {
         self.vouching || self.subject || self.profile
     }
 
-    /// What remains of userinfo's answer: nothing where it failed and can be done without, an error
-    /// where it cannot.
+    /// What remains of userinfo's answer: the profile, and whether nothing is missing. Without an answer,
+    /// nothing if it can be done without, or an error.
     pub(super) fn check(
         &self,
         answer: &Introspection,
         userinfo: Result<Userinfo, AuthError>,
-    ) -> Result<Option<Userinfo>, AuthError> {
+    ) -> Result<(Option<Userinfo>, bool), AuthError> {
         let error = match userinfo {
             // OpenID Connect Core §5.3.2: of another subject, nothing may be used.
             Ok(userinfo)
@@ -33,32 +33,45 @@ impl Needs {
                     None => !userinfo.is_user_id,
                 } =>
             {
-                return Ok(Some(userinfo));
+                return Ok((Some(userinfo), true));
             }
             // It confirms no subject, and supplies none.
             Ok(userinfo) if userinfo.is_user_id && answer.sub.is_none() => {
-                violation("userinfo names the subject as `user_id` alone")
+                violation("userinfo names the subject as `user_id` alone").into_token_provoked()
             }
             Ok(_) => AuthErrorKind::Inactive.into(),
             Err(error) => error,
         };
         if !self.any() {
-            return Ok(None);
+            return Ok((None, is_final(&error)));
         }
-        // Userinfo has refused this token, or speaks of somebody else: that is about the token.
-        // Anything else is trouble, and says nothing of it.
+        // Userinfo rejects this token, or answers about another subject: that is about the token. Anything
+        // else shows nothing of it.
         if error.kind() == AuthErrorKind::Inactive {
-            if self.vouching {
-                return Err(AuthErrorKind::NotAccessToken.into());
+            return Err(if self.vouching {
+                AuthErrorKind::NotAccessToken
+            } else if self.subject {
+                AuthErrorKind::MissingSubject
+            } else {
+                AuthErrorKind::Inactive
             }
-            if self.subject {
-                return Err(AuthErrorKind::MissingSubject.into());
-            }
+            .into());
         }
         if self.vouching || self.subject {
             return Err(error);
         }
         Err(unavailable(error))
+    }
+}
+
+/// Whether a profile that is not required is better not tried again before the verdict ends. It is not after a
+/// final no. Nor is it if calls are scarce: an entry of five seconds would multiply the calls for
+/// verifications, which are scarce as well.
+pub(super) fn is_final(error: &AuthError) -> bool {
+    match error.kind() {
+        AuthErrorKind::Inactive => true,
+        AuthErrorKind::RateLimited | AuthErrorKind::Shed => error.was_not_called(),
+        _ => false,
     }
 }
 

@@ -3,6 +3,7 @@
 
 use super::{
     discovery::Address,
+    error_form::{is_error, is_token_challenge},
     members::{Members, body, text, violation},
 };
 use crate::{
@@ -62,13 +63,18 @@ fn request(endpoint: Uri, token: &BearerToken) -> Result<Request<Bytes>, AuthErr
     Ok(request)
 }
 
-/// A 401 or 403 is about the token, not about us: [`AuthErrorKind::Inactive`], which the caller of
-/// this reads as "no profile". The content type decides between JSON and a JWT (§5.3.2); signed
-/// answers are not asked for and not read.
+/// A 401 or 403 in the form of Clerk's errors, of OAuth's, or with RFC 6750's challenge is a final no about the
+/// token: [`AuthErrorKind::Inactive`], which the caller of this reads as "no profile". In another form it is a
+/// firewall's or a proxy's. The content type decides between JSON and a JWT (§5.3.2); signed answers are
+/// not requested and not read.
 fn decode(response: &Response<Bytes>) -> Result<Userinfo, AuthError> {
     match response.status() {
         StatusCode::OK => parse(body(response)?),
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Err(AuthErrorKind::Inactive.into()),
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN
+            if is_error(response) || is_token_challenge(response.headers()) =>
+        {
+            Err(AuthErrorKind::Inactive.into())
+        }
         _ => Err(violation("an unexpected status")),
     }
 }

@@ -397,13 +397,23 @@ async fn a_slow_clerk_is_told() {
 async fn userinfo_that_does_not_work_is_told_and_refuses_only_where_the_profile_is_required() {
     let clerk = FakeClerk::start().unwrap();
     let token = clerk.token("user_ada").issue();
-    for (fault, expected) in [
-        (Fault::status(500), "FAIL  userinfo answers 500"),
+    for (fault, expected, kind) in [
+        (
+            Fault::status(500),
+            "FAIL  userinfo answers 500",
+            "(ProfileUnavailable)",
+        ),
+        // These are final. fault B4
         (
             Fault::answer(200, "application/json", r#"{"sub":"user_eve"}"#),
             "FAIL  userinfo answers for another subject, or for none",
+            "(Inactive)",
         ),
-        (Fault::status(403), "userinfo refuses the token (403"),
+        (
+            Fault::status(403),
+            "userinfo refuses the token (403",
+            "(Inactive)",
+        ),
     ] {
         clerk.fail(Endpoint::Userinfo, fault);
         let examined = examine(&clerk, &token, &[]).await;
@@ -414,7 +424,7 @@ async fn userinfo_that_does_not_work_is_told_and_refuses_only_where_the_profile_
 
         let required = [("CLERK_ENRICH", "required")];
         let examined = examine(&clerk, &token, &required).await;
-        let refused = [expected, "CLERK_ENRICH=best-effort", "(ProfileUnavailable)"];
+        let refused = [expected, "CLERK_ENRICH=best-effort", kind];
         examined.assert(expected, false, &refused);
     }
 }

@@ -482,8 +482,14 @@ async fn trouble_at_clerk_is_never_a_401() {
         ),
         (
             "C093 403",
-            Fault::status(403),
+            Fault::answer(403, "application/json", r#"{"error":"invalid_client"}"#),
             AuthErrorKind::CredentialsRejected,
+        ),
+        (
+            // fault B2
+            "403 without a reason that is ours",
+            Fault::status(403),
+            AuthErrorKind::UpstreamProtocol,
         ),
         (
             "C092 400",
@@ -649,11 +655,11 @@ async fn a_server_that_does_not_introspect_jwts_says_no() {
 
 #[tokio::test]
 async fn a_required_profile_that_cannot_be_had_is_trouble() {
-    // C075
+    // C075. In the form of Clerk's errors, a 401 or 403 would be a final no: fault B4.
     for fault in [
         Fault::status(500),
-        Fault::status(401),
-        Fault::status(403),
+        Fault::answer(401, "text/html", "<h1>no</h1>"),
+        Fault::answer(403, "text/html", "<h1>no</h1>"),
         Fault::malformed(),
     ] {
         let world = World::new();

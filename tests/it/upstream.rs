@@ -47,11 +47,12 @@ fn bad_replies() -> Vec<(&'static str, Reply, AuthErrorKind, usize)> {
 fn harmless_replies() -> Vec<(&'static str, Reply, u16, AuthErrorKind)> {
     let inactive = Reply::Json(200, r#"{"active":false}"#.to_owned());
     let unsupported = Reply::Json(400, r#"{"error":"unsupported_token_type"}"#.to_owned());
+    let invalid_client = Reply::Json(403, r#"{"error":"invalid_client"}"#.to_owned());
     let rejected = AuthErrorKind::CredentialsRejected;
     vec![
         // C093
         ("401", Reply::status(401), 503, rejected),
-        ("403", Reply::status(403), 503, rejected),
+        ("403", invalid_client, 503, rejected),
         ("inactive", inactive, 401, AuthErrorKind::Inactive),
         ("unsupported", unsupported, 401, AuthErrorKind::Inactive),
         // C094

@@ -11,7 +11,10 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use serde_json::{Map, Value};
 
-use super::members::{self, Members, violation};
+use super::{
+    error_form::{clerk_codes, is_error},
+    members::{self, Members, violation},
+};
 use crate::{AuthError, AuthErrorKind, config::Backend, upstream::not_understood};
 
 /// What an answer says before anybody reads what it is about.
@@ -43,8 +46,8 @@ fn request(backend: &Backend, endpoint: Uri, body: Option<Value>) -> Request<Byt
 /// Reads status, content type and body. `object`: what the member of this name has to be, where there is one.
 ///
 /// All requests to an endpoint differ in the token or the id alone. So a 400 is about that, as a 404 is, and
-/// neither says that Clerk does not work: whoever sends bad tokens opens no circuit breaker. Both count
-/// only where they are in the form of Clerk's errors: a proxy's 404 says nothing of a token.
+/// neither shows that Clerk does not work. Both count only if they are in the form of Clerk's errors: a
+/// proxy's 404 shows nothing of a token.
 fn read(response: &Response<Bytes>, object: &str) -> Result<Answer, AuthError> {
     match response.status() {
         StatusCode::OK => {
@@ -55,32 +58,21 @@ fn read(response: &Response<Bytes>, object: &str) -> Result<Answer, AuthError> {
                 Some(_) => Err(violation("`object` is another than was asked for")),
             }
         }
-        StatusCode::NOT_FOUND if error_codes(response).is_some() => Ok(Answer::Unknown),
+        StatusCode::NOT_FOUND if clerk_codes(response).is_some() => Ok(Answer::Unknown),
         // An unknown version of the API, on the other hand, is ours to mend.
         StatusCode::BAD_REQUEST
-            if error_codes(response)
+            if clerk_codes(response)
                 .is_some_and(|codes| !codes.iter().any(|code| code.contains("version"))) =>
         {
             Ok(Answer::Unknown)
         }
-        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+        // In another form, it is not Clerk's: a firewall may dislike a token.
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if is_error(response) => {
             Err(AuthError::new(AuthErrorKind::CredentialsRejected).with_source(SecretKeyRejected))
         }
         status if status.is_client_error() => Err(not_understood()),
         _ => Err(violation("an unexpected status")),
     }
-}
-
-/// The codes in an error of Clerk's: `{"errors":[{"code":…}]}`. `None` where it is not of that form.
-fn error_codes(response: &Response<Bytes>) -> Option<Vec<String>> {
-    let Members(mut members) = members::object(response).ok()?;
-    let Some(Value::Array(errors)) = members.remove("errors") else {
-        return None;
-    };
-    errors
-        .iter()
-        .map(|error| Some(error.get("code")?.as_str()?.to_owned()))
-        .collect()
 }
 
 /// Of which of our credentials an error speaks.

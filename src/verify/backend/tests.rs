@@ -114,8 +114,21 @@ fn status_says_whose_fault_it_is() {
         ("204", (204, JSON, ""), broken),
         ("302", (302, JSON, CLERK), broken),
         ("401", (401, JSON, CLERK), rejected),
-        ("401 without a body", (401, "text/html", ""), rejected),
+        (
+            "401 of OAuth",
+            (401, JSON, r#"{"error":"invalid_client"}"#),
+            rejected,
+        ),
         ("403", (403, JSON, CLERK), rejected),
+        // fault B2: not in the form of Clerk's errors.
+        ("401 without a body", (401, "text/html", ""), broken),
+        ("401 of a firewall", (401, "text/html", "<html>"), broken),
+        ("403 of a firewall", (403, "text/html", "<html>"), broken),
+        (
+            "403 of a firewall that speaks JSON",
+            (403, JSON, "{}"),
+            broken,
+        ),
         ("404", (404, JSON, CLERK), Ok(false)),
         (
             "404 without errors",

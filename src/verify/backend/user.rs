@@ -9,12 +9,12 @@ use tokio::time::Instant;
 
 use super::{Answer, read, request};
 use crate::{
-    AuthError, User,
+    AuthError, AuthErrorKind, User,
     cache::UserCache,
     clock::Now,
     config::Backend,
     upstream::{Channel, Endpoint, Priority, Upstream, within},
-    verify::members::violation,
+    verify::members::{flag, violation},
 };
 
 /// The users of the instance, as the Backend API knows them.
@@ -52,9 +52,14 @@ impl Users {
     }
 
     /// The user of this id. `None`: the user is banned, or is no more.
+    ///
+    /// # Errors
+    ///
+    /// [`Inactive`](AuthErrorKind::Inactive) if Clerk answers with another user, and why the user cannot be
+    /// fetched.
     pub(crate) async fn get(&self, id: &str) -> Result<Option<Arc<User>>, AuthError> {
         if !is_id(id) {
-            return Err(violation("the subject cannot be the id of a user"));
+            return Err(violation("the subject cannot be the id of a user").into_token_provoked());
         }
         self.cache
             .get(id, || {
@@ -83,7 +88,7 @@ impl UserEndpoint {
         let call = self.channel.call(Priority::Refresh, request);
         let fetched = within(Instant::now() + time, call).await?;
         match fetched {
-            Some((told, _)) if told != id => Err(violation("the answer is about another user")),
+            Some((told, _)) if told != id => Err(AuthErrorKind::Inactive.into()),
             fetched => Ok(fetched.map(|(_, user)| user)),
         }
     }
@@ -102,19 +107,21 @@ fn decode(response: &Response<Bytes>) -> Result<Fetched, AuthError> {
     }
 }
 
-/// `id` and `banned` are read strictly; of the rest, what has an unexpected type is unknown.
+/// `id`, `banned` and `deprovisioned` are read strictly; of the rest, what has an unexpected type is unknown.
 fn parse(mut members: Map<String, Value>) -> Result<Fetched, &'static str> {
     let Some(Value::String(id)) = members.remove("id") else {
         return Err("`id` is not a string");
     };
-    match members.remove("banned") {
-        Some(Value::Bool(true)) => Ok(None),
-        Some(Value::Bool(false)) => {
-            let user = Arc::new(User::new(&id, members));
-            Ok(Some((id, user)))
-        }
-        _ => Err("`banned` is not a boolean"),
+    let Some(Value::Bool(is_banned)) = members.remove("banned") else {
+        return Err("`banned` is not a boolean");
+    };
+    // Newer than `banned`: not in the answers of every version of the API.
+    let is_deprovisioned = flag(members.remove("deprovisioned").as_ref())?;
+    if is_banned || is_deprovisioned {
+        return Ok(None);
     }
+    let user = Arc::new(User::new(&id, members));
+    Ok(Some((id, user)))
 }
 
 #[cfg(test)]

@@ -11,8 +11,12 @@ use super::{
     Enrichment, OURS, Priority, Reply, Shape, THEIRS, Userinfo, says, verifier, verify,
 };
 
-const REFUSED: Reply = Reply::Json(401, "{}");
-const FORBIDDEN: Reply = Reply::Json(403, "{}");
+const REFUSED: Reply = Reply::Json(401, r#"{"error":"invalid_token"}"#);
+const FORBIDDEN: Reply = Reply::Json(
+    403,
+    r#"{"errors":[{"code":"oauth_fetch_user_forbidden_error"}]}"#,
+);
+const FIREWALL: Reply = Reply::Json(403, "{}");
 const BROKEN: Reply = Reply::Json(200, r#"{"email":"a@b.example"}"#);
 // Not one of the statuses that are worth another attempt.
 const DOWN: Reply = Reply::Json(500, "");
@@ -113,6 +117,8 @@ async fn userinfo_is_left_alone_where_it_is_off_and_nothing_is_missing() {
 async fn profile_is_added_where_it_can_be_had() {
     let full = Ok(("user_1", Some("a@b.example"), true));
     let bare = Ok(("user_1", None, false));
+    // fault B4: nothing is missing after a final no.
+    let without = Ok(("user_1", None, true));
     check_all(
         Enrichment::BestEffort,
         [
@@ -121,8 +127,9 @@ async fn profile_is_added_where_it_can_be_had() {
             ("named by userinfo", (unnamed(), OPAQUE, OURS), (full, 1)),
             ("vouched for by userinfo", (named(), OTHER, OURS), (full, 1)),
             // C075
-            ("401", (named(), OPAQUE, REFUSED), (bare, 1)),
-            ("403", (named(), OPAQUE, FORBIDDEN), (bare, 1)),
+            ("401", (named(), OPAQUE, REFUSED), (without, 1)),
+            ("403", (named(), OPAQUE, FORBIDDEN), (without, 1)),
+            ("403 of a firewall", (named(), OPAQUE, FIREWALL), (bare, 1)),
             ("HTML", (named(), OPAQUE, Reply::Html), (bare, 1)),
             ("no subject", (named(), OPAQUE, BROKEN), (bare, 1)),
             ("down", (named(), OPAQUE, DOWN), (bare, 1)),
@@ -139,7 +146,7 @@ async fn profile_is_added_where_it_can_be_had() {
                 (bare, 1),
             ),
             // C074
-            ("of another", (named(), OPAQUE, THEIRS), (bare, 1)),
+            ("of another", (named(), OPAQUE, THEIRS), (without, 1)),
         ],
     )
     .await;
@@ -155,14 +162,20 @@ async fn profile_that_is_required_is_had_or_refused() {
             ("as it should be", (named(), OPAQUE, OURS), (full, 1)),
             ("named by userinfo", (unnamed(), OPAQUE, OURS), (full, 1)),
             // C075
-            ("401", (named(), OPAQUE, REFUSED), (missing, 1)),
-            ("403", (named(), OPAQUE, FORBIDDEN), (missing, 1)),
+            // fault B4
+            ("401", (named(), OPAQUE, REFUSED), (Err(Inactive), 1)),
+            ("403", (named(), OPAQUE, FORBIDDEN), (Err(Inactive), 1)),
+            (
+                "403 of a firewall",
+                (named(), OPAQUE, FIREWALL),
+                (missing, 1),
+            ),
             ("HTML", (named(), OPAQUE, Reply::Html), (missing, 1)),
             ("no subject", (named(), OPAQUE, BROKEN), (missing, 1)),
             ("down", (named(), OPAQUE, DOWN), (missing, 1)),
             ("silent", (named(), OPAQUE, Reply::Silence), (missing, 1)),
             // C074
-            ("of another", (named(), OPAQUE, THEIRS), (missing, 1)),
+            ("of another", (named(), OPAQUE, THEIRS), (Err(Inactive), 1)),
         ],
     )
     .await;
@@ -189,6 +202,11 @@ async fn what_is_missing_and_cannot_be_had_is_refused() {
                     (Err(MissingSubject), 1),
                 ),
                 // An outage says nothing of the token.
+                (
+                    "unnamed, 403 of a firewall",
+                    (unnamed(), OPAQUE, FIREWALL),
+                    (Err(UpstreamProtocol), 1),
+                ),
                 (
                     "unnamed, down",
                     (unnamed(), OPAQUE, DOWN),
@@ -291,7 +309,7 @@ async fn what_clerk_asks_for_is_handed_on() {
             "{status}"
         );
     }
-    let userinfo = Userinfo::new(REFUSED);
+    let userinfo = Userinfo::new(DOWN);
     let verifier = verifier(says(named()), userinfo, Enrichment::Required);
     let error = verify(&verifier, OPAQUE, Priority::FirstSeen)
         .await
@@ -299,5 +317,5 @@ async fn what_clerk_asks_for_is_handed_on() {
     assert_eq!(error.retry_after(), None);
     let source = std::error::Error::source(&error).unwrap();
     let source = source.downcast_ref::<crate::AuthError>().unwrap();
-    assert_eq!(source.kind(), Inactive);
+    assert_eq!(source.kind(), UpstreamUnavailable);
 }

@@ -35,6 +35,8 @@ const BROKEN: Result<&str, AuthErrorKind> = Err(AuthErrorKind::UpstreamProtocol)
 #[test]
 fn answer_is_userinfo_or_says_why_not() {
     let good: &[u8] = br#"{"sub":"user_1"}"#;
+    let oauth: &[u8] = br#"{"error":"invalid_token"}"#;
+    let clerk: &[u8] = br#"{"errors":[{"code":"oauth_fetch_user_error"}]}"#;
     let deep = format!("{{\"sub\":\"user_1\",\"d\":{}", "[".repeat(100_000));
     let cases = [
         ("as documented", (200, JSON, good), Ok("user_1")),
@@ -44,9 +46,30 @@ fn answer_is_userinfo_or_says_why_not() {
             Ok("user_1"),
         ),
         // C075
-        ("401", (401, JSON, good), INACTIVE),
-        ("403", (403, JSON, good), INACTIVE),
-        ("403 without a body", (403, None, b""), INACTIVE),
+        ("401", (401, JSON, oauth), INACTIVE),
+        ("401 of Clerk", (401, JSON, clerk), INACTIVE),
+        ("403", (403, JSON, oauth), INACTIVE),
+        ("403 of Clerk", (403, JSON, clerk), INACTIVE),
+        // fault B4: in another form they are not final.
+        ("401 of userinfo", (401, JSON, good), BROKEN),
+        (
+            "401 of a firewall",
+            (401, Some("text/html"), b"<html>"),
+            BROKEN,
+        ),
+        (
+            "403 of a firewall",
+            (403, Some("text/html"), b"<html>"),
+            BROKEN,
+        ),
+        (
+            "403 of a firewall that speaks JSON",
+            (403, JSON, b"{}"),
+            BROKEN,
+        ),
+        ("401 called HTML", (401, Some("text/html"), oauth), BROKEN),
+        ("403 without a body", (403, None, b""), BROKEN),
+        ("404 of Clerk", (404, JSON, clerk), BROKEN),
         ("400", (400, JSON, good), BROKEN),
         ("404", (404, JSON, good), BROKEN),
         // C090

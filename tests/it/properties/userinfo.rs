@@ -110,9 +110,13 @@ fn expectation(
         Verdict::Accepted(Accepted { sub, .. }) => sub,
     };
     let is_own = accepted.is_none() || accepted.as_deref() == userinfo;
-    if (accepted.is_none() && userinfo.is_none()) || (enrichment == Enrichment::Required && !is_own)
-    {
+    let is_needed = accepted.is_none() || enrichment == Enrichment::Required && !is_own;
+    if is_needed && userinfo.is_none() {
         return (503, None, false);
+    }
+    if enrichment == Enrichment::Required && !is_own {
+        // A profile of another subject is a final no. fault B4
+        return (401, None, false);
     }
     match accepted.as_deref().or(userinfo) {
         Some(sub) if rules::is_subject(sub) => {

@@ -47,6 +47,35 @@ fn answer_is_a_user_or_says_that_there_is_none() {
             (200, r#"{"id":"user_1"}"#.to_owned()),
             broken,
         ),
+        // fault A6
+        (
+            "deprovisioned",
+            with("deprovisioned", json!(true)),
+            Ok(None),
+        ),
+        (
+            "not deprovisioned",
+            with("deprovisioned", json!(false)),
+            Ok(Some("user_1")),
+        ),
+        (
+            "deprovisioned is null",
+            with("deprovisioned", json!(null)),
+            Ok(Some("user_1")),
+        ),
+        (
+            "deprovisioned is a text",
+            with("deprovisioned", json!("true")),
+            broken,
+        ),
+        (
+            "banned, and deprovisioned is a number",
+            (
+                200,
+                user(&[("banned", json!(true)), ("deprovisioned", json!(1))]),
+            ),
+            broken,
+        ),
         // It keeps from signing in, for a while, and anybody can bring it about.
         ("locked", with("locked", json!(true)), Ok(Some("user_1"))),
         (

@@ -51,6 +51,7 @@ fn status_and_content_type_decide_what_is_read() {
     let inactive = Err(AuthErrorKind::Inactive);
     let ours = Err(AuthErrorKind::CredentialsRejected);
     let jwt = Some("application/token-introspection+jwt");
+    let html = Some("text/html");
     let cases = [
         ("active", (200, json, good), Ok(true)),
         (
@@ -138,7 +139,46 @@ fn status_and_content_type_decide_what_is_read() {
         ("401", (401, json, br#"{"error":"invalid_client"}"#), ours),
         ("401 without a body", (401, None, b""), ours),
         ("401 that calls it active", (401, json, good), ours),
-        ("403", (403, json, b"{}"), ours),
+        // fault B2: what is not about our credentials is about the token.
+        ("401 of a firewall", (401, html, b"<h1>no</h1>"), broken),
+        (
+            "401 of a firewall without a type",
+            (401, None, b" <html>"),
+            broken,
+        ),
+        ("401 as text", (401, Some("text/plain"), b"no"), ours),
+        ("403 of a firewall", (403, html, b"<h1>no</h1>"), broken),
+        ("403 without a body", (403, None, b""), broken),
+        ("403 without a reason", (403, json, b"{}"), broken),
+        (
+            "403 of our client",
+            (403, json, br#"{"error":"invalid_client"}"#),
+            ours,
+        ),
+        (
+            "403 of the token",
+            (403, json, br#"{"error":"access_denied"}"#),
+            broken,
+        ),
+        (
+            "403 of our key",
+            (
+                403,
+                json,
+                br#"{"errors":[{"code":"authorization_invalid"}]}"#,
+            ),
+            ours,
+        ),
+        (
+            "403 of another code",
+            (403, json, br#"{"errors":[{"code":"blocked"}]}"#),
+            broken,
+        ),
+        (
+            "403 of our client, as text",
+            (403, Some("text/plain"), br#"{"error":"invalid_client"}"#),
+            broken,
+        ),
     ];
     for (name, input, expected) in cases {
         check(&Case {

@@ -1,0 +1,244 @@
+//! The forms of error answers: OAuth's (RFC 6749 §5.2), Clerk's, RFC 6750's challenge, and HTML. A status
+//! alone does not show who sent an answer: a firewall or a proxy on the way has 401 and 403, too.
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, header};
+use serde_json::{Map, Value};
+
+use super::members::{self, Members};
+
+/// Returns whether an answer is an error in OAuth's form, `{"error":"…"}`, or in Clerk's,
+/// `{"errors":[…]}`.
+pub(super) fn is_error(response: &Response<Bytes>) -> bool {
+    let Some(members) = members(response) else {
+        return false;
+    };
+    members.get("error").is_some_and(Value::is_string)
+        || members.get("errors").is_some_and(Value::is_array)
+}
+
+/// Returns the codes of an error in Clerk's form: `{"errors":[{"code":…}]}`. `None` if it is not of that
+/// form.
+pub(super) fn clerk_codes(response: &Response<Bytes>) -> Option<Vec<String>> {
+    let mut members = members(response)?;
+    let Some(Value::Array(errors)) = members.remove("errors") else {
+        return None;
+    };
+    errors
+        .iter()
+        .map(|error| Some(error.get("code")?.as_str()?.to_owned()))
+        .collect()
+}
+
+/// Returns whether an error names the credentials of this service as its reason.
+pub(super) fn is_about_our_credentials(response: &Response<Bytes>) -> bool {
+    let is_invalid_client = || {
+        members(response)?
+            .get("error")?
+            .as_str()
+            .map(|error| error == "invalid_client")
+    };
+    let is_listed = |code: &String| CREDENTIAL_CODES.contains(&code.as_str());
+    is_invalid_client().unwrap_or(false)
+        || clerk_codes(response).is_some_and(|codes| codes.iter().any(is_listed))
+}
+
+/// Returns whether a challenge names the access token as the reason (RFC 6750 §3.1): a protected resource
+/// may answer so without a body.
+pub(super) fn is_token_challenge(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::WWW_AUTHENTICATE)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .filter_map(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
+        .flat_map(|(_, parameters)| parameters.split(','))
+        .filter_map(|parameter| parameter.split_once('='))
+        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("error"))
+        .any(|(_, error)| {
+            let error = error.trim().trim_matches('"');
+            matches!(error, "invalid_token" | "insufficient_scope")
+        })
+}
+
+/// Returns whether an answer is a page for people, by its content type or by how it begins.
+pub(super) fn is_html(response: &Response<Bytes>) -> bool {
+    let content_type = response.headers().get(header::CONTENT_TYPE);
+    let content_type = content_type.and_then(|value| value.to_str().ok());
+    let essence = content_type.and_then(|value| value.split(';').next());
+    let is_html_type = essence.is_some_and(|essence| {
+        let essence = essence.trim();
+        essence.eq_ignore_ascii_case("text/html")
+            || essence.eq_ignore_ascii_case("application/xhtml+xml")
+    });
+    let body = response.body();
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    let begins_with_tag = body.trim_ascii_start().starts_with(b"<");
+    is_html_type && !body.is_empty() || begins_with_tag
+}
+
+fn members(response: &Response<Bytes>) -> Option<Map<String, Value>> {
+    let Members(members) = members::object(response).ok()?;
+    Some(members)
+}
+
+/// Clerk's codes for a request whose credentials are missing, malformed, unknown, or not enough.
+const CREDENTIAL_CODES: [&str; 7] = [
+    "authentication_invalid",
+    "authorization_header_format_invalid",
+    "authorization_invalid",
+    "authorization_missing_scopes",
+    "clerk_key_invalid",
+    "machine_secret_key_invalid",
+    "secret_key_invalid",
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn response(content_type: &str, body: &str) -> Response<Bytes> {
+        let mut response = Response::new(Bytes::copy_from_slice(body.as_bytes()));
+        if !content_type.is_empty() {
+            let content_type = content_type.parse().unwrap();
+            response
+                .headers_mut()
+                .insert(header::CONTENT_TYPE, content_type);
+        }
+        response
+    }
+
+    #[test]
+    fn who_answers_is_told_by_the_form() {
+        // fault B2, B4
+        struct Case {
+            name: &'static str,
+            input: (&'static str, &'static str),
+            /// An error, about our credentials, HTML.
+            expected: (bool, bool, bool),
+        }
+        const JSON: &str = "application/json";
+        for (name, input, expected) in [
+            ("nothing", ("", ""), (false, false, false)),
+            (
+                "OAuth",
+                (JSON, r#"{"error":"invalid_token"}"#),
+                (true, false, false),
+            ),
+            (
+                "our client",
+                (JSON, r#"{"error":"invalid_client"}"#),
+                (true, true, false),
+            ),
+            (
+                "an object",
+                (JSON, r#"{"error":{"code":403}}"#),
+                (false, false, false),
+            ),
+            (
+                "Clerk",
+                (JSON, r#"{"errors":[{"code":"x"}]}"#),
+                (true, false, false),
+            ),
+            (
+                "Clerk, without codes",
+                (JSON, r#"{"errors":[]}"#),
+                (true, false, false),
+            ),
+            (
+                "our key",
+                (
+                    JSON,
+                    r#"{"errors":[{"code":"x"},{"code":"clerk_key_invalid"}]}"#,
+                ),
+                (true, true, false),
+            ),
+            (
+                "no list",
+                (JSON, r#"{"errors":"clerk_key_invalid"}"#),
+                (false, false, false),
+            ),
+            (
+                "not JSON by its type",
+                ("text/plain", r#"{"error":"invalid_client"}"#),
+                (false, false, false),
+            ),
+            (
+                "without a type",
+                ("", r#"{"error":"invalid_client"}"#),
+                (false, false, false),
+            ),
+            (
+                "a member twice",
+                (JSON, r#"{"error":"a","error":"invalid_client"}"#),
+                (false, false, false),
+            ),
+            ("empty JSON", (JSON, "{}"), (false, false, false)),
+            (
+                "HTML",
+                ("text/html; charset=utf-8", "<h1>no</h1>"),
+                (false, false, true),
+            ),
+            (
+                "HTML in capitals",
+                ("Text/HTML", "no"),
+                (false, false, true),
+            ),
+            (
+                "HTML by its look",
+                ("", "\u{feff}\r\n <!doctype html>"),
+                (false, false, true),
+            ),
+            ("HTML as JSON", (JSON, "<html>"), (false, false, true)),
+            (
+                "XHTML",
+                ("application/xhtml+xml", "<?xml"),
+                (false, false, true),
+            ),
+            (
+                "no page after all",
+                ("text/html", ""),
+                (false, false, false),
+            ),
+            ("text", ("text/plain", "no"), (false, false, false)),
+        ]
+        .map(|(name, input, expected)| (name, input, expected))
+        {
+            let case = Case {
+                name,
+                input,
+                expected,
+            };
+            let response = response(case.input.0, case.input.1);
+            let found = (
+                is_error(&response),
+                is_about_our_credentials(&response),
+                is_html(&response),
+            );
+            assert_eq!(found, case.expected, "{}", case.name);
+        }
+    }
+
+    #[test]
+    fn challenge_is_about_the_token_if_it_names_such_an_error() {
+        // fault B4
+        for (challenge, expected) in [
+            (r#"Bearer error="invalid_token""#, true),
+            (
+                r#"bearer realm="x", error="invalid_token", error_description="no""#,
+                true,
+            ),
+            ("Bearer error=insufficient_scope", true),
+            (r#"Bearer realm="x""#, false),
+            ("Bearer", false),
+            (r#"Bearer error="invalid_request""#, false),
+            (r#"Bearer error_description="error=invalid_token""#, false),
+            (r#"Basic error="invalid_token""#, false),
+            ("", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::WWW_AUTHENTICATE, challenge.parse().unwrap());
+            assert_eq!(is_token_challenge(&headers), expected, "{challenge}");
+        }
+    }
+}
