@@ -31,6 +31,12 @@ pub(crate) fn millis(duration: Duration) -> u64 {
 pub(crate) trait Clock: Send + Sync + 'static {
     /// Reads both clocks.
     fn now(&self) -> Now;
+
+    /// Reads a clock that is never set as exactly as it can be read, from an arbitrary origin. It costs more
+    /// than [`now`](Self::now), and is for what counts calls within a window.
+    fn precise(&self) -> Duration {
+        Duration::from_millis(self.now().mono)
+    }
 }
 
 /// The clocks of the operating system. On Linux both are read coarsely, at a fraction of the price:
@@ -42,11 +48,15 @@ impl Clock for SystemClock {
     fn now(&self) -> Now {
         system::now()
     }
+
+    fn precise(&self) -> Duration {
+        system::precise()
+    }
 }
 
 #[cfg(any(target_os = "linux", target_os = "android"))]
 mod system {
-    use std::cell::Cell;
+    use std::{cell::Cell, time::Duration};
 
     use rustix::time::{ClockId, Timespec, clock_gettime};
 
@@ -66,6 +76,12 @@ mod system {
             return now;
         }
         next(mono)
+    }
+
+    pub(super) fn precise() -> Duration {
+        let time = clock_gettime(ClockId::Monotonic);
+        let nanos = u32::try_from(time.tv_nsec).unwrap_or(0);
+        Duration::new(time.tv_sec.max(0).cast_unsigned(), nanos)
     }
 
     /// What it is from this tick on. Apart, so that most who ask need not carry its weight.
@@ -94,7 +110,7 @@ mod system {
 mod system {
     use std::{
         sync::LazyLock,
-        time::{Instant, SystemTime, UNIX_EPOCH},
+        time::{Duration, Instant, SystemTime, UNIX_EPOCH},
     };
 
     use super::{Now, millis};
@@ -108,6 +124,10 @@ mod system {
             mono: millis(ORIGIN.elapsed()),
             wall: millis(since_epoch.unwrap_or_default()),
         }
+    }
+
+    pub(super) fn precise() -> Duration {
+        ORIGIN.elapsed()
     }
 }
 

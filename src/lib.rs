@@ -125,13 +125,16 @@
 //! * What is known stays known to its end; beyond it, requests get a 503 with `Retry-After`. With
 //!   [`stale_for`](ClerkConfigBuilder::stale_for), good verdicts bridge the outage, marked as such
 //!   ([`ClerkClaims::is_stale`]).
-//! * Nobody waits longer than [`timeout`](ClerkConfigBuilder::timeout). After ten failures in a row an
-//!   endpoint is left alone, but for one probe a second.
+//! * Nobody waits longer than [`timeout`](ClerkConfigBuilder::timeout). After ten failures in a row
+//!   (server errors, silence, broken connections) an endpoint is left alone, but for one probe a second. An
+//!   answer that one token can provoke counts for nothing: no caller can take Clerk from the others.
 //! * A call that did not get through is made once more, within a budget: at full failure, hardly ever.
-//! * At most 64 calls are made at a time and 1,024 wait; the rest is refused at once.
-//! * Clerk's rate limits are kept ([`rate_limit`](ClerkConfigBuilder::rate_limit)), with a reserve for
-//!   the tokens in use, which are verified again in the last fifth of their entry's life. So a flood of
-//!   unknown tokens costs them nothing.
+//! * At most 64 calls are made at a time and 1,024 wait; the rest is rejected at once.
+//! * Clerk's rate limits are kept ([`rate_limit`](ClerkConfigBuilder::rate_limit)). Of every bound, 35 % is
+//!   reserved for tokens that were valid before, for the tokens in use, which are verified again in the last
+//!   fifth of their entry's life, and for key sets. So a flood of unknown tokens costs them nothing.
+//! * After a 429, an endpoint is left alone as long as Clerk says, but for a token in use every few seconds:
+//!   as soon as that is verified, the pause is over.
 //!
 //! # Testing with it
 //!

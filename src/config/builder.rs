@@ -139,13 +139,20 @@ impl ClerkConfigBuilder {
         self
     }
 
-    /// How many calls to Clerk are made in ten seconds, all at once if need be; zero for no limit.
+    /// How many calls to Clerk start in any ten seconds, all at once if need be; zero for no limit.
     /// Default: what Clerk documents, 100 for development instances (`*.clerk.accounts.dev`) and 1,000
     /// for others. The Backend API is counted apart, as Clerk does. Divide it by the number of your replicas. At most
     /// 1,000,000.
     ///
-    /// A quarter is kept for tokens that are known to be good and verified again ahead of time: no flood
-    /// of unknown ones gets at it. Beyond the limit, requests that would need a call get a 503.
+    /// Calls have four priorities, each with a share (rounded down): calls for tokens never seen stop at 65 % of
+    /// the limit, those for tokens that were valid before at 85 %, refreshes of tokens in use at 95 %, and
+    /// documents that serve all tokens, such as key sets, may use all of it. So no flood of unknown tokens costs
+    /// the others a call. Beyond its share, a request that needs a call gets a 503.
+    ///
+    /// Profiles come after verifications: with [`Enrichment::BestEffort`](crate::Enrichment::BestEffort), userinfo
+    /// uses a quarter of the limit at most, and only while less than 50, 70 and 80 % of it are used, by priority
+    /// of the token. A token without budget for its profile is accepted without one, for as long as any other:
+    /// verifying it again soon would multiply calls when they are scarce.
     pub fn rate_limit(mut self, calls: u32) -> Self {
         self.rate_limit = Some(calls);
         self

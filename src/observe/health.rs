@@ -1,7 +1,10 @@
 //! [`Health`]: whether Clerk works, as far as is known without asking.
 
 use std::{
-    sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering},
+    },
     time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
@@ -15,8 +18,13 @@ use crate::{clock::Now, upstream::Endpoint};
 #[non_exhaustive]
 pub struct Health {
     /// Whether Clerk did its work when it was called last, whichever the endpoint. An answer with a 429, or
-    /// one that refuses a token or our credentials, counts as work; a server error, silence and an
-    /// answer that breaks the contract do not. `None` before the first call.
+    /// one that rejects a token or our credentials, counts as work; a server error, silence, and a document that
+    /// breaks the contract do not.
+    ///
+    /// An answer about one token that cannot be understood (a redirect, an unexpected status from 400 to
+    /// 499, a body that is not what the contract says) shows nothing by itself: one caller can provoke it. It
+    /// counts from the tenth different token in a row on, without an answer that was understood at that
+    /// endpoint in between. `None` before the first call that shows anything.
     pub reachable: Option<bool>,
     /// Whether introspection rejected our client id and secret when it last answered, or the Backend API our
     /// secret key. A firewall's page with a 401 or 403 does not count. It will do so until somebody sets others: no token that must be asked about there is
@@ -49,7 +57,7 @@ pub enum BreakerState {
     Closed,
     /// One call is under way to see whether the endpoint works again; no others are made.
     HalfOpen,
-    /// No calls are made, after ten failures in a row. It lasts a second, and then until somebody needs
+    /// No calls are made, after ten failures in a row: server errors, silence, broken connections. It lasts a second, and then until somebody needs
     /// the endpoint.
     Open,
 }
@@ -74,6 +82,9 @@ pub(crate) struct Vitals {
     /// Of each endpoint, in the order of [`Endpoint::ALL`].
     breakers: [AtomicU8; Endpoint::ALL.len()],
     rejects_credentials: [AtomicBool; Endpoint::ALL.len()],
+    /// Digests of the different tokens that the last answers of each endpoint were about, while none of
+    /// these answers was understood.
+    not_understood: [Mutex<Vec<u64>>; Endpoint::ALL.len()],
 }
 
 impl Vitals {
@@ -99,9 +110,18 @@ impl Vitals {
         }
     }
 
-    /// Notes what a call came to. `now`: where it was answered.
-    pub(super) fn called(&self, endpoint: Endpoint, result: CallResult, now: Option<Now>) {
-        let is_reachable = result.is_reachable();
+    /// Notes what a call came to. `about`: a digest of the token that it was about. `now`: when it was
+    /// answered.
+    pub(super) fn called(
+        &self,
+        endpoint: Endpoint,
+        result: CallResult,
+        about: Option<u64>,
+        now: Option<Now>,
+    ) {
+        let Some(is_reachable) = self.is_reachable_after(endpoint, result, about) else {
+            return;
+        };
         self.is_reachable.store(is_reachable, Ordering::Relaxed);
         if endpoint.wants_credentials()
             && let Some(rejects) = self.rejects_credentials.get(endpoint.index())
@@ -119,6 +139,30 @@ impl Vitals {
         self.has_been_called.store(true, Ordering::Release);
     }
 
+    /// Whether Clerk does its work, as far as this result shows it.
+    fn is_reachable_after(
+        &self,
+        endpoint: Endpoint,
+        result: CallResult,
+        about: Option<u64>,
+    ) -> Option<bool> {
+        let not_understood = self.not_understood.get(endpoint.index())?;
+        match (result, about) {
+            (CallResult::Malformed, Some(about)) => {
+                let mut tokens = lock(not_understood);
+                if !tokens.contains(&about) && tokens.len() < TOKENS_TO_DEGRADE {
+                    tokens.push(about);
+                }
+                (tokens.len() >= TOKENS_TO_DEGRADE).then_some(false)
+            }
+            (CallResult::Ok | CallResult::Refused | CallResult::CredentialsRejected, _) => {
+                lock(not_understood).clear();
+                Some(true)
+            }
+            (result, _) => Some(result.is_reachable()),
+        }
+    }
+
     pub(super) fn breaker(&self, endpoint: Endpoint, state: BreakerState) {
         if let Some(breaker) = self.breakers.get(endpoint.index()) {
             breaker.store(encode(state), Ordering::Relaxed);
@@ -132,6 +176,13 @@ impl Vitals {
         })
     }
 }
+
+fn lock(tokens: &Mutex<Vec<u64>>) -> MutexGuard<'_, Vec<u64>> {
+    tokens.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Answers about as many different tokens that are not understood show that it is not for the tokens.
+const TOKENS_TO_DEGRADE: usize = 10;
 
 const BACKEND: [Endpoint; 4] = [
     Endpoint::BackendOAuth,

@@ -27,11 +27,12 @@ impl Watch {
         })
     }
 
-    /// A call begins.
-    pub(crate) fn call(self: &Arc<Self>) -> UpstreamCall {
+    /// A call begins. `about`: a digest of what it is about.
+    pub(crate) fn call(self: &Arc<Self>, about: Option<u64>) -> UpstreamCall {
         self.metrics.in_flight.increment(1.0);
         UpstreamCall {
             watch: Arc::clone(self),
+            about,
             start: Instant::now(),
             is_over: false,
         }
@@ -61,11 +62,11 @@ impl Watch {
         events::breaker(self.endpoint, state);
     }
 
-    fn over(&self, result: CallResult, now: Option<Now>, elapsed: Duration) {
+    fn over(&self, result: CallResult, about: Option<u64>, now: Option<Now>, elapsed: Duration) {
         self.metrics.in_flight.decrement(1.0);
         self.metrics.duration.record(elapsed.as_secs_f64());
         self.metrics.request(result);
-        self.vitals.called(self.endpoint, result, now);
+        self.vitals.called(self.endpoint, result, about, now);
         if self.endpoint == Endpoint::BackendUser && result == CallResult::CredentialsRejected {
             events::secret_key_rejected(self.endpoint, elapsed);
         }
@@ -75,6 +76,7 @@ impl Watch {
 /// One call to Clerk, timed. One that is dropped without a word was given up at a deadline.
 pub(crate) struct UpstreamCall {
     watch: Arc<Watch>,
+    about: Option<u64>,
     start: Instant,
     is_over: bool,
 }
@@ -93,7 +95,8 @@ impl UpstreamCall {
     /// Says what the call came to.
     pub(crate) fn over(mut self, result: CallResult, now: Now) {
         self.is_over = true;
-        self.watch.over(result, Some(now), self.start.elapsed());
+        let elapsed = self.start.elapsed();
+        self.watch.over(result, self.about, Some(now), elapsed);
     }
 }
 
@@ -102,7 +105,8 @@ impl Drop for UpstreamCall {
     fn drop(&mut self) {
         if !self.is_over {
             let elapsed = self.start.elapsed();
-            self.watch.over(CallResult::Abandoned, None, elapsed);
+            self.watch
+                .over(CallResult::Abandoned, self.about, None, elapsed);
             events::abandoned(self.watch.endpoint, elapsed);
         }
     }

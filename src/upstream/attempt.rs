@@ -1,8 +1,11 @@
-//! One attempt to call an endpoint, as a tower service: asked whether it may be made, made, and judged.
+//! One attempt to call an endpoint, as a tower service: whether it may be made, the call, and what came
+//! of it.
+//!
+//! In this order: the pause that Clerk asked for, the circuit breaker, the rate limit, a place among the
+//! calls in flight. The limit comes before the place, so that no call waits for one that it could not use.
+//! What was passed is given back if the call is dropped before it is sent.
 
 use std::{
-    error::Error,
-    fmt,
     sync::Arc,
     task::{Context, Poll},
     time::Duration,
@@ -15,11 +18,13 @@ use tokio::time::timeout;
 use tower::Service;
 
 use super::{
-    Priority, Transport, TransportError,
-    breaker::Breaker,
-    http::MAX_ANSWER,
-    is_not_understood,
-    limiter::{Limiter, Pause},
+    Endpoint, Purpose, Transport, TransportError,
+    breaker::{Breaker, Evidence, Permit},
+    call_error::CallError,
+    http::MaxAnswer,
+    in_flight::{InFlight, Place},
+    rate_limit::{RateLimiter, Reservation},
+    retry_after::{Pass, RetryAfterGate},
 };
 use crate::{
     AuthError, AuthErrorKind,
@@ -32,241 +37,170 @@ use crate::{
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) request: Request<Bytes>,
-    pub(super) priority: Priority,
+    pub(super) purpose: Purpose,
+    /// A digest of the token or the subject that the call is about. A document is about none.
+    pub(super) about: Option<u64>,
 }
 
-/// Makes attempts at one endpoint.
-pub(super) struct Attempt<T> {
+/// Makes attempts at one endpoint. Clones are the same.
+pub(super) struct Attempt<T>(pub(super) Arc<Parts<T>>);
+
+pub(super) struct Parts<T> {
+    pub(super) endpoint: Endpoint,
     pub(super) decode: Decode<T>,
     pub(super) transport: Arc<dyn Transport>,
     pub(super) timeout: Duration,
-    pub(super) limiter: Arc<Limiter>,
-    pub(super) pause: Arc<Pause>,
+    pub(super) gate: Arc<RetryAfterGate>,
     pub(super) breaker: Arc<Breaker>,
+    pub(super) limiter: RateLimiter,
+    pub(super) in_flight: Arc<InFlight>,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) watch: Arc<Watch>,
+}
+
+/// What a call holds that may be sent.
+struct Permitted {
+    pass: Pass,
+    permit: Permit,
+    reservation: Reservation,
+    place: Place,
 }
 
 /// Reads an answer of an endpoint.
 pub(super) type Decode<T> = fn(&Response<Bytes>) -> Result<T, AuthError>;
 
-/// Why an attempt came to nothing.
-#[derive(Debug)]
-pub(super) enum Trouble {
-    /// No attempt was made: too many in too short a time.
-    RateLimited(Duration),
-    /// No attempt was made: the breaker is open.
-    BreakerOpen(Duration),
-    /// No answer came.
-    Transport(TransportError),
-    /// No answer came in time.
-    Timeout,
-    /// A server error, or a 429.
-    Status(StatusCode, Option<Duration>),
-    /// An answer came, and it is no good: about us, about the token, or not by the contract.
-    Answer(AuthError),
-}
-
-impl Trouble {
-    /// Whether another attempt may well succeed: the connection broke, or a proxy says that the server
-    /// behind it is away for a moment.
-    pub(super) fn is_worth_a_retry(&self) -> bool {
-        match self {
-            Self::Transport(error) => !error.is_too_large(),
-            Self::Status(status, _) => matches!(
-                *status,
-                StatusCode::BAD_GATEWAY
-                    | StatusCode::SERVICE_UNAVAILABLE
-                    | StatusCode::GATEWAY_TIMEOUT
-            ),
-            Self::RateLimited(_) | Self::BreakerOpen(_) | Self::Timeout | Self::Answer(_) => false,
-        }
-    }
-
-    /// Whether Clerk does not do its work. A 429 means that it does.
-    fn is_failure(&self) -> bool {
-        match self {
-            Self::Transport(_) | Self::Timeout => true,
-            Self::Status(status, _) => status.is_server_error(),
-            Self::Answer(error) => {
-                error.kind() == AuthErrorKind::UpstreamProtocol && !is_not_understood(error)
-            }
-            Self::RateLimited(_) | Self::BreakerOpen(_) => false,
-        }
-    }
-
-    /// What to call it where calls are counted.
-    fn result(&self) -> CallResult {
-        match self {
-            Self::Transport(error) if error.is_too_large() => CallResult::Malformed,
-            Self::Transport(_) => CallResult::Unreachable,
-            Self::Timeout => CallResult::Timeout,
-            Self::Status(status, _) if status.is_server_error() => CallResult::ServerError,
-            // The other two are of calls that are not made.
-            Self::Status(..) | Self::RateLimited(_) | Self::BreakerOpen(_) => {
-                CallResult::RateLimited
-            }
-            Self::Answer(error) => match error.kind() {
-                AuthErrorKind::CredentialsRejected => CallResult::CredentialsRejected,
-                AuthErrorKind::Inactive => CallResult::Refused,
-                _ => CallResult::Malformed,
-            },
-        }
-    }
-
-    pub(super) fn into_error(self) -> AuthError {
-        let unavailable = AuthError::new(AuthErrorKind::UpstreamUnavailable);
-        match self {
-            Self::RateLimited(delay) => AuthError::new(AuthErrorKind::RateLimited)
-                .with_retry_after(delay)
-                .into_not_called(),
-            Self::BreakerOpen(delay) => unavailable
-                .with_retry_after(delay)
-                .with_source(Self::BreakerOpen(delay))
-                .into_not_called(),
-            Self::Transport(error) if error.is_too_large() => {
-                AuthError::new(AuthErrorKind::UpstreamProtocol)
-                    .with_source(error)
-                    .into_token_provoked()
-            }
-            Self::Transport(error) => unavailable.with_source(error),
-            Self::Timeout => unavailable.with_source(Self::Timeout),
-            Self::Status(status, delay) => {
-                let error = if status == StatusCode::TOO_MANY_REQUESTS {
-                    AuthError::new(AuthErrorKind::RateLimited)
-                } else {
-                    unavailable
-                };
-                let error = error.with_source(Self::Status(status, delay));
-                match delay {
-                    Some(delay) => error.with_retry_after(delay),
-                    None => error,
-                }
-            }
-            Self::Answer(error) if error.kind() == AuthErrorKind::UpstreamProtocol => {
-                error.into_token_provoked()
-            }
-            Self::Answer(error) => error,
-        }
-    }
-}
-
-impl fmt::Display for Trouble {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::RateLimited(_) => f.write_str("too many calls in too short a time"),
-            Self::BreakerOpen(_) => f.write_str("the circuit breaker is open"),
-            Self::Transport(_) => f.write_str("no answer came"),
-            Self::Timeout => f.write_str("no answer came in time"),
-            Self::Status(status, _) => write!(f, "status {}", status.as_u16()),
-            Self::Answer(_) => f.write_str("the answer is no good"),
-        }
-    }
-}
-
-impl Error for Trouble {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
-        match self {
-            Self::Transport(error) => Some(error),
-            Self::Answer(error) => Some(error),
-            Self::RateLimited(_) | Self::BreakerOpen(_) | Self::Timeout | Self::Status(..) => None,
-        }
-    }
-}
-
 impl<T> Clone for Attempt<T> {
     // Derived, it would ask for `T: Clone`.
     fn clone(&self) -> Self {
-        Self {
-            decode: self.decode,
-            transport: Arc::clone(&self.transport),
-            timeout: self.timeout,
-            limiter: Arc::clone(&self.limiter),
-            pause: Arc::clone(&self.pause),
-            breaker: Arc::clone(&self.breaker),
-            clock: Arc::clone(&self.clock),
-            watch: Arc::clone(&self.watch),
-        }
+        Self(Arc::clone(&self.0))
     }
 }
 
 impl<T: Send + 'static> Service<Call> for Attempt<T> {
     type Response = T;
-    type Error = Trouble;
-    type Future = BoxFuture<'static, Result<T, Trouble>>;
+    type Error = CallError;
+    type Future = BoxFuture<'static, Result<T, CallError>>;
 
-    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Trouble>> {
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), CallError>> {
         Poll::Ready(Ok(()))
     }
 
     fn call(&mut self, call: Call) -> Self::Future {
-        let attempt = self.clone();
+        let attempt = Arc::clone(&self.0);
         Box::pin(async move { attempt.make(call).await })
     }
 }
 
-impl<T> Attempt<T> {
-    async fn make(self, call: Call) -> Result<T, Trouble> {
-        let now = self.clock.now();
-        self.pause.check(now).map_err(|delay| {
-            self.watch.not_called("Clerk asked for a pause");
-            Trouble::RateLimited(delay)
-        })?;
-        // Before the breaker, so that a probe is not wasted on a call that is not made.
-        let permit = self.breaker.admit().map_err(|delay| {
-            self.watch.not_called("the circuit breaker is open");
-            Trouble::BreakerOpen(delay)
-        })?;
-        if let Err(delay) = self.limiter.take(call.priority, now) {
-            permit.withdraw();
-            self.watch.shed(call.priority, "the rate limit is reached");
-            return Err(Trouble::RateLimited(delay));
-        }
-        let observed = self.watch.call();
-        let result = self.exchange(call.request, &observed).await;
+impl<T> Parts<T> {
+    async fn make(&self, call: Call) -> Result<T, CallError> {
+        let Call {
+            request,
+            purpose,
+            about,
+        } = call;
+        let permitted = self.permit(purpose).await;
+        let Permitted {
+            mut pass,
+            mut permit,
+            reservation,
+            place: _place,
+        } = permitted.inspect_err(|error| error.observe(&self.watch, purpose.priority()))?;
+        pass.sent();
+        permit.sent();
+        reservation.start(self.clock.precise());
+        let observed = self.watch.call(about);
+        let result = self.exchange(request, &observed).await;
         let came_to = result
             .as_ref()
-            .map_or_else(Trouble::result, |_| CallResult::Ok);
+            .map_or_else(CallError::result, |_| CallResult::Ok);
         observed.over(came_to, self.clock.now());
-        permit.settle(!result.as_ref().is_err_and(Trouble::is_failure));
+        let evidence = result
+            .as_ref()
+            .map_or_else(CallError::evidence, |_| Evidence::Success);
+        let is_slower = result.as_ref().is_err_and(CallError::is_too_many_requests);
+        if evidence == Evidence::Success && !is_slower {
+            pass.succeeded();
+        }
+        permit.settle(evidence);
         result
+    }
+
+    /// Waits until the call may be sent.
+    async fn permit(&self, purpose: Purpose) -> Result<Permitted, CallError> {
+        let priority = purpose.priority();
+        let enter = || {
+            let now = self.clock.now();
+            self.gate.enter(priority, now).map_err(CallError::Paused)
+        };
+        let admit = || self.breaker.admit(priority).map_err(CallError::BreakerOpen);
+        let mut pass = enter()?;
+        let mut permit = admit()?;
+        let now = self.clock.precise();
+        let reservation = self.limiter.reserve(purpose, now);
+        let reservation = reservation.map_err(CallError::RateLimited)?;
+        let place = match self.in_flight.try_enter(purpose) {
+            Some(place) => place,
+            None => {
+                let place = self.in_flight.enter(purpose).await.ok_or(CallError::Shed)?;
+                // What was true before the wait need not be true after it. A probe stays one.
+                if !pass.is_probe() {
+                    pass = enter()?;
+                }
+                if !permit.is_probe() {
+                    permit = admit()?;
+                }
+                place
+            }
+        };
+        Ok(Permitted {
+            pass,
+            permit,
+            reservation,
+            place,
+        })
     }
 
     async fn exchange(
         &self,
-        request: Request<Bytes>,
+        mut request: Request<Bytes>,
         observed: &UpstreamCall,
-    ) -> Result<T, Trouble> {
+    ) -> Result<T, CallError> {
+        let max_answer = self.endpoint.max_answer();
+        request.extensions_mut().insert(MaxAnswer(max_answer));
         let response = match timeout(self.timeout, self.transport.send(request)).await {
             // For transports of others; our own stops reading there.
-            Ok(Ok(response)) if response.body().len() > MAX_ANSWER => {
-                Err(Trouble::Transport(TransportError::too_large()))
+            Ok(Ok(response)) if response.body().len() > max_answer => {
+                Err(CallError::Transport(TransportError::too_large()))
             }
-            Ok(response) => response.map_err(Trouble::Transport),
-            Err(_) => Err(Trouble::Timeout),
+            Ok(response) => response.map_err(CallError::Transport),
+            Err(_) => Err(CallError::Timeout),
         };
         let response = match response {
             Ok(response) => {
                 observed.answered(response.status());
                 response
             }
-            Err(trouble) => {
-                observed.unanswered(&trouble);
-                return Err(trouble);
+            Err(error) => {
+                observed.unanswered(&error);
+                return Err(error);
             }
         };
         let status = response.status();
         if status == StatusCode::TOO_MANY_REQUESTS {
             let now = self.clock.now();
             let delay = retry_after(response.headers(), now.unix_seconds());
-            self.pause.begin(delay.unwrap_or(UNSAID_PAUSE), now);
-            return Err(Trouble::Status(status, delay));
+            self.gate.begin(delay.unwrap_or(UNSAID_PAUSE), now);
+            return Err(CallError::Status(status, delay));
         }
-        if status.is_server_error() {
-            let delay = retry_after(response.headers(), self.clock.now().unix_seconds());
-            return Err(Trouble::Status(status, delay));
+        let delay = || retry_after(response.headers(), self.clock.now().unix_seconds());
+        // A server that gave up waiting for the request was as good as silent.
+        if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
+            return Err(CallError::Status(status, delay()));
         }
-        (self.decode)(&response).map_err(Trouble::Answer)
+        (self.decode)(&response).map_err(|error| match error.kind() {
+            AuthErrorKind::UpstreamProtocol => CallError::Unreadable(error, delay()),
+            _ => CallError::Answer(error),
+        })
     }
 }
 

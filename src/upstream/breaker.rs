@@ -1,8 +1,9 @@
-//! The circuit breaker: a Clerk that is down is not asked by every request, and no request waits for
-//! it in vain.
+//! The circuit breaker: a Clerk that is down is not called by every request, and no request waits for it in
+//! vain.
 //!
-//! Our own, since what counts as a failure includes answers that break the contract, which only the
-//! decoder knows, and since time must be an argument for tests to hold it.
+//! It counts server errors, silence and broken connections. An answer that one token can provoke counts for
+//! nothing, or one caller could open it for all others. Our own, since only the decoder knows which answers
+//! those are, and since time must be an argument for tests to hold it.
 
 use std::{
     mem,
@@ -10,13 +11,15 @@ use std::{
     time::Duration,
 };
 
+use super::Priority;
 use crate::{
     clock::{Clock, Now},
     observe::{BreakerState, Watch},
 };
 
 /// Lets calls through while they succeed. After [`FAILURES_TO_OPEN`] failures in a row it lets nothing
-/// through for [`PAUSE`], then one call as a probe.
+/// through for [`PAUSE`], then one call as a probe. If a call for a token that is in use or was valid before
+/// was turned away in the meantime, a token never seen is not the probe until another pause has passed.
 pub(super) struct Breaker {
     state: Mutex<State>,
     clock: Arc<dyn Clock>,
@@ -27,17 +30,32 @@ pub(super) struct Breaker {
 pub(super) enum State {
     /// All is well, or was until so many failures ago.
     Closed { failures: u32 },
-    /// Nothing passes before this moment of the monotonic clock.
-    Open { until: u64 },
-    /// One call is trying whether all is well again.
-    Probing,
+    /// Nothing passes before `until`, a moment of the monotonic clock, and no token never seen before
+    /// `first_seen_from`.
+    Open { until: u64, first_seen_from: u64 },
+    /// One call is trying whether all is well again. `is_awaited`: one of a higher priority than a token
+    /// never seen was turned away meanwhile.
+    Probing { is_awaited: bool },
 }
 
-/// A call that was let through. It must say how it ended; one that is dropped without a word, at a
+/// What a call shows of Clerk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// Clerk does its work.
+    Success,
+    /// Clerk does not do its work.
+    Failure,
+    /// Nothing.
+    Nothing,
+}
+
+/// A call that was let through. It must tell what it showed; one that is dropped after it was sent, at a
 /// deadline for instance, failed.
 pub(super) struct Permit {
     breaker: Arc<Breaker>,
-    is_settled: bool,
+    is_probe: bool,
+    /// What a drop shows.
+    evidence: Evidence,
 }
 
 impl State {
@@ -46,41 +64,79 @@ impl State {
         match self {
             Self::Closed { .. } => BreakerState::Closed,
             Self::Open { .. } => BreakerState::Open,
-            Self::Probing => BreakerState::HalfOpen,
+            Self::Probing { .. } => BreakerState::HalfOpen,
+        }
+    }
+
+    /// Opens, or stays open, until this moment.
+    fn open(until: u64, is_awaited: bool) -> Self {
+        let head_start = if is_awaited { PAUSE_MS } else { 0 };
+        Self::Open {
+            until,
+            first_seen_from: until.saturating_add(head_start),
         }
     }
 
     /// Whether a call may pass at this moment, and what becomes of the state by it. Otherwise, how
-    /// long nothing passes.
+    /// long none of this priority passes.
     ///
     /// - Closed => Closed
     /// - Open => (Open | Probing)
     /// - Probing => Probing
-    fn admit(self, now: Now) -> (Self, Result<(), Duration>) {
+    fn admit(self, priority: Priority, now: Now) -> (Self, Result<(), Duration>) {
+        let is_first_seen = priority == Priority::FirstSeen;
         match self {
             Self::Closed { .. } => (self, Ok(())),
-            Self::Open { until } if now.mono >= until => (Self::Probing, Ok(())),
-            Self::Open { until } => (self, Err(Duration::from_millis(until - now.mono))),
-            Self::Probing => (self, Err(PAUSE)),
+            Self::Open {
+                until,
+                first_seen_from,
+            } => {
+                let from = if is_first_seen {
+                    first_seen_from
+                } else {
+                    until
+                };
+                if now.mono >= from {
+                    return (Self::Probing { is_awaited: false }, Ok(()));
+                }
+                let next = if is_first_seen {
+                    self
+                } else {
+                    Self::open(until, true)
+                };
+                (next, Err(Duration::from_millis(from - now.mono)))
+            }
+            Self::Probing { is_awaited } => {
+                let is_awaited = is_awaited || !is_first_seen;
+                (Self::Probing { is_awaited }, Err(PAUSE))
+            }
         }
     }
 
-    /// What becomes of the state by a call that ended.
+    /// What becomes of the state by a call that ended, or was not made after all.
     ///
     /// - Closed => (Closed | Open)
-    /// - Probing => (Closed | Open)
-    /// - Open => Open: the call began before it opened, and says nothing of what came since.
-    fn record(self, is_success: bool, now: Now) -> Self {
-        let open = Self::Open {
-            until: now.mono.saturating_add(PAUSE_MS),
-        };
-        match self {
-            Self::Open { .. } => self,
-            Self::Closed { .. } | Self::Probing if is_success => Self::Closed { failures: 0 },
-            Self::Closed { failures } if failures + 1 < FAILURES_TO_OPEN => Self::Closed {
-                failures: failures + 1,
-            },
-            Self::Closed { .. } | Self::Probing => open,
+    /// - Probing => (Closed | Open), by the probe alone
+    /// - Open => Open: the call began before it opened, and shows nothing of what came since.
+    fn record(self, evidence: Evidence, is_probe: bool, now: Now) -> Self {
+        let pause_over = now.mono.saturating_add(PAUSE_MS);
+        match (self, evidence) {
+            (Self::Closed { .. }, Evidence::Success) => Self::Closed { failures: 0 },
+            (Self::Closed { failures }, Evidence::Failure) if failures + 1 < FAILURES_TO_OPEN => {
+                Self::Closed {
+                    failures: failures + 1,
+                }
+            }
+            (Self::Closed { .. }, Evidence::Failure) => Self::open(pause_over, false),
+            (Self::Probing { .. }, Evidence::Success) if is_probe => Self::Closed { failures: 0 },
+            (Self::Probing { is_awaited }, Evidence::Failure) if is_probe => {
+                Self::open(pause_over, is_awaited)
+            }
+            // The next one may be the probe at once.
+            (Self::Probing { is_awaited }, Evidence::Nothing) if is_probe => {
+                Self::open(now.mono, is_awaited)
+            }
+            (state, _) => state,
         }
     }
 }
@@ -94,14 +150,19 @@ impl Breaker {
         })
     }
 
-    /// Lets a call through, or says how long to stay away.
-    pub(super) fn admit(self: &Arc<Self>) -> Result<Permit, Duration> {
+    /// Lets a call through.
+    ///
+    /// # Errors
+    ///
+    /// How long none of this priority passes.
+    pub(super) fn admit(self: &Arc<Self>, priority: Priority) -> Result<Permit, Duration> {
         let mut state = self.lock();
-        let (next, verdict) = state.admit(self.clock.now());
+        let (next, verdict) = state.admit(priority, self.clock.now());
         self.change(&mut state, next);
         verdict.map(|()| Permit {
             breaker: Arc::clone(self),
-            is_settled: false,
+            is_probe: matches!(next, State::Probing { .. }),
+            evidence: Evidence::Nothing,
         })
     }
 
@@ -110,9 +171,9 @@ impl Breaker {
         matches!(*self.lock(), State::Closed { .. })
     }
 
-    fn record(&self, is_success: bool) {
+    fn record(&self, evidence: Evidence, is_probe: bool) {
         let mut state = self.lock();
-        let next = state.record(is_success, self.clock.now());
+        let next = state.record(evidence, is_probe, self.clock.now());
         self.change(&mut state, next);
     }
 
@@ -130,20 +191,18 @@ impl Breaker {
 }
 
 impl Permit {
-    /// Takes the call back: it is not made after all. The next one may be the probe.
-    pub(super) fn withdraw(mut self) {
-        self.is_settled = true;
-        let mut state = self.breaker.lock();
-        if *state == State::Probing {
-            let until = self.breaker.clock.now().mono;
-            self.breaker.change(&mut state, State::Open { until });
-        }
+    pub(super) fn is_probe(&self) -> bool {
+        self.is_probe
     }
 
-    /// Says how the call ended.
-    pub(super) fn settle(mut self, is_success: bool) {
-        self.is_settled = true;
-        self.breaker.record(is_success);
+    /// Notes that the call is sent. From now on, dropping it without a word is a failure.
+    pub(super) fn sent(&mut self) {
+        self.evidence = Evidence::Failure;
+    }
+
+    /// Tells what the call showed.
+    pub(super) fn settle(mut self, evidence: Evidence) {
+        self.evidence = evidence;
     }
 }
 
@@ -151,9 +210,7 @@ impl Drop for Permit {
     /// Without it, a probe that is given up at its deadline would leave the breaker waiting for its
     /// outcome, and nothing would pass ever again.
     fn drop(&mut self) {
-        if !self.is_settled {
-            self.breaker.record(false);
-        }
+        self.breaker.record(self.evidence, self.is_probe);
     }
 }
 

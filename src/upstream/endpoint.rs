@@ -1,5 +1,7 @@
 //! What there is of Clerk's to call.
 
+use super::http::LARGEST_ANSWER;
+
 /// What of Clerk's is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
@@ -58,6 +60,15 @@ impl Endpoint {
     /// Whether our own credentials are sent along, so that they can be refused.
     pub(crate) fn wants_credentials(self) -> bool {
         self.is_backend() || self == Self::Introspection
+    }
+
+    /// Returns how large an answer may be in bytes, once decoded. A user has metadata and a list of all
+    /// accounts; Clerk's other answers are below 10 KiB.
+    pub(super) fn max_answer(self) -> usize {
+        match self {
+            Self::BackendUser => LARGEST_ANSWER,
+            _ => 64 * 1024,
+        }
     }
 
     /// The name in logs and metrics.

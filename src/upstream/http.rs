@@ -11,8 +11,8 @@ use reqwest::{Client, redirect, retry};
 /// certificate: [`ClerkConfigBuilder::transport`](crate::ClerkConfigBuilder::transport).
 ///
 /// The layer puts its deadlines, its retry and its limits around it. An implementation must not follow
-/// redirects (the token would follow them), must verify TLS, and should refuse answers beyond
-/// 64 KiB (decoded) while it reads them; larger ones are refused afterwards too.
+/// redirects (the token would follow them), must verify TLS, and should stop reading an answer beyond 256 KiB
+/// (decoded). The layer rejects answers beyond 64 KiB, or 256 KiB for a user of the Backend API, in any case.
 ///
 /// # Cancel safety
 ///
@@ -47,7 +47,7 @@ impl TransportError {
         }
     }
 
-    /// The answer was larger than 64 KiB.
+    /// The answer was too large.
     pub fn too_large() -> Self {
         Self {
             kind: TransportErrorKind::TooLarge,
@@ -75,6 +75,10 @@ impl Error for TransportError {
     }
 }
 
+/// How large an answer may be: an extension of the requests that the layer sends.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct MaxAnswer(pub(super) usize);
+
 /// The transport that a layer has unless it is given another: one pooled client for life.
 #[derive(Clone, Debug)]
 pub(crate) struct HttpClient(Client);
@@ -82,46 +86,25 @@ pub(crate) struct HttpClient(Client);
 impl HttpClient {
     /// `connect_timeout` bounds the making of a connection, name resolution and TLS included.
     pub(crate) fn new(https_only: bool, connect_timeout: Duration) -> Result<Self, reqwest::Error> {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "this is where the one client is made"
-        )]
-        let builder = Client::builder();
-        // Whoever else switches `native-tls` on in the same build does not change whom we trust.
-        #[cfg(feature = "rustls")]
-        let builder = builder.tls_backend_rustls();
-        builder
-            .https_only(https_only)
-            // The token must go where the configuration says, and nowhere else.
-            .redirect(redirect::Policy::none())
-            .no_proxy()
-            .referer(false)
-            .connect_timeout(connect_timeout)
-            // The stack around this retries, within a budget and seen by the breaker.
-            .retry(retry::never())
-            // A connection whose peer has gone without a word would else be used for every call to
-            // come. While idle, too: a call that was given up leaves it so.
-            .http2_keep_alive_interval(KEEP_ALIVE)
-            .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
-            .http2_keep_alive_while_idle(true)
-            .tcp_nodelay(true)
-            .pool_idle_timeout(POOL_IDLE)
-            .user_agent(concat!("tower-clerk/", env!("CARGO_PKG_VERSION")))
-            .build()
-            .map(Self)
+        client(https_only, connect_timeout).map(Self)
     }
 
-    async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+    async fn exchange(
+        &self,
+        mut request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, TransportError> {
         let unreachable = |error: reqwest::Error| TransportError::unreachable(error.without_url());
+        let max_answer = request.extensions_mut().remove::<MaxAnswer>();
+        let max_answer = max_answer.map_or(LARGEST_ANSWER, |MaxAnswer(bytes)| bytes);
         let request = reqwest::Request::try_from(request).map_err(unreachable)?;
         let mut answer = self.0.execute(request).await.map_err(unreachable)?;
         let declared = answer.content_length().unwrap_or(0);
-        if usize::try_from(declared).map_or(true, |length| length > MAX_ANSWER) {
+        if usize::try_from(declared).map_or(true, |length| length > max_answer) {
             return Err(TransportError::too_large());
         }
         let mut body = BytesMut::new();
         while let Some(chunk) = answer.chunk().await.map_err(unreachable)? {
-            if body.len().saturating_add(chunk.len()) > MAX_ANSWER {
+            if body.len().saturating_add(chunk.len()) > max_answer {
                 return Err(TransportError::too_large());
             }
             body.extend_from_slice(&chunk);
@@ -133,6 +116,33 @@ impl HttpClient {
     }
 }
 
+/// Makes a client.
+fn client(https_only: bool, connect_timeout: Duration) -> Result<Client, reqwest::Error> {
+    #[expect(clippy::disallowed_methods, reason = "this is where clients are made")]
+    let builder = Client::builder();
+    // Another crate of the build that switches `native-tls` on does not change which certificates count.
+    #[cfg(feature = "rustls")]
+    let builder = builder.tls_backend_rustls();
+    builder
+        .https_only(https_only)
+        // The token must go where the configuration says, and nowhere else.
+        .redirect(redirect::Policy::none())
+        .no_proxy()
+        .referer(false)
+        .connect_timeout(connect_timeout)
+        // The stack around this retries, within a budget and seen by the breaker.
+        .retry(retry::never())
+        // A connection whose peer has gone without a word would else be used for every call to
+        // come. While idle, too: a call that was given up leaves it so.
+        .http2_keep_alive_interval(KEEP_ALIVE)
+        .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
+        .http2_keep_alive_while_idle(true)
+        .tcp_nodelay(true)
+        .pool_idle_timeout(POOL_IDLE)
+        .user_agent(concat!("tower-clerk/", env!("CARGO_PKG_VERSION")))
+        .build()
+}
+
 impl Transport for HttpClient {
     fn send(
         &self,
@@ -142,8 +152,8 @@ impl Transport for HttpClient {
     }
 }
 
-/// The size of an answer that is put up with, once decoded. Clerk's are below 10 KiB.
-pub(super) const MAX_ANSWER: usize = 64 * 1024;
+/// The size of the largest answer of any endpoint.
+pub(super) const LARGEST_ANSWER: usize = 256 * 1024;
 
 /// How often a connection of HTTP/2 is asked whether it is alive, and how long it may take to say so.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);

@@ -1,49 +1,57 @@
-//! The way to Clerk: a tower stack for each endpoint, around one HTTP client.
+//! The way to Clerk: a tower stack for each endpoint, around the HTTP client.
 //!
 //! From the outside in:
 //!
-//! 1. a waiting room of [`MAX_WAITING`], beyond which calls are shed at once;
-//! 2. at most [`MAX_IN_FLIGHT`] calls at a time;
-//! 3. one retry within a budget (`retry`);
-//! 4. for each attempt: the pause that Clerk asked for, the circuit breaker of the endpoint, the rate
-//!    limit, and a time limit (`attempt`).
+//! 1. one retry within a budget (`retry`);
+//! 2. for each attempt (`attempt`): the pause that Clerk asked for (`retry_after`), the circuit breaker of the
+//!    endpoint (`breaker`), the rate limit (`rate_limit`), a place among [`MAX_IN_FLIGHT`] calls, for which
+//!    [`MAX_WAITING`] may wait (`in_flight`, `waiters`), and a time limit.
 //!
-//! Room, calls at a time and budget are those of the layer. The Backend API has a rate limit of its own, as Clerk
-//! counts its calls apart, so that a flood of one kind of token leaves the others theirs. Breaker and pause are the
-//! endpoint's own, so that an outage of userinfo is none of introspection. The deadline of the whole verification
-//! stands around all of it, in `verify`.
+//! Places, waiters and budget are those of the layer. The Backend API has a rate limit of its own, as Clerk
+//! counts its calls apart, so that a flood of one kind of token leaves the others theirs. Circuit breaker and
+//! pause are the endpoint's own, so that an outage of userinfo is none of introspection. Every bound has a share
+//! for each priority (`priority`), so that a flood of tokens never seen costs the others nothing. The deadline
+//! of the whole verification stands around all of it, in `verify`.
 
 mod attempt;
 mod breaker;
+mod call_error;
 mod endpoint;
 mod http;
-mod limiter;
+mod in_flight;
 mod priority;
+mod rate_limit;
 mod retry;
-#[cfg_attr(not(test), expect(dead_code, reason = "documents will use it first"))]
+mod retry_after;
 mod waiters;
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    hash::{BuildHasher, RandomState},
+    sync::Arc,
+    time::Duration,
+};
 
 use ::http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
 use bytes::Bytes;
-use tokio::{
-    sync::Semaphore,
-    time::{Instant, timeout_at},
-};
-use tower::{
-    BoxError, ServiceBuilder, ServiceExt, limit::GlobalConcurrencyLimitLayer,
-    load_shed::error::Overloaded, retry::budget::TpsBudget, util::BoxCloneSyncService,
-};
+use tokio::time::{Instant, timeout_at};
+use tower::{ServiceBuilder, ServiceExt, retry::budget::TpsBudget, util::BoxCloneSyncService};
 
 pub use self::http::{Transport, TransportError};
 use self::{
-    attempt::{Attempt, Call, Decode, Trouble},
+    attempt::{Attempt, Call, Decode, Parts},
     breaker::Breaker,
-    limiter::Limiter,
-    retry::OnceMore,
+    call_error::CallError,
+    in_flight::InFlight,
+    rate_limit::RateLimiter,
+    retry::RetryOnce,
 };
-pub(crate) use self::{endpoint::Endpoint, http::HttpClient, priority::Priority};
+pub(crate) use self::{
+    endpoint::Endpoint,
+    http::HttpClient,
+    priority::{Priority, Purpose},
+    waiters::Waiters,
+};
 use crate::{
     AuthError, AuthErrorKind,
     clock::Clock,
@@ -55,18 +63,21 @@ pub(crate) struct Upstream {
     transport: Arc<dyn Transport>,
     attempt_timeout: Duration,
     clock: Arc<dyn Clock>,
-    frontend: Arc<Limiter>,
-    backend: Arc<Limiter>,
+    frontend: RateLimiter,
+    backend: RateLimiter,
     retry_budget: Arc<TpsBudget>,
-    room: Arc<Semaphore>,
-    in_flight: Arc<Semaphore>,
+    in_flight: Arc<InFlight>,
+    /// The bound on all that waits for Clerk, be it for a place in flight or for a document.
+    #[expect(dead_code, reason = "documents will use it")]
+    pub(crate) waiters: Arc<Waiters>,
     pub(crate) vitals: Arc<Vitals>,
 }
 
 /// The way to one endpoint.
 pub(crate) struct Channel<T> {
-    stack: BoxCloneSyncService<Call, T, BoxError>,
-    watch: Arc<Watch>,
+    stack: BoxCloneSyncService<Call, T, CallError>,
+    /// Random, so that a digest says nothing of a token.
+    hasher: RandomState,
 }
 
 impl Upstream {
@@ -77,15 +88,16 @@ impl Upstream {
         rate_limit: Option<u32>,
         clock: Arc<dyn Clock>,
     ) -> Self {
+        let waiters = Waiters::new(MAX_WAITING);
         Self {
             transport,
             attempt_timeout,
             clock,
-            frontend: Arc::new(Limiter::new(rate_limit)),
-            backend: Arc::new(Limiter::new(rate_limit)),
+            frontend: RateLimiter::new(rate_limit),
+            backend: RateLimiter::new(rate_limit),
             retry_budget: retry::budget(),
-            room: Arc::new(Semaphore::new(MAX_IN_FLIGHT + MAX_WAITING)),
-            in_flight: Arc::new(Semaphore::new(MAX_IN_FLIGHT)),
+            in_flight: InFlight::new(MAX_IN_FLIGHT, Arc::clone(&waiters)),
+            waiters,
             vitals: Arc::default(),
         }
     }
@@ -103,69 +115,53 @@ impl Upstream {
         } else {
             &self.frontend
         };
-        let attempt = Attempt {
+        let retry = RetryOnce::new(
+            Arc::clone(&self.retry_budget),
+            Arc::clone(&breaker),
+            Arc::clone(&watch),
+        );
+        let attempt = Attempt(Arc::new(Parts {
+            endpoint,
             decode,
             transport: Arc::clone(&self.transport),
             timeout: self.attempt_timeout,
-            limiter: Arc::clone(limiter),
-            pause: Arc::default(),
-            breaker: Arc::clone(&breaker),
+            gate: Arc::default(),
+            breaker,
+            limiter: limiter.clone(),
+            in_flight: Arc::clone(&self.in_flight),
             clock: Arc::clone(&self.clock),
-            watch: Arc::clone(&watch),
-        };
-        let retry = OnceMore::new(Arc::clone(&self.retry_budget), breaker, Arc::clone(&watch));
-        let in_turn = ServiceBuilder::new()
-            .layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(
-                &self.in_flight,
-            )))
-            .retry(retry)
-            .service(attempt);
-        // `oneshot` stands between the two limits: the outer one is ready while the inner one is not,
-        // and so becomes a waiting room.
-        let waiting = tower::service_fn(move |call| in_turn.clone().oneshot(call));
-        let stack = ServiceBuilder::new()
-            .load_shed()
-            .layer(GlobalConcurrencyLimitLayer::with_semaphore(Arc::clone(
-                &self.room,
-            )))
-            .service(waiting);
+            watch,
+        }));
+        let stack = ServiceBuilder::new().retry(retry).service(attempt);
         Channel {
             stack: BoxCloneSyncService::new(stack),
-            watch,
+            hasher: RandomState::new(),
         }
     }
 }
 
 impl<T> Channel<T> {
-    /// Calls the endpoint.
+    /// Calls the endpoint about a token or a subject.
     ///
     /// # Errors
     ///
     /// What the decoder says, or in what way Clerk could not be asked.
     pub(crate) async fn call(
         &self,
-        priority: Priority,
+        purpose: Purpose,
+        about: &str,
         request: Request<Bytes>,
     ) -> Result<T, AuthError> {
-        let call = Call { request, priority };
-        self.stack
-            .clone()
-            .oneshot(call)
-            .await
-            .map_err(|error| match error.downcast::<Trouble>() {
-                Ok(trouble) => trouble.into_error(),
-                Err(error) if error.is::<Overloaded>() => {
-                    self.watch.shed(priority, "too many calls are waiting");
-                    AuthError::new(AuthErrorKind::Shed).into_not_called()
-                }
-                Err(_) => AuthErrorKind::UpstreamUnavailable.into(),
-            })
+        self.send(Call {
+            request,
+            purpose,
+            about: Some(self.hasher.hash_one(about)),
+        })
+        .await
     }
-}
 
-impl<T> Channel<T> {
-    /// Asks for a document, and waits no longer than `patience`, retries and all. One call serves all tokens: it
-    /// must not wait behind those of a flood of unknown ones.
+    /// Fetches a document, and waits no longer than `patience`, retries and all. One call serves all tokens: it
+    /// has the highest priority.
     ///
     /// # Errors
     ///
@@ -176,11 +172,18 @@ impl<T> Channel<T> {
         *request.uri_mut() = endpoint;
         let accept = HeaderValue::from_static("application/json");
         request.headers_mut().insert(header::ACCEPT, accept);
-        within(
-            Instant::now() + patience,
-            self.call(Priority::Refresh, request),
-        )
-        .await
+        let call = Call {
+            request,
+            purpose: Purpose::needed(Priority::Document),
+            about: None,
+        };
+        within(Instant::now() + patience, self.send(call)).await
+    }
+
+    async fn send(&self, call: Call) -> Result<T, AuthError> {
+        let is_about_token = call.about.is_some();
+        let outcome = self.stack.clone().oneshot(call).await;
+        outcome.map_err(|error| error.into_error(is_about_token))
     }
 }
 
@@ -221,20 +224,6 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     is_json && is_utf8
 }
 
-/// Clerk refused a request for a reason that is not known. It works, all the same: were this to open the
-/// circuit breaker, whoever finds a token that is refused so could.
-pub(crate) fn not_understood() -> AuthError {
-    AuthError::new(AuthErrorKind::UpstreamProtocol).with_source(NotUnderstood)
-}
-
-fn is_not_understood(error: &AuthError) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<NotUnderstood>())
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("an unexpected status, from 400 to 499")]
-struct NotUnderstood;
-
 /// The rate limit of an instance that says nothing else: what Clerk documents for its kind.
 pub(crate) fn default_rate_limit(host: &str) -> u32 {
     if host.ends_with(".clerk.accounts.dev") {
@@ -247,8 +236,8 @@ pub(crate) fn default_rate_limit(host: &str) -> u32 {
 /// How many calls are made to Clerk at a time. One connection of HTTP/2 carries them.
 const MAX_IN_FLIGHT: usize = 64;
 
-/// How many calls wait for their turn; beyond it they are shed at once. At 64 in flight and 50 ms a
-/// call it is what is done in 0.8 s, less than the time a caller is kept waiting.
+/// How many verifications and fetches wait; beyond it they are shed at once. At 64 in flight and 50 ms a call
+/// it is what is done in 0.8 s, less than the time a caller is kept waiting.
 const MAX_WAITING: usize = 1024;
 
 #[cfg(test)]

@@ -4,6 +4,8 @@
 //! its own share. So a flood of tokens never seen stops at 65 %, and everything above stays free for
 //! the others.
 
+use tokio::time::Instant;
+
 /// The priority of a call to Clerk, from the highest to the lowest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Priority {
@@ -49,9 +51,112 @@ impl Priority {
     }
 }
 
+/// What a call is for: a verification or a document, or something that a token can do without.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Purpose {
+    priority: Priority,
+    gives_up_at: Option<Instant>,
+}
+
+/// The order in which calls get a place, from the first to the last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    Document,
+    Refresh,
+    Returning,
+    OptionalRefresh,
+    OptionalReturning,
+    FirstSeen,
+    OptionalFirstSeen,
+}
+
+impl Purpose {
+    /// The purpose of a call that a verification or a document needs.
+    pub(crate) fn needed(priority: Priority) -> Self {
+        Self {
+            priority,
+            gives_up_at: None,
+        }
+    }
+
+    /// The purpose of a call for a profile that is not required. It uses less of every bound than the
+    /// verification of any token of its priority may, so that it takes no call that one needs.
+    ///
+    /// `until`: how long it may wait for a place in flight.
+    pub(crate) fn optional(priority: Priority, until: Instant) -> Self {
+        Self {
+            priority,
+            gives_up_at: Some(until),
+        }
+    }
+
+    pub(super) fn priority(self) -> Priority {
+        self.priority
+    }
+
+    pub(super) fn gives_up_at(self) -> Option<Instant> {
+        self.gives_up_at
+    }
+
+    pub(super) fn is_optional(self) -> bool {
+        self.gives_up_at.is_some()
+    }
+
+    /// Returns up to how much of a rate limit calls of any kind may have used it before one for this purpose
+    /// is made. A verification has more than its own share, of which optional calls take nothing, and leaves
+    /// what is reserved for the next higher priority.
+    pub(super) fn ceiling(self, limit: usize) -> usize {
+        let next = match self.priority {
+            _ if self.is_optional() => return self.share(limit),
+            Priority::FirstSeen => Priority::Returning,
+            Priority::Returning => Priority::Refresh,
+            Priority::Refresh | Priority::Document => Priority::Document,
+        };
+        next.share(limit)
+    }
+
+    /// Returns how much of a rate limit calls like this one may use, without regard to those of the other
+    /// sort. A burst of verifications with a profile each must not have used the limit up at its half.
+    pub(super) fn own_limit(self, limit: usize) -> usize {
+        if self.is_optional() {
+            limit / 4
+        } else {
+            self.share(limit)
+        }
+    }
+
+    /// Returns how much of a bound calls for this purpose may use.
+    pub(super) fn share(self, bound: usize) -> usize {
+        let percent = match self.rank() {
+            Rank::Document | Rank::Refresh | Rank::Returning | Rank::FirstSeen => {
+                return self.priority.share(bound);
+            }
+            Rank::OptionalRefresh => 80,
+            Rank::OptionalReturning => 70,
+            Rank::OptionalFirstSeen => 50,
+        };
+        bound.saturating_mul(percent) / 100
+    }
+
+    /// Returns the place in the queue: the larger the share, the earlier.
+    pub(super) fn rank(self) -> Rank {
+        match (self.priority, self.is_optional()) {
+            (Priority::Document, false) => Rank::Document,
+            (Priority::Refresh, false) => Rank::Refresh,
+            (Priority::Returning, false) => Rank::Returning,
+            (Priority::FirstSeen, false) => Rank::FirstSeen,
+            (Priority::Document | Priority::Refresh, true) => Rank::OptionalRefresh,
+            (Priority::Returning, true) => Rank::OptionalReturning,
+            (Priority::FirstSeen, true) => Rank::OptionalFirstSeen,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::Priority;
+    use tokio::time::Instant;
+
+    use super::{Priority, Purpose};
 
     #[test]
     fn shares_are_rounded_down_and_leave_one_call_to_each_higher_priority() {
@@ -73,6 +178,36 @@ mod tests {
             let shares = Priority::ALL.map(|it| it.share(bound));
             assert!(
                 shares.is_sorted_by(|higher, lower| higher > lower),
+                "{bound}"
+            );
+        }
+    }
+    #[test]
+    fn optional_calls_have_a_smaller_share_than_verifications_and_ranks_follow_the_shares() {
+        // fault B11
+        let now = Instant::now();
+        let optional = |priority| Purpose::optional(priority, now);
+        for (bound, expected) in [
+            (1_000, [800, 700, 500]),
+            (64, [51, 44, 32]),
+            (10, [8, 7, 5]),
+        ] {
+            let shares = [Priority::Refresh, Priority::Returning, Priority::FirstSeen]
+                .map(|priority| optional(priority).share(bound));
+            assert_eq!(shares, expected, "{bound}");
+        }
+        for bound in 10..2_000 {
+            let mut all: Vec<_> = Priority::ALL.map(Purpose::needed).into();
+            all.extend(Priority::ALL.map(optional));
+            for priority in Priority::ALL {
+                let share = Purpose::needed(priority).share(bound);
+                assert_eq!(share, priority.share(bound));
+                assert!(optional(priority).share(bound) < share, "{bound}");
+            }
+            all.sort_by_key(|purpose| purpose.rank());
+            let shares = all.iter().map(|purpose| purpose.share(bound));
+            assert!(
+                shares.is_sorted_by(|higher, lower| higher >= lower),
                 "{bound}"
             );
         }

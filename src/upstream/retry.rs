@@ -1,4 +1,4 @@
-//! One more attempt where the first did not get through, within a budget.
+//! One more attempt if the first did not get through, within a budget.
 
 use std::{sync::Arc, time::Duration};
 
@@ -8,22 +8,19 @@ use tower::retry::{
     budget::{Budget, TpsBudget},
 };
 
-use super::{
-    attempt::{Call, Trouble},
-    breaker::Breaker,
-};
+use super::{attempt::Call, breaker::Breaker, call_error::CallError};
 use crate::observe::Watch;
 
 /// Retries once, after a random pause (full jitter), if the budget allows it. Clones share the budget.
 #[derive(Clone)]
-pub(super) struct OnceMore {
+pub(super) struct RetryOnce {
     is_spent: bool,
     budget: Arc<TpsBudget>,
     breaker: Arc<Breaker>,
     watch: Arc<Watch>,
 }
 
-impl OnceMore {
+impl RetryOnce {
     /// `breaker`: while it is not closed, another attempt could only be refused.
     pub(super) fn new(budget: Arc<TpsBudget>, breaker: Arc<Breaker>, watch: Arc<Watch>) -> Self {
         Self {
@@ -40,12 +37,14 @@ pub(super) fn budget() -> Arc<TpsBudget> {
     Arc::new(TpsBudget::new(BUDGET_WINDOW, AT_LEAST_PER_SECOND, SHARE))
 }
 
-impl<T> Policy<Call, T, Trouble> for OnceMore {
+impl<T> Policy<Call, T, CallError> for RetryOnce {
     type Future = Sleep;
 
-    fn retry(&mut self, _: &mut Call, result: &mut Result<T, Trouble>) -> Option<Sleep> {
+    fn retry(&mut self, _: &mut Call, result: &mut Result<T, CallError>) -> Option<Sleep> {
         match result {
-            Err(trouble) if trouble.is_worth_a_retry() => {
+            // No call: there is nothing of which retries could be a part.
+            Err(error) if error.was_not_called() => None,
+            Err(error) if error.is_worth_a_retry() => {
                 if self.is_spent {
                     return None;
                 }

@@ -12,8 +12,8 @@ use futures_util::future::{self, BoxFuture};
 use tokio::{sync::Semaphore, task::JoinHandle, time::Instant};
 
 use super::{
-    Channel, Endpoint, MAX_IN_FLIGHT, MAX_WAITING, Priority, Transport, TransportError, Upstream,
-    default_rate_limit, http::MAX_ANSWER, is_json,
+    Channel, Endpoint, MAX_IN_FLIGHT, MAX_WAITING, Priority, Purpose, Transport, TransportError,
+    Upstream, default_rate_limit, is_json,
 };
 use crate::{AuthError, AuthErrorKind, clock::SystemClock};
 
@@ -167,16 +167,29 @@ type Call = JoinHandle<Result<Response<Bytes>, AuthError>>;
 
 /// A way to one endpoint, whose answers are taken as they are.
 fn channel(transport: impl Transport, attempt_timeout: Duration) -> Arc<Channel<Response<Bytes>>> {
+    channel_to(Endpoint::Introspection, transport, attempt_timeout)
+}
+
+fn channel_to(
+    endpoint: Endpoint,
+    transport: impl Transport,
+    attempt_timeout: Duration,
+) -> Arc<Channel<Response<Bytes>>> {
     let clock = Arc::new(SystemClock);
     let upstream = Upstream::new(Arc::new(transport), attempt_timeout, None, clock);
-    Arc::new(upstream.channel(Endpoint::Introspection, |response| Ok(response.clone())))
+    Arc::new(upstream.channel(endpoint, |response| Ok(response.clone())))
 }
 
 fn call(channel: &Arc<Channel<Response<Bytes>>>) -> Call {
+    call_as(channel, Priority::FirstSeen)
+}
+
+fn call_as(channel: &Arc<Channel<Response<Bytes>>>, priority: Priority) -> Call {
     let channel = Arc::clone(channel);
     tokio::spawn(async move {
+        let request = Request::new(Bytes::new());
         channel
-            .call(Priority::FirstSeen, Request::new(Bytes::new()))
+            .call(Purpose::needed(priority), "oat_1", request)
             .await
     })
 }
@@ -202,37 +215,45 @@ async fn settle() {
 
 #[tokio::test(start_paused = true)]
 async fn calls_beyond_the_limits_wait_and_beyond_those_are_shed() {
+    // fault B5
     assert_eq!((MAX_IN_FLIGHT, MAX_WAITING), (64, 1_024));
     let gate = Gate::new();
     let upstream = channel(gate.clone(), Duration::from_secs(3_600));
-    let mut calls: Vec<_> = (0..MAX_IN_FLIGHT + MAX_WAITING)
-        .map(|_| call(&upstream))
-        .collect();
-    settle().await;
-    assert_eq!(gate.counts(), (64, 64));
-    assert!(calls.iter().all(|call| !call.is_finished()));
-
-    for _ in 0..3 {
-        let shed = call(&upstream).await.unwrap().unwrap_err();
+    let mut calls: Vec<Call> = Vec::new();
+    let mut counts = (0, 0);
+    for (priority, in_flight, waiting) in [
+        (Priority::FirstSeen, 41, 665),
+        (Priority::Returning, 54, 870),
+        (Priority::Refresh, 60, 972),
+        (Priority::Document, 64, 1_024),
+    ] {
+        let fits = in_flight + waiting - counts.0 - counts.1;
+        calls.extend((0..fits).map(|_| call_as(&upstream, priority)));
+        settle().await;
+        assert_eq!(gate.counts(), (in_flight, in_flight), "{priority:?}");
+        assert!(calls.iter().all(|call| !call.is_finished()));
+        let shed = call_as(&upstream, priority).await.unwrap().unwrap_err();
         assert_eq!(shed.kind(), AuthErrorKind::Shed);
         assert_eq!(shed.retry_after(), None);
+        assert!(shed.was_not_called());
+        assert_eq!(gate.counts(), (in_flight, in_flight));
+        counts = (in_flight, waiting);
     }
-    assert_eq!(gate.counts(), (64, 64));
 
-    // One is done: one of those who wait takes its place, and one more may wait.
+    // One is done: the first of those with the highest priority takes its place, and one more may wait.
     gate.open.add_permits(1);
     settle().await;
     assert_eq!(gate.counts(), (64, 65));
-    calls.push(call(&upstream));
+    calls.push(call_as(&upstream, Priority::Document));
     settle().await;
     assert!(!calls.last().unwrap().is_finished());
-    let shed = call(&upstream).await.unwrap().unwrap_err();
-    assert_eq!(shed.kind(), AuthErrorKind::Shed);
+    let shed = call_as(&upstream, Priority::Document).await.unwrap();
+    assert_eq!(shed.unwrap_err().kind(), AuthErrorKind::Shed);
 
-    // One of those who wait hangs up, and makes room.
+    // One of those that wait is dropped, and makes room.
     calls.pop().unwrap().abort();
     settle().await;
-    calls.push(call(&upstream));
+    calls.push(call_as(&upstream, Priority::Document));
 
     gate.open.add_permits(2_000);
     for outcome in future::join_all(calls).await {
@@ -248,10 +269,10 @@ async fn call_that_is_dropped_makes_room() {
     let first = call(&upstream);
     let _others: Vec<_> = (0..64).map(|_| call(&upstream)).collect();
     settle().await;
-    assert_eq!(gate.counts().1, 64);
+    assert_eq!(gate.counts().1, 41);
     first.abort();
     settle().await;
-    assert_eq!(gate.counts().1, 65);
+    assert_eq!(gate.counts().1, 42);
 }
 
 #[tokio::test(start_paused = true)]
@@ -294,24 +315,55 @@ impl Transport for Answer {
 
 #[tokio::test(start_paused = true)]
 async fn answer_is_bounded_whoever_reads_it() {
-    // C047 C048
-    for (name, answer, expected) in [
-        ("nothing", Some(0), Ok(0)),
-        ("64 KiB", Some(64 * 1024), Ok(64 * 1024)),
+    // C047 C048, fault A6
+    let (small, large) = (64 * 1024, 256 * 1024);
+    let too_large = Err(AuthErrorKind::UpstreamProtocol);
+    for (name, endpoint, answer, expected) in [
+        ("nothing", Endpoint::Introspection, Some(0), Ok(0)),
+        ("64 KiB", Endpoint::Introspection, Some(small), Ok(small)),
         (
             "one byte more",
-            Some(64 * 1024 + 1),
-            Err(AuthErrorKind::UpstreamProtocol),
+            Endpoint::Introspection,
+            Some(small + 1),
+            too_large,
+        ),
+        (
+            "one byte more, of a key set",
+            Endpoint::Keys,
+            Some(small + 1),
+            too_large,
+        ),
+        (
+            "one byte more, of an API key",
+            Endpoint::BackendApiKey,
+            Some(small + 1),
+            too_large,
+        ),
+        (
+            "256 KiB of a user",
+            Endpoint::BackendUser,
+            Some(large),
+            Ok(large),
+        ),
+        (
+            "one byte more of a user",
+            Endpoint::BackendUser,
+            Some(large + 1),
+            too_large,
         ),
         // C083
-        ("reset", None, Err(AuthErrorKind::UpstreamUnavailable)),
+        (
+            "reset",
+            Endpoint::Introspection,
+            None,
+            Err(AuthErrorKind::UpstreamUnavailable),
+        ),
     ] {
-        let upstream = channel(Answer(answer), Duration::from_secs(1));
+        let upstream = channel_to(endpoint, Answer(answer), Duration::from_secs(1));
         let outcome = call(&upstream).await.unwrap();
         let found = outcome
             .map(|answer| answer.body().len())
             .map_err(|error| error.kind());
         assert_eq!(found, expected, "{name}");
     }
-    assert_eq!(MAX_ANSWER, 64 * 1024);
 }

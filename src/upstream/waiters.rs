@@ -5,7 +5,7 @@ use std::sync::{
     atomic::{AtomicUsize, Ordering},
 };
 
-use super::Priority;
+use super::{Priority, Purpose};
 use crate::{AuthError, AuthErrorKind};
 
 /// Counts everything that waits: for a place among the calls in flight, or for a document of Clerk's.
@@ -32,14 +32,21 @@ impl Waiters {
     /// # Errors
     ///
     /// [`AuthErrorKind::Shed`] if as many wait as the share of this priority allows.
+    #[cfg_attr(not(test), expect(dead_code, reason = "documents will use it"))]
     pub(crate) fn enter(self: &Arc<Self>, priority: Priority) -> Result<Waiter, AuthError> {
-        let share = priority.share(self.bound);
+        self.enter_for(Purpose::needed(priority))
+            .ok_or_else(|| AuthError::new(AuthErrorKind::Shed).into_not_called())
+    }
+
+    /// Takes a place, if fewer wait than the share of this purpose allows.
+    pub(super) fn enter_for(self: &Arc<Self>, purpose: Purpose) -> Option<Waiter> {
+        let share = purpose.share(self.bound);
         self.count
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |count| {
                 (count < share).then_some(count + 1)
             })
+            .ok()
             .map(|_| Waiter(Arc::clone(self)))
-            .map_err(|_| AuthError::new(AuthErrorKind::Shed).into_not_called())
     }
 }
 

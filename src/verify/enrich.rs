@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use tokio::time::Instant;
+use tokio::{task::yield_now, time::Instant};
 
 use super::{
     backend::Users,
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, TokenKind, User,
     clock::Now,
-    upstream::{Priority, within},
+    upstream::{Priority, Purpose, within},
 };
 
 /// What there is to enrich claims with.
@@ -48,18 +48,27 @@ impl Enrich {
         self.is_on() && self.users.is_none() && kind == TokenKind::OAuth
     }
 
-    /// Asks userinfo, for a profile or for what else it shows.
+    /// Fetches from userinfo, for a profile or for what else it shows. `is_needed`: the verification cannot do
+    /// without.
     pub(super) async fn userinfo(
         &self,
         token: &BearerToken,
         priority: Priority,
+        is_needed: bool,
         deadline: Instant,
     ) -> Result<Userinfo, AuthError> {
-        within(deadline, self.userinfo.fetch(token, priority)).await
+        if is_needed {
+            let purpose = Purpose::needed(priority);
+            return within(deadline, self.userinfo.fetch(token, purpose)).await;
+        }
+        // Verifications that could start at this moment come before.
+        yield_now().await;
+        let purpose = Purpose::optional(priority, deadline);
+        within(deadline, self.userinfo.fetch(token, purpose)).await
     }
 
-    /// The user that the subject is, and whether nothing is missing. What is no user, an organization or a
-    /// machine, has no profile, and misses none.
+    /// The user that the subject is, and whether nothing is missing. An organization or a machine is no user:
+    /// it has no profile, and misses none.
     ///
     /// # Errors
     ///
@@ -68,13 +77,14 @@ impl Enrich {
     pub(super) async fn user(
         &self,
         subject: &str,
+        priority: Priority,
         deadline: Instant,
     ) -> Result<(Option<Arc<User>>, bool), AuthError> {
         let users = self.users.as_ref();
         let Some(users) = users.filter(|_| self.is_on() && subject.starts_with("user_")) else {
             return Ok((None, true));
         };
-        match within(deadline, users.get(subject)).await {
+        match within(deadline, users.get(subject, priority)).await {
             Ok(Some(user)) => Ok((Some(user), true)),
             Ok(None) => Err(AuthErrorKind::Inactive.into()),
             Err(error) if !self.is_required() => Ok((None, is_final(&error))),

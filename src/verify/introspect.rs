@@ -22,7 +22,7 @@ use super::{
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
     claims::{ActiveOrganization, Actor},
-    upstream::{Channel, Endpoint, Upstream},
+    upstream::{Channel, Endpoint, Purpose, Upstream},
 };
 
 /// What an authorization server says of a token (RFC 7662 §2.2), decoded strictly and not judged yet.
@@ -200,8 +200,10 @@ impl Verify for Introspect {
     ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
         Box::pin(async move {
             let endpoint = self.address.get().await?;
-            let request = self.request(endpoint, verification.token());
-            self.channel.call(verification.priority(), request).await
+            let token = verification.token();
+            let request = self.request(endpoint, token);
+            let purpose = Purpose::needed(verification.priority());
+            self.channel.call(purpose, token.expose(), request).await
         })
     }
 }

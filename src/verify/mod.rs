@@ -105,16 +105,23 @@ impl Verifier {
         priority: Priority,
     ) -> Result<Verified, AuthError> {
         let deadline = Instant::now() + self.timeout;
+        // A profile that is not required must not take the last moment: the verdict has to reach those who
+        // wait for it no longer than until then.
+        let optional_until = deadline - self.timeout / 20;
+        let until = |is_needed| if is_needed { deadline } else { optional_until };
         let kind = kind_of(shape);
         let enriches = self.enrich.is_by_userinfo(kind);
+        let is_required = enriches && self.enrich.is_required();
         let mut introspection = pin!(within(deadline, self.ask(token, shape, priority)));
-        let (answer, userinfo) = if priority != Priority::FirstSeen && enriches {
+        let (answer, early) = if priority != Priority::FirstSeen && enriches {
             match poll!(&mut introspection) {
-                // As it does where Clerk is known to be down: userinfo is left alone, too.
+                // As it does if Clerk is known to be down: userinfo is left alone, too.
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Ready(Ok(answer)) => (answer, None),
                 Poll::Pending => {
-                    let userinfo = self.enrich.userinfo(token, priority, deadline);
+                    let userinfo =
+                        self.enrich
+                            .userinfo(token, priority, is_required, until(is_required));
                     let (answer, userinfo) = future::join(introspection, userinfo).await;
                     (answer?, Some(userinfo))
                 }
@@ -127,13 +134,21 @@ impl Verifier {
         let needs = Needs {
             vouching: !self.is_access_token(&answer, shape),
             subject: answer.sub.is_none(),
-            profile: enriches && self.enrich.is_required(),
+            profile: is_required,
+        };
+        let is_needed = needs.any();
+        let userinfo = match early {
+            // Nothing is known yet if the call was not worth as much as it is now.
+            Some(Err(error)) if is_needed && error.was_not_called() => None,
+            early => early,
         };
         let userinfo = match userinfo {
             Some(userinfo) => Some(userinfo),
-            None if needs.any() || enriches => {
-                Some(self.enrich.userinfo(token, priority, deadline).await)
-            }
+            None if is_needed || enriches => Some(
+                self.enrich
+                    .userinfo(token, priority, is_needed, until(is_needed))
+                    .await,
+            ),
             None => None,
         };
         let (userinfo, has_profile) = match userinfo {
@@ -144,7 +159,7 @@ impl Verifier {
         let subject = subject.or(userinfo.as_ref().map(|userinfo| &*userinfo.sub));
         let (user, has_user) = self
             .enrich
-            .user(subject.unwrap_or_default(), deadline)
+            .user(subject.unwrap_or_default(), priority, deadline)
             .await?;
         let person = Person {
             userinfo,

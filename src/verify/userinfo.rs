@@ -9,7 +9,7 @@ use super::{
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
     claims::Profile,
-    upstream::{Channel, Endpoint, Priority, Upstream},
+    upstream::{Channel, Endpoint, Purpose, Upstream},
 };
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
@@ -41,10 +41,10 @@ impl UserinfoEndpoint {
     pub(super) async fn fetch(
         &self,
         token: &BearerToken,
-        priority: Priority,
+        purpose: Purpose,
     ) -> Result<Userinfo, AuthError> {
         let request = request(self.address.get().await?, token)?;
-        self.channel.call(priority, request).await
+        self.channel.call(purpose, token.expose(), request).await
     }
 }
 

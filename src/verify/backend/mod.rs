@@ -15,7 +15,7 @@ use super::{
     error_form::{clerk_codes, is_error},
     members::{self, Members, violation},
 };
-use crate::{AuthError, AuthErrorKind, config::Backend, upstream::not_understood};
+use crate::{AuthError, AuthErrorKind, config::Backend};
 
 /// What an answer says before anybody reads what it is about.
 enum Answer {
@@ -70,7 +70,6 @@ fn read(response: &Response<Bytes>, object: &str) -> Result<Answer, AuthError> {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if is_error(response) => {
             Err(AuthError::new(AuthErrorKind::CredentialsRejected).with_source(SecretKeyRejected))
         }
-        status if status.is_client_error() => Err(not_understood()),
         _ => Err(violation("an unexpected status")),
     }
 }

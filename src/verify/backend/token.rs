@@ -14,7 +14,7 @@ use crate::{
     AuthError, TokenKind,
     claims::ActiveOrganization,
     config::Backend,
-    upstream::{Channel, Endpoint, Upstream},
+    upstream::{Channel, Endpoint, Purpose, Upstream},
     verify::{
         Introspection, Verification, Verify,
         members::{actor, scopes, seconds, text, texts, violation},
@@ -111,7 +111,8 @@ impl Verify for TokenEndpoint {
             body.insert(self.member.to_owned(), token.into());
             let body = Some(Value::Object(body));
             let request = request(&self.backend, self.endpoint.clone(), body);
-            self.channel.call(verification.priority(), request).await
+            let purpose = Purpose::needed(verification.priority());
+            self.channel.call(purpose, token, request).await
         })
     }
 }

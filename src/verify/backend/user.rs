@@ -13,7 +13,7 @@ use crate::{
     cache::UserCache,
     clock::Now,
     config::Backend,
-    upstream::{Channel, Endpoint, Priority, Upstream, within},
+    upstream::{Channel, Endpoint, Priority, Purpose, Upstream, within},
     verify::members::{flag, violation},
 };
 
@@ -51,13 +51,17 @@ impl Users {
         }
     }
 
-    /// The user of this id. `None`: the user is banned, or is no more.
+    /// The user of this id. `None`: the user is banned, or is no more. `priority`: that of the token.
     ///
     /// # Errors
     ///
     /// [`Inactive`](AuthErrorKind::Inactive) if Clerk answers with another user, and why the user cannot be
     /// fetched.
-    pub(crate) async fn get(&self, id: &str) -> Result<Option<Arc<User>>, AuthError> {
+    pub(crate) async fn get(
+        &self,
+        id: &str,
+        priority: Priority,
+    ) -> Result<Option<Arc<User>>, AuthError> {
         if !is_id(id) {
             return Err(violation("the subject cannot be the id of a user").into_token_provoked());
         }
@@ -65,7 +69,7 @@ impl Users {
             .get(id, || {
                 let endpoint = Arc::clone(&self.endpoint);
                 let (id, time) = (id.to_owned(), self.timeout);
-                async move { endpoint.fetch(&id, time).await }
+                async move { endpoint.fetch(&id, priority, time).await }
             })
             .await
     }
@@ -80,12 +84,18 @@ impl Users {
 }
 
 impl UserEndpoint {
-    async fn fetch(&self, id: &str, time: Duration) -> Result<Option<Arc<User>>, AuthError> {
+    async fn fetch(
+        &self,
+        id: &str,
+        priority: Priority,
+        time: Duration,
+    ) -> Result<Option<Arc<User>>, AuthError> {
         let endpoint = self.backend.endpoint(&format!("/users/{id}"));
         let request = request(&self.backend, endpoint, None);
-        // The token is good by now, wherever it was seen before. A flood of unknown ones must not hide that
-        // its user is banned.
-        let call = self.channel.call(Priority::Refresh, request);
+        // The token is good by now, even if it was never seen before. It must not have the share of those that
+        // may be bad: a flood of them would hide that its user is banned.
+        let purpose = Purpose::needed(priority.min(Priority::Returning));
+        let call = self.channel.call(purpose, id, request);
         let fetched = within(Instant::now() + time, call).await?;
         match fetched {
             Some((told, _)) if told != id => Err(AuthErrorKind::Inactive.into()),

@@ -249,9 +249,10 @@ async fn verification_has_one_deadline() {
             (Ok(false), 1_100),
         ),
         (
+            // But for the last moment, which the verdict needs.
             "userinfo has what is left",
             (1_500, Reply::Silence, Priority::FirstSeen),
-            (Ok(false), 2_000),
+            (Ok(false), 1_900),
         ),
         (
             "both at once",

@@ -105,8 +105,8 @@ async fn bad_tokens_displace_no_good_ones_and_cost_a_bounded_number_of_calls() {
         }
         let asked = world.clerk.total_calls() - before;
         if kind.refusal() == AuthErrorKind::Inactive {
-            // A quarter is kept for tokens that are known, and the first ones had their share.
-            assert_eq!(asked, 75 - HOT, "{kind:?}");
+            // The rest is kept for tokens that are known, and the first ones had their share.
+            assert_eq!(asked, 65 - HOT, "{kind:?}");
         } else {
             // A newer key set is looked for, once in ten seconds.
             assert_eq!(asked, 1, "{kind:?}");

@@ -1,0 +1,182 @@
+//! Why a call came to nothing, and what that means for the retry, the circuit breaker, the health, and the
+//! caller: decided here for each.
+
+use std::{error::Error, fmt, time::Duration};
+
+use ::http::StatusCode;
+
+use super::{Priority, TransportError, breaker::Evidence};
+use crate::{
+    AuthError, AuthErrorKind,
+    observe::{CallResult, Watch},
+};
+
+/// Why a call came to nothing.
+#[derive(Debug)]
+pub(super) enum CallError {
+    /// No call was made: Clerk asked for a pause.
+    Paused(Duration),
+    /// No call was made: the circuit breaker is open.
+    BreakerOpen(Duration),
+    /// No call was made: too many in too short a time.
+    RateLimited(Duration),
+    /// No call was made: too many wait for a place in flight, or it waited too long for one.
+    Shed,
+    /// No answer came, or one that is too large.
+    Transport(TransportError),
+    /// No answer came in time.
+    Timeout,
+    /// A server error, a 408 or a 429.
+    Status(StatusCode, Option<Duration>),
+    /// An answer that cannot be understood. One token can provoke it: by its form or by its length, or
+    /// because a firewall dislikes it.
+    Unreadable(AuthError, Option<Duration>),
+    /// An answer about us, or about the token.
+    Answer(AuthError),
+}
+
+impl CallError {
+    /// Whether another attempt may well succeed: the connection broke, or a proxy says that the server
+    /// behind it is away for a moment.
+    pub(super) fn is_worth_a_retry(&self) -> bool {
+        match self {
+            Self::Transport(error) => !error.is_too_large(),
+            Self::Status(status, _) => matches!(
+                *status,
+                StatusCode::BAD_GATEWAY
+                    | StatusCode::SERVICE_UNAVAILABLE
+                    | StatusCode::GATEWAY_TIMEOUT
+            ),
+            _ => false,
+        }
+    }
+
+    /// Whether no call was made.
+    pub(super) fn was_not_called(&self) -> bool {
+        matches!(
+            self,
+            Self::Paused(_) | Self::BreakerOpen(_) | Self::RateLimited(_) | Self::Shed
+        )
+    }
+
+    pub(super) fn is_too_many_requests(&self) -> bool {
+        matches!(self, Self::Status(status, _) if *status == StatusCode::TOO_MANY_REQUESTS)
+    }
+
+    /// What the call shows of Clerk. A 429 means that Clerk works.
+    pub(super) fn evidence(&self) -> Evidence {
+        match self {
+            Self::Transport(error) if error.is_too_large() => Evidence::Nothing,
+            Self::Transport(_) | Self::Timeout => Evidence::Failure,
+            Self::Status(..) if self.is_too_many_requests() => Evidence::Success,
+            Self::Status(..) => Evidence::Failure,
+            Self::Answer(_) => Evidence::Success,
+            Self::Unreadable(..)
+            | Self::Paused(_)
+            | Self::BreakerOpen(_)
+            | Self::RateLimited(_)
+            | Self::Shed => Evidence::Nothing,
+        }
+    }
+
+    /// The name of the result where calls are counted.
+    pub(super) fn result(&self) -> CallResult {
+        match self {
+            Self::Transport(error) if error.is_too_large() => CallResult::Malformed,
+            Self::Transport(_) => CallResult::Unreachable,
+            Self::Timeout => CallResult::Timeout,
+            Self::Status(StatusCode::REQUEST_TIMEOUT, _) => CallResult::Timeout,
+            Self::Status(status, _) if status.is_server_error() => CallResult::ServerError,
+            // The others are of calls that are not made.
+            Self::Status(..)
+            | Self::Paused(_)
+            | Self::BreakerOpen(_)
+            | Self::RateLimited(_)
+            | Self::Shed => CallResult::RateLimited,
+            Self::Unreadable(..) => CallResult::Malformed,
+            Self::Answer(error) => match error.kind() {
+                AuthErrorKind::CredentialsRejected => CallResult::CredentialsRejected,
+                AuthErrorKind::Inactive => CallResult::Refused,
+                _ => CallResult::Malformed,
+            },
+        }
+    }
+
+    /// Reports a call that was not made.
+    pub(super) fn observe(&self, watch: &Watch, priority: Priority) {
+        match self {
+            Self::Paused(_) => watch.not_called("Clerk asked for a pause"),
+            Self::BreakerOpen(_) => watch.not_called("the circuit breaker is open"),
+            Self::RateLimited(_) => watch.shed(priority, "the rate limit is reached"),
+            Self::Shed => watch.shed(priority, "too many calls are waiting"),
+            _ => {}
+        }
+    }
+
+    /// Makes the error of the caller. `is_about_token`: the call was about a token or a subject, and not for
+    /// a document that serves all of them.
+    pub(super) fn into_error(self, is_about_token: bool) -> AuthError {
+        let kind = match &self {
+            Self::Paused(_) | Self::RateLimited(_) => AuthErrorKind::RateLimited,
+            Self::Status(..) if self.is_too_many_requests() => AuthErrorKind::RateLimited,
+            Self::Shed => AuthErrorKind::Shed,
+            Self::Transport(error) if error.is_too_large() => AuthErrorKind::UpstreamProtocol,
+            Self::BreakerOpen(_) | Self::Transport(_) | Self::Timeout | Self::Status(..) => {
+                AuthErrorKind::UpstreamUnavailable
+            }
+            Self::Unreadable(error, _) | Self::Answer(error) => error.kind(),
+        };
+        let delay = match &self {
+            Self::Paused(delay) | Self::BreakerOpen(delay) | Self::RateLimited(delay) => {
+                Some(*delay)
+            }
+            Self::Status(_, delay) | Self::Unreadable(_, delay) => *delay,
+            Self::Shed | Self::Transport(_) | Self::Timeout | Self::Answer(_) => None,
+        };
+        let was_not_called = self.was_not_called();
+        let mut error = match self {
+            Self::Unreadable(error, _) | Self::Answer(error) => error,
+            Self::Transport(error) => AuthError::new(kind).with_source(error),
+            Self::Shed => AuthError::new(kind),
+            other => AuthError::new(kind).with_source(other),
+        };
+        if was_not_called {
+            error = error.into_not_called();
+        }
+        if let Some(delay) = delay {
+            error = error.with_retry_after(delay);
+        }
+        if kind == AuthErrorKind::UpstreamProtocol && is_about_token {
+            error = error.into_token_provoked();
+        }
+        error
+    }
+}
+
+impl fmt::Display for CallError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Paused(_) => f.write_str("Clerk asked for a pause"),
+            Self::BreakerOpen(_) => f.write_str("the circuit breaker is open"),
+            Self::RateLimited(_) => f.write_str("too many calls in too short a time"),
+            Self::Shed => f.write_str("too many calls are waiting"),
+            Self::Transport(_) => f.write_str("no answer came"),
+            Self::Timeout => f.write_str("no answer came in time"),
+            Self::Status(status, _) => write!(f, "status {}", status.as_u16()),
+            Self::Unreadable(..) | Self::Answer(_) => f.write_str("the answer is no good"),
+        }
+    }
+}
+
+impl Error for CallError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        match self {
+            Self::Transport(error) => Some(error),
+            Self::Unreadable(error, _) | Self::Answer(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
