@@ -1,11 +1,17 @@
 //! The HTTP client: the only file that names reqwest.
 
-use std::{error::Error, fmt, time::Duration};
+use std::{
+    error::Error,
+    fmt,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use reqwest::{Client, redirect, retry};
+use tokio::runtime::{Handle, Id};
 
 /// Carries requests to Clerk. Bring your own to use another HTTP client, a proxy or a client
 /// certificate: [`ClerkConfigBuilder::transport`](crate::ClerkConfigBuilder::transport).
@@ -79,14 +85,50 @@ impl Error for TransportError {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MaxAnswer(pub(super) usize);
 
-/// The transport that a layer has unless it is given another: one pooled client for life.
-#[derive(Clone, Debug)]
-pub(crate) struct HttpClient(Client);
+/// The transport that a layer has unless it is given another: a pooled client for each runtime.
+///
+/// The connections of a pool are driven by tasks of the runtime that opened them. A runtime that is parked
+/// would stall the calls of every other one that takes a connection from the same pool.
+pub(crate) struct HttpClient {
+    https_only: bool,
+    connect_timeout: Duration,
+    /// The one used last comes last.
+    clients: Mutex<Vec<(Option<Id>, Client)>>,
+}
 
 impl HttpClient {
     /// `connect_timeout` bounds the making of a connection, name resolution and TLS included.
+    ///
+    /// # Errors
+    ///
+    /// Why no client can be made. The first one is made here, so that this shows early.
     pub(crate) fn new(https_only: bool, connect_timeout: Duration) -> Result<Self, reqwest::Error> {
-        client(https_only, connect_timeout).map(Self)
+        let first = client(https_only, connect_timeout)?;
+        Ok(Self {
+            https_only,
+            connect_timeout,
+            clients: Mutex::new(vec![(None, first)]),
+        })
+    }
+
+    /// The client of this runtime.
+    fn client(&self) -> Result<Client, TransportError> {
+        let id = Handle::try_current()
+            .map_err(TransportError::unreachable)?
+            .id();
+        let mut clients = self.clients.lock().unwrap_or_else(PoisonError::into_inner);
+        let find = |wanted| clients.iter().position(|(owner, _)| *owner == wanted);
+        let found = find(Some(id)).or_else(|| find(None));
+        let client = match found.map(|place| clients.remove(place)) {
+            Some((_, client)) => client,
+            None => client(self.https_only, self.connect_timeout)
+                .map_err(TransportError::unreachable)?,
+        };
+        if clients.len() >= MAX_RUNTIMES {
+            clients.remove(0);
+        }
+        clients.push((Some(id), client.clone()));
+        Ok(client)
     }
 
     async fn exchange(
@@ -97,7 +139,7 @@ impl HttpClient {
         let max_answer = request.extensions_mut().remove::<MaxAnswer>();
         let max_answer = max_answer.map_or(LARGEST_ANSWER, |MaxAnswer(bytes)| bytes);
         let request = reqwest::Request::try_from(request).map_err(unreachable)?;
-        let mut answer = self.0.execute(request).await.map_err(unreachable)?;
+        let mut answer = self.client()?.execute(request).await.map_err(unreachable)?;
         let declared = answer.content_length().unwrap_or(0);
         if usize::try_from(declared).map_or(true, |length| length > max_answer) {
             return Err(TransportError::too_large());
@@ -154,6 +196,9 @@ impl Transport for HttpClient {
 
 /// The size of the largest answer of any endpoint.
 pub(super) const LARGEST_ANSWER: usize = 256 * 1024;
+
+/// How many runtimes have a client. Beyond it, the one that was not used for the longest time loses its own.
+const MAX_RUNTIMES: usize = 16;
 
 /// How often a connection of HTTP/2 is asked whether it is alive, and how long it may take to say so.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);

@@ -3,6 +3,7 @@
 
 mod calls;
 mod provoked;
+mod runtimes;
 mod scarce;
 mod script;
 mod users;
