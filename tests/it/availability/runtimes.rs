@@ -14,11 +14,15 @@ fn runtime() -> Runtime {
 #[test]
 fn runtime_that_is_parked_stalls_no_calls_of_another() {
     // fault C1: the pooled connection of the first runtime is not driven any more.
-    let world = World::new();
-    let app = App::new(world.config().enrichment(Enrichment::Off));
+    let world = World::over_sockets();
+    let app = App::new(world.socket_config().enrichment(Enrichment::Off));
     let parked = runtime();
     let token = world.clerk.token("user_1").issue();
-    parked.block_on(app.bearer(&token)).assert_accepted();
+    parked.block_on(async {
+        app.bearer(&token).await.assert_accepted();
+        // Until the connection is back in the pool.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    });
 
     let (done, others) = mpsc::channel();
     let (tokens, app) = {
@@ -46,8 +50,8 @@ fn runtime_that_is_parked_stalls_no_calls_of_another() {
 #[test]
 fn runtime_that_is_gone_leaves_nothing_behind() {
     // fault C1
-    let world = World::new();
-    let app = App::new(world.config().enrichment(Enrichment::Off));
+    let world = World::over_sockets();
+    let app = App::new(world.socket_config().enrichment(Enrichment::Off));
     for _ in 0..3 {
         let runtime = runtime();
         for _ in 0..2 {
