@@ -13,7 +13,7 @@ use std::{
 
 use super::Priority;
 use crate::{
-    clock::{Clock, Now},
+    clock::{Clock, Now, millis},
     observe::{BreakerState, Watch},
 };
 
@@ -22,6 +22,9 @@ use crate::{
 /// was turned away in the meantime, a token never seen is not the probe until another pause has passed.
 pub(super) struct Breaker {
     state: Mutex<State>,
+    /// In milliseconds: how long a probe takes at most. One that takes longer is on a runtime that is parked or
+    /// blocked, and another call may probe.
+    longest_probe: u64,
     clock: Arc<dyn Clock>,
     watch: Arc<Watch>,
 }
@@ -33,9 +36,9 @@ pub(super) enum State {
     /// Nothing passes before `until`, a moment of the monotonic clock, and no token never seen before
     /// `first_seen_from`.
     Open { until: u64, first_seen_from: u64 },
-    /// One call is trying whether all is well again. `is_awaited`: one of a higher priority than a token
-    /// never seen was turned away meanwhile.
-    Probing { is_awaited: bool },
+    /// One call is trying whether all is well again, and is overdue at `until`. `is_awaited`: one of a higher
+    /// priority than a token never seen was turned away meanwhile.
+    Probing { is_awaited: bool, until: u64 },
 }
 
 /// What a call shows of Clerk.
@@ -83,7 +86,16 @@ impl State {
     /// - Closed => Closed
     /// - Open => (Open | Probing)
     /// - Probing => Probing
-    fn admit(self, priority: Priority, now: Now) -> (Self, Result<(), Duration>) {
+    fn admit(
+        self,
+        priority: Priority,
+        longest_probe: u64,
+        now: Now,
+    ) -> (Self, Result<(), Duration>) {
+        let probing = Self::Probing {
+            is_awaited: false,
+            until: now.mono.saturating_add(longest_probe),
+        };
         let is_first_seen = priority == Priority::FirstSeen;
         match self {
             Self::Closed { .. } => (self, Ok(())),
@@ -97,7 +109,7 @@ impl State {
                     until
                 };
                 if now.mono >= from {
-                    return (Self::Probing { is_awaited: false }, Ok(()));
+                    return (probing, Ok(()));
                 }
                 let next = if is_first_seen {
                     self
@@ -106,9 +118,10 @@ impl State {
                 };
                 (next, Err(Duration::from_millis(from - now.mono)))
             }
-            Self::Probing { is_awaited } => {
+            Self::Probing { until, .. } if now.mono >= until => (probing, Ok(())),
+            Self::Probing { is_awaited, until } => {
                 let is_awaited = is_awaited || !is_first_seen;
-                (Self::Probing { is_awaited }, Err(PAUSE))
+                (Self::Probing { is_awaited, until }, Err(PAUSE))
             }
         }
     }
@@ -129,11 +142,11 @@ impl State {
             }
             (Self::Closed { .. }, Evidence::Failure) => Self::open(pause_over, false),
             (Self::Probing { .. }, Evidence::Success) if is_probe => Self::Closed { failures: 0 },
-            (Self::Probing { is_awaited }, Evidence::Failure) if is_probe => {
+            (Self::Probing { is_awaited, .. }, Evidence::Failure) if is_probe => {
                 Self::open(pause_over, is_awaited)
             }
             // The next one may be the probe at once.
-            (Self::Probing { is_awaited }, Evidence::Nothing) if is_probe => {
+            (Self::Probing { is_awaited, .. }, Evidence::Nothing) if is_probe => {
                 Self::open(now.mono, is_awaited)
             }
             (state, _) => state,
@@ -142,9 +155,16 @@ impl State {
 }
 
 impl Breaker {
-    pub(super) fn new(clock: Arc<dyn Clock>, watch: Arc<Watch>) -> Arc<Self> {
+    /// `attempt_timeout`: how long a call takes at most, once it is sent.
+    pub(super) fn new(
+        attempt_timeout: Duration,
+        clock: Arc<dyn Clock>,
+        watch: Arc<Watch>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State::Closed { failures: 0 }),
+            // It may wait for a place in flight before it is sent, which another call holds for as long.
+            longest_probe: millis(attempt_timeout.saturating_mul(2).saturating_add(PAUSE)),
             clock,
             watch,
         })
@@ -157,7 +177,7 @@ impl Breaker {
     /// How long none of this priority passes.
     pub(super) fn admit(self: &Arc<Self>, priority: Priority) -> Result<Permit, Duration> {
         let mut state = self.lock();
-        let (next, verdict) = state.admit(priority, self.clock.now());
+        let (next, verdict) = state.admit(priority, self.longest_probe, self.clock.now());
         self.change(&mut state, next);
         verdict.map(|()| Permit {
             breaker: Arc::clone(self),

@@ -3,23 +3,34 @@
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 
-use tokio::{sync::oneshot, time::timeout_at};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
 
 use super::{Purpose, Waiters, priority::Rank, waiters::Waiter};
 
 /// Bounds the calls in flight. A place that becomes free goes to the call with the largest share, and
 /// among equals to the one that waited longest.
+///
+/// A call that holds its place for longer than a call takes is on a runtime that is parked or blocked. It
+/// must not keep the calls of other runtimes out, so its place no longer counts.
 pub(super) struct InFlight {
     bound: usize,
+    /// How long a place counts.
+    lease: Duration,
     waiters: Arc<Waiters>,
     queue: Mutex<Queue>,
 }
 
 #[derive(Default)]
 struct Queue {
-    in_flight: usize,
+    /// The places by their numbers, and so by when they were taken.
+    places: BTreeMap<u64, Instant>,
+    taken: u64,
     tickets: u64,
     /// In the order in which they get a place. Since shares are nested, none of them may pass if the first
     /// may not.
@@ -29,7 +40,10 @@ struct Queue {
 type Ticket = (Rank, u64);
 
 /// A place among the calls in flight. Dropping it gives the place back.
-pub(super) struct Place(Arc<InFlight>);
+pub(super) struct Place {
+    in_flight: Arc<InFlight>,
+    number: u64,
+}
 
 /// A call that waits for a place. Dropping it leaves the queue.
 struct Waiting {
@@ -40,9 +54,11 @@ struct Waiting {
 }
 
 impl InFlight {
-    pub(super) fn new(bound: usize, waiters: Arc<Waiters>) -> Arc<Self> {
+    /// `limit`: how long a call takes at most.
+    pub(super) fn new(bound: usize, limit: Duration, waiters: Arc<Waiters>) -> Arc<Self> {
         Arc::new(Self {
             bound,
+            lease: limit.saturating_add(GRACE),
             waiters,
             queue: Mutex::default(),
         })
@@ -51,9 +67,8 @@ impl InFlight {
     /// Takes a place if one is free for this purpose.
     pub(super) fn try_enter(self: &Arc<Self>, purpose: Purpose) -> Option<Place> {
         // No call of as large a share waits: it would have got the place.
-        self.lock()
-            .take(purpose, self.bound)
-            .then(|| Place(Arc::clone(self)))
+        let number = self.lock().take(purpose, self)?;
+        Some(self.place(number))
     }
 
     /// Waits for a place.
@@ -64,8 +79,8 @@ impl InFlight {
     pub(super) async fn enter(self: &Arc<Self>, purpose: Purpose) -> Option<Place> {
         let mut waiting = {
             let mut queue = self.lock();
-            if queue.take(purpose, self.bound) {
-                return Some(Place(Arc::clone(self)));
+            if let Some(number) = queue.take(purpose, self) {
+                return Some(self.place(number));
             }
             let waiter = self.waiters.enter_for(purpose)?;
             let (announce, place) = oneshot::channel();
@@ -85,39 +100,56 @@ impl InFlight {
         }
     }
 
+    fn place(self: &Arc<Self>, number: u64) -> Place {
+        Place {
+            in_flight: Arc::clone(self),
+            number,
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Queue> {
         self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Queue {
-    fn take(&mut self, purpose: Purpose, bound: usize) -> bool {
-        let is_free = self.in_flight < purpose.share(bound);
-        self.in_flight += usize::from(is_free);
-        is_free
-    }
-
-    /// Takes the next call from the queue, if it may pass.
-    fn next(&mut self, bound: usize) -> Option<oneshot::Sender<Place>> {
-        let first = self.waiting.first_entry()?;
-        if self.in_flight >= first.get().0.share(bound) {
+    /// Takes a place if one is free for this purpose, and returns its number.
+    fn take(&mut self, purpose: Purpose, of: &InFlight) -> Option<u64> {
+        let now = Instant::now();
+        while let Some(first) = self.places.first_entry()
+            && now.duration_since(*first.get()) >= of.lease
+        {
+            first.remove();
+        }
+        if self.places.len() >= purpose.share(of.bound) {
             return None;
         }
-        self.in_flight += 1;
-        Some(first.remove().1)
+        self.taken += 1;
+        self.places.insert(self.taken, now);
+        Some(self.taken)
+    }
+
+    /// Takes a place for the next call in the queue, if it may pass.
+    fn next(&mut self, of: &InFlight) -> Option<(u64, oneshot::Sender<Place>)> {
+        let (ticket, (purpose, _)) = self.waiting.first_key_value()?;
+        let (ticket, purpose) = (*ticket, *purpose);
+        let number = self.take(purpose, of)?;
+        let (_, waiting) = self.waiting.remove(&ticket)?;
+        Some((number, waiting))
     }
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut queue = self.0.lock();
-        queue.in_flight -= 1;
-        while let Some(waiting) = queue.next(self.0.bound) {
+        let in_flight = &self.in_flight;
+        let mut queue = in_flight.lock();
+        queue.places.remove(&self.number);
+        while let Some((number, waiting)) = queue.next(in_flight) {
             // Not while the queue is locked: if the call has just given up, its place is dropped here, and
             // goes on to the next one.
             drop(queue);
-            drop(waiting.send(Self(Arc::clone(&self.0))));
-            queue = self.0.lock();
+            drop(waiting.send(in_flight.place(number)));
+            queue = in_flight.lock();
         }
     }
 }
@@ -127,6 +159,9 @@ impl Drop for Waiting {
         self.in_flight.lock().waiting.remove(&self.ticket);
     }
 }
+
+/// How long after its own time limit a call is overdue: one whose runtime runs gives its place back itself.
+const GRACE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests;

@@ -96,7 +96,7 @@ impl Upstream {
             frontend: RateLimiter::new(rate_limit),
             backend: RateLimiter::new(rate_limit),
             retry_budget: retry::budget(),
-            in_flight: InFlight::new(MAX_IN_FLIGHT, Arc::clone(&waiters)),
+            in_flight: InFlight::new(MAX_IN_FLIGHT, attempt_timeout, Arc::clone(&waiters)),
             waiters,
             vitals: Arc::default(),
         }
@@ -109,7 +109,11 @@ impl Upstream {
         decode: Decode<T>,
     ) -> Channel<T> {
         let watch = Watch::new(endpoint, Arc::clone(&self.vitals));
-        let breaker = Breaker::new(Arc::clone(&self.clock), Arc::clone(&watch));
+        let breaker = Breaker::new(
+            self.attempt_timeout,
+            Arc::clone(&self.clock),
+            Arc::clone(&watch),
+        );
         let limiter = if endpoint.is_backend() {
             &self.backend
         } else {

@@ -14,6 +14,13 @@ fn open(until: u64) -> State {
     }
 }
 
+fn probing(is_awaited: bool, until: u64) -> State {
+    State::Probing { is_awaited, until }
+}
+
+/// In milliseconds.
+const LONGEST_PROBE: u64 = 3_000;
+
 /// After a call of a higher priority was turned away.
 fn yielding(until: u64) -> State {
     State::Open {
@@ -33,8 +40,8 @@ fn transitions_are_the_documented_ones() {
         expected: State,
     }
     let failing = |failures| State::Closed { failures };
-    let probing = State::Probing { is_awaited: false };
-    let awaited = State::Probing { is_awaited: true };
+    let probing = probing(false, 9_000);
+    let awaited = self::probing(true, 9_000);
     for Case {
         name,
         state,
@@ -119,48 +126,48 @@ fn transitions_are_the_documented_ones() {
 
 #[test]
 fn nothing_passes_while_open_and_one_call_after() {
-    let probing = State::Probing { is_awaited: false };
-    let first_seen = Priority::FirstSeen;
+    let admit = |state: State, now| state.admit(Priority::FirstSeen, LONGEST_PROBE, at(now));
     let wait = |millis| Err(Duration::from_millis(millis));
-    assert_eq!(
-        open(1_000).admit(first_seen, at(0)),
-        (open(1_000), wait(1_000))
-    );
-    assert_eq!(
-        open(1_000).admit(first_seen, at(999)),
-        (open(1_000), wait(1))
-    );
-    assert_eq!(open(1_000).admit(first_seen, at(1_000)), (probing, Ok(())));
-    assert_eq!(probing.admit(first_seen, at(5_000)), (probing, wait(1_000)));
+    assert_eq!(admit(open(1_000), 0), (open(1_000), wait(1_000)));
+    assert_eq!(admit(open(1_000), 999), (open(1_000), wait(1)));
+    let probe = probing(false, 4_000);
+    assert_eq!(admit(open(1_000), 1_000), (probe, Ok(())));
+    assert_eq!(admit(probe, 3_999), (probe, wait(1_000)));
     let failing = State::Closed { failures: 4 };
-    assert_eq!(failing.admit(first_seen, at(0)), (failing, Ok(())));
+    assert_eq!(admit(failing, 0), (failing, Ok(())));
+}
+
+#[test]
+fn probe_that_is_overdue_is_followed_by_another() {
+    // fault C1: its runtime is parked.
+    for priority in Priority::ALL {
+        for is_awaited in [false, true] {
+            let state = probing(is_awaited, 4_000);
+            let (next, verdict) = state.admit(priority, LONGEST_PROBE, at(4_000));
+            assert_eq!((next, verdict), (probing(false, 7_000), Ok(())));
+        }
+    }
 }
 
 #[test]
 fn token_that_waits_to_be_refreshed_probes_before_one_never_seen() {
     // fault B1
-    let probing = State::Probing { is_awaited: false };
+    let admit = |state: State, priority, now| state.admit(priority, LONGEST_PROBE, at(now));
     let wait = |millis| Err(Duration::from_millis(millis));
     for priority in [Priority::Document, Priority::Refresh, Priority::Returning] {
-        let state = open(1_000);
-        assert_eq!(state.admit(priority, at(900)), (yielding(1_000), wait(100)));
+        let rejected = (yielding(1_000), wait(100));
+        assert_eq!(admit(open(1_000), priority, 900), rejected);
         let state = yielding(1_000);
-        assert_eq!(
-            state.admit(Priority::FirstSeen, at(1_000)),
-            (state, wait(1_000))
-        );
-        assert_eq!(state.admit(priority, at(1_000)), (probing, Ok(())));
+        let rejected = (state, wait(1_000));
+        assert_eq!(admit(state, Priority::FirstSeen, 1_000), rejected);
+        let admitted = (probing(false, 4_000), Ok(()));
+        assert_eq!(admit(state, priority, 1_000), admitted);
         // One that does not come does not hold it open.
-        assert_eq!(
-            state.admit(Priority::FirstSeen, at(2_000)),
-            (probing, Ok(()))
-        );
-        let awaited = State::Probing { is_awaited: true };
-        assert_eq!(probing.admit(priority, at(0)), (awaited, wait(1_000)));
-        assert_eq!(
-            awaited.admit(Priority::FirstSeen, at(0)),
-            (awaited, wait(1_000))
-        );
+        let admitted = (probing(false, 5_000), Ok(()));
+        assert_eq!(admit(state, Priority::FirstSeen, 2_000), admitted);
+        let awaited = (probing(true, 4_000), wait(1_000));
+        assert_eq!(admit(probing(false, 4_000), priority, 0), awaited);
+        assert_eq!(admit(awaited.0, Priority::FirstSeen, 0), awaited);
     }
 }
 
@@ -195,7 +202,7 @@ fn send(breaker: &Arc<Breaker>) -> Option<Permit> {
 
 fn open_breaker() -> (Arc<Told>, Arc<Breaker>) {
     let clock = Arc::new(Told(0.into()));
-    let breaker = Breaker::new(Arc::<Told>::clone(&clock), watch());
+    let breaker = Breaker::new(PAUSE, Arc::<Told>::clone(&clock), watch());
     for _ in 0..FAILURES_TO_OPEN {
         send(&breaker).unwrap().settle(Evidence::Failure);
     }
@@ -206,7 +213,7 @@ fn open_breaker() -> (Arc<Told>, Arc<Breaker>) {
 #[test]
 fn call_that_is_dropped_after_it_was_sent_has_failed() {
     let clock = Arc::new(Told(0.into()));
-    let breaker = Breaker::new(clock, watch());
+    let breaker = Breaker::new(PAUSE, clock, watch());
     for _ in 0..FAILURES_TO_OPEN {
         drop(send(&breaker));
     }
@@ -217,7 +224,7 @@ fn call_that_is_dropped_after_it_was_sent_has_failed() {
 fn call_that_is_not_sent_or_shows_nothing_counts_for_nothing() {
     // fault B1
     let clock = Arc::new(Told(0.into()));
-    let breaker = Breaker::new(clock, watch());
+    let breaker = Breaker::new(PAUSE, clock, watch());
     for _ in 0..2 * FAILURES_TO_OPEN {
         drop(admit(&breaker).unwrap());
         send(&breaker).unwrap().settle(Evidence::Nothing);

@@ -25,7 +25,7 @@ async fn wait(in_flight: &Arc<InFlight>, priority: Priority) -> Entry {
 }
 
 fn of(bound: usize, waiting: usize) -> Arc<InFlight> {
-    InFlight::new(bound, Waiters::new(waiting))
+    InFlight::new(bound, Duration::from_secs(10), Waiters::new(waiting))
 }
 
 fn fill(in_flight: &Arc<InFlight>, priority: Priority) -> Vec<Place> {
@@ -100,7 +100,7 @@ async fn call_that_stops_waiting_makes_room_and_passes_its_place_on() {
     let place = last.now_or_never().flatten().unwrap();
     drop(place);
     assert!(in_flight.lock().waiting.is_empty());
-    assert_eq!(in_flight.lock().in_flight, 0);
+    assert!(in_flight.lock().places.is_empty());
 }
 
 #[tokio::test]
@@ -150,4 +150,22 @@ async fn optional_call_gives_up_in_time() {
     assert!(second.await.is_none());
     assert!(in_flight.lock().waiting.is_empty());
     drop(places);
+}
+
+#[tokio::test(start_paused = true)]
+async fn place_of_a_call_that_is_overdue_no_longer_counts() {
+    // fault C1: the runtime of these calls is parked.
+    let in_flight = of(10, 1_024);
+    let parked = fill(&in_flight, Priority::Document);
+    assert_eq!(parked.len(), 10);
+    advance(Duration::from_millis(10_999)).await;
+    assert!(fill(&in_flight, Priority::Document).is_empty());
+    advance(Duration::from_millis(1)).await;
+    let places = fill(&in_flight, Priority::Document);
+    assert_eq!(places.len(), 10);
+    // When it runs again, it gives back nothing that belongs to others.
+    drop(parked);
+    assert!(fill(&in_flight, Priority::Document).is_empty());
+    drop(places);
+    assert_eq!(fill(&in_flight, Priority::Document).len(), 10);
 }
