@@ -46,6 +46,8 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;
     // Making a key takes a while, which the first service would spend waiting for the key set.
     let _ = clerk.public_key_pem();
+    // As new instances do. Only such a token says for which resource it was issued.
+    clerk.issue_jwts(true);
     let redirects = variable("REDIRECT_URIS", "");
     clerk.allow_redirects(&clerk.client_id(), redirects.split_whitespace());
 

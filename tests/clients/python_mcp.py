@@ -50,7 +50,7 @@ class Browser:
     async def come_back(self):
         answer = {name: values[0] for name, values in self.answer.items()}
         return AuthorizationCodeResult(
-            code=answer["code"], state=answer["state"], iss=answer["iss"]
+            code=answer["code"], state=answer["state"], iss=answer.get("iss")
         )
 
 
