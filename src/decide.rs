@@ -5,15 +5,18 @@ use std::sync::Arc;
 
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
+use tokio::time::Instant;
 
 use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims, TokenKind,
     auth::Auth,
     bearer::{self, Credentials},
-    cache::{Entry, Key, Lookup},
+    cache::{Arrival, Key, Lookup},
     clock::Now,
     observe::{CacheState, Seen},
+    upstream::Priority,
     verify::Shape,
+    wait::Task,
 };
 
 /// What becomes of a request.
@@ -100,7 +103,9 @@ impl Auth {
                 self.observer.passed(seen, true);
                 Decision::Pass(claims)
             }
-            Lookup::Unknown { last } => self.decide_unknown(credentials, IS_COOKIE, key, last, now),
+            Lookup::Unknown { was_good } => {
+                self.decide_unknown(credentials, IS_COOKIE, key, was_good, now)
+            }
         }
     }
 
@@ -111,7 +116,7 @@ impl Auth {
         credentials: Credentials<'_>,
         is_cookie: bool,
         key: Key,
-        last: Option<Arc<Entry>>,
+        was_good: bool,
         now: Now,
     ) -> Decision {
         let token = match credentials.token() {
@@ -121,16 +126,8 @@ impl Auth {
         if is_cookie && Shape::of(token).kind() != Some(TokenKind::Session) {
             return Decision::Refuse(AuthErrorKind::UnsupportedToken.into());
         }
-        if let Some(kind) = self.cache.get_bad(key, now) {
-            self.cache.hit_bad();
-            self.observer.hit_negative();
-            return Decision::Refuse(Refusal {
-                error: kind.into(),
-                seen: Seen {
-                    token: Some(Shape::of(token)),
-                    cache: Some(CacheState::Negative),
-                },
-            });
+        if let Some(error) = self.cache.get_bad(key, now) {
+            return self.decide_bad(Shape::of(token), key, error);
         }
         let shape = match self.verifier.admit(token, now.unix_seconds()) {
             Ok(shape) => shape,
@@ -138,8 +135,42 @@ impl Auth {
         };
         self.observer.missed();
         self.cache.missed(key);
-        let token = BearerToken::new(token);
-        let auth = Arc::clone(self);
-        Decision::Wait(Box::pin(auth.verify(key, token, shape, last)))
+        let priority = if was_good {
+            Priority::Returning
+        } else {
+            Priority::FirstSeen
+        };
+        let task = Task {
+            key,
+            token: BearerToken::new(token),
+            shape,
+            priority,
+        };
+        let arrival = Arrival {
+            epoch: self.cache.epoch(),
+            deadline: Instant::now() + self.verifier.timeout,
+        };
+        Decision::Wait(Box::pin(Arc::clone(self).verify(task, arrival)))
+    }
+
+    /// Of a token that is remembered as rejected, or as one that Clerk cannot answer about.
+    fn decide_bad(&self, shape: Shape, key: Key, error: AuthError) -> Decision {
+        self.cache.hit_bad();
+        let mut state = CacheState::Negative;
+        let verdict = self.bridge(&key, error, &mut state);
+        let seen = Seen {
+            token: Some(shape),
+            cache: Some(state),
+        };
+        match verdict {
+            Ok(claims) => {
+                self.observer.passed(seen, claims.is_stale());
+                Decision::Pass(claims)
+            }
+            Err(error) => {
+                self.observer.hit_negative();
+                Decision::Refuse(Refusal { error, seen })
+            }
+        }
     }
 }

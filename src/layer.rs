@@ -140,34 +140,38 @@ impl<R> ClerkAuthLayer<R> {
     ///
     /// # Cancel safety
     ///
-    /// Who stops waiting leaves the fetch as it is: it goes on in a task of its own, within the
-    /// [`timeout`](crate::ClerkConfigBuilder::timeout).
+    /// A caller that stops waiting leaves the fetch as it is: it goes on in a task of its own, within the
+    /// [`timeout`](crate::ClerkConfigBuilder::timeout). If its runtime is blocked or shut down, the next request
+    /// that needs the document fetches it.
     pub fn warm_up(&self) -> impl Future<Output = Result<(), AuthError>> + Send + use<R> {
         self.auth.warm_up()
     }
 
-    /// Forgets a token, for instance because it was revoked. It holds at once, and against a
-    /// verification that is under way: the next request with the token has it verified anew. One that is
-    /// verified by its signature alone passes that until it expires, revoked or not.
+    /// Invalidates a token, for instance because it was revoked. It is verified anew for every request that
+    /// arrives after this has returned.
+    ///
+    /// A verification that is under way still counts for requests that arrived before, and is not cached.
+    /// A token that is verified by its signature alone passes the next verification until it expires, revoked or not.
+    ///
+    /// It costs other tokens nothing, however many are invalidated: one that is neither cached nor being
+    /// verified leaves no trace.
     pub fn invalidate(&self, token: &str) {
-        self.auth.cache.invalidate(token, self.auth.clock.now());
+        self.auth.cache.invalidate(token);
     }
 
-    /// Forgets all tokens of a subject (`user_…`), as [`invalidate`](Self::invalidate) does with one, and what
-    /// the Backend API told of it.
+    /// Invalidates all tokens of a subject (`user_…`), as [`invalidate`](Self::invalidate) does with one, and
+    /// what the Backend API has answered about the subject.
     pub fn invalidate_subject(&self, subject: &str) {
-        let now = self.auth.clock.now();
         // Ordering: before the tokens. A verification that begins after those are forgotten must not find
         // the old user.
-        self.auth.verifier.enrich.invalidate(subject, now);
-        self.auth.cache.invalidate_subject(subject, now);
+        self.auth.verifier.enrich.invalidate(subject);
+        self.auth.cache.invalidate_subject(subject);
     }
 
-    /// Forgets everything, as [`invalidate`](Self::invalidate) does with one token.
+    /// Invalidates everything, as [`invalidate`](Self::invalidate) does with one token.
     pub fn clear(&self) {
-        let now = self.auth.clock.now();
-        self.auth.verifier.enrich.clear(now);
-        self.auth.cache.clear(now);
+        self.auth.verifier.enrich.clear();
+        self.auth.cache.clear();
     }
 
     /// What the layer has done so far and holds now. Counting the entries has the cache cleaned up:

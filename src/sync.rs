@@ -5,7 +5,7 @@
 pub(crate) use crossbeam_utils::sync::ShardedLock;
 #[cfg(not(shuttle))]
 pub(crate) use std::sync::{
-    Mutex, MutexGuard, RwLock,
+    Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
     atomic::{AtomicU32, AtomicU64},
 };
 
@@ -13,11 +13,13 @@ pub(crate) use std::sync::{
 pub(crate) use shuttle::sync::RwLock as ShardedLock;
 #[cfg(shuttle)]
 pub(crate) use shuttle::sync::{
-    Mutex, MutexGuard, RwLock,
+    Mutex, MutexGuard, RwLock, RwLockReadGuard, RwLockWriteGuard,
     atomic::{AtomicU32, AtomicU64},
 };
 
 use std::future::Future;
+
+use tokio::time::Instant;
 
 use crate::AuthError;
 
@@ -54,4 +56,21 @@ impl Spawner {
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         drop(shuttle::future::spawn(task));
     }
+}
+
+/// Waits for a future, no longer than until the deadline.
+///
+/// The time is that of the runtime in which this is polled. Without one, nothing measures the time.
+#[cfg(not(shuttle))]
+pub(crate) async fn until<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
+    if tokio::runtime::Handle::try_current().is_err() {
+        return Some(future.await);
+    }
+    tokio::time::timeout_at(deadline, future).await.ok()
+}
+
+/// Waits for a future. No time passes in a model.
+#[cfg(shuttle)]
+pub(crate) async fn until<F: Future>(_: Instant, future: F) -> Option<F::Output> {
+    Some(future.await)
 }

@@ -1,7 +1,7 @@
 //! What a decision waits for: one verification for all who have the same token, in a task of its own, and what
 //! its outcome means for each of them.
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc};
 
 use tokio::time::Instant;
 
@@ -9,26 +9,36 @@ use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims,
     auth::Auth,
     bearer::Credentials,
-    cache::{Boarding, Entry, Key, Lookup, Outcome},
+    cache::{Arrival, Join, Key, Landed, Lookup, Outcome, single_flight},
     decide::Refusal,
     observe::{CacheState, Seen},
     upstream::Priority,
     verify::Shape,
 };
 
+/// What is to be verified, and how urgently.
+#[derive(Clone)]
+pub(crate) struct Task {
+    pub(crate) key: Key,
+    pub(crate) token: BearerToken,
+    pub(crate) shape: Shape,
+    pub(crate) priority: Priority,
+}
+
 impl Auth {
     /// Waits for a verdict on a token, and tells what it was.
     pub(crate) async fn verify(
         self: Arc<Self>,
-        key: Key,
-        token: BearerToken,
-        shape: Shape,
-        last: Option<Arc<Entry>>,
+        task: Task,
+        arrival: Arrival,
     ) -> Result<ClerkClaims, Refusal> {
         let mut state = CacheState::Miss;
-        let verdict = self.wait(key, token, shape, last, &mut state).await;
+        let verdict = match self.wait(&task, arrival, &mut state).await {
+            Err(error) => self.bridge(&task.key, error, &mut state),
+            verdict => verdict,
+        };
         let seen = Seen {
-            token: Some(shape),
+            token: Some(task.shape),
             cache: Some(state),
         };
         match verdict {
@@ -44,60 +54,52 @@ impl Auth {
     /// from.
     async fn wait(
         self: &Arc<Self>,
-        key: Key,
-        token: BearerToken,
-        shape: Shape,
-        last: Option<Arc<Entry>>,
+        task: &Task,
+        arrival: Arrival,
         state: &mut CacheState,
     ) -> Result<ClerkClaims, AuthError> {
-        let priority = if last.is_some() {
-            Priority::Returning
-        } else {
-            Priority::FirstSeen
-        };
-        for _ in 0..MAX_FLIGHTS {
-            let epoch = self.cache.epoch();
-            let boarding = self.cache.flights.board(
-                key,
-                epoch,
-                || self.known(key),
-                || Arc::clone(self).fly(key, token.clone(), shape, priority),
-            )?;
-            let seat = match boarding {
-                Boarding::Seat(seat) => seat,
-                Boarding::Landed(verdict) => {
-                    *state = state_of(&verdict);
-                    return verdict.map_err(Into::into);
-                }
-            };
-            if seat.is_shared {
-                *state = CacheState::Coalesced;
-                self.observer.coalesced();
-            }
-            let epoch = seat.epoch;
-            let error = match seat.outcome().await {
-                // Invalidated since it began: what it found out does not count.
-                Ok(entry) if self.cache.is_void(key, &entry) => continue,
-                Err(error)
-                    if error.kind().is_authoritative() && self.cache.is_void_since(key, epoch) =>
+        let key = task.key;
+        // A verdict that was overtaken by an invalidation does not count. The second one counts for certain: its
+        // verification began after the request arrived.
+        for again in [false, true] {
+            let join = || {
+                let join = self.cache.flights.join(
+                    key,
+                    |epoch| self.cache.may_join(key, epoch, arrival, again),
+                    || self.known(key),
+                    || self.cache.epoch(),
+                    |_| Arc::clone(self).run(task.clone()),
+                )?;
+                if let Join::Pending(waiter) = &join
+                    && waiter.is_shared
                 {
-                    continue;
+                    *state = CacheState::Coalesced;
+                    self.observer.coalesced();
                 }
-                Ok(entry) if entry.has_expired(self.clock.now()) => AuthErrorKind::Expired.into(),
-                Ok(entry) => return Ok(ClerkClaims::of(entry)),
-                Err(error) => error,
+                Ok(join)
             };
-            let verdict = self.bridge(key, last, error);
-            if verdict.is_ok() {
-                *state = CacheState::Stale;
+            match single_flight::wait(arrival.deadline, join).await? {
+                Landed::Known(verdict) => {
+                    *state = state_of(&verdict);
+                    return verdict;
+                }
+                Landed::Flight { epoch, outcome } => {
+                    if !self.cache.counts(key, epoch, arrival, &outcome) {
+                        continue;
+                    }
+                    let entry = outcome?;
+                    if entry.has_expired(self.clock.now()) {
+                        return Err(AuthErrorKind::Expired.into());
+                    }
+                    return Ok(ClerkClaims::of(entry));
+                }
             }
-            return verdict;
         }
         Err(AuthErrorKind::UpstreamUnavailable.into())
     }
 
     /// What has become known of a token since it was looked up.
-    fn known(&self, key: Key) -> Option<Result<ClerkClaims, AuthErrorKind>> {
+    fn known(&self, key: Key) -> Option<Result<ClerkClaims, AuthError>> {
         let now = self.clock.now();
         match self.cache.get_good(&key, now) {
             Lookup::Good { claims, .. } | Lookup::Stale { claims } => Some(Ok(claims)),
@@ -105,71 +107,84 @@ impl Auth {
         }
     }
 
-    /// Falls back on an older verdict where Clerk could not be asked and the configuration allows it.
-    fn bridge(
+    /// Falls back on an older verdict if Clerk is unavailable and the configuration allows it.
+    pub(crate) fn bridge(
         &self,
-        key: Key,
-        last: Option<Arc<Entry>>,
+        key: &Key,
         error: AuthError,
+        state: &mut CacheState,
     ) -> Result<ClerkClaims, AuthError> {
-        match last {
-            Some(entry)
-                if error.kind().is_outage()
-                    && entry.is_usable(self.clock.now())
-                    && !self.cache.is_void(key, &entry) =>
-            {
-                Ok(ClerkClaims::of(entry).into_stale())
-            }
-            _ => Err(error),
+        if !error.kind().is_outage() {
+            return Err(error);
         }
+        let verdict = self.cache.bridge(key, self.clock.now()).ok_or(error);
+        *state = match &verdict {
+            Ok(_) => state_of(&verdict),
+            Err(_) => *state,
+        };
+        verdict
     }
 
-    /// Has a good token verified again in the background. Nobody waits for it: where it cannot be
+    /// Has a good token verified again in the background. No request waits for it: if it cannot be
     /// started, the entry just ends in its time.
     #[cold]
     pub(crate) fn refresh(self: &Arc<Self>, key: Key, credentials: Credentials<'_>) {
         let Ok(token) = credentials.token() else {
             return;
         };
-        let shape = Shape::of(token);
-        let token = BearerToken::new(token);
-        let epoch = self.cache.epoch();
-        let flight = || Arc::clone(self).fly(key, token, shape, Priority::Refresh);
-        let known = || None::<()>;
-        if let Ok(Boarding::Seat(seat)) = self.cache.flights.board(key, epoch, known, flight)
-            && !seat.is_shared
+        let task = Task {
+            key,
+            token: BearerToken::new(token),
+            shape: Shape::of(token),
+            priority: Priority::Refresh,
+        };
+        let join = self.cache.flights.join(
+            key,
+            |_| true,
+            || None::<()>,
+            || self.cache.epoch(),
+            |_| Arc::clone(self).run(task),
+        );
+        if let Ok(Join::Pending(waiter)) = join
+            && !waiter.is_shared
         {
             self.cache.refreshing();
             self.observer.refreshing();
         }
     }
 
-    /// One verification, from asking to remembering.
-    async fn fly(
+    /// One verification, and what remembers its outcome.
+    fn run(
         self: Arc<Self>,
-        key: Key,
-        token: BearerToken,
-        shape: Shape,
-        priority: Priority,
-    ) -> Outcome {
-        // When it asks, not when somebody boarded: what was invalidated in between does not concern it.
-        let epoch = self.cache.epoch();
-        let start = Instant::now();
-        let result = self.verifier.verify(&token, shape, priority).await;
-        self.observer.verified(&result, shape, start.elapsed());
-        self.cache.settle(key, epoch, result, self.clock.now())
+        task: Task,
+    ) -> (
+        impl Future<Output = (u64, Outcome)> + Send,
+        impl FnOnce(u64, &Outcome) + Send,
+    ) {
+        let (key, shape) = (task.key, task.shape);
+        let auth = Arc::clone(&self);
+        let verification = async move {
+            // When Clerk is called: what was invalidated before does not concern the outcome.
+            let epoch = auth.cache.epoch();
+            let start = Instant::now();
+            let verification = auth.verifier.verify(&task.token, shape, task.priority);
+            let result = verification.await;
+            auth.observer.verified(&result, shape, start.elapsed());
+            let now = auth.clock.now();
+            (epoch, auth.cache.conclude(key, epoch, result, now))
+        };
+        let remember = move |epoch, outcome: &Outcome| {
+            self.cache.remember(key, epoch, outcome, self.clock.now());
+        };
+        (verification, remember)
     }
 }
 
 /// Where a verdict comes from that was in the cache when it was looked for again.
-fn state_of(verdict: &Result<ClerkClaims, AuthErrorKind>) -> CacheState {
+fn state_of(verdict: &Result<ClerkClaims, AuthError>) -> CacheState {
     match verdict {
         Ok(claims) if claims.is_stale() => CacheState::Stale,
         Ok(_) => CacheState::Hit,
         Err(_) => CacheState::Negative,
     }
 }
-
-/// How often a request starts anew because its verification was invalidated meanwhile. More often than
-/// this it is not worth the wait.
-const MAX_FLIGHTS: usize = 3;

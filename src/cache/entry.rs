@@ -8,7 +8,7 @@ use std::{
 
 use super::key::Key;
 use crate::{
-    AuthErrorKind,
+    AuthError, AuthErrorKind,
     claims::Claims,
     clock::{Now, millis},
     verify::Verified,
@@ -237,8 +237,9 @@ impl Refusal {
         }
     }
 
-    pub(super) fn holds(&self, now: Now) -> bool {
-        !self.until.has_passed(now)
+    /// The error that is remembered, if it still holds.
+    pub(super) fn error(&self, now: Now) -> Option<AuthError> {
+        (!self.until.has_passed(now)).then(|| self.kind.into())
     }
 }
 

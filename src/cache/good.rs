@@ -124,6 +124,13 @@ impl Good {
         was_there
     }
 
+    /// Removes what no longer holds, whatever its key.
+    pub(super) fn remove_all(&self, is_invalid: impl Fn(&Entry) -> bool) {
+        for entry in self.index.find_all(is_invalid) {
+            self.invalidate(entry.key());
+        }
+    }
+
     pub(super) fn clear(&self) {
         let entries = self.index.clear();
         self.metrics

@@ -112,6 +112,18 @@ impl Index {
         self.shards.iter().map(clear).sum()
     }
 
+    /// The entries with a property. Readers of one shard at a time are in the way of its writers.
+    pub(super) fn find_all(&self, property: impl Fn(&Entry) -> bool) -> Vec<Arc<Entry>> {
+        let mut found = Vec::new();
+        for shard in self.shards.iter() {
+            let entries = shard.entries.read();
+            let entries = entries.unwrap_or_else(PoisonError::into_inner);
+            let with = entries.iter().filter(|held| property(&held.0));
+            found.extend(with.map(|held| Arc::clone(&held.0)));
+        }
+        found
+    }
+
     #[cfg(test)]
     pub(super) fn for_each(&self, mut visit: impl FnMut(&Arc<Entry>)) {
         for shard in self.shards.iter() {

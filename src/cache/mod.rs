@@ -5,24 +5,30 @@
 
 mod bad;
 mod entry;
-mod flight;
 mod good;
 mod index;
+mod invalidation;
 mod key;
 mod memory;
+pub(crate) mod single_flight;
 mod user;
-mod void;
+mod verdict;
 
 use std::{sync::Arc, time::Duration};
 
-use self::{bad::Bad, entry::Refusal, good::Good, void::Voids};
+use self::{
+    bad::Bad,
+    good::Good,
+    invalidation::{Invalidations, Many},
+};
 pub(crate) use self::{
     entry::{Entry, Lifetimes},
-    flight::{Boarding, Flights, Outcome},
     key::{Key, Keyer},
+    single_flight::{Join, Landed, Outcome, SingleFlight},
     user::UserCache,
+    verdict::Arrival,
 };
-use crate::{AuthError, AuthErrorKind, ClerkClaims, clock::Now, verify::Verified};
+use crate::{AuthError, ClerkClaims, clock::Now};
 
 /// Whether a token is known to be good.
 #[derive(Debug)]
@@ -36,8 +42,8 @@ pub(crate) enum Lookup {
     },
     /// It was good, Clerk could not be asked a moment ago, and old verdicts may be used meanwhile.
     Stale { claims: ClerkClaims },
-    /// It is not known to be good. `last`: it was, some time ago.
-    Unknown { last: Option<Arc<Entry>> },
+    /// It is not known to be good. `was_good`: an entry says that it was, a moment ago.
+    Unknown { was_good: bool },
 }
 
 /// See the module docs.
@@ -46,18 +52,18 @@ pub(crate) struct Cache {
     lifetimes: Lifetimes,
     good: Good,
     bad: Bad,
-    voids: Voids,
-    pub(crate) flights: Arc<Flights>,
+    invalidations: Invalidations,
+    pub(crate) flights: Arc<SingleFlight<Key, Arc<Entry>>>,
 }
 
 impl Cache {
     /// `capacity` is the number of good tokens that are remembered; a tenth as many bad ones are.
-    /// `longest_flight`: how long a verification takes at most.
+    /// `timeout`: how long a verification takes at most.
     pub(crate) fn new(
         keyer: Keyer,
         lifetimes: Lifetimes,
         capacity: u64,
-        longest_flight: Duration,
+        timeout: Duration,
     ) -> Self {
         let longest = lifetimes.longest();
         Self {
@@ -65,8 +71,8 @@ impl Cache {
             lifetimes,
             good: Good::new(capacity, longest),
             bad: Bad::new((capacity / 10).max(1), longest),
-            voids: Voids::new(longest.saturating_add(longest_flight)),
-            flights: Arc::default(),
+            invalidations: Invalidations::default(),
+            flights: SingleFlight::new(timeout),
         }
     }
 
@@ -78,58 +84,62 @@ impl Cache {
     /// found goes through memory a few times.
     #[inline(always)]
     pub(crate) fn get_good(&self, key: &Key, now: Now) -> Lookup {
-        match self.good.read(key, |entry| self.judge(key, entry, now)) {
+        match self.good.read(key, |entry| self.judge(entry, now)) {
             Some(Some(lookup)) => lookup,
-            Some(None) => {
-                self.forget(*key);
-                Lookup::Unknown { last: None }
-            }
-            None => Lookup::Unknown { last: None },
+            Some(None) => Lookup::Unknown {
+                was_good: self.forget(*key),
+            },
+            None => Lookup::Unknown { was_good: false },
         }
     }
 
-    /// Why a token is bad, if that is known. Of one that is not known to be good.
-    pub(crate) fn get_bad(&self, key: Key, now: Now) -> Option<AuthErrorKind> {
+    /// Why a token is rejected, if that is remembered. Of one that is not known to be good.
+    pub(crate) fn get_bad(&self, key: Key, now: Now) -> Option<AuthError> {
         let refusal = self.bad.get(&key)?;
-        if self.voids.is_void(refusal.epoch, key, None) {
+        if self
+            .invalidations
+            .is_cached_invalid(refusal.epoch, key, None)
+        {
             self.bad.invalidate(&key);
-        } else if refusal.holds(now) {
-            return Some(refusal.kind);
+        } else if let Some(error) = refusal.error(now) {
+            return Some(error);
         } else {
             self.bad.remove_expired(&key);
         }
         None
     }
 
-    /// Removes an entry that is over, or void.
+    /// Removes an entry that is over, or invalidated. Whether it was good to its end.
     #[cold]
-    fn forget(&self, key: Key) {
-        let is_void = |entry: &Arc<Entry>| self.is_void(key, entry);
-        if self.good.read(&key, is_void) == Some(true) {
-            self.good.invalidate(&key);
-        } else {
+    fn forget(&self, key: Key) -> bool {
+        let is_invalid = |entry: &Arc<Entry>| self.is_invalid(entry);
+        let was_good = self.good.read(&key, is_invalid) == Some(false);
+        if was_good {
             self.good.remove_expired(&key);
+        } else {
+            self.good.invalidate(&key);
         }
+        was_good
     }
 
     /// What an entry is good for; nothing, where it is over.
     #[inline]
-    fn judge(&self, key: &Key, entry: &Arc<Entry>, now: Now) -> Option<Lookup> {
+    fn judge(&self, entry: &Arc<Entry>, now: Now) -> Option<Lookup> {
         // Nearly always nothing was invalidated since, and the end is far: two looks, none at the claims.
-        if self.voids.is_latest(entry.epoch) && entry.is_young(now) {
+        if self.invalidations.is_latest(entry.epoch) && entry.is_young(now) {
             return Some(Lookup::Good {
                 claims: ClerkClaims::of(Arc::clone(entry)),
                 is_news: entry.is_news(self.good.generation()),
                 refresh: false,
             });
         }
-        self.judge_closely(key, entry, now)
+        self.judge_closely(entry, now)
     }
 
-    /// The same of one that may be void, or whose end is near. Apart, so that others need not carry its weight.
+    /// The same of one that may be invalidated, or whose end is near. Apart, so that others need not carry its weight.
     #[inline(never)]
-    fn judge_closely(&self, key: &Key, entry: &Arc<Entry>, now: Now) -> Option<Lookup> {
-        if self.is_void(*key, entry) || !entry.is_usable(now) {
+    fn judge_closely(&self, entry: &Arc<Entry>, now: Now) -> Option<Lookup> {
+        if self.is_invalid(entry) || !entry.is_usable(now) {
             return None;
         }
         let claims = ClerkClaims::of(Arc::clone(entry));
@@ -146,9 +156,7 @@ impl Cache {
                 claims: claims.into_stale(),
             });
         }
-        Some(Lookup::Unknown {
-            last: Some(Arc::clone(entry)),
-        })
+        Some(Lookup::Unknown { was_good: true })
     }
 
     /// Notes a request that was let through.
@@ -172,74 +180,78 @@ impl Cache {
         self.good.refreshing();
     }
 
-    /// Whether an entry has been invalidated, at any time since its verification began.
-    pub(crate) fn is_void(&self, key: Key, entry: &Entry) -> bool {
-        self.voids
-            .is_void(entry.epoch, key, Some(&entry.claims().subject))
+    /// Whether an entry of the cache was invalidated, at any time since its verification began.
+    fn is_invalid(&self, entry: &Entry) -> bool {
+        let subject = &entry.claims().subject;
+        self.invalidations
+            .is_cached_invalid(entry.epoch, *entry.key(), Some(subject))
     }
 
-    /// Whether a token has been invalidated since this epoch.
-    pub(crate) fn is_void_since(&self, key: Key, epoch: u64) -> bool {
-        self.voids.is_void(epoch, key, None)
+    /// What may be used while Clerk is unavailable: an older verdict, if the configuration allows it, or one that
+    /// has come meanwhile.
+    pub(crate) fn bridge(&self, key: &Key, now: Now) -> Option<ClerkClaims> {
+        let bridge = |entry: &Arc<Entry>| {
+            let claims = ClerkClaims::of(Arc::clone(entry));
+            if self.is_invalid(entry) || !entry.is_usable(now) {
+                None
+            } else if entry.is_fresh(now) {
+                Some(claims)
+            } else {
+                Some(claims.into_stale())
+            }
+        };
+        self.good.read(key, bridge).flatten()
     }
 
-    /// To be noted before a verification asks anybody; see [`settle`](Self::settle).
+    /// The number of the latest invalidation: that of a request that arrives now, or of a verification that is
+    /// about to call Clerk.
     pub(crate) fn epoch(&self) -> u64 {
-        self.voids.epoch()
+        self.invalidations.epoch()
     }
 
-    /// Remembers what a verification came to, if it may be remembered.
-    pub(crate) fn settle(
-        &self,
-        key: Key,
-        epoch: u64,
-        result: Result<Verified, AuthError>,
-        now: Now,
-    ) -> Outcome {
-        match result {
-            Ok(verified) => {
-                let entry = Arc::new(Entry::new(verified, key, epoch, self.lifetimes, now));
-                if entry.is_fresh(now) {
-                    self.good.insert(&entry);
-                    self.bad.invalidate(&key);
-                } else {
-                    self.good.remove(&key);
-                }
-                Ok(entry)
+    /// Forgets a token. A verification of it that is under way does not count for requests that arrive after
+    /// this, and is not remembered.
+    pub(crate) fn invalidate(&self, token: &str) {
+        let key = self.key(token);
+        // Without a verification under way there is nothing that a mark would be needed for. It is set while
+        // none starts or ends: an outcome is remembered before, and removed below, or finds the mark.
+        let Many(are_many) = self.flights.inspect(&key, |is_under_way| {
+            if is_under_way {
+                self.invalidations.invalidate_token(key)
+            } else {
+                Many(false)
             }
-            Err(error) => {
-                if error.kind().is_authoritative() {
-                    self.good.invalidate(&key);
-                    if !self.lifetimes.is_off() {
-                        self.bad.insert(key, Refusal::new(error.kind(), epoch, now));
-                    }
-                } else {
-                    let is_outage = error.kind().is_outage();
-                    self.good.read(&key, |entry| entry.back_off(is_outage, now));
-                }
-                Err(error)
-            }
+        });
+        self.good.invalidate(&key);
+        self.bad.invalidate(&key);
+        if are_many {
+            self.sweep();
         }
     }
 
-    /// Forgets a token. A verification of it that is under way will not count.
-    pub(crate) fn invalidate(&self, token: &str, now: Now) {
-        let key = self.key(token);
-        self.voids.void_token(key, now);
-        self.good.invalidate(&key);
-        self.bad.invalidate(&key);
-    }
-
     /// Forgets all tokens of a subject.
-    pub(crate) fn invalidate_subject(&self, subject: &str, now: Now) {
-        self.voids.void_subject(subject, now);
+    pub(crate) fn invalidate_subject(&self, subject: &str) {
+        let Many(are_many) = self.invalidations.invalidate_subject(subject);
+        if are_many {
+            self.sweep();
+        }
     }
 
     /// Forgets everything.
-    pub(crate) fn clear(&self, now: Now) {
-        self.voids.void_all(now);
+    pub(crate) fn clear(&self) {
+        self.invalidations.invalidate_all();
+        self.flights.settle();
         self.good.clear();
         self.bad.clear();
+    }
+
+    /// Removes what is invalidated, so that its marks need not be kept.
+    #[cold]
+    fn sweep(&self) {
+        self.invalidations.replace_marks(|| {
+            self.flights.settle();
+            self.good.remove_all(|entry| self.is_invalid(entry));
+        });
     }
 
     /// How many good and bad tokens are remembered.

@@ -5,7 +5,7 @@ mod schedules;
 
 use std::time::Duration;
 
-use super::{Cache, Entry, Keyer, Lifetimes, Lookup};
+use super::{Cache, Entry, Keyer, Lifetimes, Lookup, Outcome};
 use crate::{AuthError, AuthErrorKind, clock::Now, verify::Verified};
 
 const START: Now = Now {
@@ -49,7 +49,21 @@ fn bad(kind: AuthErrorKind) -> Result<Verified, AuthError> {
 
 /// Remembers an outcome as a verification that begins and ends now.
 fn settle(cache: &Cache, token: &str, result: Result<Verified, AuthError>, now: Now) {
-    let _ = cache.settle(cache.key(token), cache.epoch(), result, now);
+    let _ = conclude(cache, token, cache.epoch(), result, now);
+}
+
+/// Remembers the outcome of a verification of this epoch.
+fn conclude(
+    cache: &Cache,
+    token: &str,
+    epoch: u64,
+    result: Result<Verified, AuthError>,
+    now: Now,
+) -> Outcome {
+    let key = cache.key(token);
+    let outcome = cache.conclude(key, epoch, result, now);
+    cache.remember(key, epoch, &outcome, now);
+    outcome
 }
 
 /// A lookup in one word.
@@ -67,11 +81,11 @@ fn look(cache: &Cache, token: &str, now: Now) -> String {
             assert!(claims.is_stale());
             format!("stale: {}", claims.subject())
         }
-        Lookup::Unknown { last: None } => match cache.get_bad(key, now) {
-            Some(kind) => format!("bad: {kind:?}"),
-            None => "unknown".to_owned(),
+        Lookup::Unknown { .. } => match (cache.get_bad(key, now), cache.bridge(&key, now)) {
+            (Some(error), _) => format!("bad: {:?}", error.kind()),
+            (None, Some(claims)) => format!("last: {}", claims.subject()),
+            (None, None) => "unknown".to_owned(),
         },
-        Lookup::Unknown { last: Some(entry) } => format!("last: {}", entry.claims().subject),
     }
 }
 
@@ -166,7 +180,7 @@ fn verdict_ends_with_its_token() {
         later(2_000),
         "unknown",
     );
-    let outcome = cache.settle(cache.key("tok"), 0, verified(), later(2_000));
+    let outcome = conclude(&cache, "tok", 0, verified(), later(2_000));
     assert!(outcome.unwrap().has_expired(later(2_000)));
     assert_eq!(cache.len(), (0, 0), "what is over is not remembered");
 }
@@ -208,7 +222,7 @@ fn refusal_is_remembered_where_it_is_authoritative() {
         (Kind::WrongIssuer, true),
     ] {
         let cache = cache(30, 0, 100);
-        let outcome = cache.settle(cache.key("tok"), cache.epoch(), bad(kind), START);
+        let outcome = conclude(&cache, "tok", cache.epoch(), bad(kind), START);
         assert_eq!(outcome.unwrap_err().kind(), kind);
         // B07
         let expected = if is_remembered {
@@ -397,7 +411,7 @@ fn outage_with_nothing_known_is_not_remembered() {
 #[test]
 fn cache_that_is_off_remembers_nothing() {
     let cache = cache(0, 60, 100);
-    let outcome = cache.settle(cache.key("tok"), cache.epoch(), good("user_1"), START);
+    let outcome = conclude(&cache, "tok", cache.epoch(), good("user_1"), START);
     assert_eq!(&*outcome.unwrap().claims().subject, "user_1");
     check("good", &cache, "tok", START, "unknown");
     settle(&cache, "tok", bad(AuthErrorKind::Inactive), START);

@@ -5,24 +5,24 @@
 
 use std::{future::Future, sync::Arc, time::Duration};
 
+use tokio::time::Instant;
+
 use super::{
     entry::{Deadline, NEGATIVE_TTL},
-    flight::{Boarding, Flights},
+    invalidation::{Invalidations, Many},
     key::{Key, Keyer},
     memory::{Release, Store},
-    void::Voids,
+    single_flight::{self, Landed, Outcome, SingleFlight},
 };
-use crate::{
-    AuthError, AuthErrorKind, User,
-    clock::{Clock, Now},
-};
+use crate::{AuthError, AuthErrorKind, User, clock::Clock};
 
 /// The users that were asked for lately, by their ids.
 pub(crate) struct UserCache {
     keyer: Keyer,
     store: Store<Known>,
-    voids: Voids,
-    flights: Arc<Flights<Known>>,
+    invalidations: Invalidations,
+    flights: Arc<SingleFlight<Key, Known>>,
+    timeout: Duration,
     clock: Arc<dyn Clock>,
     is_off: bool,
 }
@@ -38,12 +38,12 @@ struct Known {
 }
 
 impl UserCache {
-    /// `secret` is drawn at random. `capacity`: in users of up to a KiB. `longest_fetch`: how long one takes at
-    /// most. With `is_off`, nothing is remembered; fetches at the same time are one all the same.
+    /// `secret` is drawn at random. `capacity`: in users of up to a KiB. `timeout`: how long a fetch takes, and
+    /// is waited for, at most. With `is_off`, nothing is remembered; fetches at the same time are one all the same.
     pub(crate) fn new(
         secret: [u8; 32],
         capacity: u64,
-        longest_fetch: Duration,
+        timeout: Duration,
         is_off: bool,
         clock: Arc<dyn Clock>,
     ) -> Self {
@@ -51,8 +51,9 @@ impl UserCache {
         Self {
             keyer: Keyer::new(secret, &["users"]),
             store: Store::new(capacity, ttl, Known::weight, |_, _, _: Release| {}),
-            voids: Voids::new(ttl.saturating_add(longest_fetch)),
-            flights: Arc::default(),
+            invalidations: Invalidations::default(),
+            flights: SingleFlight::new(timeout),
+            timeout,
             clock,
             is_off,
         }
@@ -72,66 +73,97 @@ impl UserCache {
         F: Future<Output = Result<Option<Arc<User>>, AuthError>> + Send + 'static,
     {
         let key = self.keyer.key(id);
-        for _ in 0..MAX_FETCHES {
-            if let Some(user) = self.look(key, id) {
-                return Ok(user);
-            }
-            let epoch = self.voids.epoch();
-            let known = || self.look(key, id);
-            let boarding = self.flights.board(key, epoch, known, || {
-                Arc::clone(self).fly(key, id.into(), fetch())
-            })?;
-            let known = match boarding {
-                Boarding::Landed(user) => return Ok(user),
-                Boarding::Seat(seat) => seat.outcome().await?,
-            };
-            // Invalidated since it began: what it found out does not count.
-            if !self.voids.is_void(known.epoch, key, Some(id)) {
-                return Ok(known.user);
+        if let Some(user) = self.look(key) {
+            return Ok(user);
+        }
+        let arrived = self.invalidations.epoch();
+        let deadline = Instant::now() + self.timeout;
+        let join = |again: bool| {
+            self.flights.join(
+                key,
+                |epoch| {
+                    epoch >= arrived || !again && !self.invalidations.is_invalid(epoch, key, None)
+                },
+                || self.look(key),
+                || self.invalidations.epoch(),
+                |_| {
+                    let cache = Arc::clone(self);
+                    let remember = move |epoch, outcome: &_| cache.remember(key, epoch, outcome);
+                    (Arc::clone(self).run(fetch()), remember)
+                },
+            )
+        };
+        // The second fetch counts for certain, see `Invalidations::counts`.
+        for again in [false, true] {
+            match single_flight::wait(deadline, || join(again)).await? {
+                Landed::Known(user) => return Ok(user),
+                Landed::Flight { epoch, outcome } => {
+                    let known = outcome?;
+                    if self.invalidations.counts(epoch, arrived, key, None) {
+                        return Ok(known.user);
+                    }
+                }
             }
         }
         Err(AuthErrorKind::UpstreamUnavailable.into())
     }
 
-    /// Forgets a user. A fetch that is under way will not count.
-    pub(crate) fn invalidate(&self, id: &str, now: Now) {
-        self.voids.void_subject(id, now);
-        self.store.remove(&self.keyer.key(id));
+    /// Forgets a user. A fetch that is under way does not count for requests that arrive after this.
+    pub(crate) fn invalidate(&self, id: &str) {
+        let key = self.keyer.key(id);
+        let Many(are_many) = self.flights.inspect(&key, |is_under_way| {
+            if is_under_way {
+                self.invalidations.invalidate_token(key)
+            } else {
+                Many(false)
+            }
+        });
+        self.store.remove(&key);
+        if are_many {
+            // Nothing in the store is invalid: it is removed by its key, and not put there.
+            self.invalidations.replace_marks(|| self.flights.settle());
+        }
     }
 
-    /// Forgets everybody.
-    pub(crate) fn clear(&self, now: Now) {
-        self.voids.void_all(now);
+    /// Forgets all users.
+    pub(crate) fn clear(&self) {
+        self.invalidations.invalidate_all();
+        self.flights.settle();
         self.store.clear();
     }
 
-    fn look(&self, key: Key, id: &str) -> Option<Option<Arc<User>>> {
+    fn look(&self, key: Key) -> Option<Option<Arc<User>>> {
         let known = self.store.get(&key)?;
         let holds = !known.until.has_passed(self.clock.now())
-            && !self.voids.is_void(known.epoch, key, Some(id));
+            && !self.invalidations.is_cached_invalid(known.epoch, key, None);
         holds.then_some(known.user)
     }
 
-    /// One fetch, from asking to remembering.
-    async fn fly(
-        self: Arc<Self>,
-        key: Key,
-        id: Box<str>,
-        fetch: impl Future<Output = Result<Option<Arc<User>>, AuthError>>,
-    ) -> Result<Known, AuthError> {
-        // When it asks: what was invalidated before does not concern it.
-        let epoch = self.voids.epoch();
-        let user = fetch.await?;
-        let life = match &user {
-            Some(_) => USER_TTL,
-            None => NEGATIVE_TTL,
+    /// One fetch.
+    async fn run<F>(self: Arc<Self>, fetch: F) -> (u64, Outcome<Known>)
+    where
+        F: Future<Output = Result<Option<Arc<User>>, AuthError>>,
+    {
+        // When Clerk is called: what was invalidated before does not concern the outcome.
+        let epoch = self.invalidations.epoch();
+        let known = |user: Option<Arc<User>>| {
+            let life = match &user {
+                Some(_) => USER_TTL,
+                None => NEGATIVE_TTL,
+            };
+            let until = Deadline::after(self.clock.now(), life);
+            Known { user, epoch, until }
         };
-        let until = Deadline::after(self.clock.now(), life);
-        let known = Known { user, epoch, until };
-        if !self.is_off && !self.voids.is_void(epoch, key, Some(&id)) {
+        (epoch, fetch.await.map(known))
+    }
+
+    fn remember(&self, key: Key, epoch: u64, outcome: &Outcome<Known>) {
+        if let Ok(known) = outcome
+            && !self.is_off
+            && !self.invalidations.is_invalid(epoch, key, None)
+        {
             self.store.insert(key, known.clone());
         }
-        Ok(known)
     }
 }
 
@@ -147,9 +179,6 @@ impl Known {
 
 /// For how long a user is remembered: a minute, as in Clerk's own libraries.
 const USER_TTL: u64 = 60_000;
-
-/// How often a fetch is begun anew because it was invalidated meanwhile.
-const MAX_FETCHES: usize = 3;
 
 #[cfg(test)]
 mod tests;

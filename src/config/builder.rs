@@ -127,6 +127,9 @@ impl ClerkConfigBuilder {
 
     /// How long a request waits for its token to be verified, everything included. Default: 2 s,
     /// since a client waits for us meanwhile. 10 ms to 30 s.
+    ///
+    /// It is measured by the runtime of the request, from its arrival, over all verifications that it waits for. A
+    /// verification that takes longer, because its own runtime is blocked, is superseded by another.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

@@ -12,7 +12,6 @@ use super::{
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, TokenKind, User,
-    clock::Now,
     upstream::{Priority, Purpose, within},
 };
 
@@ -94,16 +93,16 @@ impl Enrich {
     }
 
     /// Forgets what is known of a subject.
-    pub(crate) fn invalidate(&self, subject: &str, now: Now) {
+    pub(crate) fn invalidate(&self, subject: &str) {
         if let Some(users) = &self.users {
-            users.invalidate(subject, now);
+            users.invalidate(subject);
         }
     }
 
     /// Forgets everybody.
-    pub(crate) fn clear(&self, now: Now) {
+    pub(crate) fn clear(&self) {
         if let Some(users) = &self.users {
-            users.clear(now);
+            users.clear();
         }
     }
 }

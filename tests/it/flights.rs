@@ -13,7 +13,11 @@ use futures_util::{
     future::{self, BoxFuture},
     poll,
 };
-use tokio::{sync::Semaphore, task::JoinSet};
+use tokio::{
+    sync::Semaphore,
+    task::JoinSet,
+    time::{Instant, sleep},
+};
 use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, Enrichment, Introspection, Verification, Verify,
     fake_clerk::{Endpoint, Fault},
@@ -200,33 +204,60 @@ async fn a_verifier_that_panics_is_trouble_and_the_token_stays_usable() {
     app.bearer("oat_abc").await.assert_accepted();
 }
 
+type Invalidate = fn(&ClerkAuthLayer);
+
+const WAYS: [(&str, Invalidate); 3] = [
+    ("the token", |layer| layer.invalidate("oat_abc")),
+    ("the subject", |layer| layer.invalidate_subject("user_1")),
+    ("everything", ClerkAuthLayer::clear),
+];
+
 #[tokio::test]
 async fn an_invalidation_wins_over_a_verification_under_way() {
-    // C111
-    type Invalidate = fn(&ClerkAuthLayer);
-    let ways: [(&str, Invalidate); 3] = [
-        ("the token", |layer| layer.invalidate("oat_abc")),
-        ("the subject", |layer| layer.invalidate_subject("user_1")),
-        ("everything", ClerkAuthLayer::clear),
-    ];
-    for (name, invalidate) in ways {
+    // C111, fault C3
+    for (name, invalidate) in WAYS {
         let world = World::new();
         let gated = Gated::new();
         let app = gated.app(&world);
-        let mut request = pin!(app.bearer("oat_abc"));
-        assert!(poll!(&mut request).is_pending());
+        let mut before = pin!(app.bearer("oat_abc"));
+        assert!(poll!(&mut before).is_pending());
         run().await;
         invalidate(&app.layer);
+        let mut after = pin!(app.bearer("oat_abc"));
+        assert!(poll!(&mut after).is_pending());
+        run().await;
         gated.gate.add_permits(1);
         run().await;
-        // The old answer neither counts for who waited nor is it remembered.
-        assert!(poll!(&mut request).is_pending(), "{name}");
+        // The old verdict counts for the request that came before the invalidation, and for no other.
+        before.await.assert_accepted();
+        assert!(poll!(&mut after).is_pending(), "{name}");
         run().await;
         assert_eq!(gated.asked(), 2, "{name}");
         gated.gate.add_permits(1);
-        request.await.assert_accepted();
+        after.await.assert_accepted();
         app.bearer("oat_abc").await.assert_accepted();
         assert_eq!(gated.asked(), 2, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_verdict_that_was_overtaken_is_not_remembered() {
+    // C111, fault C3
+    for (name, invalidate) in WAYS {
+        let world = World::new();
+        let gated = Gated::new();
+        let app = gated.app(&world);
+        let mut before = pin!(app.bearer("oat_abc"));
+        assert!(poll!(&mut before).is_pending());
+        run().await;
+        invalidate(&app.layer);
+        gated.gate.add_permits(2);
+        before.await.assert_accepted();
+        assert_eq!(app.layer.stats().entries, 0, "{name}");
+        for _ in 0..2 {
+            app.bearer("oat_abc").await.assert_accepted();
+            assert_eq!(gated.asked(), 2, "{name}");
+        }
     }
 }
 
@@ -251,7 +282,7 @@ impl Verify for Wavering {
 
 #[tokio::test]
 async fn an_invalidation_wins_over_a_refusal_under_way() {
-    // C111: who asks after it is not told what was found out before it.
+    // C111, fault C3: a request that comes after it does not get what was found out before it.
     let world = World::new();
     let gated = Gated::new();
     let app = app(&world, Wavering(gated.clone()));
@@ -261,34 +292,172 @@ async fn an_invalidation_wins_over_a_refusal_under_way() {
     app.layer.invalidate("oat_abc");
     let mut after = pin!(app.bearer("oat_abc"));
     assert!(poll!(&mut after).is_pending());
-    gated.gate.add_permits(1);
     run().await;
-    assert!(poll!(&mut after).is_pending());
-    assert!(poll!(&mut before).is_pending());
-    run().await;
-    gated.gate.add_permits(1);
+    gated.gate.add_permits(2);
     after.await.assert_accepted();
-    before.await.assert_accepted();
+    before.await.assert_refused(401, AuthErrorKind::Inactive);
+    app.bearer("oat_abc").await.assert_accepted();
     assert_eq!(gated.asked(), 2);
 }
 
-#[tokio::test]
-async fn a_request_that_is_invalidated_over_and_over_gives_up() {
-    let world = World::new();
-    let gated = Gated::new();
-    let app = gated.app(&world);
-    let mut request = pin!(app.bearer("oat_abc"));
-    for _ in 0..3 {
-        assert!(poll!(&mut request).is_pending());
-        run().await;
-        app.layer.clear();
-        gated.gate.add_permits(1);
-        run().await;
+/// A verifier that answers after a while.
+struct Slow(Duration);
+
+impl Verify for Slow {
+    fn verify<'a>(
+        &'a self,
+        _: Verification<'a>,
+    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+        Box::pin(async {
+            sleep(self.0).await;
+            Introspection::from_json(br#"{"active":true,"client_id":"me","sub":"user_1"}"#)
+        })
     }
-    request
+}
+
+#[tokio::test(start_paused = true)]
+async fn invalidations_without_end_keep_no_request_out() {
+    // fault C3
+    let ways: [(&str, Invalidate, Duration); 3] = [
+        ("the token", WAYS[0].1, Duration::from_millis(500)),
+        ("the subject", WAYS[1].1, Duration::from_millis(10)),
+        ("everything", WAYS[2].1, Duration::from_millis(10)),
+    ];
+    for (name, invalidate, pause) in ways {
+        for number in 0..2 {
+            let world = World::new();
+            let app = app(&world, Slow(Duration::from_millis(950)));
+            let layer = app.layer.clone();
+            let storm = tokio::spawn(async move {
+                loop {
+                    invalidate(&layer);
+                    sleep(pause).await;
+                }
+            });
+            // One after the other, and all at once.
+            for _ in 0..2 {
+                let start = Instant::now();
+                let requests = (0..if number == 0 { 1 } else { 20 }).map(async |delay: u64| {
+                    sleep(Duration::from_millis(7 * delay)).await;
+                    app.bearer("oat_abc").await
+                });
+                for answer in future::join_all(requests).await {
+                    answer.assert_accepted();
+                }
+                assert!(start.elapsed() <= Duration::from_millis(2_140), "{name}");
+                assert_eq!(app.layer.stats().entries, 0, "{name}");
+            }
+            storm.abort();
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_deadline_covers_all_that_a_request_waits_for() {
+    // fault C3: the first verdict is overtaken, and the second comes too late.
+    let world = World::new();
+    let app = app(&world, Slow(Duration::from_millis(1_500)));
+    let mut first = pin!(app.bearer("oat_abc"));
+    assert!(poll!(&mut first).is_pending());
+    sleep(Duration::from_millis(100)).await;
+    app.layer.invalidate_subject("user_1");
+    let start = Instant::now();
+    app.bearer("oat_abc")
         .await
         .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
-    assert_eq!(gated.asked(), 3);
+    assert_eq!(start.elapsed(), Duration::from_secs(2));
+    first.await.assert_accepted();
+}
+
+/// A verifier whose first call never ends, as on a runtime that is parked; on any other it answers.
+#[derive(Clone, Default)]
+struct Parked(Arc<AtomicUsize>);
+
+impl Verify for Parked {
+    fn verify<'a>(
+        &'a self,
+        _: Verification<'a>,
+    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+        Box::pin(async {
+            if self.0.fetch_add(1, Ordering::SeqCst) == 0 {
+                future::pending::<()>().await;
+            }
+            Introspection::from_json(br#"{"active":true,"client_id":"me","sub":"user_1"}"#)
+        })
+    }
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .start_paused(true)
+        .build()
+        .unwrap()
+}
+
+/// Starts a verification on a runtime that is parked then.
+fn park(app: &App) -> tokio::runtime::Runtime {
+    let parked = runtime();
+    parked.block_on(async {
+        let mut request = pin!(app.bearer("oat_abc"));
+        assert!(poll!(&mut request).is_pending());
+        run().await;
+    });
+    parked
+}
+
+#[test]
+fn a_parked_runtime_keeps_no_request_of_another_waiting() {
+    // fault C1
+    let world = World::new();
+    let parked = Parked::default();
+    let app = app(&world, parked.clone());
+    let first = park(&app);
+    assert_eq!(parked.0.load(Ordering::SeqCst), 1);
+    runtime().block_on(async {
+        // As long as the verification may still come to its end, requests wait for it, up to their own
+        // deadline.
+        let start = Instant::now();
+        app.bearer("oat_abc")
+            .await
+            .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+        assert!(start.elapsed() <= Duration::from_secs(2));
+        sleep(Duration::from_secs(1)).await;
+        // Then one of them starts another.
+        let start = Instant::now();
+        for answer in future::join_all((0..20).map(|_| app.bearer("oat_abc"))).await {
+            answer.assert_accepted();
+        }
+        assert!(start.elapsed() <= Duration::from_secs(2));
+        assert_eq!(parked.0.load(Ordering::SeqCst), 2);
+    });
+    // The old one ends, and leaves the new verdict as it is.
+    first.block_on(async { sleep(Duration::from_secs(10)).await });
+    drop(first);
+    runtime().block_on(async { app.bearer("oat_abc").await.assert_accepted() });
+    assert_eq!(parked.0.load(Ordering::SeqCst), 2);
+    assert_eq!(app.layer.stats().in_flight, 0);
+}
+
+#[test]
+fn a_verification_that_is_lost_with_its_runtime_is_started_again_by_one() {
+    // fault C2
+    let world = World::new();
+    let parked = Parked::default();
+    let app = app(&world, parked.clone());
+    let first = park(&app);
+    runtime().block_on(async {
+        let mut waiting = pin!(future::join_all((0..20).map(|_| app.bearer("oat_abc"))));
+        assert!(poll!(&mut waiting).is_pending());
+        assert_eq!(parked.0.load(Ordering::SeqCst), 1);
+        std::thread::spawn(move || drop(first)).join().unwrap();
+        for answer in waiting.await {
+            answer.assert_accepted();
+        }
+        app.bearer("oat_abc").await.assert_accepted();
+    });
+    assert_eq!(parked.0.load(Ordering::SeqCst), 2);
+    assert_eq!(app.layer.stats().in_flight, 0);
 }
 
 #[test]

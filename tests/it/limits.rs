@@ -13,7 +13,7 @@ use std::{
 use futures_util::future::join_all;
 use http::{HeaderValue, Request};
 use tokio::time::{Instant, sleep};
-use tower_clerk::{AuthErrorKind, Enrichment, ManualClock};
+use tower_clerk::{AuthErrorKind, ClerkAuthLayer, Enrichment, ManualClock};
 
 use crate::{
     stub::{Reply, Stub, token},
@@ -316,4 +316,32 @@ async fn ten_thousand_headers_are_looked_at_once() {
             .assert_refused(400, AuthErrorKind::SeveralCredentials);
     }
     assert_eq!(stub.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_burst_of_invalidations_leaves_the_tokens_of_others() {
+    // fault B10
+    type Invalidate = fn(&ClerkAuthLayer, usize);
+    let ways: [(&str, Invalidate); 2] = [
+        ("tokens", |layer, number| {
+            layer.invalidate(&format!("oat_unknown_{number}"));
+        }),
+        ("subjects", |layer, number| {
+            layer.invalidate_subject(&format!("user_unknown_{number}"));
+        }),
+    ];
+    for (name, invalidate) in ways {
+        let stub = Stub::always(Reply::Good);
+        let app = stub.app(&ManualClock::new());
+        for number in 0..2_000 {
+            app.bearer(&token(number)).await.assert_accepted();
+        }
+        for number in 0..10_001 {
+            invalidate(&app.layer, number);
+        }
+        for number in 0..2_000 {
+            app.bearer(&token(number)).await.assert_accepted();
+        }
+        assert_eq!(stub.calls(), 2_000, "{name}");
+    }
 }

@@ -202,12 +202,15 @@ async fn fetch_under_way_does_not_survive_an_invalidation() {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     app.layer.invalidate_subject("user_1");
+    // It counts for the request that came before (fault C3), and is not remembered.
     waiting.await.unwrap().assert_accepted();
-    assert_eq!(calls(&world), 2, "what was under way does not count");
-    app.bearer(&world.clerk.token("user_1").issue())
-        .await
-        .assert_accepted();
-    assert_eq!(calls(&world), 2);
+    assert_eq!(calls(&world), 1);
+    for _ in 0..2 {
+        app.bearer(&world.clerk.token("user_1").issue())
+            .await
+            .assert_accepted();
+        assert_eq!(calls(&world), 2, "what was under way does not count");
+    }
 }
 
 #[tokio::test]

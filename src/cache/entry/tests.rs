@@ -428,7 +428,9 @@ fn refusal_holds_for_five_seconds() {
         let refusal = Refusal::new(kind, 3, START);
         assert_eq!(refusal.kind, kind);
         assert_eq!(refusal.epoch, 3);
-        ends_after(&format!("{kind:?}"), life, |now| refusal.holds(now));
+        ends_after(&format!("{kind:?}"), life, |now| {
+            refusal.error(now).is_some()
+        });
     }
 }
 

@@ -1,7 +1,10 @@
-use std::sync::Arc;
+use std::{future, sync::Arc};
 
-use super::{Cache, Entry, START, bad, cache, check, good, settle};
-use crate::AuthErrorKind;
+use super::{Cache, Entry, START, bad, cache, check, conclude, good, settle};
+use crate::{
+    AuthErrorKind,
+    cache::{Join, Outcome},
+};
 
 #[test]
 fn invalidation_reaches_good_and_bad() {
@@ -11,17 +14,17 @@ fn invalidation_reaches_good_and_bad() {
         (
             "a token",
             |cache| {
-                cache.invalidate("a", START);
-                cache.invalidate("d", START);
+                cache.invalidate("a");
+                cache.invalidate("d");
             },
             ["unknown", "good: user_1", "good: user_2", "unknown"],
         ),
         (
             "a subject",
-            |cache| cache.invalidate_subject("user_1", START),
+            |cache| cache.invalidate_subject("user_1"),
             ["unknown", "unknown", "good: user_2", "bad: Inactive"],
         ),
-        ("everything", |cache| cache.clear(START), ["unknown"; 4]),
+        ("everything", Cache::clear, ["unknown"; 4]),
     ];
     for (name, act, expected) in cases {
         let cache = cache(30, 0, 100);
@@ -49,48 +52,133 @@ fn what_is_invalidated_frees_its_memory() {
     let cache = cache(30, 0, 100);
     settle(&cache, "a", good("user_1"), START);
     settle(&cache, "b", bad(AuthErrorKind::Inactive), START);
-    cache.invalidate("a", START);
-    cache.invalidate("b", START);
+    cache.invalidate("a");
+    cache.invalidate("b");
     assert_eq!(cache.len(), (0, 0));
     settle(&cache, "a", good("user_1"), START);
     settle(&cache, "b", bad(AuthErrorKind::Inactive), START);
-    cache.clear(START);
+    cache.clear();
     assert_eq!(cache.len(), (0, 0));
 }
 
-#[test]
-fn verification_that_was_overtaken_does_not_count() {
+/// Has a verification of a token under way.
+fn begin(cache: &Cache, token: &str) -> u64 {
+    let join = cache.flights.join(
+        cache.key(token),
+        |_| true,
+        || None::<()>,
+        || cache.epoch(),
+        |_| (future::pending(), |_, _: &Outcome| {}),
+    );
+    match join.unwrap() {
+        Join::Pending(waiter) => waiter.epoch,
+        Join::Ready(()) => unreachable!("nothing is known"),
+    }
+}
+
+#[tokio::test]
+async fn verification_that_was_overtaken_does_not_count() {
     // C111
     type Act = fn(&Cache);
     let acts: [(&str, Act); 3] = [
-        ("a token", |cache| cache.invalidate("tok", START)),
-        ("a subject", |cache| {
-            cache.invalidate_subject("user_1", START)
-        }),
-        ("everything", |cache| cache.clear(START)),
+        ("a token", |cache| cache.invalidate("tok")),
+        ("a subject", |cache| cache.invalidate_subject("user_1")),
+        ("everything", Cache::clear),
     ];
     for (name, act) in acts {
         let cache = cache(30, 60, 100);
-        let key = cache.key("tok");
-        let epoch = cache.epoch();
+        let epoch = begin(&cache, "tok");
         act(&cache);
-        let entry: Arc<Entry> = cache.settle(key, epoch, good("user_1"), START).unwrap();
-        assert!(cache.is_void(key, &entry), "{name}");
+        let entry: Arc<Entry> = conclude(&cache, "tok", epoch, good("user_1"), START).unwrap();
+        assert!(cache.is_invalid(&entry), "{name}");
         check(name, &cache, "tok", START, "unknown");
-        let entry = cache
-            .settle(key, cache.epoch(), good("user_1"), START)
-            .unwrap();
-        assert!(!cache.is_void(key, &entry), "{name}, anew");
+        let entry = conclude(&cache, "tok", cache.epoch(), good("user_1"), START).unwrap();
+        assert!(!cache.is_invalid(&entry), "{name}, anew");
+    }
+}
+
+#[tokio::test]
+async fn refusal_that_was_overtaken_does_not_count() {
+    // C111
+    let cache = cache(30, 0, 100);
+    let epoch = begin(&cache, "tok");
+    cache.invalidate("tok");
+    let outcome = conclude(&cache, "tok", epoch, bad(AuthErrorKind::Inactive), START);
+    assert!(outcome.is_err());
+    check("overtaken", &cache, "tok", START, "unknown");
+}
+
+#[test]
+fn token_that_is_not_in_use_leaves_no_mark() {
+    // fault B10
+    let cache = cache(30, 0, 100);
+    settle(&cache, "a", good("user_1"), START);
+    settle(&cache, "b", bad(AuthErrorKind::Inactive), START);
+    for token in ["a", "b", "c"] {
+        cache.invalidate(token);
+    }
+    assert_eq!(cache.epoch(), 0);
+    for token in ["a", "b", "c"] {
+        check(token, &cache, token, START, "unknown");
     }
 }
 
 #[test]
-fn refusal_that_was_overtaken_does_not_count() {
-    // C111
+fn burst_of_invalidations_leaves_the_entries_of_others() {
+    // fault B10
+    type Act = fn(&Cache, usize);
+    let acts: [(&str, Act); 2] = [
+        ("tokens", |cache, number| {
+            cache.invalidate(&format!("unknown {number}"));
+        }),
+        ("subjects", |cache, number| {
+            cache.invalidate_subject(&format!("unknown {number}"));
+        }),
+    ];
+    for (name, act) in acts {
+        let cache = cache(30, 0, 10_000);
+        settle(&cache, "a", good("user_a"), START);
+        settle(&cache, "b", good("user_b"), START);
+        settle(&cache, "c", bad(AuthErrorKind::Inactive), START);
+        cache.invalidate_subject("user_b");
+        for number in 0..25_000 {
+            act(&cache, number);
+        }
+        check(name, &cache, "a", START, "good: user_a");
+        check(name, &cache, "b", START, "unknown");
+        check(name, &cache, "c", START, "bad: Inactive");
+    }
+}
+
+#[test]
+fn what_was_swept_frees_its_memory() {
+    // fault B10
+    let cache = cache(30, 0, 10_000);
+    for number in 0..100 {
+        let subject = format!("user_{}", number % 2);
+        settle(&cache, &number.to_string(), good(&subject), START);
+    }
+    cache.invalidate_subject("user_1");
+    assert_eq!(cache.len().0, 100);
+    for number in 0..10_000 {
+        cache.invalidate_subject(&format!("unknown {number}"));
+    }
+    assert_eq!(cache.len().0, 50);
+}
+
+#[test]
+fn verification_from_before_a_burst_is_not_remembered() {
+    // fault B10
     let cache = cache(30, 0, 100);
     let epoch = cache.epoch();
-    cache.invalidate("tok", START);
-    let outcome = cache.settle(cache.key("tok"), epoch, bad(AuthErrorKind::Inactive), START);
-    assert!(outcome.is_err());
-    check("overtaken", &cache, "tok", START, "unknown");
+    cache.invalidate_subject("user_1");
+    for number in 0..10_000 {
+        cache.invalidate_subject(&format!("unknown {number}"));
+    }
+    for subject in ["user_1", "user_2"] {
+        conclude(&cache, subject, epoch, good(subject), START).unwrap();
+        check(subject, &cache, subject, START, "unknown");
+    }
+    settle(&cache, "anew", good("user_1"), START);
+    check("anew", &cache, "anew", START, "good: user_1");
 }

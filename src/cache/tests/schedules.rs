@@ -4,7 +4,7 @@
 //! RUSTFLAGS='--cfg shuttle' cargo test --lib --target-dir target/shuttle shuttle
 //! ```
 
-use std::sync::Arc;
+use std::{future::Future, sync::Arc, time::Duration};
 
 use shuttle::{
     check_random,
@@ -13,10 +13,12 @@ use shuttle::{
     thread,
 };
 
+use tokio::time::Instant;
+
 use super::{START, bad, cache, good, token};
 use crate::{
     AuthErrorKind,
-    cache::{Boarding, Cache, Lookup},
+    cache::{Arrival, Cache, Key, Landed, Lookup, Outcome, SingleFlight, single_flight::wait},
 };
 
 const SCHEDULES: usize = 2_000;
@@ -26,10 +28,9 @@ const SCHEDULES: usize = 2_000;
 struct Clerk {
     is_revoked: AtomicBool,
     asked: AtomicUsize,
-    at_a_time: AtomicUsize,
 }
 
-/// What a request does: looks the token up, and has it verified where nothing is known. Whether it was
+/// What a request does: looks the token up, and has it verified if nothing is known. Whether it was
 /// let through.
 fn request(cache: &Arc<Cache>, clerk: &Arc<Clerk>, token: &str) -> bool {
     let key = cache.key(token);
@@ -40,41 +41,55 @@ fn request(cache: &Arc<Cache>, clerk: &Arc<Clerk>, token: &str) -> bool {
     if let Some(known) = known() {
         return known;
     }
-    // As often as a request starts anew when it is invalidated meanwhile.
-    for _ in 0..3 {
-        let epoch = cache.epoch();
-        let flight = {
-            let (cache, clerk) = (Arc::clone(cache), Arc::clone(clerk));
-            move || async move {
-                let epoch = cache.epoch();
-                let others = clerk.at_a_time.fetch_add(1, Ordering::SeqCst);
-                assert_eq!(others, 0, "one verification at a time");
-                clerk.asked.fetch_add(1, Ordering::SeqCst);
-                let result = if clerk.is_revoked.load(Ordering::SeqCst) {
-                    bad(AuthErrorKind::Inactive)
-                } else {
-                    good("user_1")
-                };
-                // The answer is on its way.
-                thread::yield_now();
-                let outcome = cache.settle(key, epoch, result, START);
-                clerk.at_a_time.fetch_sub(1, Ordering::SeqCst);
-                outcome
-            }
+    let arrival = Arrival {
+        epoch: cache.epoch(),
+        deadline: Instant::now() + Duration::from_secs(3_600),
+    };
+    for again in [false, true] {
+        let join = || {
+            cache.flights.join(
+                key,
+                |epoch| cache.may_join(key, epoch, arrival, again),
+                known,
+                || cache.epoch(),
+                |_| verification(Arc::clone(cache), Arc::clone(clerk), key),
+            )
         };
-        match cache.flights.board(key, epoch, known, flight).unwrap() {
-            Boarding::Landed(verdict) => return verdict,
-            Boarding::Seat(seat) => {
-                let epoch = seat.epoch;
-                match block_on(seat.outcome()) {
-                    Ok(entry) if cache.is_void(key, &entry) => {}
-                    Err(_) if cache.is_void_since(key, epoch) => {}
-                    outcome => return outcome.is_ok(),
+        match block_on(wait(arrival.deadline, join)).unwrap() {
+            Landed::Known(verdict) => return verdict,
+            Landed::Flight { epoch, outcome } => {
+                if cache.counts(key, epoch, arrival, &outcome) {
+                    return outcome.is_ok();
                 }
             }
         }
     }
-    false
+    unreachable!("the second verdict counts")
+}
+
+fn verification(
+    cache: Arc<Cache>,
+    clerk: Arc<Clerk>,
+    key: Key,
+) -> (
+    impl Future<Output = (u64, Outcome)> + Send,
+    impl FnOnce(u64, &Outcome) + Send,
+) {
+    let remembering = Arc::clone(&cache);
+    let verification = async move {
+        let epoch = cache.epoch();
+        clerk.asked.fetch_add(1, Ordering::SeqCst);
+        let result = if clerk.is_revoked.load(Ordering::SeqCst) {
+            bad(AuthErrorKind::Inactive)
+        } else {
+            good("user_1")
+        };
+        // The answer is on its way.
+        thread::yield_now();
+        (epoch, cache.conclude(key, epoch, result, START))
+    };
+    let remember = move |epoch, outcome: &Outcome| remembering.remember(key, epoch, outcome, START);
+    (verification, remember)
 }
 
 #[test]
@@ -106,9 +121,9 @@ fn shuttle_concurrent_requests_are_one_verification() {
 type Invalidate = fn(&Cache, &str);
 
 const WAYS: [Invalidate; 3] = [
-    |cache, token| cache.invalidate(token, START),
-    |cache, _| cache.invalidate_subject("user_1", START),
-    |cache, _| cache.clear(START),
+    |cache, token| cache.invalidate(token),
+    |cache, _| cache.invalidate_subject("user_1"),
+    |cache, _| cache.clear(),
 ];
 
 #[test]
@@ -139,4 +154,61 @@ fn shuttle_an_invalidation_wins_over_a_verification_under_way() {
             SCHEDULES,
         );
     }
+}
+
+#[test]
+fn shuttle_a_superseded_verification_never_overwrites_a_newer_one() {
+    // fault C1, fault C3
+    check_random(
+        || {
+            let flights = SingleFlight::<Key, u64>::new(Duration::from_secs(3_600));
+            let key = cache(30, 0, 10).key("a");
+            let latest = Arc::new(AtomicUsize::new(0));
+            let remembered = Arc::new(AtomicUsize::new(0));
+            let requests: Vec<_> = (0..3)
+                .map(|_| {
+                    let (flights, latest) = (Arc::clone(&flights), Arc::clone(&latest));
+                    let remembered = Arc::clone(&remembered);
+                    thread::spawn(move || {
+                        // Something is invalidated, and a request arrives.
+                        let arrived = latest.fetch_add(1, Ordering::SeqCst) + 1;
+                        let arrived = u64::try_from(arrived).unwrap();
+                        let join = || {
+                            let remembered = Arc::clone(&remembered);
+                            flights.join(
+                                key,
+                                |epoch| epoch >= arrived,
+                                || None::<()>,
+                                || u64::try_from(latest.load(Ordering::SeqCst)).unwrap(),
+                                |epoch| {
+                                    let run = async move {
+                                        thread::yield_now();
+                                        (epoch, Ok(epoch))
+                                    };
+                                    let remember = move |_, outcome: &Outcome<u64>| {
+                                        let new = usize::try_from(*outcome.as_ref().unwrap());
+                                        let new = new.unwrap();
+                                        let old = remembered.swap(new, Ordering::SeqCst);
+                                        assert!(old <= new, "{old} was newer than {new}");
+                                    };
+                                    (run, remember)
+                                },
+                            )
+                        };
+                        let deadline = Instant::now() + Duration::from_secs(3_600);
+                        let landed = block_on(wait(deadline, join)).unwrap();
+                        let Landed::Flight { epoch, outcome } = landed else {
+                            unreachable!("nothing is known")
+                        };
+                        assert_eq!(outcome.unwrap(), epoch);
+                        assert!(epoch >= arrived);
+                    })
+                })
+                .collect();
+            for request in requests {
+                request.join().unwrap();
+            }
+        },
+        SCHEDULES,
+    );
 }

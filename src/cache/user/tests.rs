@@ -173,8 +173,8 @@ async fn forgotten_user_is_fetched_anew() {
         assert_eq!(world.get("user_2").await, user("first"));
         world.tell(Ok(Some("second")));
         match everybody {
-            true => world.cache.clear(world.clock.now()),
-            false => world.cache.invalidate("user_1", world.clock.now()),
+            true => world.cache.clear(),
+            false => world.cache.invalidate("user_1"),
         }
         assert_eq!(world.get("user_1").await, user("second"));
         let other = if everybody { "second" } else { "first" };
@@ -184,24 +184,72 @@ async fn forgotten_user_is_fetched_anew() {
 
 #[tokio::test]
 async fn fetch_that_is_under_way_does_not_survive_an_invalidation() {
+    // fault C3
     for everybody in [false, true] {
         let world = World::new(false);
         world.gate.forget_permits(Semaphore::MAX_PERMITS);
-        let mut waiting = Box::pin(world.get("user_1"));
-        assert!(futures_util::poll!(&mut waiting).is_pending());
+        let mut before = Box::pin(world.get("user_1"));
+        assert!(futures_util::poll!(&mut before).is_pending());
         // The task has to read what it is told before that changes.
         tokio::task::yield_now().await;
         world.tell(Ok(Some("second")));
         match everybody {
-            true => world.cache.clear(world.clock.now()),
-            false => world.cache.invalidate("user_1", world.clock.now()),
+            true => world.cache.clear(),
+            false => world.cache.invalidate("user_1"),
         }
-        world.gate.add_permits(10);
-        assert_eq!(waiting.await, user("second"), "who waited is told the new");
+        let mut after = Box::pin(world.get("user_1"));
+        assert!(futures_util::poll!(&mut after).is_pending());
         world.assert_calls(2);
+        world.gate.add_permits(10);
+        assert_eq!(
+            before.await,
+            user("first"),
+            "it came before the invalidation"
+        );
+        assert_eq!(after.await, user("second"));
         assert_eq!(world.get("user_1").await, user("second"));
         world.assert_calls(2);
     }
+}
+
+#[tokio::test]
+async fn fetch_that_is_overtaken_is_not_remembered() {
+    // fault C3
+    for everybody in [false, true] {
+        let world = World::new(false);
+        world.gate.forget_permits(Semaphore::MAX_PERMITS);
+        let mut before = Box::pin(world.get("user_1"));
+        assert!(futures_util::poll!(&mut before).is_pending());
+        tokio::task::yield_now().await;
+        match everybody {
+            true => world.cache.clear(),
+            false => world.cache.invalidate("user_1"),
+        }
+        world.tell(Ok(Some("second")));
+        world.gate.add_permits(10);
+        assert_eq!(before.await, user("first"));
+        world.assert_calls(1);
+        assert_eq!(world.get("user_1").await, user("second"));
+        world.assert_calls(2);
+    }
+}
+
+#[tokio::test]
+async fn burst_of_invalidations_leaves_other_users() {
+    // fault B10
+    let world = World::new(false);
+    for number in 0..100 {
+        world.get(&format!("user_{number}")).await.unwrap();
+    }
+    let kept = world.cache.store.len();
+    for number in 0..20_000 {
+        world.cache.invalidate(&format!("user_unknown_{number}"));
+    }
+    assert_eq!(world.cache.store.len(), kept);
+    for number in 0..100 {
+        world.get(&format!("user_{number}")).await.unwrap();
+    }
+    world.assert_calls(100);
 }
 
 #[tokio::test]

@@ -11,7 +11,6 @@ use super::{Answer, read, request};
 use crate::{
     AuthError, AuthErrorKind, User,
     cache::UserCache,
-    clock::Now,
     config::Backend,
     upstream::{Channel, Endpoint, Priority, Purpose, Upstream, within},
     verify::members::{flag, violation},
@@ -74,12 +73,12 @@ impl Users {
             .await
     }
 
-    pub(crate) fn invalidate(&self, id: &str, now: Now) {
-        self.cache.invalidate(id, now);
+    pub(crate) fn invalidate(&self, id: &str) {
+        self.cache.invalidate(id);
     }
 
-    pub(crate) fn clear(&self, now: Now) {
-        self.cache.clear(now);
+    pub(crate) fn clear(&self) {
+        self.cache.clear();
     }
 }
 

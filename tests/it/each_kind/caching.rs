@@ -166,13 +166,16 @@ async fn an_invalidation_wins_over_a_verification_under_way() {
             }
             invalidate(&app.layer, kind, &token);
             world.clerk.heal_all();
+            // Clerk was called after all that was invalidated before the request came (fault C3).
             request.await.assert_accepted();
-            // Keys are nothing that is said of a token.
-            let asked = if kind.is_local() { 1 } else { 2 };
-            assert_eq!(world.clerk.calls(last) - before, asked, "{kind:?}, {name}");
             // What is remembered is what was found out afterwards.
-            kind.send(&app, &token).await.assert_accepted();
-            assert_eq!(counts(&app), (1, 1), "{kind:?}, {name}");
+            for _ in 0..2 {
+                kind.send(&app, &token).await.assert_accepted();
+                // Keys are nothing that is said of a token.
+                let asked = if kind.is_local() { 1 } else { 2 };
+                assert_eq!(world.clerk.calls(last) - before, asked, "{kind:?}, {name}");
+            }
+            assert_eq!(counts(&app), (1, 2), "{kind:?}, {name}");
         }
     }
 }

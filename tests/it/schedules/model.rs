@@ -264,10 +264,11 @@ impl Token {
 
     /// The last time that Clerk said something of the token, in the first `answers` answers.
     fn authoritative(&self, answers: usize) -> Option<&Event> {
+        // Two can be under way at a time, where one was invalidated: the one that was asked later counts.
         self.history[..answers]
             .iter()
-            .rev()
-            .find(|event| !matches!(event.verdict, Verdict::Trouble(_)))
+            .filter(|event| !matches!(event.verdict, Verdict::Trouble(_)))
+            .max_by_key(|event| event.asked)
     }
 }
 
@@ -291,7 +292,10 @@ impl Model {
         if is_certain && outcome != (Outcome::Accepted { stale: false }) {
             return Err("E5: a known good token was not accepted as such");
         }
-        match token.history[before..].last() {
+        match token.history[before..]
+            .iter()
+            .max_by_key(|event| event.asked)
+        {
             Some(_) if is_certain => Err("asked although the answer was known"),
             Some(event) => self.check_answered(token, before, event, outcome),
             None => self.check_remembered(token, outcome),

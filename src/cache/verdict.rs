@@ -1,0 +1,82 @@
+//! What the outcome of a verification means: for the requests that wait for it, and for the cache.
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::{Cache, Entry, Key, Outcome, entry::Refusal};
+use crate::{AuthError, clock::Now, verify::Verified};
+
+/// When a request arrived.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arrival {
+    /// Which invalidations had returned by then.
+    pub(crate) epoch: u64,
+    /// How long the request waits at most, over all verifications that it waits for.
+    pub(crate) deadline: Instant,
+}
+
+impl Cache {
+    /// Whether a request may wait for a verification of this epoch. If it has waited in vain for one, only for
+    /// one that it cannot be overtaken by: so it waits for two at the most.
+    pub(crate) fn may_join(&self, key: Key, epoch: u64, arrival: Arrival, again: bool) -> bool {
+        epoch >= arrival.epoch || !again && !self.invalidations.is_invalid(epoch, key, None)
+    }
+
+    /// Whether the outcome of a verification of this epoch counts for a request.
+    pub(crate) fn counts(&self, key: Key, epoch: u64, arrival: Arrival, outcome: &Outcome) -> bool {
+        let subject = match outcome {
+            Ok(entry) => Some(&*entry.claims().subject),
+            // Nothing was found out.
+            Err(error) if !error.kind().is_authoritative() => return true,
+            Err(_) => None,
+        };
+        self.invalidations
+            .counts(epoch, arrival.epoch, key, subject)
+    }
+
+    /// The outcome of a verification. It is not remembered yet.
+    pub(crate) fn conclude(
+        &self,
+        key: Key,
+        epoch: u64,
+        result: Result<Verified, AuthError>,
+        now: Now,
+    ) -> Outcome {
+        let verified = result?;
+        let entry = Entry::new(verified, key, epoch, self.lifetimes, now);
+        Ok(Arc::new(entry))
+    }
+
+    /// Remembers the outcome of a verification, if it may be remembered.
+    pub(crate) fn remember(&self, key: Key, epoch: u64, outcome: &Outcome, now: Now) {
+        let is_invalid = |subject| self.invalidations.is_invalid(epoch, key, subject);
+        match outcome {
+            Ok(entry) => {
+                let subject = &*entry.claims().subject;
+                if is_invalid(Some(subject)) {
+                    return;
+                }
+                if entry.is_fresh(now) {
+                    self.good.insert(entry);
+                    self.bad.invalidate(&key);
+                } else {
+                    self.good.remove(&key);
+                }
+            }
+            Err(error) if error.kind().is_authoritative() => {
+                if is_invalid(None) {
+                    return;
+                }
+                self.good.invalidate(&key);
+                if !self.lifetimes.is_off() {
+                    self.bad.insert(key, Refusal::new(error.kind(), epoch, now));
+                }
+            }
+            Err(error) => {
+                let is_outage = error.kind().is_outage();
+                self.good.read(&key, |entry| entry.back_off(is_outage, now));
+            }
+        }
+    }
+}
