@@ -198,7 +198,6 @@ impl<K, T> SingleFlight<K, T> {
 
 impl<T: Clone> Waiter<T> {
     /// Waits for the outcome of this flight alone; nothing if it is lost.
-    #[cfg_attr(not(test), expect(dead_code, reason = "documents will use it"))]
     pub(crate) async fn outcome(&mut self) -> Option<Outcome<T>> {
         let dated = self.outcome.wait_for(Option::is_some).await.ok()?;
         dated.as_ref().map(|(_, outcome)| outcome.clone())

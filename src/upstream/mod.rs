@@ -50,7 +50,7 @@ pub(crate) use self::{
     endpoint::Endpoint,
     http::HttpClient,
     priority::{Priority, Purpose},
-    waiters::Waiters,
+    waiters::{Waiter, Waiters},
 };
 use crate::{
     AuthError, AuthErrorKind,
@@ -68,7 +68,6 @@ pub(crate) struct Upstream {
     retry_budget: Arc<TpsBudget>,
     in_flight: Arc<InFlight>,
     /// The bound on all that waits for Clerk, be it for a place in flight or for a document.
-    #[expect(dead_code, reason = "documents will use it")]
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) vitals: Arc<Vitals>,
 }
@@ -176,6 +175,11 @@ impl<T> Channel<T> {
         *request.uri_mut() = endpoint;
         let accept = HeaderValue::from_static("application/json");
         request.headers_mut().insert(header::ACCEPT, accept);
+        // A copy in a cache on the way may lack a key that is in use already.
+        let no_cache = HeaderValue::from_static("no-cache");
+        request
+            .headers_mut()
+            .insert(header::CACHE_CONTROL, no_cache);
         let call = Call {
             request,
             purpose: Purpose::needed(Priority::Document),

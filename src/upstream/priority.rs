@@ -90,7 +90,7 @@ impl Purpose {
         }
     }
 
-    pub(super) fn priority(self) -> Priority {
+    pub(crate) fn priority(self) -> Priority {
         self.priority
     }
 

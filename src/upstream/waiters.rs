@@ -32,7 +32,6 @@ impl Waiters {
     /// # Errors
     ///
     /// [`AuthErrorKind::Shed`] if as many wait as the share of this priority allows.
-    #[cfg_attr(not(test), expect(dead_code, reason = "documents will use it"))]
     pub(crate) fn enter(self: &Arc<Self>, priority: Priority) -> Result<Waiter, AuthError> {
         self.enter_for(Purpose::needed(priority))
             .ok_or_else(|| AuthError::new(AuthErrorKind::Shed).into_not_called())

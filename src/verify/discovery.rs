@@ -14,12 +14,12 @@ use serde_json::{Map, Value};
 use url::Url;
 
 use super::{
-    kept::Kept,
+    document::{CachedDocument, Fetched},
     members::{Members, object, violation},
 };
 use crate::{
     AuthError, ClerkConfig,
-    upstream::{Endpoint, Upstream},
+    upstream::{Endpoint, Priority, Upstream},
 };
 
 /// The address of an endpoint, or the way to it.
@@ -47,7 +47,7 @@ pub(crate) struct Addresses {
 
 /// The metadata of an instance, kept.
 pub(crate) struct Discovery {
-    kept: Kept<Endpoints>,
+    document: CachedDocument<Endpoints>,
 }
 
 /// What the metadata of an instance says.
@@ -99,15 +99,18 @@ impl Addresses {
 impl Address {
     /// The address: as configured, as the metadata says that is kept, or as it says once it is fetched.
     ///
+    /// `priority`: that of the token of the request that waits for it, `None` for work in the background.
+    ///
     /// # Errors
     ///
     /// Why the metadata cannot be had.
-    pub(super) async fn get(&self) -> Result<Uri, AuthError> {
+    pub(super) async fn get(&self, priority: Option<Priority>) -> Result<Uri, AuthError> {
         match &self.0 {
             Known::Fixed(uri) => Ok(uri.clone()),
             Known::Discovered(discovery, which) => {
-                let edition = discovery.kept.get().await?;
-                Ok(which(&edition.document).clone())
+                let mut place = discovery.document.place(priority);
+                let version = discovery.document.get(&mut place).await?;
+                Ok(which(&version.document).clone())
             }
         }
     }
@@ -131,17 +134,24 @@ impl Discovery {
             let trust = trust.clone();
             Box::pin(async move {
                 let Members(members) = channel.get(endpoint, patience).await?;
-                trust.endpoints(&members).map_err(violation)
+                let document = trust.endpoints(&members).map_err(violation)?;
+                // Nothing depends on how old a copy is.
+                Ok(Fetched {
+                    document,
+                    is_fresh: true,
+                })
             })
         };
+        let (clock, waiters) = (Arc::clone(&config.clock), Arc::clone(&upstream.waiters));
         Self {
-            kept: Kept::new(Box::new(fetch), Arc::clone(&config.clock)),
+            document: CachedDocument::new(Box::new(fetch), clock, waiters, config.timeout),
         }
     }
 
     /// Has the metadata there before the first token comes.
     pub(crate) async fn warm_up(&self) -> Result<(), AuthError> {
-        self.kept.get().await.map(drop)
+        let mut place = self.document.place(None);
+        self.document.get(&mut place).await.map(drop)
     }
 }
 

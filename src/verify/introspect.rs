@@ -199,7 +199,7 @@ impl Verify for Introspect {
         verification: Verification<'a>,
     ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
         Box::pin(async move {
-            let endpoint = self.address.get().await?;
+            let endpoint = self.address.get(Some(verification.priority())).await?;
             let token = verification.token();
             let request = self.request(endpoint, token);
             let purpose = Purpose::needed(verification.priority());

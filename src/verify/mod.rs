@@ -1,12 +1,13 @@
 //! Behind a miss: introspect, then judge, then enrich. In this order, since nothing else is asked
 //! before the token is known to be good.
 //!
-//! A token that *was* known to be good a moment ago, and is only refreshed, is the exception: both
-//! endpoints are asked at the same time, and userinfo's answer counts only if introspection's passes.
+//! A token whose entry is refreshed ahead of its end is the exception: both endpoints are called at the same
+//! time, and userinfo's answer counts only if introspection's passes.
 
 mod backend;
 mod capacity;
 pub(crate) mod discovery;
+mod document;
 mod enrich;
 mod error_form;
 mod intern;
@@ -14,9 +15,6 @@ pub(crate) mod introspect;
 mod jws;
 #[cfg(feature = "jwt")]
 pub(crate) mod jwt;
-// Without JWTs, nobody asks for a newer edition than there is.
-#[cfg_attr(not(feature = "jwt"), expect(dead_code, reason = "it is for key sets"))]
-mod kept;
 mod members;
 mod needs;
 mod payload;
@@ -113,7 +111,7 @@ impl Verifier {
         let enriches = self.enrich.is_by_userinfo(kind);
         let is_required = enriches && self.enrich.is_required();
         let mut introspection = pin!(within(deadline, self.ask(token, shape, priority)));
-        let (answer, early) = if priority != Priority::FirstSeen && enriches {
+        let (answer, early) = if priority == Priority::Refresh && enriches {
             match poll!(&mut introspection) {
                 // As it does if Clerk is known to be down: userinfo is left alone, too.
                 Poll::Ready(Err(error)) => return Err(error),

@@ -82,6 +82,21 @@ impl Rules {
         self.check_kind(answer, kind)
     }
 
+    /// Rejects a token that is over, or names another issuer: rules that can be applied before a signature is
+    /// verified. What a token does not say is for [`check`](Self::check) to reject.
+    #[cfg(feature = "jwt")]
+    pub(super) fn check_end_and_issuer(
+        &self,
+        answer: &Introspection,
+        now: i64,
+    ) -> Result<(), AuthErrorKind> {
+        self.check_end(answer, now)?;
+        if answer.iss.is_some() {
+            self.check_issuer(answer)?;
+        }
+        Ok(())
+    }
+
     /// When the token is over, in Unix seconds.
     pub(crate) fn end_of(&self, answer: &Introspection) -> Option<i64> {
         let leeway = if answer.is_local { self.leeway } else { 0 };
@@ -103,6 +118,19 @@ impl Rules {
         if answer.exp.is_none() && answer.is_local {
             return Err(AuthErrorKind::MalformedToken);
         }
+        self.check_end(answer, now)?;
+        let latest_start = now.saturating_add(self.leeway);
+        let begins_later = [answer.nbf, answer.iat]
+            .into_iter()
+            .flatten()
+            .any(|start| start > latest_start);
+        if begins_later {
+            return Err(AuthErrorKind::NotYetValid);
+        }
+        Ok(())
+    }
+
+    fn check_end(&self, answer: &Introspection, now: i64) -> Result<(), AuthErrorKind> {
         if let (Some(exp), Some(end)) = (answer.exp, self.end_of(answer)) {
             let ends_before_it_begins = [answer.nbf, answer.iat]
                 .into_iter()
@@ -112,14 +140,6 @@ impl Rules {
             if exp <= 0 || end <= now || ends_before_it_begins {
                 return Err(AuthErrorKind::Expired);
             }
-        }
-        let latest_start = now.saturating_add(self.leeway);
-        let begins_later = [answer.nbf, answer.iat]
-            .into_iter()
-            .flatten()
-            .any(|start| start > latest_start);
-        if begins_later {
-            return Err(AuthErrorKind::NotYetValid);
         }
         Ok(())
     }

@@ -52,7 +52,7 @@ impl<'a> Verification<'a> {
 
     /// Whether the token was found good a short while ago, and is asked about again ahead of time.
     pub fn is_refresh(&self) -> bool {
-        self.priority != Priority::FirstSeen
+        self.priority == Priority::Refresh
     }
 
     pub(crate) fn priority(&self) -> Priority {

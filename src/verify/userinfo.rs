@@ -43,7 +43,7 @@ impl UserinfoEndpoint {
         token: &BearerToken,
         purpose: Purpose,
     ) -> Result<Userinfo, AuthError> {
-        let request = request(self.address.get().await?, token)?;
+        let request = request(self.address.get(Some(purpose.priority())).await?, token)?;
         self.channel.call(purpose, token.expose(), request).await
     }
 }

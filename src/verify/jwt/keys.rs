@@ -102,6 +102,7 @@ impl KeySet {
         }
     }
 
+    #[cfg(any(test, fuzzing))]
     pub(super) fn has(&self, kid: &str) -> bool {
         self.0.iter().any(|jwk| jwk.kid == kid)
     }

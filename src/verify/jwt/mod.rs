@@ -1,38 +1,44 @@
 //! JWTs, verified here: by a key of the instance's key set, or by one that the configuration holds.
 //!
-//! The frame (`super::jws`), the keys (`keys`) and what a token says (`super::payload`) are read by pure functions; the
-//! signature is aws-lc's work. Whether the token is good is for the rules of `policy` to say, as of
-//! every other.
+//! The frame (`super::jws`), the keys (`keys`) and the payload (`super::payload`) are read by pure functions; the
+//! signature is aws-lc's work. The rules of `policy` decide whether the token is good, as of every other.
+//!
+//! 1. What needs no key comes first, so that no fetch is made for it: the frame, the kind, the time and the
+//!    issuer. Before the signature is verified, the payload can only reject.
+//! 2. The signature is verified with the cached key set.
+//! 3. If that fails, the token may be signed by a key that is newer than the set. The request waits for a set
+//!    whose fetch began after the request arrived. Only such a set can show that the token is bad.
 
 mod keys;
-mod kids;
 
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
-use http::{Response, StatusCode};
+use http::{HeaderMap, Response, StatusCode, header};
 
+use self::keys::KeySet;
 pub(crate) use self::keys::PublicKey;
-use self::{keys::KeySet, kids::UnknownKids};
 use super::{
-    Introspection, Verification, Verify,
+    Introspection, Rules, Verification, Verify,
     discovery::Address,
+    document::{CachedDocument, Fetched, Version},
     jws::Jws,
-    kept::{Edition, Kept, Newer},
     members::{body, violation},
     payload,
 };
 use crate::{
     AuthError, AuthErrorKind, ClerkConfig, JwtAlgorithm, JwtVerification, TokenKind,
     clock::Clock,
-    upstream::{Endpoint, Upstream},
+    upstream::{Endpoint, Priority, Upstream},
 };
 
 /// Verifies JWTs.
 pub(crate) struct Local {
     algorithms: Vec<JwtAlgorithm>,
     trust: Trust,
+    rules: Arc<Rules>,
+    clock: Arc<dyn Clock>,
 }
 
 /// Whose signature counts.
@@ -45,9 +51,7 @@ enum Trust {
 
 /// The key set that the instance publishes.
 struct Published {
-    keys: Kept<KeySet>,
-    unknown: UnknownKids,
-    clock: Arc<dyn Clock>,
+    keys: CachedDocument<KeySet>,
 }
 
 impl Local {
@@ -66,6 +70,8 @@ impl Local {
         Some(Self {
             algorithms: config.jwt_algorithms.clone(),
             trust,
+            rules: Arc::clone(&config.rules),
+            clock: Arc::clone(&config.clock),
         })
     }
 
@@ -73,26 +79,55 @@ impl Local {
     pub(crate) async fn warm_up(&self) -> Result<(), AuthError> {
         match &self.trust {
             Trust::Key(_) => Ok(()),
-            Trust::KeySet(published) => published.keys.get().await.map(drop),
+            Trust::KeySet(published) => {
+                let mut place = published.keys.place(None);
+                published.keys.get(&mut place).await.map(drop)
+            }
         }
     }
 
-    async fn read(&self, token: &str, kind: TokenKind) -> Result<Introspection, AuthError> {
+    async fn read(
+        &self,
+        token: &str,
+        kind: TokenKind,
+        priority: Priority,
+    ) -> Result<Introspection, AuthError> {
         let jws = Jws::parse(token, &self.algorithms)?;
+        // Nothing of it counts before the signature is verified, below.
+        let stated = read_payload(&jws, kind);
+        self.precheck(&stated)?;
         match &self.trust {
             Trust::Key(key) => {
                 if !key.verifies(jws.algorithm, jws.signed.as_bytes(), &jws.signature) {
                     return Err(AuthErrorKind::InvalidSignature.into());
                 }
             }
-            Trust::KeySet(published) => published.check(&jws).await?,
+            Trust::KeySet(published) => published.check(&jws, priority).await?,
         }
-        let members = jws.payload()?;
-        jws.header.check_kind(&members, kind)?;
-        payload::read(members, kind).map_err(|what| {
-            AuthError::new(AuthErrorKind::MalformedToken).with_source(Unreadable(what))
-        })
+        stated
     }
+
+    /// Rejects what needs no key to be rejected: a token of another kind, one that is over, and one that names
+    /// another issuer.
+    fn precheck(&self, stated: &Result<Introspection, AuthError>) -> Result<(), AuthError> {
+        match stated {
+            Ok(stated) => {
+                let now = self.clock.now().unix_seconds();
+                Ok(self.rules.check_end_and_issuer(stated, now)?)
+            }
+            // If the signature is bad, that is the reason: then the payload was damaged or made up.
+            Err(error) if error.kind() == AuthErrorKind::MalformedToken => Ok(()),
+            Err(error) => Err(error.clone()),
+        }
+    }
+}
+
+/// What a token says, which has not been verified.
+fn read_payload(jws: &Jws<'_>, kind: TokenKind) -> Result<Introspection, AuthError> {
+    let members = jws.payload()?;
+    jws.header.check_kind(&members, kind)?;
+    payload::read(members, kind)
+        .map_err(|what| AuthError::new(AuthErrorKind::MalformedToken).with_source(Unreadable(what)))
 }
 
 impl Verify for Local {
@@ -100,7 +135,11 @@ impl Verify for Local {
         &'a self,
         verification: Verification<'a>,
     ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
-        Box::pin(self.read(verification.token().expose(), verification.kind()))
+        Box::pin(self.read(
+            verification.token().expose(),
+            verification.kind(),
+            verification.priority(),
+        ))
     }
 }
 
@@ -112,81 +151,64 @@ impl Published {
         let fetch = move || -> BoxFuture<'static, _> {
             let (channel, address) = (Arc::clone(&channel), address.clone());
             Box::pin(async move {
-                let endpoint = address.get().await?;
+                // The fetch runs in the background, however many requests wait for it.
+                let endpoint = address.get(None).await?;
                 channel.get(endpoint, patience).await
             })
         };
+        let (clock, waiters) = (Arc::clone(&config.clock), Arc::clone(&upstream.waiters));
         Self {
-            keys: Kept::new(Box::new(fetch), Arc::clone(&config.clock)),
-            unknown: UnknownKids::default(),
-            clock: Arc::clone(&config.clock),
+            keys: CachedDocument::new(Box::new(fetch), clock, waiters, config.timeout),
         }
     }
 
-    /// Checks the signature. The set is fetched anew for a key that it does not have, and for a bad
-    /// signature, since a new key may have the name of an old one.
-    async fn check(&self, jws: &Jws<'_>) -> Result<(), AuthError> {
+    /// Checks the signature. A set that does not verify it shows nothing unless its fetch began after this: a
+    /// key may be newer than the set, and have the name of an old one.
+    async fn check(&self, jws: &Jws<'_>, priority: Priority) -> Result<(), AuthError> {
         let kid = jws.header.kid.as_deref();
         let kid = kid.ok_or(AuthErrorKind::InvalidSignature)?;
         let fetches = self.keys.fetches_begun();
-        let mut edition = self.keys.get().await?;
-        // Without end only if fetches that others began went on for ever: each turn has a newer set, and one
-        // that was begun for this token is the last.
-        while !edition.document.has(kid) {
-            edition = self.look_further(kid, fetches, edition).await?;
+        let mut place = self.keys.place(Some(priority));
+        let mut version = self.keys.get(&mut place).await?;
+        // Each turn has a later set, and one that began after this is the last.
+        while !verifies(&version, kid, jws) {
+            if version.is_after(fetches) {
+                return Err(if version.is_fresh {
+                    AuthErrorKind::InvalidSignature.into()
+                } else {
+                    unproven()
+                });
+            }
+            version = self.keys.later(&version, &mut place).await?;
         }
-        if verifies(&edition, kid, jws) {
-            return Ok(());
-        }
-        let is_good = match self.keys.newer(&edition).await? {
-            Newer::Edition(edition) => verifies(&edition, kid, jws),
-            Newer::NotYet {
-                is_recent: true, ..
-            } => false,
-            Newer::NotYet { wait, .. } => return Err(not_yet(wait)),
-        };
-        if is_good {
-            Ok(())
-        } else {
-            Err(AuthErrorKind::InvalidSignature.into())
-        }
-    }
-
-    /// A newer set, for a key that this one does not have. `fetches`: how many had begun when the token came.
-    async fn look_further(
-        &self,
-        kid: &str,
-        fetches: u64,
-        edition: Edition<KeySet>,
-    ) -> Result<Edition<KeySet>, AuthError> {
-        let now = self.clock.now();
-        if self.unknown.contains(kid, now) {
-            return Err(AuthErrorKind::InvalidSignature.into());
-        }
-        if edition.is_after(fetches) {
-            self.unknown.remember(kid, now);
-            return Err(AuthErrorKind::InvalidSignature.into());
-        }
-        match self.keys.newer(&edition).await? {
-            Newer::Edition(edition) => Ok(edition),
-            // It may be a key that is newer than the set.
-            Newer::NotYet { wait, .. } => Err(not_yet(wait)),
-        }
+        Ok(())
     }
 }
 
-fn verifies(edition: &Edition<KeySet>, kid: &str, jws: &Jws<'_>) -> bool {
+fn verifies(version: &Version<KeySet>, kid: &str, jws: &Jws<'_>) -> bool {
     let (algorithm, message) = (jws.algorithm, jws.signed.as_bytes());
-    edition
+    version
         .document
         .verifies(kid, algorithm, message, &jws.signature)
 }
 
-fn decode(response: &Response<Bytes>) -> Result<KeySet, AuthError> {
+fn decode(response: &Response<Bytes>) -> Result<Fetched<KeySet>, AuthError> {
     match response.status() {
-        StatusCode::OK => KeySet::from_json(body(response)?).map_err(violation),
+        StatusCode::OK => Ok(Fetched {
+            document: KeySet::from_json(body(response)?).map_err(violation)?,
+            is_fresh: is_fresh(response.headers()),
+        }),
         _ => Err(violation("an unexpected status")),
     }
+}
+
+/// Whether an answer comes from the server itself: a cache on the way says how old its copy is (RFC 9111
+/// §5.1). An age that cannot be read is one, too.
+fn is_fresh(headers: &HeaderMap) -> bool {
+    headers
+        .get_all(header::AGE)
+        .iter()
+        .all(|age| age.as_bytes().trim_ascii() == b"0")
 }
 
 /// The payload and the signature of a token, for the fuzz targets.
@@ -206,11 +228,11 @@ pub(crate) fn key_set_has(body: &[u8], kid: &str) -> Option<bool> {
     KeySet::from_json(body).ok().map(|keys| keys.has(kid))
 }
 
-/// It cannot be told yet whether a token is good, and that is no fault of the token.
-fn not_yet(wait: Duration) -> AuthError {
-    AuthError::new(AuthErrorKind::RateLimited)
-        .with_retry_after(wait)
-        .with_source(TooSoon)
+/// The set does not show whether a token is good, and that is no fault of the token.
+fn unproven() -> AuthError {
+    AuthError::new(AuthErrorKind::UpstreamUnavailable)
+        .with_retry_after(Duration::from_secs(1))
+        .with_source(Cached)
 }
 
 /// Only fixed texts, so that nothing of the token gets into a log.
@@ -219,8 +241,8 @@ fn not_yet(wait: Duration) -> AuthError {
 struct Unreadable(&'static str);
 
 #[derive(Debug, thiserror::Error)]
-#[error("the key set was fetched anew a moment ago")]
-struct TooSoon;
+#[error("the key set comes from a cache on the way, and may lack a new key")]
+struct Cached;
 
 #[cfg(test)]
 mod tests;
