@@ -71,7 +71,6 @@ impl AuthError {
 
     /// Returns whether Clerk's answer is one that this token can cause. The 503 concerns this token alone,
     /// and has a [`retry_after`](Self::retry_after) for which it may be remembered.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the cache will read it"))]
     pub(crate) fn is_token_provoked(&self) -> bool {
         self.origin == Origin::TokenProvoked
     }

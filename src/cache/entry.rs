@@ -59,6 +59,13 @@ impl Deadline {
     pub(super) fn has_passed(self, now: Now) -> bool {
         now.mono >= self.mono || now.wall >= self.wall
     }
+
+    /// How much time is left, if any.
+    fn left(self, now: Now) -> Option<Duration> {
+        let mono = self.mono.saturating_sub(now.mono);
+        let left = mono.min(self.wall.saturating_sub(now.wall));
+        (left > 0).then(|| Duration::from_millis(left))
+    }
 }
 
 /// A token that was found good.
@@ -177,12 +184,19 @@ impl Entry {
                 .is_ok()
     }
 
-    /// Notes that asking Clerk came to nothing: from 1 s, doubled each time up to 30 s, nobody tries
-    /// again ahead of time, and nobody at all where old verdicts bridge an outage.
-    pub(super) fn back_off(&self, is_outage: bool, now: Now) {
-        self.is_outage.store(is_outage, Ordering::Relaxed);
-        let failures = self.failures.fetch_add(1, Ordering::Relaxed).min(5);
-        let pause = (FIRST_PAUSE << failures).min(LONGEST_PAUSE);
+    /// Notes that a verification failed for a reason that says nothing of the token: from 1 s, doubled each time up
+    /// to 30 s, no hit refreshes ahead of time, and no miss calls Clerk while old verdicts bridge an outage.
+    ///
+    /// If no call was made, the pause stays at 1 s: a limit or a pause concerns the endpoint, not the token.
+    pub(super) fn back_off(&self, error: &AuthError, now: Now) {
+        self.is_outage
+            .store(error.kind().is_outage(), Ordering::Relaxed);
+        let pause = if error.was_not_called() {
+            FIRST_PAUSE
+        } else {
+            let failures = self.failures.fetch_add(1, Ordering::Relaxed).min(5);
+            (FIRST_PAUSE << failures).min(LONGEST_PAUSE)
+        };
         self.next_attempt
             .store(now.mono.saturating_add(pause), Ordering::Relaxed);
     }
@@ -215,32 +229,49 @@ fn remaining(verified: &Verified, now: Now) -> u64 {
     })
 }
 
-/// A token that was found bad, by Clerk or by the rules.
-#[derive(Clone, Copy, Debug)]
+/// Why a token is rejected: by Clerk, by the rules, or because Clerk cannot answer about it.
+#[derive(Clone, Debug)]
 pub(super) struct Refusal {
-    pub(super) kind: AuthErrorKind,
+    error: AuthError,
     pub(super) epoch: u64,
     until: Deadline,
 }
 
 impl Refusal {
-    pub(super) fn new(kind: AuthErrorKind, epoch: u64, now: Now) -> Self {
-        let life = match kind {
+    /// What may be remembered of an error, if anything: an authoritative rejection, and a 503 that this very token
+    /// provokes.
+    pub(super) fn new(error: &AuthError, epoch: u64, now: Now) -> Option<Self> {
+        let kind = error.kind();
+        let (error, life) = match provoked_life(error) {
+            Some(life) => (error.clone(), life),
+            None if !kind.is_authoritative() => return None,
             // It ends by itself, maybe sooner than anything else would be remembered.
-            AuthErrorKind::NotYetValid => NEGATIVE_TTL.min(1000),
-            _ => NEGATIVE_TTL,
+            None if kind == AuthErrorKind::NotYetValid => (kind.into(), NEGATIVE_TTL.min(1000)),
+            None => (kind.into(), NEGATIVE_TTL),
         };
-        Self {
-            kind,
+        Some(Self {
+            error,
             epoch,
             until: Deadline::after(now, life),
-        }
+        })
     }
 
-    /// The error that is remembered, if it still holds.
+    /// The error that is remembered, if it still holds. One that passes says how long it will.
     pub(super) fn error(&self, now: Now) -> Option<AuthError> {
-        (!self.until.has_passed(now)).then(|| self.kind.into())
+        let left = self.until.left(now)?;
+        Some(match self.error.retry_after() {
+            Some(_) => self.error.clone().with_retry_after(left),
+            None => self.error.clone(),
+        })
     }
+}
+
+/// How long, in milliseconds, a 503 is remembered for the token that provokes it.
+fn provoked_life(error: &AuthError) -> Option<u64> {
+    let delay = error.retry_after().map_or(0, millis);
+    error
+        .is_token_provoked()
+        .then_some(delay.clamp(FIRST_PAUSE, NEGATIVE_TTL))
 }
 
 /// How long a refusal is remembered: long enough to blunt a client that repeats a bad token, short

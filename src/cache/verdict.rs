@@ -64,18 +64,20 @@ impl Cache {
                     self.good.remove(&key);
                 }
             }
-            Err(error) if error.kind().is_authoritative() => {
+            Err(error) => {
                 if is_invalid(None) {
                     return;
                 }
-                self.good.invalidate(&key);
-                if !self.lifetimes.is_off() {
-                    self.bad.insert(key, Refusal::new(error.kind(), epoch, now));
+                if error.kind().is_authoritative() {
+                    self.good.invalidate(&key);
+                } else {
+                    self.good.read(&key, |entry| entry.back_off(error, now));
                 }
-            }
-            Err(error) => {
-                let is_outage = error.kind().is_outage();
-                self.good.read(&key, |entry| entry.back_off(is_outage, now));
+                if let Some(refusal) = Refusal::new(error, epoch, now)
+                    && !self.lifetimes.is_off()
+                {
+                    self.bad.insert(key, refusal);
+                }
             }
         }
     }

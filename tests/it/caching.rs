@@ -204,12 +204,7 @@ async fn trouble_is_not_remembered() {
     let world = World::new();
     let app = world.app();
     let token = world.clerk.token("user_1").issue();
-    for fault in [
-        Fault::malformed(),
-        Fault::status(401),
-        Fault::status(404),
-        Fault::status(429),
-    ] {
+    for fault in [Fault::status(401), Fault::status(500), Fault::status(429)] {
         world.clerk.fail(Endpoint::Introspection, fault);
         assert_eq!(app.bearer(&token).await.status(), 503);
         world.clerk.heal_all();
@@ -217,6 +212,73 @@ async fn trouble_is_not_remembered() {
     // The 429 is obeyed for a second.
     world.clock.advance(SECOND);
     app.bearer(&token).await.assert_accepted();
+}
+
+#[tokio::test]
+async fn what_a_token_provokes_is_remembered_for_it_alone() {
+    // fault B1
+    let world = World::new();
+    let app = world.app();
+    let asked = || world.clerk.calls(Endpoint::Introspection);
+    for fault in [
+        Fault::malformed(),
+        Fault::answer(200, "text/html", "<html>"),
+        Fault::status(302),
+        Fault::status(404),
+        Fault::status(413),
+        Fault::status(422),
+    ] {
+        let (token, other) = (
+            world.clerk.token("user_1").issue(),
+            world.clerk.token("user_2").issue(),
+        );
+        world.clerk.fail(Endpoint::Introspection, fault);
+        let refused = async || {
+            let answer = app.bearer(&token).await;
+            answer.assert_refused(503, AuthErrorKind::UpstreamProtocol);
+            let delay: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+            assert!((1..=5).contains(&delay), "{delay}");
+            delay
+        };
+        let before = asked();
+        let delay = refused().await;
+        world.clerk.heal_all();
+        for _ in 0..2 {
+            refused().await;
+        }
+        assert_eq!(asked() - before, 1);
+        // Others are none the worse for it.
+        app.bearer(&other).await.assert_accepted();
+        // What is left of the delay.
+        world.clock.advance(SECOND);
+        if delay > 1 {
+            assert_eq!(refused().await, delay - 1);
+        }
+        world.clock.advance(5 * SECOND);
+        app.bearer(&token).await.assert_accepted();
+    }
+    assert_eq!(app.layer.stats().entries, 12);
+}
+
+#[tokio::test]
+async fn what_a_token_provokes_leaves_its_entry() {
+    // fault B1: it is no authoritative rejection.
+    let world = World::new();
+    let app = App::new(world.config().stale_for(60 * SECOND));
+    let token = world.clerk.token("user_1").issue();
+    app.bearer(&token).await.assert_accepted();
+    world
+        .clerk
+        .fail(Endpoint::Introspection, Fault::malformed());
+    world.clock.advance(26 * SECOND);
+    for _ in 0..2 {
+        let answer = app.bearer(&token).await;
+        answer.assert_accepted();
+        assert!(!answer.claims().is_stale());
+        settled(&app).await;
+    }
+    assert_eq!(world.clerk.calls(Endpoint::Introspection), 2);
+    assert_eq!(app.layer.stats().entries, 1);
 }
 
 #[tokio::test]

@@ -59,6 +59,8 @@ async fn refusals_are_debug_trouble_is_warn_and_wrong_credentials_are_an_error()
         .await;
         drop(guard);
         world.clerk.heal_all();
+        // What a token provokes is remembered for it (fault B1).
+        world.clock.advance(std::time::Duration::from_secs(5));
         let log = log.text();
         let ours: Vec<_> = log
             .lines()

@@ -615,8 +615,13 @@ async fn trouble_at_clerk_is_never_a_401() {
             world.clerk.fail(Endpoint::Introspection, fault.clone());
             let row = Row::new(name, format!("Bearer {token}"), kind, UNAVAILABLE);
             row.check(&app).await;
-            // C107: nothing was remembered of it.
+            // C107: nothing was remembered of it, but what this token provokes (fault B1).
             world.clerk.heal_all();
+            let is_provoked = kind == AuthErrorKind::UpstreamProtocol;
+            let expected = u64::from(is_provoked);
+            assert_eq!(app.layer.stats().negative_entries, expected, "{name}");
+            world.clock.advance(Duration::from_secs(5));
+            app.bearer(&token).await;
             assert_eq!(app.layer.stats().negative_entries, 0, "{name}");
         }
     }

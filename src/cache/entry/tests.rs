@@ -4,7 +4,7 @@ use super::{
     super::{Key, Keyer},
     Deadline, Entry, Lifetimes, Refusal,
 };
-use crate::{AuthErrorKind, claims::Claims, clock::Now, verify::Verified};
+use crate::{AuthError, AuthErrorKind, claims::Claims, clock::Now, verify::Verified};
 
 /// The moment at which everything here is made: half a second past a full one.
 const START: Now = Now {
@@ -277,7 +277,7 @@ fn endless_times_saturate() {
     let entry = Entry::new(verified(None), key(0), 0, lifetimes(30_000, 30_000), end);
     assert!(!entry.is_fresh(end));
     assert!(!entry.is_usable(end));
-    entry.back_off(true, end);
+    entry.back_off(&AuthErrorKind::UpstreamUnavailable.into(), end);
     assert!(!entry.is_bridging(end));
 }
 
@@ -379,7 +379,7 @@ fn pauses_double_up_to_half_a_minute() {
     let mut at = 25_000;
     for pause in [1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000] {
         assert!(!entry.is_bridging(later(at)), "{pause}: before");
-        entry.back_off(true, later(at));
+        entry.back_off(&AuthErrorKind::UpstreamUnavailable.into(), later(at));
         assert!(entry.is_bridging(later(at)), "{pause}: at once");
         assert!(
             entry.is_bridging(later(at + pause - 1)),
@@ -425,13 +425,62 @@ fn refusal_holds_for_five_seconds() {
         // C062
         (AuthErrorKind::NotYetValid, 1_000),
     ] {
-        let refusal = Refusal::new(kind, 3, START);
-        assert_eq!(refusal.kind, kind);
+        let refusal = Refusal::new(&kind.into(), 3, START).unwrap();
+        assert_eq!(refusal.error.kind(), kind);
         assert_eq!(refusal.epoch, 3);
         ends_after(&format!("{kind:?}"), life, |now| {
             refusal.error(now).is_some()
         });
     }
+}
+
+#[test]
+fn provoked_error_is_remembered_for_its_delay() {
+    // fault B1
+    let error = |delay: Option<u64>| {
+        let error = AuthError::new(AuthErrorKind::UpstreamProtocol).into_token_provoked();
+        match delay {
+            Some(delay) => error.with_retry_after(Duration::from_millis(delay)),
+            None => error,
+        }
+    };
+    for (name, delay, life) in [
+        ("as usual", Some(3_456), 3_456),
+        ("at least a second", Some(10), 1_000),
+        ("at most five", Some(60_000), 5_000),
+    ] {
+        let refusal = Refusal::new(&error(delay), 3, START).unwrap();
+        ends_after(name, life, |now| refusal.error(now).is_some());
+        let error = refusal.error(later(400)).unwrap();
+        assert_eq!(error.kind(), AuthErrorKind::UpstreamProtocol);
+        assert!(error.is_token_provoked());
+        let left = delay.map(|_| Duration::from_millis(life - 400));
+        assert_eq!(error.retry_after(), left, "{name}");
+    }
+    for error in [
+        AuthError::new(AuthErrorKind::UpstreamProtocol),
+        AuthError::new(AuthErrorKind::UpstreamUnavailable),
+        AuthError::new(AuthErrorKind::RateLimited).into_not_called(),
+        AuthError::new(AuthErrorKind::Shed).into_not_called(),
+    ] {
+        assert!(Refusal::new(&error, 3, START).is_none(), "{error:?}");
+    }
+}
+
+#[test]
+fn call_that_was_not_made_pauses_for_a_second_however_often() {
+    // fault B9
+    let entry = entry(30, 0, 0, verified(None));
+    let not_called = AuthError::new(AuthErrorKind::RateLimited).into_not_called();
+    assert!(entry.claim_refresh(later(28_000)));
+    for at in [28_000, 29_000, 30_000, 31_000] {
+        entry.back_off(&not_called, later(at));
+        assert!(!entry.claim_refresh(later(at + 999)), "{at}");
+        assert!(entry.claim_refresh(later(at + 1_000)), "{at}");
+    }
+    // A call that fails backs off from the beginning.
+    entry.back_off(&AuthErrorKind::UpstreamUnavailable.into(), later(32_000));
+    assert!(entry.claim_refresh(later(33_000)));
 }
 
 #[test]
@@ -467,15 +516,15 @@ fn longest_life_covers_refusals_too() {
 #[test]
 fn what_is_no_outage_is_not_bridged() {
     let entry = usual();
-    entry.back_off(false, later(25_000));
+    entry.back_off(&AuthErrorKind::UpstreamProtocol.into(), later(25_000));
     assert!(!entry.is_bridging(later(25_001)));
     assert!(
         !entry.claim_refresh(later(25_999)),
         "it pauses all the same"
     );
-    entry.back_off(true, later(26_000));
+    entry.back_off(&AuthErrorKind::UpstreamUnavailable.into(), later(26_000));
     assert!(entry.is_bridging(later(26_001)));
     // The latest failure counts.
-    entry.back_off(false, later(26_002));
+    entry.back_off(&AuthErrorKind::UpstreamProtocol.into(), later(26_002));
     assert!(!entry.is_bridging(later(26_003)));
 }

@@ -60,8 +60,9 @@ async fn whoever_cannot_be_asked_no_token_is_bad_for_it() {
                 assert_eq!(app.inner_calls(), 0, "{name}");
                 assert_eq!(app.layer.stats().entries, 0, "{name}");
                 world.clerk.heal_all();
-                // The breaker may be open by now; it lets a probe through.
-                world.clock.advance(SECOND);
+                // The breaker may be open by now; it lets a probe through. And what a token provokes is
+                // remembered for it (fault B1).
+                world.clock.advance(5 * SECOND);
             }
             // Nothing of it is remembered.
             kind.send(&app, &token).await.assert_accepted();
