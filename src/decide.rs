@@ -135,7 +135,7 @@ impl Auth {
         };
         self.observer.missed();
         self.cache.missed(key);
-        let priority = if was_good {
+        let priority = if was_good || self.cache.is_returning(key, now) {
             Priority::Returning
         } else {
             Priority::FirstSeen

@@ -174,7 +174,9 @@ impl Auth {
             (epoch, auth.cache.conclude(key, epoch, result, now))
         };
         let remember = move |epoch, outcome: &Outcome| {
-            self.cache.remember(key, epoch, outcome, self.clock.now());
+            let calls = self.verifier.calls(shape);
+            self.cache
+                .remember(key, epoch, outcome, calls, self.clock.now());
         };
         (verification, remember)
     }

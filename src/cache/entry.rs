@@ -157,6 +157,11 @@ impl Entry {
             .is_some_and(|expires| expires <= now.unix_seconds())
     }
 
+    /// When the token itself is over, in Unix seconds.
+    pub(super) fn expires(&self) -> Option<i64> {
+        self.expires
+    }
+
     /// Whether the store should be told of this hit: the first in each generation.
     pub(super) fn is_news(&self, generation: u32) -> bool {
         if self.told.load(Ordering::Relaxed) == generation {

@@ -10,6 +10,7 @@ mod index;
 mod invalidation;
 mod key;
 mod memory;
+mod returning;
 pub(crate) mod single_flight;
 mod user;
 mod verdict;
@@ -20,6 +21,7 @@ use self::{
     bad::Bad,
     good::Good,
     invalidation::{Invalidations, Many},
+    returning::Returning,
 };
 pub(crate) use self::{
     entry::{Entry, Lifetimes},
@@ -52,6 +54,7 @@ pub(crate) struct Cache {
     lifetimes: Lifetimes,
     good: Good,
     bad: Bad,
+    returning: Returning,
     invalidations: Invalidations,
     pub(crate) flights: Arc<SingleFlight<Key, Arc<Entry>>>,
 }
@@ -71,6 +74,7 @@ impl Cache {
             lifetimes,
             good: Good::new(capacity, longest),
             bad: Bad::new((capacity / 10).max(1), longest),
+            returning: Returning::new(),
             invalidations: Invalidations::default(),
             flights: SingleFlight::new(timeout),
         }
@@ -187,6 +191,11 @@ impl Cache {
             .is_cached_invalid(entry.epoch, *entry.key(), Some(subject))
     }
 
+    /// Whether a token was valid before, so that a flood of tokens never seen must not keep it out.
+    pub(crate) fn is_returning(&self, key: Key, now: Now) -> bool {
+        self.returning.contains(key, now)
+    }
+
     /// What may be used while Clerk is unavailable: an older verdict, if the configuration allows it, or one that
     /// has come meanwhile.
     pub(crate) fn bridge(&self, key: &Key, now: Now) -> Option<ClerkClaims> {
@@ -224,6 +233,7 @@ impl Cache {
         });
         self.good.invalidate(&key);
         self.bad.invalidate(&key);
+        self.returning.remove(key);
         if are_many {
             self.sweep();
         }
@@ -232,6 +242,8 @@ impl Cache {
     /// Forgets all tokens of a subject.
     pub(crate) fn invalidate_subject(&self, subject: &str) {
         let Many(are_many) = self.invalidations.invalidate_subject(subject);
+        self.flights.settle();
+        self.returning.remove_subject(subject);
         if are_many {
             self.sweep();
         }
@@ -243,6 +255,7 @@ impl Cache {
         self.flights.settle();
         self.good.clear();
         self.bad.clear();
+        self.returning.clear();
     }
 
     /// Removes what is invalidated, so that its marks need not be kept.

@@ -62,7 +62,7 @@ fn conclude(
 ) -> Outcome {
     let key = cache.key(token);
     let outcome = cache.conclude(key, epoch, result, now);
-    cache.remember(key, epoch, &outcome, now);
+    cache.remember(key, epoch, &outcome, true, now);
     outcome
 }
 

@@ -48,14 +48,25 @@ impl Cache {
         Ok(Arc::new(entry))
     }
 
-    /// Remembers the outcome of a verification, if it may be remembered.
-    pub(crate) fn remember(&self, key: Key, epoch: u64, outcome: &Outcome, now: Now) {
+    /// Remembers the outcome of a verification, if it may be remembered. `is_called_for`: Clerk has to be called
+    /// for tokens of this kind.
+    pub(crate) fn remember(
+        &self,
+        key: Key,
+        epoch: u64,
+        outcome: &Outcome,
+        is_called_for: bool,
+        now: Now,
+    ) {
         let is_invalid = |subject| self.invalidations.is_invalid(epoch, key, subject);
         match outcome {
             Ok(entry) => {
                 let subject = &*entry.claims().subject;
                 if is_invalid(Some(subject)) {
                     return;
+                }
+                if is_called_for {
+                    self.returning.insert(key, subject, entry.expires(), now);
                 }
                 if entry.is_fresh(now) {
                     self.good.insert(entry);
@@ -69,6 +80,7 @@ impl Cache {
                     return;
                 }
                 if error.kind().is_authoritative() {
+                    self.returning.remove(key);
                     self.good.invalidate(&key);
                 } else {
                     self.good.read(&key, |entry| entry.back_off(error, now));

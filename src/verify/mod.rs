@@ -95,6 +95,12 @@ impl Verifier {
         }
     }
 
+    /// Whether Clerk has to be called for a token, however its profile is come by: its signature alone does not
+    /// verify it.
+    pub(crate) fn calls(&self, shape: Shape) -> bool {
+        !matches!(self.sources.route(shape), Some(Route::Local(_)))
+    }
+
     /// Verifies a token, within the configured time.
     pub(crate) async fn verify(
         &self,

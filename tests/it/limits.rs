@@ -345,3 +345,48 @@ async fn a_burst_of_invalidations_leaves_the_tokens_of_others() {
         assert_eq!(stub.calls(), 2_000, "{name}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_flood_of_tokens_never_seen_keeps_out_no_token_that_was_good() {
+    // fault B3: each user comes every 40 s, when the entry is over.
+    const USERS: u64 = 40;
+    const ROUNDS: u64 = 4;
+    for (domain, runs) in [
+        ("clerk.example.com", &[(120, 30), (1_000, 30)][..]),
+        // Without a cache, too.
+        (
+            "verb-noun-00.clerk.accounts.dev",
+            &[(12, 30), (100, 30), (100, 0)],
+        ),
+    ] {
+        for &(rate, ttl) in runs {
+            let clock = ManualClock::new();
+            let stub = Stub::always(Reply::OwnUsers);
+            let config = stub.config_of(domain, &clock);
+            let app = App::new(config.cache_ttl(ttl * SECOND));
+            let user = |number: u64| format!("oat_good_{number:03}");
+            for number in 0..USERS {
+                app.bearer(&user(number)).await.assert_accepted();
+            }
+            let step = SECOND / rate;
+            let mut accepted = 0;
+            for second in 0..USERS * ROUNDS {
+                for call in 0..u64::from(rate) {
+                    clock.advance(step);
+                    sleep(step).await;
+                    let kind = app
+                        .bearer(&format!("oat_random_{second}_{call}"))
+                        .await
+                        .kind();
+                    assert!(matches!(
+                        kind,
+                        Some(AuthErrorKind::Inactive | AuthErrorKind::RateLimited)
+                    ));
+                }
+                let answer = app.bearer(&user(second % USERS)).await;
+                accepted += u64::from(answer.status() == 200);
+            }
+            assert_eq!(accepted, USERS * ROUNDS, "{domain}, {rate} a second, {ttl}");
+        }
+    }
+}

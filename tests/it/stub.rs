@@ -38,6 +38,8 @@ pub enum Reply {
     Silence,
     /// Good, as soon as [`Stub::open`] is called.
     Gate,
+    /// Each token that begins with `oat_good` is good and has a user of its own; others are unknown.
+    OwnUsers,
 }
 
 impl Reply {
@@ -143,6 +145,7 @@ impl Transport for Stub {
             &self.introspections
         };
         let number = count.fetch_add(1, Ordering::SeqCst) + 1;
+        let own = own_user(request.body());
         let script = Arc::clone(&self.script.lock().unwrap());
         let reply = script(path, number);
         let waiting = self.waiting.fetch_add(1, Ordering::SeqCst) + 1;
@@ -157,6 +160,7 @@ impl Transport for Stub {
             };
             let (status, body, retry_after) = match reply {
                 Reply::Good => (200, good.to_owned(), None),
+                Reply::OwnUsers => (200, own, None),
                 Reply::Json(status, body) => (status, body, None),
                 Reply::Slower(delay) => (429, "{}".to_owned(), delay),
                 Reply::Broken => return Err(TransportError::unreachable("broken")),
@@ -183,6 +187,18 @@ impl Transport for Stub {
             }
             Ok(response.body(Bytes::from(body)).unwrap())
         })
+    }
+}
+
+/// What is said of a token where each has a user of its own.
+fn own_user(form: &[u8]) -> String {
+    let form = String::from_utf8_lossy(form);
+    let token = form
+        .split('&')
+        .find_map(|field| field.strip_prefix("token="));
+    match token.filter(|token| token.starts_with("oat_good")) {
+        Some(token) => format!(r#"{{"active":true,"client_id":"me","sub":"user_{token}"}}"#),
+        None => r#"{"active":false}"#.to_owned(),
     }
 }
 

@@ -182,3 +182,40 @@ fn verification_from_before_a_burst_is_not_remembered() {
     settle(&cache, "anew", good("user_1"), START);
     check("anew", &cache, "anew", START, "good: user_1");
 }
+
+#[test]
+fn invalidation_and_rejection_end_what_is_remembered_of_a_valid_token() {
+    // fault B3
+    type Act = fn(&Cache);
+    let acts: [(&str, Act, bool); 6] = [
+        ("nothing", |_| {}, true),
+        ("its token", |cache| cache.invalidate("tok"), false),
+        (
+            "its subject",
+            |cache| cache.invalidate_subject("user_1"),
+            false,
+        ),
+        ("everything", Cache::clear, false),
+        (
+            "an authoritative rejection",
+            |cache| settle(cache, "tok", bad(AuthErrorKind::Inactive), START),
+            false,
+        ),
+        (
+            "an outage",
+            |cache| settle(cache, "tok", bad(AuthErrorKind::UpstreamUnavailable), START),
+            true,
+        ),
+    ];
+    for (name, act, expected) in acts {
+        for ttl in [0, 30] {
+            let cache = cache(ttl, 0, 100);
+            let is_returning = || cache.is_returning(cache.key("tok"), START);
+            assert!(!is_returning(), "{name}");
+            settle(&cache, "tok", good("user_1"), START);
+            assert!(is_returning(), "{name}");
+            act(&cache);
+            assert_eq!(is_returning(), expected, "{name}");
+        }
+    }
+}

@@ -88,7 +88,8 @@ fn verification(
         thread::yield_now();
         (epoch, cache.conclude(key, epoch, result, START))
     };
-    let remember = move |epoch, outcome: &Outcome| remembering.remember(key, epoch, outcome, START);
+    let remember =
+        move |epoch, outcome: &Outcome| remembering.remember(key, epoch, outcome, true, START);
     (verification, remember)
 }
 
