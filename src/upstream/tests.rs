@@ -262,6 +262,40 @@ async fn calls_beyond_the_limits_wait_and_beyond_those_are_shed() {
     assert_eq!(gate.counts(), (0, 64 + 1_024 + 1));
 }
 
+/// Answers after a while.
+struct Slow(Duration);
+
+impl Transport for Slow {
+    fn send(&self, _: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        Box::pin(async {
+            tokio::time::sleep(self.0).await;
+            Ok(Response::new(Bytes::new()))
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn call_that_would_be_sent_too_late_to_be_answered_is_not_sent() {
+    // fault B5: it would end at the deadline of its request, and open the circuit breaker for all.
+    let upstream = channel(Slow(Duration::from_millis(800)), Duration::from_secs(1));
+    let calls: Vec<_> = (0..100).map(|_| call(&upstream)).collect();
+    let start = Instant::now();
+    let (mut answered, mut shed) = (0, 0);
+    for outcome in future::join_all(calls).await {
+        match outcome.unwrap() {
+            Ok(_) => answered += 1,
+            Err(error) => {
+                assert_eq!(error.kind(), AuthErrorKind::Shed);
+                assert!(error.was_not_called());
+                shed += 1;
+            }
+        }
+    }
+    // 41 at once, 41 after 0.8 s; the others have waited for a second by then.
+    assert_eq!((answered, shed), (82, 18));
+    assert_eq!(start.elapsed().as_millis(), 1_600);
+}
+
 #[tokio::test(start_paused = true)]
 async fn call_that_is_dropped_makes_room() {
     let gate = Gate::new();
