@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// For what takes longer than any attempt.
-const SHORT: Duration = Duration::from_millis(300);
+const SHORT: Duration = Duration::from_millis(900);
 /// For the rest, so that a machine that is busy with something else does not make it slow.
 const LONG: Duration = Duration::from_secs(5);
 
