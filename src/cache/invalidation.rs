@@ -17,7 +17,10 @@ use std::{
     sync::{PoisonError, atomic::Ordering},
 };
 
-use super::key::{Key, KeyHasher};
+use super::{
+    key::{Key, KeyHasher},
+    single_flight::SingleFlight,
+};
 use crate::sync::{AtomicU64, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// All invalidations that a verdict may still be older than.
@@ -54,6 +57,24 @@ impl Invalidations {
         })
     }
 
+    /// Invalidates what is under way for a key. Without a verification under way there is nothing that a mark
+    /// would be needed for: what is cached is removed by its key, after this.
+    ///
+    /// The mark is set while none starts or ends: an outcome is remembered before, and so removed, or finds the
+    /// mark.
+    pub(super) fn invalidate_under_way<T>(&self, flights: &SingleFlight<Key, T>, key: Key) -> Many
+    where
+        T: Clone + Send + Sync + 'static,
+    {
+        flights.inspect(&key, |is_under_way| {
+            if is_under_way {
+                self.invalidate_token(key)
+            } else {
+                Many(false)
+            }
+        })
+    }
+
     pub(super) fn invalidate_subject(&self, subject: &str) -> Many {
         self.invalidate(|marks, epoch| {
             marks.subjects.insert(subject.into(), epoch);
@@ -86,6 +107,13 @@ impl Invalidations {
         }
         let marks = self.read();
         marks.under_way_floor > epoch || marks.is_invalid(epoch, key, subject)
+    }
+
+    /// Whether a request may wait for a verification of this epoch, which another request started. If it has
+    /// waited in vain for one, only for one that it cannot be overtaken by: so it waits for two at the most.
+    /// `called` and `arrived` as for [`counts`](Self::counts).
+    pub(super) fn may_join(&self, called: u64, arrived: u64, key: Key, again: bool) -> bool {
+        called >= arrived || !again && !self.is_invalid(called, key, None)
     }
 
     /// Whether a verdict counts for a request that shares it: Clerk was called after every invalidation that

@@ -222,15 +222,7 @@ impl Cache {
     /// this, and is not remembered.
     pub(crate) fn invalidate(&self, token: &str) {
         let key = self.key(token);
-        // Without a verification under way there is nothing that a mark would be needed for. It is set while
-        // none starts or ends: an outcome is remembered before, and removed below, or finds the mark.
-        let Many(are_many) = self.flights.inspect(&key, |is_under_way| {
-            if is_under_way {
-                self.invalidations.invalidate_token(key)
-            } else {
-                Many(false)
-            }
-        });
+        let Many(are_many) = self.invalidations.invalidate_under_way(&self.flights, key);
         self.good.invalidate(&key);
         self.bad.invalidate(&key);
         self.returning.remove(key);

@@ -81,9 +81,7 @@ impl UserCache {
         let join = |again: bool| {
             self.flights.join(
                 key,
-                |epoch| {
-                    epoch >= arrived || !again && !self.invalidations.is_invalid(epoch, key, None)
-                },
+                |epoch| self.invalidations.may_join(epoch, arrived, key, again),
                 || self.look(key),
                 || self.invalidations.epoch(),
                 |_| {
@@ -111,13 +109,7 @@ impl UserCache {
     /// Forgets a user. A fetch that is under way does not count for requests that arrive after this.
     pub(crate) fn invalidate(&self, id: &str) {
         let key = self.keyer.key(id);
-        let Many(are_many) = self.flights.inspect(&key, |is_under_way| {
-            if is_under_way {
-                self.invalidations.invalidate_token(key)
-            } else {
-                Many(false)
-            }
-        });
+        let Many(are_many) = self.invalidations.invalidate_under_way(&self.flights, key);
         self.store.remove(&key);
         if are_many {
             // Nothing in the store is invalid: it is removed by its key, and not put there.

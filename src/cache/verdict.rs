@@ -17,10 +17,10 @@ pub(crate) struct Arrival {
 }
 
 impl Cache {
-    /// Whether a request may wait for a verification of this epoch. If it has waited in vain for one, only for
-    /// one that it cannot be overtaken by: so it waits for two at the most.
+    /// Whether a request may wait for a verification of this epoch.
     pub(crate) fn may_join(&self, key: Key, epoch: u64, arrival: Arrival, again: bool) -> bool {
-        epoch >= arrival.epoch || !again && !self.invalidations.is_invalid(epoch, key, None)
+        self.invalidations
+            .may_join(epoch, arrival.epoch, key, again)
     }
 
     /// Whether the outcome of a verification of this epoch counts for a request.
