@@ -141,10 +141,7 @@ impl<T> Parts<T> {
         let place = match self.in_flight.try_enter(purpose) {
             Some(place) => place,
             None => {
-                // No longer than a call takes: one that is sent later ends at the deadline of its request, and
-                // looks like silence of Clerk.
-                let place = timeout(self.timeout, self.in_flight.enter(purpose)).await;
-                let place = place.ok().flatten().ok_or(CallError::Shed)?;
+                let place = self.in_flight.enter(purpose).await.ok_or(CallError::Shed)?;
                 // What was true before the wait need not be true after it. A probe stays one.
                 if !pass.is_probe() {
                     pass = enter()?;

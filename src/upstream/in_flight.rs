@@ -20,8 +20,9 @@ use super::{Purpose, Waiters, priority::Rank, waiters::Waiter};
 /// must not keep the calls of other runtimes out, so its place no longer counts.
 pub(super) struct InFlight {
     bound: usize,
-    /// How long a place counts.
-    lease: Duration,
+    /// How long a call takes at most, and waits at most. One that waited longer would end at the deadline of its
+    /// request, and look like silence of Clerk.
+    limit: Duration,
     waiters: Arc<Waiters>,
     queue: Mutex<Queue>,
 }
@@ -58,7 +59,7 @@ impl InFlight {
     pub(super) fn new(bound: usize, limit: Duration, waiters: Arc<Waiters>) -> Arc<Self> {
         Arc::new(Self {
             bound,
-            lease: limit.saturating_add(GRACE),
+            limit,
             waiters,
             queue: Mutex::default(),
         })
@@ -75,7 +76,7 @@ impl InFlight {
     ///
     /// # Errors
     ///
-    /// Nothing if too many wait already, or if the call gives up.
+    /// Nothing if too many wait already, or if the call has waited for too long.
     pub(super) async fn enter(self: &Arc<Self>, purpose: Purpose) -> Option<Place> {
         let mut waiting = {
             let mut queue = self.lock();
@@ -94,10 +95,9 @@ impl InFlight {
                 _waiter: waiter,
             }
         };
-        match purpose.gives_up_at() {
-            Some(deadline) => timeout_at(deadline, &mut waiting.place).await.ok()?.ok(),
-            None => (&mut waiting.place).await.ok(),
-        }
+        let end = Instant::now() + self.limit;
+        let end = purpose.gives_up_at().map_or(end, |at| at.min(end));
+        timeout_at(end, &mut waiting.place).await.ok()?.ok()
     }
 
     fn place(self: &Arc<Self>, number: u64) -> Place {
@@ -117,7 +117,7 @@ impl Queue {
     fn take(&mut self, purpose: Purpose, of: &InFlight) -> Option<u64> {
         let now = Instant::now();
         while let Some(first) = self.places.first_entry()
-            && now.duration_since(*first.get()) >= of.lease
+            && now.duration_since(*first.get()) >= of.limit.saturating_add(GRACE)
         {
             first.remove();
         }
