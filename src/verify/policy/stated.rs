@@ -10,7 +10,7 @@
 //! nothing but an id in it: the token is rejected, or has the claims of the answer.
 
 use super::{Rules, check_use, kinds::is_id_token};
-use crate::{AuthErrorKind, TokenKind, claims::Actor, verify::Introspection};
+use crate::{AuthErrorKind, TokenKind, verify::Introspection};
 
 impl Rules {
     /// Checks what an OAuth JWT with a verified signature says, before anything else is known of it.
@@ -19,8 +19,7 @@ impl Rules {
         stated: &Introspection,
         now: i64,
     ) -> Result<(), AuthErrorKind> {
-        self.check_statement(stated, TokenKind::OAuth, now)?;
-        check_actor(stated)
+        self.check_statement(stated, TokenKind::OAuth, now)
     }
 
     /// Checks what an OAuth JWT says beside an answer that calls it active. Nobody has verified its signature.
@@ -38,7 +37,6 @@ impl Rules {
         if is_id_token(stated) {
             return Err(AuthErrorKind::NotAccessToken);
         }
-        check_actor(stated)?;
         self.check_audience(stated, TokenKind::OAuth)
     }
 }
@@ -58,9 +56,4 @@ pub(in crate::verify) fn check_agreement(
         return Err(AuthErrorKind::WrongClient);
     }
     Ok(())
-}
-
-/// Whoever overlooked an actor would take them for the subject.
-fn check_actor(stated: &Introspection) -> Result<(), AuthErrorKind> {
-    Actor::read(stated.other.get("act")).map(drop)
 }
