@@ -27,8 +27,8 @@ pub struct Health {
     /// endpoint in between. `None` before the first call that shows anything.
     pub reachable: Option<bool>,
     /// Whether introspection rejected our client id and secret when it last answered, or the Backend API our
-    /// secret key. A firewall's page with a 401 or 403 does not count. It will do so until somebody sets others: no token that must be asked about there is
-    /// accepted, unless it is remembered.
+    /// secret key. A firewall's page with a 401 or 403 does not count. It will do so until others are configured: no
+    /// token that must be verified there is accepted, unless it is cached.
     pub credentials_rejected: bool,
     /// When Clerk last gave an answer that was understood; `None` if it never did.
     pub last_good_answer: Option<SystemTime>,
@@ -57,8 +57,8 @@ pub enum BreakerState {
     Closed,
     /// One call is under way to see whether the endpoint works again; no others are made.
     HalfOpen,
-    /// No calls are made, after ten failures in a row: server errors, silence, broken connections. It lasts a second, and then until somebody needs
-    /// the endpoint.
+    /// No calls are made, after ten failures in a row: server errors, silence, broken connections. It lasts a
+    /// second, and then until a request needs the endpoint.
     Open,
 }
 
