@@ -12,11 +12,12 @@
 
 use std::{
     collections::VecDeque,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
 use super::Purpose;
+use crate::sync::{Mutex, MutexGuard};
 
 /// The rate limit of one of Clerk's APIs.
 #[derive(Clone)]
@@ -158,7 +159,8 @@ impl Starts {
 
     fn note(&mut self, limit: usize, now: Duration) {
         if self.times.len() >= limit {
-            self.times.pop_front();
+            let oldest = self.times.pop_front();
+            debug_assert!(oldest.is_none_or(|oldest| oldest + WINDOW <= now));
         }
         self.times.push_back(now);
     }

@@ -1,3 +1,6 @@
+#[cfg(shuttle)]
+mod schedules;
+
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     thread,
