@@ -1,4 +1,4 @@
-//! What a request costs that asks nobody: hits and refusals, as ratios to the same request through a layer
+//! What a request costs that asks nobody: hits and rejections, as ratios to the same request through a layer
 //! that does nothing. Of each kind of token there is a hit, all by one layer.
 //!
 //! The machine that measures is rarely alone. All ways of a request take turns in short rounds, each is set
@@ -57,7 +57,7 @@ use tower::{Layer, Service, layer::layer_fn};
 use crate::support::{
     BAD_TOKEN, Boxed, InsertOnly, Leaf, Noop, bare, finish,
     kinds::{Carried, of_each_kind},
-    load, long_token, median, ours, pass, refuse, request, tokens, warm,
+    load, long_token, median, ours, pass, reject, request, tokens, warm,
 };
 
 const ROUNDS: usize = 101;
@@ -141,12 +141,14 @@ fn one_thread(
             &mut boxed,
             |_| request(&many[rng.usize(..1000)]),
         );
-        round.add("refused: no credentials", &mut all, |_| {
+        round.add("rejected: no credentials", &mut all, |_| {
             bare().body(()).expect("valid")
         });
-        round.add("refused: malformed", &mut all, |_| request("a b"));
-        runtime.block_on(refuse(&mut all, request(BAD_TOKEN)));
-        round.add("refused: known to be bad", &mut all, |_| request(BAD_TOKEN));
+        round.add("rejected: malformed", &mut all, |_| request("a b"));
+        runtime.block_on(reject(&mut all, request(BAD_TOKEN)));
+        round.add("rejected: known to be bad", &mut all, |_| {
+            request(BAD_TOKEN)
+        });
         let floor = round.0[0].1;
         floors.push(floor);
         ratios.resize(round.0.len(), Vec::new());
@@ -192,14 +194,14 @@ impl Round {
         S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
     {
         let name = name.into();
-        let is_refused = name.starts_with("refused");
+        let is_rejected = name.starts_with("rejected");
         let requests = (0..BATCH).map(request).collect();
-        self.0.push((name, time(service, requests, is_refused)));
+        self.0.push((name, time(service, requests, is_rejected)));
     }
 }
 
 /// The nanoseconds for each of the requests.
-fn time<S>(service: &mut S, requests: Vec<Request<()>>, is_refused: bool) -> f64
+fn time<S>(service: &mut S, requests: Vec<Request<()>>, is_rejected: bool) -> f64
 where
     S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
 {
@@ -207,7 +209,7 @@ where
     let start = Instant::now();
     for request in requests {
         let Ok(response) = black_box(finish(service.call(request)));
-        assert_ne!(response.status().is_success(), is_refused);
+        assert_ne!(response.status().is_success(), is_rejected);
     }
     start.elapsed().as_nanos() as f64 / count
 }

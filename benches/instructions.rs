@@ -47,7 +47,7 @@ mod linux {
     use tower::{Layer, Service, layer::layer_fn};
 
     use crate::support::{
-        self, BAD_TOKEN, Boxed, InsertOnly, Leaf, Noop, finish, pass, refuse, request, tokens, warm,
+        self, BAD_TOKEN, Boxed, InsertOnly, Leaf, Noop, finish, pass, reject, request, tokens, warm,
     };
 
     const CHILD: &str = "COUNT_INSTRUCTIONS_OF_ME";
@@ -181,11 +181,11 @@ mod linux {
         count("hit, 100,000 tokens", &mut ours, |n| {
             request(&many[n * 733])
         });
-        count("refused: no credentials", &mut ours, |_| {
+        count("rejected: no credentials", &mut ours, |_| {
             support::bare().body(()).expect("valid")
         });
-        count("refused: malformed", &mut ours, |_| request("a b"));
-        refuse(&mut ours, request(BAD_TOKEN)).await;
+        count("rejected: malformed", &mut ours, |_| request("a b"));
+        reject(&mut ours, request(BAD_TOKEN)).await;
         count(BAD, &mut ours, |_| request(BAD_TOKEN));
         let mut boxed = Boxed::new(Leaf);
         for _ in 0..2 {
@@ -208,10 +208,10 @@ mod linux {
         count("axum: hit, one token", &mut hit, one);
     }
 
-    /// What is refused is remembered for five seconds only, and stepping takes its time.
-    const BAD: &str = "refused: known to be bad";
+    /// What is rejected is remembered for five seconds only, and stepping takes its time.
+    const BAD: &str = "rejected: known to be bad";
     /// How names of requests begin that must not pass.
-    const REFUSED: &str = "refused";
+    const REJECTED: &str = "rejected";
 
     /// A router, called with requests without a body.
     struct InAxum(Router);
@@ -258,7 +258,7 @@ mod linux {
         // the allocator's lists as it would there.
         let count = if name == BAD { 5 * EVERY } else { REQUESTS };
         let requests: Vec<_> = (0..count).map(request).collect();
-        let is_refused = name.starts_with(REFUSED);
+        let is_rejected = name.starts_with(REJECTED);
         for (n, request) in requests.into_iter().enumerate() {
             let is_counted = n % EVERY == 0;
             if is_counted {
@@ -269,7 +269,7 @@ mod linux {
                 raise(Signal::SIGUSR1).expect("it can signal itself");
             }
             let Ok(response) = response;
-            assert_eq!(response.status().is_success(), !is_refused, "{name}");
+            assert_eq!(response.status().is_success(), !is_rejected, "{name}");
         }
         println!("{name}");
         raise(Signal::SIGUSR2).expect("it can signal itself");

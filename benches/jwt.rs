@@ -1,5 +1,5 @@
 //! What the first request with a JWT costs, which is verified here: in ratio to the bare check of the same
-//! tokens' signatures by aws-lc-rs, and to a hit. What it costs to refuse a forged one, and how often keys are
+//! tokens' signatures by aws-lc-rs, and to a hit. What it costs to reject a forged one, and how often keys are
 //! fetched for all of it.
 //!
 //! Every first request has a token that nobody has seen. As in the bench `hit`, all take turns in short rounds, a
@@ -29,7 +29,7 @@ use tower_clerk::{
     fake_clerk::{Endpoint, FakeClerk, Fault},
 };
 
-use crate::support::{Leaf, kinds::session_token, median, pass, refuse, request};
+use crate::support::{Leaf, kinds::session_token, median, pass, reject, request};
 
 const ROUNDS: usize = 201;
 const BATCH: usize = 8;
@@ -76,8 +76,8 @@ async fn one_at_a_time() {
         "first request, keys of the instance's set",
         "first request, a key of the configuration",
         "hit",
-        "refused: forged",
-        "refused: forged, known to be bad",
+        "rejected: forged",
+        "rejected: forged, known to be bad",
     ]
     .map(|name| (name, Vec::new()));
     for batch in tokens.chunks(BATCH) {
@@ -90,8 +90,8 @@ async fn one_at_a_time() {
             time::<Requests>(requests(batch), async |it| pass(&mut by_set, it).await).await,
             time::<Requests>(requests(batch), async |it| pass(&mut by_key, it).await).await,
             time::<Requests>(requests(batch), async |it| pass(&mut by_set, it).await).await,
-            time::<Requests>(requests(&forged), async |it| refuse(&mut by_set, it).await).await,
-            time::<Requests>(requests(&forged), async |it| refuse(&mut by_set, it).await).await,
+            time::<Requests>(requests(&forged), async |it| reject(&mut by_set, it).await).await,
+            time::<Requests>(requests(&forged), async |it| reject(&mut by_set, it).await).await,
         ];
         for ((_, column), nanos) in rows.iter_mut().zip(nanos) {
             column.push(nanos);

@@ -16,7 +16,7 @@ use tower_clerk::{
 };
 
 use crate::support::{
-    BAD_TOKEN, Boxed, InsertOnly, Leaf, Noop, bare, finish, long_token, ours, refuse, request, warm,
+    BAD_TOKEN, Boxed, InsertOnly, Leaf, Noop, bare, finish, long_token, ours, reject, request, warm,
 };
 
 fn main() {
@@ -51,12 +51,12 @@ fn allocations(runtime: &tokio::runtime::Runtime) {
     row("boxed future over moka::future", &mut boxed, || {
         request(&token)
     });
-    row("refused: no credentials", &mut ours, || {
+    row("rejected: no credentials", &mut ours, || {
         bare().body(()).expect("valid")
     });
-    row("refused: malformed", &mut ours, || request("a b"));
-    runtime.block_on(refuse(&mut ours, request(&bad)));
-    row("refused: known to be bad", &mut ours, || request(&bad));
+    row("rejected: malformed", &mut ours, || request("a b"));
+    runtime.block_on(reject(&mut ours, request(&bad)));
+    row("rejected: known to be bad", &mut ours, || request(&bad));
     println!();
 }
 

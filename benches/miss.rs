@@ -24,7 +24,7 @@ use tower_clerk::{
     fake_clerk::{Endpoint, FakeClerk, Fault},
 };
 
-use crate::support::{BAD_TOKEN, Leaf, median, ours, pass, refuse, request, tokens, warm};
+use crate::support::{BAD_TOKEN, Leaf, median, ours, pass, reject, request, tokens, warm};
 
 const ROUNDS: usize = 500;
 
@@ -192,7 +192,7 @@ async fn flood() {
     for n in 0..FLOOD {
         let once = rng.u64(..);
         if n % 2 == 0 {
-            refuse(&mut service, request(&format!("{BAD_TOKEN}{n}_{once}"))).await;
+            reject(&mut service, request(&format!("{BAD_TOKEN}{n}_{once}"))).await;
         } else {
             pass(&mut service, request(&format!("oat_good_{n}_{once}"))).await;
         }

@@ -54,7 +54,7 @@ enum Weather {
     Slow,
     Failing,
     Hanging,
-    Refusing,
+    Rejecting,
     Flapping,
     Recovering,
 }
@@ -64,7 +64,7 @@ const SCENARIOS: &[(&str, Weather)] = &[
     ("slow: 300 ms", Weather::Slow),
     ("status 500", Weather::Failing),
     ("hanging", Weather::Hanging),
-    ("refusing connections", Weather::Refusing),
+    ("rejecting connections", Weather::Rejecting),
     ("flapping: every other call fails", Weather::Flapping),
     ("recovering: 500 for half of the time", Weather::Recovering),
 ];
@@ -73,7 +73,7 @@ impl Weather {
     fn begin(self, clerk: &FakeClerk) {
         for endpoint in [Endpoint::Introspection, Endpoint::Userinfo] {
             match self {
-                Self::Fair | Self::Refusing => {}
+                Self::Fair | Self::Rejecting => {}
                 Self::Slow => clerk.fail(endpoint, Fault::delay(Duration::from_millis(300))),
                 Self::Failing | Self::Recovering => clerk.fail(endpoint, Fault::status(500)),
                 Self::Hanging => clerk.fail(endpoint, Fault::hang()),
@@ -122,7 +122,7 @@ async fn play(name: &str, weather: Weather) {
         .collect();
     fake.reset_calls();
     weather.begin(fake);
-    if matches!(weather, Weather::Refusing) {
+    if matches!(weather, Weather::Rejecting) {
         clerk = None;
     }
 

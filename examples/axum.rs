@@ -32,7 +32,7 @@ fn cors() -> CorsLayer {
         .allow_origin(Any)
         .allow_methods([Method::GET])
         .allow_headers([AUTHORIZATION])
-        // Else a script does not see the challenge, and so not what to do about a refusal.
+        // Else a script does not see the challenge, and so not what to do about a rejection.
         .expose_headers([WWW_AUTHENTICATE])
 }
 

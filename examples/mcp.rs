@@ -67,7 +67,7 @@ impl Tools {
         annotations(read_only_hint = true)
     )]
     async fn admin(&self, Extension(parts): Extension<Parts>) -> Result<CallToolResult, ErrorData> {
-        // `by_tool` refuses it by HTTP, which clients know how to go on from. This holds whatever it makes
+        // `by_tool` rejects it by HTTP, which clients know how to go on from. This holds whatever it makes
         // of a request.
         if !claims(&parts)?.has_scope(ADMIN) {
             return Err(ErrorData::invalid_request("this needs mcp:admin", None));
@@ -98,7 +98,7 @@ fn calls_admin(body: &[u8]) -> bool {
         // Version 2025-03-26 has batches.
         Ok(Value::Array(messages)) => messages.iter().any(is_admin),
         Ok(message) => is_admin(&message),
-        // The server refuses it, too.
+        // The server rejects it, too.
         Err(_) => false,
     }
 }
@@ -151,7 +151,7 @@ fn app(auth: ClerkAuthLayer) -> Result<Router, Box<dyn Error>> {
         .service(mcp);
     let admin = RequireScopes::all([ADMIN]).layer(mcp.clone());
 
-    // Outside of `auth`: a preflight carries no token, and scripts are to read what a refusal asks for.
+    // Outside of `auth`: a preflight carries no token, and scripts are to read what a rejection asks for.
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(move |origin, _| {
             origins.iter().any(|allowed| origin == allowed)

@@ -136,7 +136,7 @@ async fn without_cache(walk: &mut Walk<'_>) -> Result<()> {
     walk.step("a good token", Some(&token), 200, Asked).await?;
     walk.step("the same again: Clerk is asked again", Some(&token), 200, Asked).await?;
     walk.clerk.revoke(&token);
-    walk.step("the same, revoked at Clerk: refused at once", Some(&token), 401, Asked).await?;
+    walk.step("the same, revoked at Clerk: rejected at once", Some(&token), 401, Asked).await?;
     Ok(())
 }
 

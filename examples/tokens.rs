@@ -141,7 +141,7 @@ async fn walk(url: &str, tokens: &[(&str, String, &[&str])]) -> Result<usize> {
             let request = client.get(format!("{url}{path}")).bearer_auth(token);
             let status = request.send().await?.status().as_u16();
             let expected = match path {
-                // No kind that is accepted: the layer itself refuses it.
+                // No kind that is accepted: the layer itself rejects it.
                 _ if taken.is_empty() => 401,
                 "/me" => 200,
                 path if taken.contains(&path) => 200,

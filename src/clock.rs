@@ -96,7 +96,7 @@ mod system {
     }
 
     /// A clock that stands before 1970 shows zero: a token that says when it was issued then seems to
-    /// come from the future, and is refused.
+    /// come from the future, and is rejected.
     fn millis(time: Timespec) -> u64 {
         // No clock shows the 500 million years that would not fit.
         let seconds = time.tv_sec.max(0).cast_unsigned();

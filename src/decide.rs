@@ -22,17 +22,17 @@ use crate::{
 /// What becomes of a request.
 pub(crate) enum Decision {
     Pass(ClerkClaims),
-    Refuse(Refusal),
+    Reject(Rejected),
     Wait(Verification),
 }
 
-/// Why a request is refused, and what was seen of its token.
-pub(crate) struct Refusal {
+/// Why a request is rejected, and what was seen of its token.
+pub(crate) struct Rejected {
     pub(crate) error: AuthError,
     pub(crate) seen: Seen,
 }
 
-impl From<AuthErrorKind> for Refusal {
+impl From<AuthErrorKind> for Rejected {
     fn from(kind: AuthErrorKind) -> Self {
         Self {
             error: kind.into(),
@@ -42,7 +42,7 @@ impl From<AuthErrorKind> for Refusal {
 }
 
 /// A verification that a request waits for.
-pub(crate) type Verification = BoxFuture<'static, Result<ClerkClaims, Refusal>>;
+pub(crate) type Verification = BoxFuture<'static, Result<ClerkClaims, Rejected>>;
 
 impl Auth {
     /// From the headers to a decision: no I/O, nothing awaited.
@@ -51,7 +51,7 @@ impl Auth {
             Ok(credentials) => self.decide_on::<false>(credentials),
             // A malformed header is not made up for by anything.
             Err(AuthErrorKind::MissingCredentials) => self.decide_without_header(headers),
-            Err(kind) => Decision::Refuse(kind.into()),
+            Err(kind) => Decision::Reject(kind.into()),
         }
     }
 
@@ -64,7 +64,7 @@ impl Auth {
         };
         match found {
             Ok(credentials) => self.decide_on::<true>(credentials),
-            Err(kind) => Decision::Refuse(kind.into()),
+            Err(kind) => Decision::Reject(kind.into()),
         }
     }
 
@@ -81,7 +81,7 @@ impl Auth {
             Lookup::Good { claims, .. } | Lookup::Stale { claims }
                 if IS_COOKIE && claims.token_kind() != TokenKind::Session =>
             {
-                Decision::Refuse(AuthErrorKind::UnsupportedToken.into())
+                Decision::Reject(AuthErrorKind::UnsupportedToken.into())
             }
             Lookup::Good {
                 claims,
@@ -121,17 +121,17 @@ impl Auth {
     ) -> Decision {
         let token = match credentials.token() {
             Ok(token) => token,
-            Err(kind) => return Decision::Refuse(kind.into()),
+            Err(kind) => return Decision::Reject(kind.into()),
         };
         if is_cookie && Shape::of(token).kind() != Some(TokenKind::Session) {
-            return Decision::Refuse(AuthErrorKind::UnsupportedToken.into());
+            return Decision::Reject(AuthErrorKind::UnsupportedToken.into());
         }
         if let Some(error) = self.cache.get_bad(key, now) {
             return self.decide_bad(Shape::of(token), key, error);
         }
         let shape = match self.verifier.admit(token, now.unix_seconds()) {
             Ok(shape) => shape,
-            Err(kind) => return Decision::Refuse(kind.into()),
+            Err(kind) => return Decision::Reject(kind.into()),
         };
         self.observer.missed();
         self.cache.missed(key);
@@ -169,7 +169,7 @@ impl Auth {
             }
             Err(error) => {
                 self.observer.hit_negative();
-                Decision::Refuse(Refusal { error, seen })
+                Decision::Reject(Rejected { error, seen })
             }
         }
     }

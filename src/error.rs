@@ -2,9 +2,9 @@
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-/// Why a request was refused.
+/// Why a request was rejected.
 ///
-/// On every refusal it is put into the extensions of the *response*, so that layers above can log or
+/// On every rejection it is put into the extensions of the *response*, so that layers above can log or
 /// count it. The caller is never shown it: to the outside all reasons for a 401 look the same.
 ///
 /// Opaque, so that context can be added without a break: ask for its [`kind`](Self::kind).
@@ -88,7 +88,7 @@ impl AuthError {
         self.with_source(error)
     }
 
-    /// What kind of refusal this is.
+    /// What kind of rejection this is.
     pub fn kind(&self) -> AuthErrorKind {
         self.kind
     }
@@ -123,7 +123,7 @@ impl Error for AuthError {
 /// value would keep everyone away for good.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// The kinds of refusal. What each becomes on the wire is decided in one place, see
+/// The kinds of rejection. What each becomes on the wire is decided in one place, see
 /// [`Rejection`](crate::Rejection).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -134,7 +134,7 @@ pub enum AuthErrorKind {
     CredentialsRejected,
     /// The token's time is over: `exp` is not in the future.
     Expired,
-    /// A rule behind the layer refused the claims of a good token, for another reason than a scope:
+    /// A rule behind the layer rejected the claims of a good token, for another reason than a scope:
     /// [`RequirePermission`](crate::RequirePermission), [`RequireRole`](crate::RequireRole),
     /// [`RequireKind`](crate::RequireKind), [`RequireClaims`](crate::RequireClaims), or an extractor of the
     /// feature `axum`.
@@ -232,7 +232,7 @@ impl AuthErrorKind {
     }
 
     /// Whether Clerk could not be asked, as opposed to having answered something. Only this may be
-    /// bridged with a stale entry: not refused credentials of ours, not answers that break the
+    /// bridged with a stale entry: not rejected credentials of ours, not answers that break the
     /// contract.
     pub fn is_outage(self) -> bool {
         matches!(
@@ -244,9 +244,9 @@ impl AuthErrorKind {
     /// The kind in words, for people. Not part of any protocol.
     fn as_str(self) -> &'static str {
         match self {
-            Self::CredentialsRejected => "Clerk refused the credentials of this service",
+            Self::CredentialsRejected => "Clerk rejected the credentials of this service",
             Self::Expired => "the token has expired",
-            Self::Forbidden => "a rule refuses the claims of the token",
+            Self::Forbidden => "a rule rejects the claims of the token",
             Self::Inactive => "the token is not active",
             Self::InsufficientScope => "a required scope was not granted",
             Self::InvalidSignature => "no key of the instance vouches for the token",

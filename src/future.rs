@@ -57,7 +57,7 @@ pin_project! {
         Ready {
             waiting: Option<Box<Waiting<S, ReqBody, R>>>,
         },
-        // The request was refused.
+        // The request was rejected.
         Reject {
             response: Option<Response<ResBody>>,
         },
@@ -188,9 +188,9 @@ where
                             waiting: Some(waiting),
                         }
                     }
-                    Err(refusal) => {
+                    Err(rejection) => {
                         let is_grpc = waiting.passage.is_grpc(&waiting.request);
-                        let response = waiting.auth.refuse(refusal, is_grpc, &waiting.reject);
+                        let response = waiting.auth.reject(rejection, is_grpc, &waiting.reject);
                         Self::Reject {
                             response: Some(response),
                         }

@@ -56,7 +56,7 @@ impl ClerkAuthLayer {
 }
 
 impl<R> ClerkAuthLayer<R> {
-    /// Has refusals rendered by something else than [`HeadersOnly`]: [`JsonBody`](crate::JsonBody),
+    /// Has rejections rendered by something else than [`HeadersOnly`]: [`JsonBody`](crate::JsonBody),
     /// [`ProblemJson`](crate::ProblemJson), or a closure from [`Rejection`](crate::Rejection) to a response.
     #[must_use]
     pub fn reject_with<T>(self, reject: T) -> ClerkAuthLayer<T> {
@@ -68,12 +68,12 @@ impl<R> ClerkAuthLayer<R> {
     }
 
     /// Lets requests without credentials through, without [claims](crate::ClerkClaims). Default: they are
-    /// refused with a 401, since a route that forgets to look would be open otherwise.
+    /// rejected with a 401, since a route that forgets to look would be open otherwise.
     ///
     /// That is a request without an `Authorization` header, or with one of another scheme than `Bearer`,
     /// which is somebody else's to judge and stays where it is, and, where the
     /// [cookie](crate::ClerkConfigBuilder::session_cookie) counts, without that. What claims to be a bearer token is verified
-    /// as ever: one that is bad, malformed or cannot be verified is refused, never taken for none. Claims
+    /// as ever: one that is bad, malformed or cannot be verified is rejected, never taken for none. Claims
     /// that another layer left in the request are removed: only this layer's count.
     ///
     /// It holds for this layer and what is cloned from it, so that a strict and an optional one can share

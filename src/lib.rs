@@ -25,16 +25,16 @@
 //!     .route("/me", get(me))
 //!     .layer(ClerkAuthLayer::new(cfg));
 //!
-//! // With a good token: accepted. Without one: refused.
+//! // With a good token: accepted. Without one: rejected.
 //! # use tower::ServiceExt;
 //! let request = http::Request::get("/me").header("authorization", format!("Bearer {token}"));
 //! let accepted = app.clone().oneshot(request.body(axum::body::Body::empty())?).await?;
 //! assert_eq!(accepted.status(), 200);
 //!
 //! let request = http::Request::get("/me").body(axum::body::Body::empty())?;
-//! let refused = app.oneshot(request).await?;
-//! assert_eq!(refused.status(), 401);
-//! assert_eq!(refused.headers()["www-authenticate"], r#"Bearer scope="email profile""#);
+//! let rejected = app.oneshot(request).await?;
+//! assert_eq!(rejected.status(), 401);
+//! assert_eq!(rejected.headers()["www-authenticate"], r#"Bearer scope="email profile""#);
 //! # Ok(()) }
 //! ```
 //!
@@ -52,18 +52,18 @@
 //!
 //! 1. **Bearer.** There must be exactly one `Authorization` header, of the form `Bearer token68` (RFC
 //!    6750 §2.1), with a token of at most 4096 bytes.
-//! 2. **Cache.** What is known of the token counts: a good one passes, a bad one is refused. Nobody is
+//! 2. **Cache.** What is known of the token counts: a good one passes, a bad one is rejected. Nobody is
 //!    asked. The token's end is compared with the clock again.
 //! 3. **Verify**, if nothing is known. Many requests with one token are one verification.
 //!    1. *Introspect*: Clerk is asked about the token (RFC 7662). Nothing else happens before it says
 //!       `active: true`. Other kinds of tokens than OAuth's have [ways of their own](guide::tokens).
 //!    2. *Policy*: times, issuer, client, audience and scopes are checked. What cannot be checked is
-//!       refused.
+//!       rejected.
 //!    3. *Enrich*: userinfo is asked who the subject is (OpenID Connect Core §5.3). That may fail.
 //! 4. **Inject.** [`ClerkClaims`] are put into the extensions, the header is marked sensitive, and the
 //!    inner service is called.
 //!
-//! # What a refused caller is told
+//! # What a rejected caller is told
 //!
 //! | case | HTTP | challenge | gRPC |
 //! |---|---|---|---|
@@ -71,7 +71,7 @@
 //! | malformed or several credentials | 400 | `error="invalid_request"` | 16 |
 //! | inactive, expired, another client, audience or issuer | 401 | `error="invalid_token"` | 16 |
 //! | a scope is missing | 403 | `error="insufficient_scope"`, `scope="…"` | 7 |
-//! | a rule of the route refuses the claims | 403 | without `error` | 7 |
+//! | a rule of the route rejects the claims | 403 | without `error` | 7 |
 //! | Clerk cannot be asked, or its answer breaks its contract | 503 | none; `Retry-After` | 14 |
 //!
 //! The gRPC form is trailers-only, with HTTP status 200. It is for a request that can be nothing but gRPC: a
@@ -80,7 +80,7 @@
 //! that by themselves. [`http_status_only`](ClerkAuthLayer::http_status_only) switches the form off. A 503 in
 //! that form has `retry-after` and `grpc-retry-pushback-ms`, with one delay.
 //!
-//! All answers carry `Cache-Control: no-store`. Why exactly a token was refused is in the
+//! All answers carry `Cache-Control: no-store`. Why exactly a token was rejected is in the
 //! [`AuthError`] among the extensions of the *response*, for logging layers; the caller does not learn
 //! it. An outage of Clerk's is never a 401: clients would throw good tokens away.
 //!
@@ -165,7 +165,7 @@
 // - A cache belongs to one configuration. Rules that differ by route run after it, on the claims.
 // - No token or secret reaches `Debug`, `Display`, a log, a cache key or an error body. Claims that say
 //   who a person is are redacted in `Debug`.
-// - A failing cache is a miss; a failing verifier is a refusal, never a pass. Nothing panics on input.
+// - A failing cache is a miss; a failing verifier is a rejection, never a pass. Nothing panics on input.
 // - A Cargo feature adds API; it never changes what an existing configuration accepts.
 //
 // The modules stand in the order in which a request meets them.

@@ -56,7 +56,7 @@ impl Passage {
             && reject::is_grpc(request.method(), request.version(), request.headers())
     }
 
-    /// Whether a request may pass without claims, for what its headers were refused for. It is asked before
+    /// Whether a request may pass without claims, for what its headers were rejected for. It is asked before
     /// anything else was: what a verification comes to is final.
     pub(crate) fn admits(self, error: &AuthError) -> bool {
         self.has(Self::OPTIONAL) && error.kind() == AuthErrorKind::MissingCredentials

@@ -12,7 +12,7 @@ use tower_service::Service;
 use crate::{
     ClerkClaims, RejectResponse, ResponseFuture,
     auth::Auth,
-    decide::{Decision, Refusal},
+    decide::{Decision, Rejected},
     passage::{self, Passage},
 };
 
@@ -71,16 +71,16 @@ where
                 let future = self.inner.call(request);
                 ResponseFuture::call_for(future, !self.passage.is_http_status_only())
             }
-            Decision::Refuse(refusal) if self.passage.admits(&refusal.error) => {
+            Decision::Reject(rejection) if self.passage.admits(&rejection.error) => {
                 passage::anonymize(&self.auth, &mut request);
                 // What stands behind may still reject it, and not every framework knows the form.
                 let is_grpc = self.passage.is_grpc(&request);
                 ResponseFuture::call_for(self.inner.call(request), is_grpc)
             }
-            Decision::Refuse(refusal) => {
+            Decision::Reject(rejection) => {
                 give_up_readiness(&mut self.inner);
                 let is_grpc = self.passage.is_grpc(&request);
-                let response = self.auth.refuse(refusal, is_grpc, &self.reject);
+                let response = self.auth.reject(rejection, is_grpc, &self.reject);
                 ResponseFuture::reject(response)
             }
             Decision::Wait(verification) => {
@@ -109,15 +109,15 @@ impl<S: fmt::Debug, R> fmt::Debug for ClerkAuth<S, R> {
 }
 
 impl Auth {
-    /// The one place where a refusal becomes a response.
-    pub(crate) fn refuse<B: 'static>(
+    /// The one place where a rejection becomes a response.
+    pub(crate) fn reject<B: 'static>(
         &self,
-        refusal: Refusal,
+        rejection: Rejected,
         is_grpc: bool,
         reject: &impl RejectResponse<B>,
     ) -> Response<B> {
-        let Refusal { error, seen } = refusal;
-        self.observer.refused(&error, seen);
+        let Rejected { error, seen } = rejection;
+        self.observer.rejected(&error, seen);
         self.challenges
             .rejection(&error, is_grpc)
             .into_response(error, reject)
@@ -125,7 +125,7 @@ impl Auth {
 }
 
 /// Drops the instance that was polled ready, and with it whatever it reserved, a permit for instance: a
-/// request that waits for Clerk, or is refused, must not keep others out. A clone is not ready (see the
+/// request that waits for Clerk, or is rejected, must not keep others out. A clone is not ready (see the
 /// docs of `tower::Service`, "Be careful when cloning inner services").
 pub(crate) fn give_up_readiness<S: Clone>(inner: &mut S) {
     let not_ready = inner.clone();

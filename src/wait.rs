@@ -10,7 +10,7 @@ use crate::{
     auth::Auth,
     bearer::Credentials,
     cache::{Arrival, Join, Key, Landed, Lookup, Outcome, single_flight},
-    decide::Refusal,
+    decide::Rejected,
     observe::{CacheState, Seen},
     upstream::Priority,
     verify::Shape,
@@ -31,7 +31,7 @@ impl Auth {
         self: Arc<Self>,
         task: Task,
         arrival: Arrival,
-    ) -> Result<ClerkClaims, Refusal> {
+    ) -> Result<ClerkClaims, Rejected> {
         let mut state = CacheState::Miss;
         let verdict = match self.wait(&task, arrival, &mut state).await {
             Err(error) => self.bridge(&task.key, error, &mut state),
@@ -46,7 +46,7 @@ impl Auth {
                 self.observer.passed(seen, claims.is_stale());
                 Ok(claims)
             }
-            Err(error) => Err(Refusal { error, seen }),
+            Err(error) => Err(Rejected { error, seen }),
         }
     }
 

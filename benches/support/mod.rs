@@ -279,8 +279,8 @@ where
     assert!(response.status().is_success(), "{response:?}");
 }
 
-/// Sends a request that has to be refused.
-pub async fn refuse<S>(service: &mut S, request: Request<()>)
+/// Sends a request that has to be rejected.
+pub async fn reject<S>(service: &mut S, request: Request<()>)
 where
     S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
 {

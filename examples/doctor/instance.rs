@@ -53,7 +53,7 @@ fn check_issuer(clerk: &Clerk, issuer: Option<&str>, report: &mut Report) {
         }
         issuer => report.bad(
             &format!(
-                "the issuer is {}, not {}: tokens that name it are refused",
+                "the issuer is {}, not {}: tokens that name it are rejected",
                 issuer.unwrap_or("not named"),
                 clerk.issuer()
             ),
@@ -70,7 +70,7 @@ fn check_clock(answer: &Answer, report: &mut Report) {
         }
         Some(ahead) if ahead > 0 => report.bad(
             &format!("this machine's clock is {ahead} s behind Clerk's"),
-            "set the clock (NTP): new tokens are refused as not valid yet, and old ones live longer",
+            "set the clock (NTP): new tokens are rejected as not valid yet, and old ones live longer",
         ),
         Some(ahead) => report.bad(
             &format!("this machine's clock is {} s ahead of Clerk's", -ahead),
@@ -116,7 +116,7 @@ pub(crate) async fn check_credentials(clerk: &Clerk, report: &mut Report) {
             answer.millis()
         )),
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => report.bad(
-            &format!("introspection refuses our credentials ({})", answer.status),
+            &format!("introspection rejects our credentials ({})", answer.status),
             "check CLERK_OAUTH_CLIENT_ID and CLERK_OAUTH_CLIENT_SECRET: those of a confidential OAuth \
              application of this very instance",
         ),

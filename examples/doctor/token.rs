@@ -52,7 +52,7 @@ pub(crate) async fn examine(
         _ => {
             report.bad(
                 "introspection says neither `active: true` nor `active: false`",
-                "the layer refuses such an answer with a 503",
+                "the layer rejects such an answer with a 503",
             );
             return None;
         }
@@ -114,7 +114,7 @@ async fn check_userinfo(
             "the layer throws that profile away",
         ),
         (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => report.note(&format!(
-            "userinfo refuses the token ({}), as it does with one for another resource: no profile",
+            "userinfo rejects the token ({}), as it does with one for another resource: no profile",
             answer.status
         )),
         (status, _) => report.bad(

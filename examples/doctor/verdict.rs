@@ -1,4 +1,4 @@
-//! What the layer itself does with the token. Each rule that refuses it is named and lifted, until it passes or
+//! What the layer itself does with the token. Each rule that rejects it is named and lifted, until it passes or
 //! nothing is left to lift: so the rules are the layer's own, and all that stand in the way are told.
 
 use std::{convert::Infallible, env, future};
@@ -53,7 +53,7 @@ pub(crate) async fn decide(
         }
     }
     let kind = first.map(|kind| format!("{kind:?}")).unwrap_or_default();
-    report.summary(&format!("the layer would refuse the token ({kind})"));
+    report.summary(&format!("the layer would reject the token ({kind})"));
     false
 }
 

@@ -27,7 +27,7 @@ async fn me(claims: ClerkClaims) -> Json<ClerkClaims> {
 /// replicas would be taken out at once, with those requests, too, that need no Clerk.
 async fn ready(auth: ClerkAuthLayer) -> (StatusCode, &'static str) {
     if auth.health().credentials_rejected {
-        let why = "Clerk refuses the client id and secret\n";
+        let why = "Clerk rejects the client id and secret\n";
         return (StatusCode::SERVICE_UNAVAILABLE, why);
     }
     (StatusCode::OK, "ready\n")

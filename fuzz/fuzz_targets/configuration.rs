@@ -1,4 +1,4 @@
-//! Configurations: whatever the text, it is refused with an error or makes a layer that refuses a
+//! Configurations: whatever the text, it is rejected with an error or makes a layer that rejects a
 //! request without credentials. Lines are the fields.
 
 #![no_main]

@@ -3,14 +3,14 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
-    entry::Refusal,
+    entry::NegativeEntry,
     key::Key,
     memory::{Release, Store},
 };
 use crate::observe::StoreMetrics;
 
 pub(super) struct Bad {
-    store: Store<Refusal>,
+    store: Store<NegativeEntry>,
     metrics: Arc<StoreMetrics>,
 }
 
@@ -19,7 +19,7 @@ impl Bad {
         let metrics = Arc::new(StoreMetrics::negative());
         let released = {
             let metrics = Arc::clone(&metrics);
-            move |_: &Key, _: &Refusal, release: Release| release.tell(&metrics)
+            move |_: &Key, _: &NegativeEntry, release: Release| release.tell(&metrics)
         };
         Self {
             store: Store::new(capacity, longest_life, |_| 1, released),
@@ -27,7 +27,7 @@ impl Bad {
         }
     }
 
-    pub(super) fn get(&self, key: &Key) -> Option<Refusal> {
+    pub(super) fn get(&self, key: &Key) -> Option<NegativeEntry> {
         self.store.get(key)
     }
 
@@ -41,9 +41,9 @@ impl Bad {
         self.metrics.missed();
     }
 
-    pub(super) fn insert(&self, key: Key, refusal: Refusal) {
+    pub(super) fn insert(&self, key: Key, rejection: NegativeEntry) {
         self.metrics.inserted();
-        self.store.insert(key, refusal);
+        self.store.insert(key, rejection);
     }
 
     /// Removes what is over.

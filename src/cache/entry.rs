@@ -236,13 +236,13 @@ fn remaining(verified: &Verified, now: Now) -> u64 {
 
 /// Why a token is rejected: by Clerk, by the rules, or because Clerk cannot answer about it.
 #[derive(Clone, Debug)]
-pub(super) struct Refusal {
+pub(super) struct NegativeEntry {
     error: AuthError,
     pub(super) epoch: u64,
     until: Deadline,
 }
 
-impl Refusal {
+impl NegativeEntry {
     /// What may be remembered of an error, if anything: an authoritative rejection, and a 503 that this very token
     /// provokes.
     pub(super) fn new(error: &AuthError, epoch: u64, now: Now) -> Option<Self> {
@@ -279,7 +279,7 @@ fn provoked_life(error: &AuthError) -> Option<u64> {
         .then_some(delay.clamp(FIRST_PAUSE, NEGATIVE_TTL))
 }
 
-/// How long a refusal is remembered: long enough to blunt a client that repeats a bad token, short
+/// How long a rejection is remembered: long enough to blunt a client that repeats a bad token, short
 /// enough that a token that was not replicated yet is soon accepted.
 pub(super) const NEGATIVE_TTL: u64 = 5_000;
 

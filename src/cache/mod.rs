@@ -99,13 +99,13 @@ impl Cache {
 
     /// Why a token is rejected, if that is remembered. Of one that is not known to be good.
     pub(crate) fn get_bad(&self, key: Key, now: Now) -> Option<AuthError> {
-        let refusal = self.bad.get(&key)?;
+        let rejection = self.bad.get(&key)?;
         if self
             .invalidations
-            .is_cached_invalid(refusal.epoch, key, None)
+            .is_cached_invalid(rejection.epoch, key, None)
         {
             self.bad.invalidate(&key);
-        } else if let Some(error) = refusal.error(now) {
+        } else if let Some(error) = rejection.error(now) {
             return Some(error);
         } else {
             self.bad.remove_expired(&key);

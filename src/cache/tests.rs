@@ -195,7 +195,7 @@ fn verdict_that_is_over_replaces_the_one_before() {
 }
 
 #[test]
-fn refusal_is_remembered_where_it_is_authoritative() {
+fn rejection_is_remembered_where_it_is_authoritative() {
     // C107 C038 C039
     use AuthErrorKind as Kind;
     for (kind, is_remembered) in [
@@ -237,7 +237,7 @@ fn refusal_is_remembered_where_it_is_authoritative() {
 }
 
 #[test]
-fn refusal_is_forgotten_after_five_seconds() {
+fn rejection_is_forgotten_after_five_seconds() {
     // C106
     let cache = cache(1, 0, 100);
     settle(&cache, "tok", bad(AuthErrorKind::Inactive), START);

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Cache, Entry, Key, Outcome, entry::Refusal};
+use super::{Cache, Entry, Key, Outcome, entry::NegativeEntry};
 use crate::{AuthError, clock::Now, verify::Verified};
 
 /// When a request arrived.
@@ -85,10 +85,10 @@ impl Cache {
                 } else {
                     self.good.read(&key, |entry| entry.back_off(error, now));
                 }
-                if let Some(refusal) = Refusal::new(error, epoch, now)
+                if let Some(rejection) = NegativeEntry::new(error, epoch, now)
                     && !self.lifetimes.is_off()
                 {
-                    self.bad.insert(key, refusal);
+                    self.bad.insert(key, rejection);
                 }
             }
         }

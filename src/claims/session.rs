@@ -18,7 +18,7 @@ pub(crate) struct Session {
 /// Who acts in place of the [subject](crate::ClerkClaims::subject) (`act`, RFC 8693 §4.1): somebody of yours who
 /// impersonates a user, or an agent.
 ///
-/// The subject is still whose data it is. What a person should do themself (change a password, pay), refuse
+/// The subject is still whose data it is. What a person should do themself (change a password, pay), reject
 /// where there is an actor; what is logged should name both.
 ///
 /// # Depth

@@ -28,7 +28,7 @@ pub(crate) struct Claims {
     pub(crate) other: Option<Box<str>>,
     /// The rules that the token passed.
     pub(crate) rules: Arc<Rules>,
-    /// What callers are told whom a rule behind the layer refuses.
+    /// What callers are told whom a rule behind the layer rejects.
     pub(crate) challenges: Arc<Challenges>,
 }
 

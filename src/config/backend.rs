@@ -94,7 +94,7 @@ impl ClerkConfigBuilder {
         if !is_https && !scheme.eq_ignore_ascii_case("http") {
             return Err(invalid("the scheme must be https"));
         }
-        // The parser would decode, drop or convert much of what is refused here, without a word.
+        // The parser would decode, drop or convert much of what is rejected here, without a word.
         if rest.contains(['?', '#']) {
             return Err(invalid("leave query and fragment out"));
         }

@@ -29,7 +29,7 @@ use crate::{TokenKind, Transport, clock::Clock, kind::Kinds, verify::policy::Sco
 /// `session_cookie`, `authorized_parties`, `allow_pending`, `secret_key`, `backend_api_url`,
 /// `backend_api_version`, `machines` (a list, or `"*"`), `profile_source` (`"userinfo"`,
 /// `"backend-api"`), `discover` and `discovery_origins`. Lists may be strings with commas or spaces, durations are seconds
-/// or humantime (`"1m 30s"`), unknown fields are refused.
+/// or humantime (`"1m 30s"`), unknown fields are rejected.
 #[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 #[must_use]

@@ -51,7 +51,7 @@ impl ClerkConfigBuilder {
             Some(Named::Listed(clients)) if clients.is_empty() => {
                 return Err(ConfigError::Missing {
                     field: "allowed_clients",
-                    hint: "an empty list refuses everybody: name clients, or leave the list out",
+                    hint: "an empty list rejects everybody: name clients, or leave the list out",
                 });
             }
             Some(Named::Listed(clients)) => {

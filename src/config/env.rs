@@ -47,7 +47,7 @@ impl ClerkConfigBuilder {
     ///
     /// [`ConfigError::Environment`] where a variable cannot be read.
     pub fn from_env() -> Result<Self, ConfigError> {
-        // What is no Unicode is refused with the value it makes, not left out: that could lift a restriction.
+        // What is no Unicode is rejected with the value it makes, not left out: that could lift a restriction.
         Self::from_variables(|name| {
             std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
         })

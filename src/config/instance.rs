@@ -61,7 +61,7 @@ impl Instance {
         } else {
             format!("https://{value}")
         };
-        // The parser would decode, drop or convert much of what is refused here, without a word.
+        // The parser would decode, drop or convert much of what is rejected here, without a word.
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
         let scheme = scheme.to_ascii_lowercase();
         if !matches!(&*scheme, "https" | "http") {

@@ -45,7 +45,7 @@ impl ClerkConfigBuilder {
         if self.accept.is_empty() {
             return Err(ConfigError::Missing {
                 field: "accept",
-                hint: "an empty list refuses everybody: name a kind, or leave the list out",
+                hint: "an empty list rejects everybody: name a kind, or leave the list out",
             });
         }
         self.check_locals()?;
@@ -53,7 +53,7 @@ impl ClerkConfigBuilder {
             return Err(invalid(
                 "required_scopes",
                 self.required_scopes.join(" "),
-                "session tokens have no scopes, all would be refused: require scopes by route, with \
+                "session tokens have no scopes, all would be rejected: require scopes by route, with \
                  `RequireScopes`",
             ));
         }
@@ -68,7 +68,7 @@ impl ClerkConfigBuilder {
             if parties.is_empty() {
                 return Err(ConfigError::Missing {
                     field: "authorized_parties",
-                    hint: "an empty list refuses everybody: name origins, or leave the list out",
+                    hint: "an empty list rejects everybody: name origins, or leave the list out",
                 });
             }
             for party in parties {
@@ -93,7 +93,7 @@ impl ClerkConfigBuilder {
         if self.jwt_algorithms.is_empty() {
             return Err(ConfigError::Missing {
                 field: "jwt_algorithms",
-                hint: "an empty list refuses every JWT: name an algorithm, or leave the list out",
+                hint: "an empty list rejects every JWT: name an algorithm, or leave the list out",
             });
         }
         if cfg!(feature = "jwt") {
@@ -138,7 +138,7 @@ impl ClerkConfigBuilder {
             Some(Named::Any) => Ok(None),
             Some(Named::Listed(machines)) if machines.is_empty() => Err(ConfigError::Missing {
                 field: "machines",
-                hint: "an empty list refuses every machine: name one, or allow any",
+                hint: "an empty list rejects every machine: name one, or allow any",
             }),
             Some(Named::Listed(machines)) => {
                 for machine in machines {

@@ -102,7 +102,7 @@ pub enum Enrichment {
     /// seconds only.
     #[default]
     BestEffort,
-    /// Userinfo is asked. Where that fails, the request is refused with a 503.
+    /// Userinfo is asked. Where that fails, the request is rejected with a 503.
     Required,
 }
 

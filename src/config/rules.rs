@@ -86,7 +86,7 @@ impl ClerkConfigBuilder {
     /// The origins that session tokens may have been issued to, such as `https://app.example.com`: their
     /// `azp` must be one of them, byte for byte. Default: any, and none.
     ///
-    /// With it, a token without an `azp` is refused, such as one made by the Backend API or of a native
+    /// With it, a token without an `azp` is rejected, such as one made by the Backend API or of a native
     /// app. It is what keeps a page of another origin that shares your instance from using its tokens here,
     /// and should be set wherever [cookies](Self::session_cookie) are read.
     pub fn authorized_parties<I>(mut self, origins: I) -> Self
@@ -99,7 +99,7 @@ impl ClerkConfigBuilder {
     }
 
     /// Accepts session tokens that are pending, whose user has something left to do, such as to choose an
-    /// organization. Default: they are refused, as Clerk's own libraries treat them as signed out.
+    /// organization. Default: they are rejected, as Clerk's own libraries treat them as signed out.
     pub fn allow_pending(mut self) -> Self {
         self.allow_pending = true;
         self

@@ -23,7 +23,7 @@ impl ClerkConfigBuilder {
     ///
     /// Every kind has to be asked for by name, since one key of the instance signs them all: what is good
     /// for a person in a browser must not be good for a client that this person let in. Of a kind that is
-    /// not accepted, a token is refused without a call.
+    /// not accepted, a token is rejected without a call.
     ///
     /// | kind | is verified | and needs |
     /// |---|---|---|
@@ -131,7 +131,7 @@ impl ClerkConfigBuilder {
     }
 
     /// Whether the claims are enriched with a profile. Default: [best effort](Enrichment::BestEffort), so that handlers
-    /// have the e-mail address where they can, and an outage of userinfo refuses nobody.
+    /// have the e-mail address where they can, and an outage of userinfo rejects nobody.
     pub fn enrichment(mut self, enrichment: Enrichment) -> Self {
         self.enrichment = enrichment;
         self
@@ -239,7 +239,7 @@ pub enum ProfileSource {
     /// The user of the Backend API ([`ClerkClaims::user`](crate::ClerkClaims::user)), for every kind of token
     /// whose subject is one. It is kept for a minute, by user. What it tells is not bounded by scopes.
     ///
-    /// The token of a user who is banned or deleted is refused, whoever vouches for it: it may have been
+    /// The token of a user who is banned or deleted is rejected, whoever vouches for it: it may have been
     /// issued before. Where the Backend API cannot be asked, [`Enrichment`](crate::Enrichment) decides.
     BackendApi,
 }

@@ -57,8 +57,8 @@ impl Client {
     }
 }
 
-/// Refuses what does not come from a confidential client, or not as a form.
-pub(super) fn refuse(state: &State, request: &RecordedRequest) -> Option<Reply> {
+/// Rejects what does not come from a confidential client, or not as a form.
+pub(super) fn reject(state: &State, request: &RecordedRequest) -> Option<Reply> {
     if !is_known(state, &request.headers) {
         return Some(invalid_client());
     }

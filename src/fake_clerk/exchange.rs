@@ -32,8 +32,8 @@ where
         if admin::owns(request.uri().path()) {
             return Ok(admin::answer(state, request).await);
         }
-        if let Some(refusal) = admin::refuse_host(state, &request) {
-            return Ok(refusal);
+        if let Some(rejection) = admin::reject_host(state, &request) {
+            return Ok(rejection);
         }
     }
     let endpoint = Endpoint::at(request.uri().path());

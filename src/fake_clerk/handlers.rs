@@ -17,8 +17,8 @@ use super::tokens::Kind;
 
 /// Answers a request as Clerk would.
 pub(super) fn handle(state: &State, request: &RecordedRequest) -> Reply {
-    if let Some(refusal) = refuse_headers(&request.headers) {
-        return refusal;
+    if let Some(rejection) = reject_headers(&request.headers) {
+        return rejection;
     }
     let Some(endpoint) = request.endpoint else {
         let message = "There is no such endpoint";
@@ -52,8 +52,8 @@ pub(super) fn handle(state: &State, request: &RecordedRequest) -> Reply {
     }
 }
 
-/// The two combinations of headers that Clerk refuses anywhere.
-fn refuse_headers(headers: &HeaderMap) -> Option<Reply> {
+/// The two combinations of headers that Clerk rejects anywhere.
+fn reject_headers(headers: &HeaderMap) -> Option<Reply> {
     let bad_request = |code, message| Some(clerk_error(StatusCode::BAD_REQUEST, code, message));
     let authorizations = headers.get_all(AUTHORIZATION).iter().count();
     if authorizations > 1 {
@@ -90,19 +90,19 @@ fn method_not_allowed(endpoint: Endpoint) -> Reply {
 }
 
 fn introspection(state: &State, request: &RecordedRequest) -> Reply {
-    match clients::refuse(state, request) {
+    match clients::reject(state, request) {
         // Clerk documents the status for this endpoint, and no body.
-        Some(refusal) if refusal.status() == StatusCode::UNAUTHORIZED => {
+        Some(rejection) if rejection.status() == StatusCode::UNAUTHORIZED => {
             return empty(StatusCode::UNAUTHORIZED);
         }
-        Some(refusal) => return refusal,
+        Some(rejection) => return rejection,
         None => {}
     }
     let Some(text) = request.form_field("token") else {
         return missing_token();
     };
     let ledger = state.lock();
-    if ledger.refuses_jwt && is_jwt(&text) {
+    if ledger.rejects_jwt && is_jwt(&text) {
         return unsupported_token_type("JWT access tokens cannot be introspected.");
     }
     let wanted = request.form_field("scope").unwrap_or_default();
@@ -122,8 +122,8 @@ fn introspection(state: &State, request: &RecordedRequest) -> Reply {
 }
 
 fn revocation(state: &State, request: &RecordedRequest) -> Reply {
-    if let Some(refusal) = clients::refuse(state, request) {
-        return refusal;
+    if let Some(rejection) = clients::reject(state, request) {
+        return rejection;
     }
     let Some(text) = request.form_field("token") else {
         return missing_token();

@@ -157,7 +157,7 @@ impl FakeClerk {
     }
 
     /// Puts a dot and the signature of the newest key, RS256, behind a message, whatever it says: tokens that
-    /// Clerk would not issue are to be refused for what is in them. A token's message is its header and its
+    /// Clerk would not issue are to be rejected for what is in them. A token's message is its header and its
     /// payload, encoded, with a dot between them (RFC 7515 §5.1).
     ///
     /// # Panics

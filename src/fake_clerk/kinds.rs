@@ -54,7 +54,7 @@ impl FakeClerk {
         key
     }
 
-    /// Revokes an OAuth token, even a JWT, which Clerk's own endpoint refuses to revoke, an API key or
+    /// Revokes an OAuth token, even a JWT, which Clerk's own endpoint rejects to revoke, an API key or
     /// an opaque machine-to-machine token. Other JWTs are left alone, since nobody asks about them.
     pub fn revoke(&self, token: &str) {
         let mut ledger = self.state.lock();

@@ -21,7 +21,7 @@ pub(super) fn authorization_server(state: &State) -> Value {
     metadata["service_documentation"] = json!("https://clerk.com/docs");
     metadata["ui_locales_supported"] = json!(["en-US"]);
     metadata["op_tos_uri"] = json!("https://clerk.com/legal/terms");
-    if !state.lock().flow.refuses_registration {
+    if !state.lock().flow.rejects_registration {
         let path = Endpoint::Registration.path();
         metadata["registration_endpoint"] = json!(format!("{}{path}", state.url));
     }

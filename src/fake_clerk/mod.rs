@@ -219,9 +219,9 @@ impl FakeClerk {
         self.state.lock().extra_fields = fields;
     }
 
-    /// Chooses whether introspection refuses JWTs with 400 `unsupported_token_type`; at first not.
-    pub fn refuse_jwt_introspection(&self, refuse: bool) {
-        self.state.lock().refuses_jwt = refuse;
+    /// Chooses whether introspection rejects JWTs with 400 `unsupported_token_type`; at first not.
+    pub fn reject_jwt_introspection(&self, reject: bool) {
+        self.state.lock().rejects_jwt = reject;
     }
 
     /// Makes an endpoint misbehave.

@@ -111,7 +111,7 @@ pub(super) struct Ledger {
     /// How far the clock is ahead.
     pub(super) ahead: Duration,
     pub(super) extra_fields: Vec<Field>,
-    pub(super) refuses_jwt: bool,
+    pub(super) rejects_jwt: bool,
     pub(super) faults: HashMap<Endpoint, Faults>,
     pub(super) calls: HashMap<Endpoint, usize>,
     pub(super) total_calls: usize,

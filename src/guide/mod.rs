@@ -2,7 +2,7 @@
 //!
 //! 1. [Quick start](quick_start): axum, tonic, hyper, any tower service, MCP.
 //! 2. [What happens to a request](crate#what-happens-to-a-request), and
-//!    [what a refused caller is told](crate#what-a-refused-caller-is-told).
+//!    [what a rejected caller is told](crate#what-a-rejected-caller-is-told).
 //! 3. [Options](options): all of them, with defaults and reasons.
 //! 4. [Kinds of tokens](tokens): OAuth, sessions, API keys, machines; how each is verified.
 //! 5. [Security](security): what an attacker can and cannot do, and what revocation means.

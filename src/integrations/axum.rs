@@ -14,14 +14,14 @@ use serde::de::DeserializeOwned;
 pub use self::parts::MissingClaim;
 use crate::{
     AuthErrorKind, ClerkClaims, HeadersOnly, reject,
-    require::{Refused, claims_of},
+    require::{Rejected, claims_of},
 };
 
 /// The claims as a type of your own, by [`ClerkClaims::claims_as`].
 ///
-/// A token whose claims do not fit the type is refused with a 403 ([`InvalidClaims`]). Take
+/// A token whose claims do not fit the type is rejected with a 403 ([`InvalidClaims`]). Take
 /// `Option<Claims<T>>` where the layer lets requests without credentials through: it is `None` where
-/// there are no claims; claims that do not fit are refused all the same.
+/// there are no claims; claims that do not fit are rejected all the same.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -50,8 +50,8 @@ use crate::{
 /// // The token of somebody who is in no organization.
 /// # use tower::ServiceExt;
 /// let request = http::Request::get("/me").header("authorization", format!("Bearer {token}"));
-/// let refused = app.oneshot(request.body(axum::body::Body::empty())?).await?;
-/// assert_eq!(refused.status(), 403);
+/// let rejected = app.oneshot(request.body(axum::body::Body::empty())?).await?;
+/// assert_eq!(rejected.status(), 403);
 /// # Ok(()) }
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
@@ -97,7 +97,7 @@ pub struct MissingLayer;
 ///
 /// Answered as the layer answers a request without credentials: 401, with its challenge.
 #[derive(Clone, Debug)]
-pub struct Unauthenticated(Refused);
+pub struct Unauthenticated(Rejected);
 
 /// A handler asked for claims of a type that those of the token do not fit.
 ///
@@ -106,7 +106,7 @@ pub struct Unauthenticated(Refused);
 /// is well-formed, so that it is no 422. What the handler needs, the token does not give (RFC 9110
 /// §15.5.4).
 pub struct InvalidClaims {
-    refused: Refused,
+    rejected: Rejected,
     cause: serde_json::Error,
 }
 
@@ -233,7 +233,7 @@ impl IntoResponse for Unauthenticated {
 impl InvalidClaims {
     /// The status of the answer: 403.
     pub fn status(&self) -> StatusCode {
-        self.refused.rejection.status()
+        self.rejected.rejection.status()
     }
 
     /// What does not fit. It may quote the claims, and so say who a person is: it is not for logs, and
@@ -259,18 +259,17 @@ impl Error for InvalidClaims {}
 
 impl IntoResponse for InvalidClaims {
     fn into_response(self) -> Response {
-        self.refused.into_response(&HeadersOnly)
+        self.rejected.into_response(&HeadersOnly)
     }
 }
 
 fn claims_in(parts: &Parts) -> Result<&ClerkClaims, ClaimsRejection> {
-    claims_of(&parts.extensions, iter::empty(), || is_grpc(parts)).map_err(|refused| match refused
-        .error
-        .kind()
-    {
-        AuthErrorKind::MissingLayer => ClaimsRejection::MissingLayer(MissingLayer),
-        _ => ClaimsRejection::Unauthenticated(Unauthenticated(refused)),
-    })
+    claims_of(&parts.extensions, iter::empty(), || is_grpc(parts)).map_err(
+        |rejected| match rejected.error.kind() {
+            AuthErrorKind::MissingLayer => ClaimsRejection::MissingLayer(MissingLayer),
+            _ => ClaimsRejection::Unauthenticated(Unauthenticated(rejected)),
+        },
+    )
 }
 
 fn is_grpc(parts: &Parts) -> bool {
@@ -283,8 +282,8 @@ fn fit<T: DeserializeOwned>(claims: &ClerkClaims, parts: &Parts) -> Result<T, Cl
             claims.target = any::type_name::<T>(),
             "the claims do not fit the type that a handler takes"
         );
-        let refused = Refused::forbidden(claims, is_grpc(parts));
-        ClaimsRejection::InvalidClaims(InvalidClaims { refused, cause })
+        let rejected = Rejected::forbidden(claims, is_grpc(parts));
+        ClaimsRejection::InvalidClaims(InvalidClaims { rejected, cause })
     })
 }
 

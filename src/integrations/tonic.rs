@@ -41,15 +41,15 @@ use crate::{AuthError, ClerkClaims, require::claims_of};
 /// # });
 /// ```
 pub fn clerk_claims<T>(request: &Request<T>) -> Result<&ClerkClaims, Status> {
-    claims_of(request.extensions(), iter::empty(), || true).map_err(|refused| {
-        let rejection = refused.rejection;
+    claims_of(request.extensions(), iter::empty(), || true).map_err(|rejected| {
+        let rejection = rejected.rejection;
         let code = Code::from_i32(rejection.grpc_code().into());
         let mut status = Status::new(code, rejection.description());
         if let Some(challenge) = rejection.challenge() {
             let metadata = status.metadata_mut().as_mut();
             metadata.insert(WWW_AUTHENTICATE, challenge.clone());
         }
-        status.set_source(Arc::new(refused.error));
+        status.set_source(Arc::new(rejected.error));
         status
     })
 }

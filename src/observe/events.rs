@@ -1,4 +1,4 @@
-//! The events: fixed messages and promised field names. Refusals are `debug`, trouble with Clerk is `warn`,
+//! The events: fixed messages and promised field names. Rejections are `debug`, trouble with Clerk is `warn`,
 //! and what only somebody who runs this service can mend is `error`. A plain hit is a `trace`.
 
 use std::{error::Error, time::Duration};
@@ -31,14 +31,14 @@ pub(super) fn passed(outcome: Outcome, seen: Seen) {
     );
 }
 
-/// A request was refused.
-pub(super) fn refused(error: &AuthError, seen: Seen) {
+/// A request was rejected.
+pub(super) fn rejected(error: &AuthError, seen: Seen) {
     tracing::debug!(
-        auth.outcome = Outcome::refused(error.kind()).as_str(),
+        auth.outcome = Outcome::rejected(error.kind()).as_str(),
         auth.kind = ?error.kind(),
         auth.token_kind = seen.token_kind(),
         cache.state = seen.cache_state(),
-        "request refused"
+        "request rejected"
     );
 }
 
@@ -63,21 +63,21 @@ pub(super) fn verified(seen: Seen, elapsed: Duration) {
 /// A verification came to nothing: for the token's fault, or for a reason that somebody should look at.
 pub(super) fn verification_failed(error: &AuthError, seen: Seen, elapsed: Duration) {
     let kind = error.kind();
-    let outcome = Outcome::refused(kind).as_str();
+    let outcome = Outcome::rejected(kind).as_str();
     match kind {
         AuthErrorKind::CredentialsRejected if is_secret_key_rejected(error) => tracing::error!(
             auth.outcome = outcome,
             auth.kind = ?kind,
             auth.token_kind = seen.token_kind(),
             upstream.elapsed_ms = millis(elapsed),
-            "Clerk refused our secret key: check CLERK_SECRET_KEY, and that it belongs to this instance"
+            "Clerk rejected our secret key: check CLERK_SECRET_KEY, and that it belongs to this instance"
         ),
         AuthErrorKind::CredentialsRejected => tracing::error!(
             auth.outcome = outcome,
             auth.kind = ?kind,
             auth.token_kind = seen.token_kind(),
             upstream.elapsed_ms = millis(elapsed),
-            "Clerk refused our client id and secret: check CLERK_OAUTH_CLIENT_ID and \
+            "Clerk rejected our client id and secret: check CLERK_OAUTH_CLIENT_ID and \
              CLERK_OAUTH_CLIENT_SECRET, and that they belong to this instance"
         ),
         AuthErrorKind::UpstreamProtocol => tracing::warn!(
@@ -139,12 +139,12 @@ pub(super) fn abandoned(endpoint: Endpoint, elapsed: Duration) {
     );
 }
 
-/// Clerk refused the secret key where a token does not depend on it, so that nobody else tells.
+/// Clerk rejected the secret key where a token does not depend on it, so that nobody else tells.
 pub(super) fn secret_key_rejected(endpoint: Endpoint, elapsed: Duration) {
     tracing::error!(
         upstream.endpoint = endpoint.as_str(),
         upstream.elapsed_ms = millis(elapsed),
-        "Clerk refused our secret key for profiles: check CLERK_SECRET_KEY, and that it belongs to this \
+        "Clerk rejected our secret key for profiles: check CLERK_SECRET_KEY, and that it belongs to this \
          instance"
     );
 }
@@ -201,8 +201,8 @@ pub(crate) fn unreadable_organization() {
 }
 
 /// A request names a session that is unknown, or of somebody else's.
-pub(crate) fn session_refused() {
-    tracing::debug!("session refused: it is unknown, or belongs to another principal");
+pub(crate) fn session_rejected() {
+    tracing::debug!("session rejected: it is unknown, or belongs to another principal");
 }
 
 /// An answer names a session of somebody else's.

@@ -128,11 +128,11 @@ impl Vitals {
         {
             match result {
                 CallResult::CredentialsRejected => rejects.store(true, Ordering::Relaxed),
-                CallResult::Ok | CallResult::Refused => rejects.store(false, Ordering::Relaxed),
+                CallResult::Ok | CallResult::Rejected => rejects.store(false, Ordering::Relaxed),
                 _ => {}
             }
         }
-        if let (CallResult::Ok | CallResult::Refused, Some(now)) = (result, now) {
+        if let (CallResult::Ok | CallResult::Rejected, Some(now)) = (result, now) {
             self.last_good_answer.store(now.wall, Ordering::Relaxed);
         }
         // Ordering: last, so that who sees it sees what came of the call.
@@ -155,7 +155,7 @@ impl Vitals {
                 }
                 (tokens.len() >= TOKENS_TO_DEGRADE).then_some(false)
             }
-            (CallResult::Ok | CallResult::Refused | CallResult::CredentialsRejected, _) => {
+            (CallResult::Ok | CallResult::Rejected | CallResult::CredentialsRejected, _) => {
                 lock(not_understood).clear();
                 Some(true)
             }

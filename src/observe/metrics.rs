@@ -80,7 +80,7 @@ pub(super) fn describe_all() {
         (
             CREDENTIALS_REJECTED,
             Kind::Counter,
-            "Verifications that failed since Clerk refused the credentials of this service.",
+            "Verifications that failed since Clerk rejected the credentials of this service.",
         ),
     ];
     for (name, kind, text) in texts {

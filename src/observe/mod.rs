@@ -19,7 +19,7 @@ pub(crate) use self::{
     audience::{AudienceLog, AudienceRejection},
     events::{
         audience_cannot_be_shown, metadata_unserved, missing_layer, session_of_another,
-        session_refused, session_unusable, unreadable_organization,
+        session_rejected, session_unusable, unreadable_organization,
     },
     health::Vitals,
     metrics::StoreMetrics,
@@ -52,9 +52,9 @@ impl Seen {
     }
 }
 
-/// A request was refused by something that stands behind the layer, which has let it through.
-pub(crate) fn refused_behind(error: &AuthError) {
-    events::refused(error, Seen::default());
+/// A request was rejected by something that stands behind the layer, which has let it through.
+pub(crate) fn rejected_behind(error: &AuthError) {
+    events::rejected(error, Seen::default());
 }
 
 /// Whom a layer tells what becomes of requests.
@@ -101,11 +101,11 @@ impl Observer {
         events::passed_anonymous();
     }
 
-    /// A request was refused.
-    pub(crate) fn refused(&self, error: &AuthError, seen: Seen) {
-        self.counters.refused.increment();
-        self.metrics.request(Outcome::refused(error.kind()));
-        events::refused(error, seen);
+    /// A request was rejected.
+    pub(crate) fn rejected(&self, error: &AuthError, seen: Seen) {
+        self.counters.rejected.increment();
+        self.metrics.request(Outcome::rejected(error.kind()));
+        events::rejected(error, seen);
     }
 
     /// The token of a request was known to be bad.
@@ -161,7 +161,7 @@ impl Observer {
             coalesced: counters.coalesced.get(),
             stale: counters.stale.get(),
             refreshes: counters.refreshes.get(),
-            refused: counters.refused.get(),
+            rejected: counters.rejected.get(),
             anonymous: counters.anonymous.get(),
             entries,
             negative_entries,

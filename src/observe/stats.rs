@@ -22,8 +22,8 @@ pub struct Stats {
     pub stale: u64,
     /// Verifications in the background, shortly before the end of an entry.
     pub refreshes: u64,
-    /// Requests refused, for whatever reason.
-    pub refused: u64,
+    /// Requests rejected, for whatever reason.
+    pub rejected: u64,
     /// Requests without credentials that were let through, since the layer is
     /// [optional](crate::ClerkAuthLayer::optional).
     pub anonymous: u64,
@@ -44,7 +44,7 @@ pub(super) struct Counters {
     pub(super) coalesced: Counter,
     pub(super) stale: Counter,
     pub(super) refreshes: Counter,
-    pub(super) refused: Counter,
+    pub(super) rejected: Counter,
     pub(super) anonymous: Counter,
 }
 

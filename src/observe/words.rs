@@ -41,9 +41,9 @@ impl Outcome {
         if is_stale { Self::StaleOk } else { Self::Ok }
     }
 
-    /// The outcome that a refusal is. There are fewer of them than kinds of errors: what a person does
+    /// The outcome that a rejection is. There are fewer of them than kinds of errors: what a person does
     /// about several kinds is the same.
-    pub(super) fn refused(kind: AuthErrorKind) -> Self {
+    pub(super) fn rejected(kind: AuthErrorKind) -> Self {
         match kind {
             AuthErrorKind::MissingCredentials => Self::Missing,
             AuthErrorKind::MalformedCredentials
@@ -126,7 +126,7 @@ pub(crate) enum CallResult {
     /// An answer that was understood. What it says of the token is another matter.
     Ok,
     /// Clerk did not take the token.
-    Refused,
+    Rejected,
     /// Clerk did not take our credentials.
     CredentialsRejected,
     /// 429
@@ -146,7 +146,7 @@ pub(crate) enum CallResult {
 impl CallResult {
     pub(super) const ALL: [Self; 9] = [
         Self::Ok,
-        Self::Refused,
+        Self::Rejected,
         Self::CredentialsRejected,
         Self::RateLimited,
         Self::ServerError,
@@ -159,7 +159,7 @@ impl CallResult {
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Ok => "ok",
-            Self::Refused => "refused",
+            Self::Rejected => "rejected",
             Self::CredentialsRejected => "credentials_rejected",
             Self::RateLimited => "rate_limited",
             Self::ServerError => "server_error",
@@ -173,7 +173,7 @@ impl CallResult {
     /// Whether Clerk did its work. As the breaker has it: a 429 means that it does.
     pub(super) fn is_reachable(self) -> bool {
         match self {
-            Self::Ok | Self::Refused | Self::CredentialsRejected | Self::RateLimited => true,
+            Self::Ok | Self::Rejected | Self::CredentialsRejected | Self::RateLimited => true,
             Self::ServerError
             | Self::Malformed
             | Self::Timeout

@@ -46,7 +46,7 @@ impl Challenges {
             Class::Misconfigured | Class::Unavailable => None,
         };
         let retry_after = (class == Class::Unavailable).then(|| {
-            // Spread, so that those who were refused together do not come back together.
+            // Spread, so that those who were rejected together do not come back together.
             error
                 .retry_after()
                 .unwrap_or_else(|| Duration::from_secs(fastrand::u64(1..=5)))
@@ -66,7 +66,7 @@ impl Challenges {
 
     /// What to say where a rule behind the layer needs scopes beyond the layer's own. All of them are
     /// named, the layer's too: clients ask for what the challenge says and nothing else, and would come
-    /// back with a token that the layer refuses.
+    /// back with a token that the layer rejects.
     pub(crate) fn rejection_needing<'a>(
         &self,
         error: &AuthError,

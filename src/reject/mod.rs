@@ -1,4 +1,4 @@
-//! The last stage of a request that is refused: what the caller is told.
+//! The last stage of a request that is rejected: what the caller is told.
 //!
 //! One match decides from the kind of the error: HTTP status, gRPC code, challenge. One function
 //! renders it, as RFC 6750 §3 has it or as a gRPC trailers-only answer. All reasons for a 401 look the
@@ -24,7 +24,7 @@ pub(crate) use self::{
 };
 use crate::{AuthError, AuthErrorKind};
 
-/// What is going to be said to a caller who is refused, before it is put into a response.
+/// What is going to be said to a caller who is rejected, before it is put into a response.
 #[derive(Clone, Debug)]
 pub struct Rejection {
     class: Class,
@@ -105,7 +105,7 @@ impl Class {
 
     fn error(self) -> Option<&'static str> {
         match self {
-            // RFC 6750 §3.1 has three codes. None says that a rule other than that of scopes refuses:
+            // RFC 6750 §3.1 has three codes. None says that a rule other than that of scopes rejects:
             // `insufficient_scope` would have clients ask for a scope that is not what is missing.
             Self::NoCredentials | Self::Forbidden | Self::Misconfigured | Self::Unavailable => None,
             Self::InvalidRequest => Some("invalid_request"),
@@ -162,7 +162,7 @@ impl Rejection {
         self.is_grpc
     }
 
-    /// Why the request was refused, for the service itself. Do not tell the caller.
+    /// Why the request was rejected, for the service itself. Do not tell the caller.
     pub fn kind(&self) -> AuthErrorKind {
         self.kind
     }
@@ -173,7 +173,7 @@ impl Rejection {
     }
 
     /// The error code (RFC 6750 §3.1); none where there were no credentials, where a rule other than
-    /// that of scopes refuses, and where Clerk or this service is the trouble.
+    /// that of scopes rejects, and where Clerk or this service is the trouble.
     pub fn error(&self) -> Option<&'static str> {
         self.class.error()
     }

@@ -1,4 +1,4 @@
-//! Bodies of refusals: what a user may shape.
+//! Bodies of rejections: what a user may shape.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, header::CONTENT_TYPE};
@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{Class, Rejection, document::body_of};
 
-/// Makes the body of a refusal, and headers beside those that the layer sets.
+/// Makes the body of a rejection, and headers beside those that the layer sets.
 ///
 /// Implemented by [`HeadersOnly`], [`JsonBody`], [`ProblemJson`], and every closure of this form. Whatever
 /// it returns, the layer sets the status, `WWW-Authenticate`, `Retry-After` and `Cache-Control`
@@ -33,16 +33,16 @@ pub trait RejectResponse<B> {
     }
 }
 
-/// A refusal without a body: everything is in the headers. The default, since it fits the bodies of
+/// A rejection without a body: everything is in the headers. The default, since it fits the bodies of
 /// axum, tonic and hyper alike.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HeadersOnly;
 
-/// A refusal with the fields of RFC 6750 §3 as JSON: `error`, `error_description`, `scope`.
+/// A rejection with the fields of RFC 6750 §3 as JSON: `error`, `error_description`, `scope`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct JsonBody;
 
-/// A refusal as a problem (RFC 9457, `application/problem+json`): `type`, `title`, `status`, `detail`, and
+/// A rejection as a problem (RFC 9457, `application/problem+json`): `type`, `title`, `status`, `detail`, and
 /// the fields of RFC 6750 §3 beside them, `error` and `scope`.
 ///
 /// The type is `about:blank`: the problem is the status, and the title its phrase (RFC 9457 §4.2.1).

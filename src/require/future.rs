@@ -1,4 +1,4 @@
-//! [`RequireFuture`]: the answer of the inner service, or a refusal.
+//! [`RequireFuture`]: the answer of the inner service, or a rejection.
 
 use std::{
     fmt,
@@ -30,7 +30,7 @@ pin_project! {
             #[pin]
             future: F,
         },
-        // The request was refused.
+        // The request was rejected.
         Reject {
             response: Option<Response<ResBody>>,
         },

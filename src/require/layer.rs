@@ -20,7 +20,7 @@ macro_rules! rule_layer {
         }
 
         impl<R> $name<R> {
-            /// Has refusals rendered by something else than [`HeadersOnly`](crate::HeadersOnly), as
+            /// Has rejections rendered by something else than [`HeadersOnly`](crate::HeadersOnly), as
             /// [`ClerkAuthLayer::reject_with`](crate::ClerkAuthLayer::reject_with) does.
             #[must_use]
             pub fn reject_with<T>(self, reject: T) -> $name<T> {

@@ -24,7 +24,7 @@ use std::{
 use http::{Request, Response};
 use tower_service::Service;
 
-pub(crate) use self::present::{Refused, claims_of};
+pub(crate) use self::present::{Rejected, claims_of};
 use self::rule::Rule;
 pub use self::{
     claims::RequireClaims, future::RequireFuture, kind::RequireKind, permission::RequirePermission,
@@ -73,9 +73,9 @@ where
         match self.rule.judge(request.extensions(), is_grpc) {
             // The very instance that was polled ready.
             Ok(()) => RequireFuture::call(self.inner.call(request)),
-            Err(refused) => {
+            Err(rejected) => {
                 give_up_readiness(&mut self.inner);
-                RequireFuture::reject(refused.into_response(&self.reject))
+                RequireFuture::reject(rejected.into_response(&self.reject))
             }
         }
     }

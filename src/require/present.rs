@@ -22,15 +22,15 @@ impl Anonymous {
     }
 }
 
-/// A refusal by something that stands behind the layer.
+/// A rejection by something that stands behind the layer.
 #[derive(Clone, Debug)]
-pub(crate) struct Refused {
+pub(crate) struct Rejected {
     pub(crate) error: AuthError,
-    /// Boxed, so that what is not refused does not carry its size along.
+    /// Boxed, so that what is not rejected does not carry its size along.
     pub(crate) rejection: Box<Rejection>,
 }
 
-impl Refused {
+impl Rejected {
     fn new(error: AuthError, rejection: Rejection) -> Self {
         Self {
             error,
@@ -58,7 +58,7 @@ impl Refused {
     }
 
     pub(crate) fn into_response<B: 'static>(self, reject: &impl RejectResponse<B>) -> Response<B> {
-        observe::refused_behind(&self.error);
+        observe::rejected_behind(&self.error);
         self.rejection.into_response(self.error, reject)
     }
 }
@@ -74,7 +74,7 @@ pub(crate) fn claims_of<'a, 'b>(
     extensions: &'a Extensions,
     needed: impl Iterator<Item = &'b str>,
     is_grpc: impl FnOnce() -> bool,
-) -> Result<&'a ClerkClaims, Refused> {
+) -> Result<&'a ClerkClaims, Rejected> {
     if let Some(claims) = extensions.get() {
         return Ok(claims);
     }
@@ -82,12 +82,12 @@ pub(crate) fn claims_of<'a, 'b>(
         Some(Anonymous(challenges)) => {
             let error = AuthError::new(AuthErrorKind::MissingCredentials);
             let rejection = challenges.rejection_needing(&error, needed, is_grpc());
-            Refused::new(error, rejection)
+            Rejected::new(error, rejection)
         }
         None => {
             observe::missing_layer();
             let error = AuthError::new(AuthErrorKind::MissingLayer);
-            Refused::new(error, Rejection::missing_layer(is_grpc()))
+            Rejected::new(error, Rejection::missing_layer(is_grpc()))
         }
     })
 }

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use http::Extensions;
 
-use super::{Refused, claims_of};
+use super::{Rejected, claims_of};
 use crate::{
     ClerkClaims, TokenKind,
     config::{is_scope_byte, may_be_secret},
@@ -62,18 +62,18 @@ impl Rule {
         &self,
         extensions: &Extensions,
         is_grpc: impl Fn() -> bool,
-    ) -> Result<(), Refused> {
+    ) -> Result<(), Rejected> {
         let claims = claims_of(extensions, self.named(), &is_grpc)?;
         if self.is_satisfied(claims) {
             return Ok(());
         }
         Err(match self {
-            Self::All(_) | Self::Any(_) => Refused::scopes(claims, self.named(), is_grpc()),
+            Self::All(_) | Self::Any(_) => Rejected::scopes(claims, self.named(), is_grpc()),
             Self::AllPermissions(_)
             | Self::AnyPermission(_)
             | Self::AnyRole(_)
             | Self::AnyKind(_)
-            | Self::Claims(_) => Refused::forbidden(claims, is_grpc()),
+            | Self::Claims(_) => Rejected::forbidden(claims, is_grpc()),
         })
     }
 

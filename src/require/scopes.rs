@@ -37,9 +37,9 @@ rule_layer! {
     /// // The token has `email` and `files:read`.
     /// # use tower::ServiceExt;
     /// let request = http::Request::get("/wipe").header("authorization", format!("Bearer {token}"));
-    /// let refused = app.oneshot(request.body(axum::body::Body::empty())?).await?;
-    /// assert_eq!(refused.status(), 403);
-    /// let challenge = refused.headers()["www-authenticate"].to_str()?;
+    /// let rejected = app.oneshot(request.body(axum::body::Body::empty())?).await?;
+    /// assert_eq!(rejected.status(), 403);
+    /// let challenge = rejected.headers()["www-authenticate"].to_str()?;
     /// assert!(challenge.ends_with(r#"scope="email files:read files:write""#));
     /// # Ok(()) }
     /// ```

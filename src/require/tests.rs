@@ -171,25 +171,25 @@ fn a_hierarchy_of_the_configuration_counts() {
 }
 
 #[test]
-fn every_refusal_says_what_is_needed() {
+fn every_rejection_says_what_is_needed() {
     struct Case {
         name: &'static str,
-        refused: Response<Bytes>,
+        rejected: Response<Bytes>,
         expected: (u16, AuthErrorKind, Option<&'static str>),
     }
 
     #[track_caller]
     fn check(case: &Case) {
         let (status, kind, challenge) = case.expected;
-        let (name, headers) = (case.name, case.refused.headers());
-        assert_eq!(case.refused.status(), status, "{name}");
+        let (name, headers) = (case.name, case.rejected.headers());
+        assert_eq!(case.rejected.status(), status, "{name}");
         let told = headers
             .get("www-authenticate")
             .map(|value| value.to_str().unwrap());
         assert_eq!(told, challenge, "{name}");
         assert_eq!(headers["cache-control"], "no-store", "{name}");
-        assert!(case.refused.body().is_empty(), "{name}");
-        let error = case.refused.extensions().get::<AuthError>().unwrap();
+        assert!(case.rejected.body().is_empty(), "{name}");
+        let error = case.rejected.extensions().get::<AuthError>().unwrap();
         assert_eq!(error.kind(), kind, "{name}");
     }
 
@@ -211,7 +211,7 @@ fn every_refusal_says_what_is_needed() {
     let cases = [
         Case {
             name: "all",
-            refused: send(&all, known()).0,
+            rejected: send(&all, known()).0,
             expected: (
                 403,
                 AuthErrorKind::InsufficientScope,
@@ -224,7 +224,7 @@ fn every_refusal_says_what_is_needed() {
         },
         Case {
             name: "any",
-            refused: send(&any, known()).0,
+            rejected: send(&any, known()).0,
             expected: (
                 403,
                 AuthErrorKind::InsufficientScope,
@@ -237,7 +237,7 @@ fn every_refusal_says_what_is_needed() {
         },
         Case {
             name: "a predicate",
-            refused: send(&never, known()).0,
+            rejected: send(&never, known()).0,
             expected: (
                 403,
                 AuthErrorKind::Forbidden,
@@ -246,7 +246,7 @@ fn every_refusal_says_what_is_needed() {
         },
         Case {
             name: "anonymous, all",
-            refused: send(&all, anonymous()).0,
+            rejected: send(&all, anonymous()).0,
             expected: (
                 401,
                 AuthErrorKind::MissingCredentials,
@@ -255,7 +255,7 @@ fn every_refusal_says_what_is_needed() {
         },
         Case {
             name: "anonymous, a predicate",
-            refused: send(&never, anonymous()).0,
+            rejected: send(&never, anonymous()).0,
             expected: (
                 401,
                 AuthErrorKind::MissingCredentials,
@@ -264,12 +264,12 @@ fn every_refusal_says_what_is_needed() {
         },
         Case {
             name: "no layer, scopes",
-            refused: send(&all, request(&[])).0,
+            rejected: send(&all, request(&[])).0,
             expected: (500, AuthErrorKind::MissingLayer, None),
         },
         Case {
             name: "no layer, a predicate",
-            refused: send(&RequireClaims::new(|_| true), request(&[])).0,
+            rejected: send(&RequireClaims::new(|_| true), request(&[])).0,
             expected: (500, AuthErrorKind::MissingLayer, None),
         },
     ];
@@ -279,7 +279,7 @@ fn every_refusal_says_what_is_needed() {
 }
 
 #[test]
-fn refusals_to_grpc_are_trailers_only() {
+fn rejections_to_grpc_are_trailers_only() {
     let grpc = || {
         let mut request = request(&[
             ("content-type", "application/grpc+proto"),
@@ -315,7 +315,7 @@ fn claims_win_over_the_mark_of_anonymous_requests() {
 }
 
 #[test]
-fn refusals_are_shaped_like_the_layers() {
+fn rejections_are_shaped_like_the_layers() {
     let mut known = request(&[]);
     known.extensions_mut().insert(claims("email"));
     let layer = RequireScopes::all(["read"]).reject_with(JsonBody);

@@ -11,7 +11,7 @@ use std::{
 use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 
-use super::{id::SessionId, refusal, store::Sessions};
+use super::{id::SessionId, rejection, store::Sessions};
 use crate::{ClerkClaims, RequireFuture, cache::Key, observe};
 
 pin_project! {
@@ -24,7 +24,7 @@ pin_project! {
     pub struct BoundSessionFuture<F, ResBody> {
         #[pin]
         future: RequireFuture<F, ResBody>,
-        // Taken when the inner service has answered; there is none for a refusal.
+        // Taken when the inner service has answered; there is none for a rejection.
         after: Option<After>,
     }
 }
@@ -73,7 +73,7 @@ where
         Poll::Ready(Ok(if is_allowed {
             response
         } else {
-            refusal(StatusCode::INTERNAL_SERVER_ERROR)
+            rejection(StatusCode::INTERNAL_SERVER_ERROR)
         }))
     }
 }

@@ -41,7 +41,7 @@ use crate::{
 ///    everybody else it is a 404, as the specification wants it for sessions that do not exist: clients
 ///    begin anew, and do not learn whether there is one. Two such headers are a 400.
 /// 3. A `DELETE` of the owner's that the server answers with 2xx ends the binding.
-/// 4. A request without claims is refused as [`RequireScopes`](crate::RequireScopes) does it.
+/// 4. A request without claims is rejected as [`RequireScopes`](crate::RequireScopes) does it.
 ///
 /// Ids that the layer does not know are a 404, too: it fails closed. So the requests of a session must
 /// reach the process that opened it. **With several replicas**, have the load balancer route by
@@ -230,20 +230,20 @@ impl<S> BoundSession<S> {
     ) -> Result<After, Response<ResBody>> {
         let is_grpc = || reject::is_grpc(request.method(), request.version(), request.headers());
         let claims: &ClerkClaims = claims_of(request.extensions(), iter::empty(), is_grpc)
-            .map_err(|refused| refused.into_response(&HeadersOnly))?;
+            .map_err(|rejected| rejected.into_response(&HeadersOnly))?;
         let key = match SessionId::of(request.headers()) {
             SessionId::Absent => None,
             SessionId::One(id) => {
                 let key = self.sessions.key(id);
                 if !self.sessions.is_owned(&key, claims) {
-                    observe::session_refused();
-                    return Err(refusal(StatusCode::NOT_FOUND));
+                    observe::session_rejected();
+                    return Err(rejection(StatusCode::NOT_FOUND));
                 }
                 Some(key)
             }
             // What cannot be an id is the id of no session.
-            SessionId::Malformed => return Err(refusal(StatusCode::NOT_FOUND)),
-            SessionId::Several => return Err(refusal(StatusCode::BAD_REQUEST)),
+            SessionId::Malformed => return Err(rejection(StatusCode::NOT_FOUND)),
+            SessionId::Several => return Err(rejection(StatusCode::BAD_REQUEST)),
         };
         let sessions = Arc::clone(&self.sessions);
         Ok(match key {
@@ -290,7 +290,7 @@ impl<S: fmt::Debug> fmt::Debug for BoundSession<S> {
     }
 }
 
-fn refusal<B: Default>(status: StatusCode) -> Response<B> {
+fn rejection<B: Default>(status: StatusCode) -> Response<B> {
     let mut response = Response::<B>::default();
     *response.status_mut() = status;
     let no_store = HeaderValue::from_static("no-store");

@@ -96,7 +96,7 @@ impl CallError {
             Self::Unreadable(..) => CallResult::Malformed,
             Self::Answer(error) => match error.kind() {
                 AuthErrorKind::CredentialsRejected => CallResult::CredentialsRejected,
-                AuthErrorKind::Inactive => CallResult::Refused,
+                AuthErrorKind::Inactive => CallResult::Rejected,
                 _ => CallResult::Malformed,
             },
         }

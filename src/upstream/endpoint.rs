@@ -57,7 +57,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether our own credentials are sent along, so that they can be refused.
+    /// Whether our own credentials are sent along, so that they can be rejected.
     pub(crate) fn wants_credentials(self) -> bool {
         self.is_backend() || self == Self::Introspection
     }

@@ -21,7 +21,7 @@ pub(super) struct RetryOnce {
 }
 
 impl RetryOnce {
-    /// `breaker`: while it is not closed, another attempt could only be refused.
+    /// `breaker`: while it is not closed, another attempt could only be rejected.
     pub(super) fn new(budget: Arc<TpsBudget>, breaker: Arc<Breaker>, watch: Arc<Watch>) -> Self {
         Self {
             is_spent: false,

@@ -2,7 +2,7 @@
 //!
 //! Nothing is guessed here. An answer whose `active` is not the literal `true` or `false`, that has a
 //! member twice, or a member of another type than the contract says, is no answer at all: the request
-//! is refused as an outage would be, and nothing is remembered.
+//! is rejected as an outage would be, and nothing is remembered.
 
 use std::fmt;
 

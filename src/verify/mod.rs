@@ -274,7 +274,7 @@ impl Verifier {
     /// Whether anything vouches for an access token. Introspection alone does not: it calls refresh
     /// tokens active too.
     fn is_access_token(&self, answer: &Introspection, shape: Shape) -> bool {
-        // A `token_type` of another kind has been refused by now. An audience shows nothing: what is said of a
+        // A `token_type` of another kind has been rejected by now. An audience shows nothing: what is said of a
         // refresh token may name that of its grant.
         shape != Shape::Unprefixed || answer.token_type.is_some()
     }

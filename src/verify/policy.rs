@@ -1,5 +1,5 @@
 //! The rules: a pure function of the answer, the rules and the time. It fails closed: what cannot be
-//! checked is refused.
+//! checked is rejected.
 //!
 //! In this order, so that what the caller learns depends on nothing that was not checked:
 //!
@@ -182,7 +182,7 @@ impl fmt::Debug for Rules {
     }
 }
 
-/// Refuses what is no access token, or none that anybody may bear.
+/// Rejects what is no access token, or none that anybody may bear.
 fn check_use(answer: &Introspection) -> Result<(), AuthErrorKind> {
     let is = |value: &Option<String>, expected: &str| {
         value

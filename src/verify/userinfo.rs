@@ -48,7 +48,7 @@ impl UserinfoEndpoint {
     }
 }
 
-/// Nothing of the caller's request goes along but the token: Clerk refuses one that has an `Origin`
+/// Nothing of the caller's request goes along but the token: Clerk rejects one that has an `Origin`
 /// beside it.
 fn request(endpoint: Uri, token: &BearerToken) -> Result<Request<Bytes>, AuthError> {
     let mut credentials = HeaderValue::try_from(format!("Bearer {}", token.expose()))

@@ -83,7 +83,7 @@ async fn walk(browser: &Browser, fake: &Fake) {
     for _ in 0..2 {
         app.bearer(&token)
             .await
-            .assert_refused(401, AuthErrorKind::Inactive);
+            .assert_rejected(401, AuthErrorKind::Inactive);
     }
 
     mint_every_kind(browser).await;
@@ -172,9 +172,9 @@ async fn mint_every_kind(browser: &Browser) {
         .run("document.querySelector('[name=permissions]').value = 'org:billing:read'")
         .await;
     browser.click("#mint-button").await;
-    let refused =
+    let rejected =
         "return document.querySelector('#notice.bad')?.textContent.includes('give its id')";
-    browser.until(refused).await;
+    browser.until(rejected).await;
     browser.click("#mint-kind option[value=tokens]").await;
 
     for (button, keys) in [("rotate-key", 2), ("replace-key", 2), ("retire-keys", 1)] {

@@ -29,7 +29,7 @@ struct Seen {
 }
 
 /// Sends a request through a layer, and finds out what the service behind it saw: nothing, where it was
-/// refused.
+/// rejected.
 async fn pass(layer: &ClerkAuthLayer, mut request: Request<()>) -> Result<Seen, AuthErrorKind> {
     request
         .headers_mut()
@@ -95,13 +95,13 @@ async fn no_credentials_of_ours_pass_without_claims() {
             let seen = pass(&lenient, request(input)).await.unwrap();
             assert_eq!(seen.subject, None, "{name}");
             assert_eq!(seen.authorization, input, "{name}");
-            let refused = pass(&strict, request(input)).await.unwrap_err();
-            assert_eq!(refused, AuthErrorKind::MissingCredentials, "{name}");
+            let rejected = pass(&strict, request(input)).await.unwrap_err();
+            assert_eq!(rejected, AuthErrorKind::MissingCredentials, "{name}");
         }
     }
     assert_eq!(world.clerk.total_calls(), 0);
     let stats = lenient.stats();
-    assert_eq!((stats.anonymous, stats.refused), (12, 12));
+    assert_eq!((stats.anonymous, stats.rejected), (12, 12));
 }
 
 #[tokio::test]
@@ -136,15 +136,15 @@ async fn what_claims_to_be_a_token_is_never_taken_for_none() {
             (request(&["", ""]), AuthErrorKind::SeveralCredentials),
         ] {
             let shown = format!("{:?}", input.headers());
-            let refused = pass(&layer, input).await;
-            assert_eq!(refused.unwrap_err(), expected, "{shown}");
+            let rejected = pass(&layer, input).await;
+            assert_eq!(rejected.unwrap_err(), expected, "{shown}");
         }
     }
     assert_eq!(layer.stats().anonymous, 0);
 }
 
 #[tokio::test]
-async fn a_token_that_cannot_be_verified_is_refused_in_an_outage() {
+async fn a_token_that_cannot_be_verified_is_rejected_in_an_outage() {
     let world = World::new();
     let layer = layer(&world).optional();
     let token = world.clerk.token("user_1").issue();
@@ -156,8 +156,8 @@ async fn a_token_that_cannot_be_verified_is_refused_in_an_outage() {
     ] {
         world.clerk.fail(Endpoint::Introspection, fault);
         for _ in 0..2 {
-            let refused = pass(&layer, bearer(&token)).await;
-            assert_eq!(refused.unwrap_err(), expected);
+            let rejected = pass(&layer, bearer(&token)).await;
+            assert_eq!(rejected.unwrap_err(), expected);
             // Who sends none needs no Clerk.
             let seen = pass(&layer, request(&[])).await.unwrap();
             assert_eq!(seen.subject, None);
@@ -187,8 +187,8 @@ async fn a_verifier_cannot_turn_a_token_into_none() {
     let world = World::new();
     let layer = ClerkAuthLayer::with_verifier(world.config().build().unwrap(), Confused).optional();
     for _ in 0..2 {
-        let refused = pass(&layer, bearer("oat_a")).await;
-        assert_eq!(refused.unwrap_err(), AuthErrorKind::MissingCredentials);
+        let rejected = pass(&layer, bearer("oat_a")).await;
+        assert_eq!(rejected.unwrap_err(), AuthErrorKind::MissingCredentials);
     }
     assert_eq!(layer.stats().anonymous, 0);
 }
@@ -224,8 +224,8 @@ async fn a_strict_and_an_optional_layer_share_what_is_known() {
     }
     assert_eq!(world.calls(), (1, 1));
     // To make one lenient leaves the other as it was.
-    let refused = pass(&strict, request(&[])).await;
-    assert_eq!(refused.unwrap_err(), AuthErrorKind::MissingCredentials);
+    let rejected = pass(&strict, request(&[])).await;
+    assert_eq!(rejected.unwrap_err(), AuthErrorKind::MissingCredentials);
     // And it stays with what it is shaped into.
     let shaped = lenient.reject_with(tower_clerk::JsonBody);
     let inner =
@@ -243,7 +243,7 @@ async fn anonymous_requests_are_counted_and_logged() {
     app.send(&[]).await.assert_accepted();
     drop(guard);
     let stats = app.layer.stats();
-    assert_eq!((stats.anonymous, stats.refused), (1, 0));
+    assert_eq!((stats.anonymous, stats.rejected), (1, 0));
     assert_eq!((stats.hits, stats.misses), (0, 0));
     assert_eq!(app.inner_calls(), 1);
     let log = log.text();
@@ -340,7 +340,7 @@ async fn what_was_not_accepted_is_not_taken_away() {
         let seen = pass(&layer, bearer(&token)).await.unwrap();
         assert!(seen.authorization.is_empty());
         assert_eq!(seen.subject.as_deref(), Some("user_1"));
-        let refused = pass(&layer, bearer("oat_unknown")).await;
-        assert_eq!(refused.unwrap_err(), AuthErrorKind::Inactive);
+        let rejected = pass(&layer, bearer("oat_unknown")).await;
+        assert_eq!(rejected.unwrap_err(), AuthErrorKind::Inactive);
     }
 }

@@ -347,7 +347,7 @@ async fn a_token_for_others_is_warned_of_once_a_minute_for_each_client() {
             "aud",
             json!([format!("https://{number}.example/\n\"x"), "\u{1b}[31m"]),
         );
-        app.bearer(&token).await.assert_refused(401, WrongAudience);
+        app.bearer(&token).await.assert_rejected(401, WrongAudience);
     }
     let told = warnings(&log);
     assert_eq!(told.len(), 1, "{told:#?}");
@@ -367,12 +367,12 @@ async fn a_token_for_others_is_warned_of_once_a_minute_for_each_client() {
     let later = |number: u64| edited("aud", format!("https://later-{number}.example"));
     app.bearer(&later(1))
         .await
-        .assert_refused(401, WrongAudience);
+        .assert_rejected(401, WrongAudience);
     assert_eq!(warnings(&log).len(), 1);
     clock.advance(Duration::from_secs(1));
     app.bearer(&later(2))
         .await
-        .assert_refused(401, WrongAudience);
+        .assert_rejected(401, WrongAudience);
     assert_eq!(warnings(&log).len(), 2);
     drop(guard);
 }
@@ -411,7 +411,9 @@ async fn a_token_that_nobody_vouches_for_causes_no_warning() {
         .config()
         .oauth_jwts(JwtVerification::LocalThenIntrospect);
     let app = App::new(config.resource("https://h.example"));
-    app.bearer(&theirs).await.assert_refused(401, WrongAudience);
+    app.bearer(&theirs)
+        .await
+        .assert_rejected(401, WrongAudience);
     assert_eq!(warnings(&log).len(), 1);
     drop(guard);
 }

@@ -1,6 +1,6 @@
 //! The Backend API: OAuth tokens, machine tokens and API keys that are asked about with the secret key.
 
-mod refusals;
+mod rejections;
 
 use std::time::Duration;
 
@@ -176,7 +176,7 @@ async fn api_keys_have_slashes_and_padding() {
     for other in [key.trim_end_matches('=').to_owned(), format!("{key}=")] {
         app.bearer(&other)
             .await
-            .assert_refused(401, AuthErrorKind::Inactive);
+            .assert_rejected(401, AuthErrorKind::Inactive);
     }
 }
 
@@ -244,7 +244,7 @@ async fn token_that_never_ends_is_good_for_the_ttl() {
     world.clock.advance(Duration::from_secs(16));
     app.bearer(&key)
         .await
-        .assert_refused(401, AuthErrorKind::Inactive);
+        .assert_rejected(401, AuthErrorKind::Inactive);
 }
 
 #[tokio::test]
@@ -259,7 +259,7 @@ async fn no_kind_passes_for_another() {
             let before = world.clerk.total_calls();
             for _ in 0..2 {
                 let answer = app.bearer(&good(&world, kind)).await;
-                answer.assert_refused(401, AuthErrorKind::UnsupportedToken);
+                answer.assert_rejected(401, AuthErrorKind::UnsupportedToken);
             }
             assert_eq!(world.clerk.total_calls(), before, "{accepted:?}, {kind:?}");
         }
@@ -277,7 +277,7 @@ async fn oauth_token_is_of_an_allowed_client() {
         for _ in 0..2 {
             app.bearer(&token)
                 .await
-                .assert_refused(401, AuthErrorKind::WrongClient);
+                .assert_rejected(401, AuthErrorKind::WrongClient);
         }
     }
     App::new(config().allow_any_client())
@@ -307,7 +307,7 @@ async fn machine_token_is_addressed_to_us() {
         app.bearer(&ours).await.assert_accepted();
         for token in [&others, &nobodys] {
             for _ in 0..2 {
-                app.bearer(token).await.assert_refused(401, kind);
+                app.bearer(token).await.assert_rejected(401, kind);
             }
         }
     }
@@ -317,7 +317,7 @@ async fn machine_token_is_addressed_to_us() {
     let app = App::new(config().machines(["mch_other"]).secret_key(machine_key));
     app.bearer(&ours)
         .await
-        .assert_refused(401, AuthErrorKind::WrongAudience);
+        .assert_rejected(401, AuthErrorKind::WrongAudience);
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ async fn a_verdict_is_used_for_its_ttl_and_no_longer() {
     for _ in 0..2 {
         app.bearer(&token)
             .await
-            .assert_refused(401, AuthErrorKind::Inactive);
+            .assert_rejected(401, AuthErrorKind::Inactive);
     }
     assert_eq!(world.calls(), (2, 1));
 }
@@ -66,12 +66,12 @@ async fn each_layer_keeps_its_own_ttl() {
     short
         .bearer(&token)
         .await
-        .assert_refused(401, AuthErrorKind::Inactive);
+        .assert_rejected(401, AuthErrorKind::Inactive);
     long.bearer(&token).await.assert_accepted();
     world.clock.advance(290 * SECOND);
     long.bearer(&token)
         .await
-        .assert_refused(401, AuthErrorKind::Inactive);
+        .assert_rejected(401, AuthErrorKind::Inactive);
 }
 
 #[tokio::test]
@@ -88,7 +88,7 @@ async fn a_ttl_of_zero_asks_every_time() {
     for _ in 0..2 {
         app.bearer(&token)
             .await
-            .assert_refused(401, AuthErrorKind::Inactive);
+            .assert_rejected(401, AuthErrorKind::Inactive);
     }
     assert_eq!(world.calls(), (5, 3));
     let stats = app.layer.stats();
@@ -118,7 +118,7 @@ async fn nothing_is_accepted_at_or_past_its_exp() {
         for _ in 0..2 {
             app.bearer(&token)
                 .await
-                .assert_refused(401, AuthErrorKind::Expired);
+                .assert_rejected(401, AuthErrorKind::Expired);
         }
     }
 }
@@ -141,10 +141,10 @@ async fn a_clock_that_is_set_prolongs_nothing() {
     // The token now seems to come from the future.
     app.bearer(&token)
         .await
-        .assert_refused(401, AuthErrorKind::NotYetValid);
+        .assert_rejected(401, AuthErrorKind::NotYetValid);
     asked(2);
 
-    // Set right: the refusal was remembered for a second at the most.
+    // Set right: the rejection was remembered for a second at the most.
     world
         .clock
         .set_unix_seconds(world.clock.unix_seconds() + 3600);
@@ -178,7 +178,7 @@ async fn a_token_of_yesterday_is_not_remembered() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_remembered_for_five_seconds() {
+async fn a_rejection_is_remembered_for_five_seconds() {
     // C106
     let world = World::new();
     let app = world.app();
@@ -188,11 +188,11 @@ async fn a_refusal_is_remembered_for_five_seconds() {
     world.clerk.fail(Endpoint::Introspection, inactive.times(1));
     app.bearer(&token)
         .await
-        .assert_refused(401, AuthErrorKind::Inactive);
+        .assert_rejected(401, AuthErrorKind::Inactive);
     world.clock.advance(Duration::from_millis(4999));
     app.bearer(&token)
         .await
-        .assert_refused(401, AuthErrorKind::Inactive);
+        .assert_rejected(401, AuthErrorKind::Inactive);
     assert_eq!(world.calls(), (1, 0));
     world.clock.advance(Duration::from_millis(1));
     app.bearer(&token).await.assert_accepted();
@@ -233,18 +233,18 @@ async fn what_a_token_provokes_is_remembered_for_it_alone() {
             world.clerk.token("user_2").issue(),
         );
         world.clerk.fail(Endpoint::Introspection, fault);
-        let refused = async || {
+        let rejected = async || {
             let answer = app.bearer(&token).await;
-            answer.assert_refused(503, AuthErrorKind::UpstreamProtocol);
+            answer.assert_rejected(503, AuthErrorKind::UpstreamProtocol);
             let delay: u64 = answer.header("retry-after").unwrap().parse().unwrap();
             assert!((1..=5).contains(&delay), "{delay}");
             delay
         };
         let before = asked();
-        let delay = refused().await;
+        let delay = rejected().await;
         world.clerk.heal_all();
         for _ in 0..2 {
-            refused().await;
+            rejected().await;
         }
         assert_eq!(asked() - before, 1);
         // Others are none the worse for it.
@@ -252,7 +252,7 @@ async fn what_a_token_provokes_is_remembered_for_it_alone() {
         // What is left of the delay.
         world.clock.advance(SECOND);
         if delay > 1 {
-            assert_eq!(refused().await, delay - 1);
+            assert_eq!(rejected().await, delay - 1);
         }
         world.clock.advance(5 * SECOND);
         app.bearer(&token).await.assert_accepted();
@@ -291,7 +291,7 @@ async fn bad_tokens_evict_no_good_one() {
     for n in 0..50 {
         app.bearer(&format!("oat_{n}"))
             .await
-            .assert_refused(401, AuthErrorKind::Inactive);
+            .assert_rejected(401, AuthErrorKind::Inactive);
     }
     let calls = world.calls();
     app.bearer(&token).await.assert_accepted();
@@ -332,13 +332,13 @@ async fn a_token_can_be_invalidated() {
     for _ in 0..2 {
         app.bearer(&token)
             .await
-            .assert_refused(401, AuthErrorKind::Inactive);
+            .assert_rejected(401, AuthErrorKind::Inactive);
     }
     app.bearer(&other).await.assert_accepted();
 }
 
 #[tokio::test]
-async fn an_invalidated_refusal_is_asked_about_anew() {
+async fn an_invalidated_rejection_is_asked_about_anew() {
     let world = World::new();
     let app = world.app();
     let token = world.clerk.token("user_1").issue();
@@ -346,7 +346,7 @@ async fn an_invalidated_refusal_is_asked_about_anew() {
     world.clerk.fail(Endpoint::Introspection, inactive.times(1));
     app.bearer(&token)
         .await
-        .assert_refused(401, AuthErrorKind::Inactive);
+        .assert_rejected(401, AuthErrorKind::Inactive);
     app.layer.invalidate(&token);
     app.bearer(&token).await.assert_accepted();
 }
@@ -364,7 +364,7 @@ async fn a_subject_can_be_invalidated() {
     for token in &tokens[..2] {
         app.bearer(token)
             .await
-            .assert_refused(401, AuthErrorKind::Inactive);
+            .assert_rejected(401, AuthErrorKind::Inactive);
     }
     app.bearer(&tokens[2]).await.assert_accepted();
     // What is verified afterwards counts.
@@ -383,12 +383,12 @@ async fn everything_can_be_forgotten() {
     app.bearer(&token).await.assert_accepted();
     app.bearer("oat_bad")
         .await
-        .assert_refused(401, AuthErrorKind::Inactive);
+        .assert_rejected(401, AuthErrorKind::Inactive);
     app.layer.clear();
     app.bearer(&token).await.assert_accepted();
     app.bearer("oat_bad")
         .await
-        .assert_refused(401, AuthErrorKind::Inactive);
+        .assert_rejected(401, AuthErrorKind::Inactive);
     assert_eq!(world.calls(), (4, 2));
 }
 
@@ -434,7 +434,7 @@ async fn a_refresh_that_learns_of_a_revocation_ends_the_entry() {
     for _ in 0..2 {
         app.bearer(&token)
             .await
-            .assert_refused(401, AuthErrorKind::Inactive);
+            .assert_rejected(401, AuthErrorKind::Inactive);
     }
 }
 
@@ -491,12 +491,12 @@ async fn a_stale_verdict_bridges_an_outage() {
     let unknown = world.clerk.token("user_2").issue();
     app.bearer(&unknown)
         .await
-        .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+        .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
     // It has an end.
     world.clock.advance(60 * SECOND);
     app.bearer(&token)
         .await
-        .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+        .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
 }
 
 #[tokio::test]
@@ -519,13 +519,13 @@ async fn the_first_answer_ends_staleness() {
         world.clock.advance(2 * SECOND);
         let answer = app.bearer(&token).await;
         if revoked {
-            answer.assert_refused(401, AuthErrorKind::Inactive);
+            answer.assert_rejected(401, AuthErrorKind::Inactive);
             world
                 .clerk
                 .fail(Endpoint::Introspection, Fault::status(503));
             app.bearer(&token)
                 .await
-                .assert_refused(401, AuthErrorKind::Inactive);
+                .assert_rejected(401, AuthErrorKind::Inactive);
         } else {
             assert!(!answer.claims().is_stale());
         }
@@ -534,7 +534,7 @@ async fn the_first_answer_ends_staleness() {
 
 #[tokio::test]
 async fn only_an_outage_is_bridged() {
-    // D46, C093: not refused credentials of ours, not broken answers.
+    // D46, C093: not rejected credentials of ours, not broken answers.
     for fault in [
         Fault::status(401),
         Fault::status(403),
@@ -592,7 +592,7 @@ async fn without_the_option_nothing_is_stale() {
     for _ in 0..2 {
         app.bearer(&token)
             .await
-            .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+            .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
     }
 }
 

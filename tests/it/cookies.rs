@@ -267,12 +267,12 @@ async fn no_other_kind_passes_from_the_cookie() {
 }
 
 #[tokio::test]
-async fn a_bad_token_of_another_kind_is_refused_as_one_of_another_kind() {
+async fn a_bad_token_of_another_kind_is_rejected_as_one_of_another_kind() {
     let world = World::new();
     let app = reading_both(&world);
     app.bearer("oat_unknown")
         .await
-        .assert_refused(401, AuthErrorKind::Inactive);
+        .assert_rejected(401, AuthErrorKind::Inactive);
     let case = Case {
         name: "known to be bad",
         headers: vec![cookie("__session=oat_unknown")],

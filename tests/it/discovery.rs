@@ -82,7 +82,7 @@ async fn keys_are_those_that_the_metadata_names() {
         app.bearer(&session(&other)).await.assert_accepted();
         app.bearer(&session(&world.clerk))
             .await
-            .assert_refused(401, AuthErrorKind::InvalidSignature);
+            .assert_rejected(401, AuthErrorKind::InvalidSignature);
     }
     assert_eq!(world.clerk.calls(Endpoint::Jwks), 0);
 }
@@ -101,7 +101,7 @@ async fn nothing_is_sent_to_an_origin_that_is_not_named() {
             for _ in 0..2 {
                 app.bearer(&token)
                     .await
-                    .assert_refused(503, AuthErrorKind::UpstreamProtocol);
+                    .assert_rejected(503, AuthErrorKind::UpstreamProtocol);
             }
             assert_eq!(app.inner_calls(), 0, "{member}");
         }
@@ -127,7 +127,7 @@ async fn metadata_of_another_issuer_is_not_believed() {
         for _ in 0..2 {
             app.bearer(&token)
                 .await
-                .assert_refused(503, AuthErrorKind::UpstreamProtocol);
+                .assert_rejected(503, AuthErrorKind::UpstreamProtocol);
         }
         assert_eq!(app.inner_calls(), 0);
     }
@@ -140,7 +140,7 @@ async fn metadata_of_another_issuer_is_not_believed() {
     App::new(discovering(&world))
         .bearer(&token)
         .await
-        .assert_refused(503, AuthErrorKind::UpstreamProtocol);
+        .assert_rejected(503, AuthErrorKind::UpstreamProtocol);
     assert_eq!(world.calls(), (0, 0));
 }
 
@@ -177,7 +177,7 @@ async fn metadata_serves_through_an_outage_for_an_hour() {
     for _ in 0..2 {
         app.bearer(&token)
             .await
-            .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+            .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
     }
     assert_eq!(world.calls(), (0, 0));
     world.clerk.heal(METADATA);
@@ -193,7 +193,7 @@ async fn metadata_serves_through_an_outage_for_an_hour() {
     for _ in 0..2 {
         app.bearer(&token)
             .await
-            .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+            .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
     }
 }
 

@@ -95,7 +95,7 @@ async fn a_good_token_is_accepted_and_everything_is_told() {
 }
 
 #[tokio::test]
-async fn a_token_that_the_rules_refuse_is_told_with_the_option_to_change() {
+async fn a_token_that_the_rules_reject_is_told_with_the_option_to_change() {
     struct Case<'a> {
         name: &'a str,
         token: String,
@@ -219,16 +219,16 @@ async fn a_token_that_is_none_is_told() {
 }
 
 #[tokio::test]
-async fn credentials_that_are_refused_are_told_with_a_token_and_without() {
+async fn credentials_that_are_rejected_are_told_with_a_token_and_without() {
     let clerk = FakeClerk::start().unwrap();
     let wrong = [("CLERK_OAUTH_CLIENT_SECRET", "wrongCanarySecret")];
-    let refused = [
-        "introspection refuses our credentials (401",
+    let rejected = [
+        "introspection rejects our credentials (401",
         "check CLERK_OAUTH_CLIENT_ID and CLERK_OAUTH_CLIENT_SECRET",
     ];
     for token in [String::new(), clerk.token("user_ada").issue()] {
         let examined = examine(&clerk, &token, &wrong).await;
-        examined.assert(&token, false, &refused);
+        examined.assert(&token, false, &rejected);
         assert!(
             !examined.text.contains("wrongCanarySecret"),
             "{}",
@@ -394,7 +394,7 @@ async fn a_slow_clerk_is_told() {
 }
 
 #[tokio::test]
-async fn userinfo_that_does_not_work_is_told_and_refuses_only_where_the_profile_is_required() {
+async fn userinfo_that_does_not_work_is_told_and_rejects_only_where_the_profile_is_required() {
     let clerk = FakeClerk::start().unwrap();
     let token = clerk.token("user_ada").issue();
     for (fault, expected, kind) in [
@@ -411,7 +411,7 @@ async fn userinfo_that_does_not_work_is_told_and_refuses_only_where_the_profile_
         ),
         (
             Fault::status(403),
-            "userinfo refuses the token (403",
+            "userinfo rejects the token (403",
             "(Inactive)",
         ),
     ] {
@@ -424,8 +424,8 @@ async fn userinfo_that_does_not_work_is_told_and_refuses_only_where_the_profile_
 
         let required = [("CLERK_ENRICH", "required")];
         let examined = examine(&clerk, &token, &required).await;
-        let refused = [expected, "CLERK_ENRICH=best-effort", kind];
-        examined.assert(expected, false, &refused);
+        let rejected = [expected, "CLERK_ENRICH=best-effort", kind];
+        examined.assert(expected, false, &rejected);
     }
 }
 

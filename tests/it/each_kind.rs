@@ -182,8 +182,8 @@ impl Kind {
             .collect()
     }
 
-    /// Why a token that nobody issued is refused.
-    fn refusal(self) -> AuthErrorKind {
+    /// Why a token that nobody issued is rejected.
+    fn rejection(self) -> AuthErrorKind {
         if self.is_local() || self == OAuthJwtBoth {
             AuthErrorKind::InvalidSignature
         } else {

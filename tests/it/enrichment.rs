@@ -202,7 +202,7 @@ async fn a_subject_that_introspection_does_not_name_comes_from_userinfo() {
         let has_profile = answer.claims().profile().is_some();
         assert_eq!(has_profile, enrichment != Enrichment::Off);
     }
-    // Refused where it does not name one either, and 503 where it cannot be asked.
+    // Rejected where it does not name one either, and 503 where it cannot be asked.
     for (fault, status, kind) in [
         (Fault::status(401), 401, AuthErrorKind::MissingSubject),
         (
@@ -221,7 +221,7 @@ async fn a_subject_that_introspection_does_not_name_comes_from_userinfo() {
         let token = nameless();
         let app = world.app();
         for _ in 0..2 {
-            app.bearer(&token).await.assert_refused(status, kind);
+            app.bearer(&token).await.assert_rejected(status, kind);
         }
     }
 }
@@ -242,7 +242,7 @@ async fn userinfo_widens_nothing() {
     App::new(world.config().required_scopes(["admin"]))
         .bearer(&token)
         .await
-        .assert_refused(403, AuthErrorKind::InsufficientScope);
+        .assert_rejected(403, AuthErrorKind::InsufficientScope);
     let answer = world.app().bearer(&token).await;
     assert!(!answer.claims().has_scope("admin"));
     assert_eq!(answer.claims().client_id(), Some(&*world.clerk.client_id()));

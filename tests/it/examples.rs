@@ -80,9 +80,9 @@ async fn axum_and_hyper_serve_the_metadata_of_the_resource() {
             });
             assert_eq!(metadata, expected, "{name} {path}");
         }
-        let refused = example.get("/me", None).await;
+        let rejected = example.get("/me", None).await;
         assert_eq!(
-            refused.headers()["www-authenticate"],
+            rejected.headers()["www-authenticate"],
             "Bearer scope=\"email\", resource_metadata=\"https://api.example.com\
              /.well-known/oauth-protected-resource/v1\"",
             "{name}"
@@ -111,16 +111,16 @@ async fn axum_shows_scripts_of_other_origins_the_challenge() {
     assert_eq!(headers["access-control-allow-headers"], "authorization");
 
     let request = example.client.get(&url);
-    let refused = request.header("origin", "https://app.example.com").send();
-    let refused = refused.await.unwrap();
-    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
-    let headers = refused.headers();
+    let rejected = request.header("origin", "https://app.example.com").send();
+    let rejected = rejected.await.unwrap();
+    assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
+    let headers = rejected.headers();
     assert_eq!(headers["access-control-expose-headers"], "www-authenticate");
     assert_eq!(headers["www-authenticate"], "Bearer scope=\"email\"");
 }
 
 #[tokio::test]
-async fn the_log_says_why_a_request_was_refused_as_the_guide_has_it() {
+async fn the_log_says_why_a_request_was_rejected_as_the_guide_has_it() {
     let clerk = FakeClerk::start().unwrap();
     let mut command = configured("axum", &clerk);
     command
@@ -142,7 +142,7 @@ async fn the_log_says_why_a_request_was_refused_as_the_guide_has_it() {
         let line = timeout(PATIENCE, async {
             loop {
                 let line = lines.next_line().await.unwrap().unwrap();
-                if line.contains("request refused") {
+                if line.contains("request rejected") {
                     break line;
                 }
             }
@@ -158,10 +158,10 @@ async fn check_http_example(name: &str) {
     let mut example = Example::start(name, &clerk);
     example.wait_for_health().await;
 
-    let refused = example.get("/me", None).await;
-    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let rejected = example.get("/me", None).await;
+    assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
     assert_eq!(
-        refused.headers()["www-authenticate"],
+        rejected.headers()["www-authenticate"],
         "Bearer scope=\"email\""
     );
     assert_eq!(clerk.total_calls(), 0);
@@ -175,8 +175,8 @@ async fn check_http_example(name: &str) {
     assert_eq!(claims["email"], "ada@example.com");
 
     let narrow = clerk.token("user_ada").scopes(["profile"]).issue();
-    let refused = example.get("/me", Some(&narrow)).await;
-    assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+    let rejected = example.get("/me", Some(&narrow)).await;
+    assert_eq!(rejected.status(), StatusCode::FORBIDDEN);
 
     // Without `CLERK_RESOURCE` there is no metadata.
     for unknown in ["/nowhere", "/.well-known/oauth-protected-resource"] {
@@ -231,9 +231,9 @@ async fn forward_auth_answers_by_its_status_alone() {
     clerk.fail(Endpoint::Introspection, Fault::status(503));
     for _ in 0..2 {
         let unseen = clerk.token("user_ada").issue();
-        let refused = example.get("/auth", Some(&unseen)).await;
-        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
-        assert!(refused.headers().contains_key("retry-after"));
+        let rejected = example.get("/auth", Some(&unseen)).await;
+        assert_eq!(rejected.status(), StatusCode::SERVICE_UNAVAILABLE);
+        assert!(rejected.headers().contains_key("retry-after"));
     }
 }
 
@@ -265,26 +265,26 @@ async fn tonic_protects_its_service_and_leaves_health_and_reflection_open() {
     assert_eq!(empty.name(), "google/protobuf/empty.proto");
     assert_eq!(clerk.total_calls(), 0);
 
-    let refused = who_am_i(&channel, None).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Unauthenticated);
-    assert!(refused.metadata().get("grpc-retry-pushback-ms").is_none());
+    let rejected = who_am_i(&channel, None).await.unwrap_err();
+    assert_eq!(rejected.code(), Code::Unauthenticated);
+    assert!(rejected.metadata().get("grpc-retry-pushback-ms").is_none());
 
     let good = clerk.token("user_ada").issue();
     assert_eq!(who_am_i(&channel, Some(&good)).await.unwrap(), "user_ada");
 
     let narrow = clerk.token("user_ada").scopes(["profile"]).issue();
-    let refused = who_am_i(&channel, Some(&narrow)).await.unwrap_err();
-    assert_eq!(refused.code(), Code::PermissionDenied);
+    let rejected = who_am_i(&channel, Some(&narrow)).await.unwrap_err();
+    assert_eq!(rejected.code(), Code::PermissionDenied);
 
     clerk.fail(Endpoint::Introspection, Fault::status(503));
     let unseen = clerk.token("user_ada").issue();
-    let refused = who_am_i(&channel, Some(&unseen)).await.unwrap_err();
-    assert_eq!(refused.code(), Code::Unavailable);
+    let rejected = who_am_i(&channel, Some(&unseen)).await.unwrap_err();
+    assert_eq!(rejected.code(), Code::Unavailable);
     // fault E13
-    let delay = refused.metadata().get("retry-after").unwrap();
+    let delay = rejected.metadata().get("retry-after").unwrap();
     let millis = format!("{}000", delay.to_str().unwrap());
     assert_eq!(
-        refused.metadata().get("grpc-retry-pushback-ms").unwrap(),
+        rejected.metadata().get("grpc-retry-pushback-ms").unwrap(),
         &millis
     );
     assert_eq!(who_am_i(&channel, Some(&good)).await.unwrap(), "user_ada");

@@ -52,8 +52,8 @@ async fn tokens_are_minted_accepted_and_revoked() {
         let path = format!("tokens/{}", minted["id"].as_str().unwrap());
         fake.done(Method::DELETE, &path, &Value::Null).await;
         for _ in 0..2 {
-            let refused = app.bearer(token).await;
-            refused.assert_refused(401, AuthErrorKind::Inactive);
+            let rejected = app.bearer(token).await;
+            rejected.assert_rejected(401, AuthErrorKind::Inactive);
         }
         assert_eq!(fake.state().await["tokens"][0]["status"], "revoked");
     }
@@ -63,7 +63,7 @@ async fn tokens_are_minted_accepted_and_revoked() {
 async fn what_is_minted_is_for_the_client_and_resource_named() {
     let fake = Fake::start().await;
     let settings =
-        json!({"jwts": false, "lifetime": 60, "refuse_consent": false, "describe": true});
+        json!({"jwts": false, "lifetime": 60, "reject_consent": false, "describe": true});
     fake.done(Method::PUT, "settings", &settings).await;
     let app = fake.app();
     for (name, client, resource, kind) in [
@@ -78,9 +78,9 @@ async fn what_is_minted_is_for_the_client_and_resource_named() {
         let wanted = json!({"user": "user_eve", "client_id": client, "resource": resource});
         let minted = fake.done(Method::POST, "tokens", &wanted).await;
         for _ in 0..2 {
-            let refused = app.bearer(minted["token"].as_str().unwrap()).await;
+            let rejected = app.bearer(minted["token"].as_str().unwrap()).await;
             assert_eq!(
-                (refused.status().as_u16(), refused.kind()),
+                (rejected.status().as_u16(), rejected.kind()),
                 (401, Some(kind)),
                 "{name}"
             );
@@ -154,7 +154,7 @@ async fn users_can_be_edited() {
 }
 
 #[tokio::test]
-async fn writes_of_other_pages_and_nonsense_are_refused() {
+async fn writes_of_other_pages_and_nonsense_are_rejected() {
     let fake = Fake::start().await;
     let mint = json!({"user": "user_eve"});
     let before = fake.state().await["tokens"].clone();

@@ -131,7 +131,7 @@ async fn a_service_in_the_printed_environment_takes_every_kind_that_is_minted() 
 }
 
 #[tokio::test]
-async fn such_a_service_refuses_what_is_not_for_it() {
+async fn such_a_service_rejects_what_is_not_for_it() {
     let fake = Fake::start().await;
     let service = service(&fake).await;
     for (kind, form) in [

@@ -59,7 +59,7 @@ async fn a_failing_verification_is_answered_once_for_all() {
         .fail(Endpoint::Introspection, Fault::malformed());
     let answers = future::join_all((0..100).map(|_| app.bearer(&token))).await;
     for answer in answers {
-        answer.assert_refused(503, AuthErrorKind::UpstreamProtocol);
+        answer.assert_rejected(503, AuthErrorKind::UpstreamProtocol);
     }
     assert_eq!(world.calls(), (1, 0));
 }
@@ -169,7 +169,7 @@ async fn a_verifier_that_never_answers_is_given_up() {
     let app = Gated::new().app(&world);
     app.bearer("oat_abc")
         .await
-        .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+        .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
     run().await;
     assert_eq!(app.layer.stats().in_flight, 0);
 }
@@ -199,7 +199,7 @@ async fn a_verifier_that_panics_is_trouble_and_the_token_stays_usable() {
     let app = app(&world, Panicking(AtomicUsize::new(0)));
     let answers = future::join_all((0..10).map(|_| app.bearer("oat_abc"))).await;
     for answer in answers {
-        answer.assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+        answer.assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
     }
     app.bearer("oat_abc").await.assert_accepted();
 }
@@ -281,7 +281,7 @@ impl Verify for Wavering {
 }
 
 #[tokio::test]
-async fn an_invalidation_wins_over_a_refusal_under_way() {
+async fn an_invalidation_wins_over_a_rejection_under_way() {
     // C111, fault C3: a request that comes after it does not get what was found out before it.
     let world = World::new();
     let gated = Gated::new();
@@ -295,7 +295,7 @@ async fn an_invalidation_wins_over_a_refusal_under_way() {
     run().await;
     gated.gate.add_permits(2);
     after.await.assert_accepted();
-    before.await.assert_refused(401, AuthErrorKind::Inactive);
+    before.await.assert_rejected(401, AuthErrorKind::Inactive);
     app.bearer("oat_abc").await.assert_accepted();
     assert_eq!(gated.asked(), 2);
 }
@@ -364,7 +364,7 @@ async fn one_deadline_covers_all_that_a_request_waits_for() {
     let start = Instant::now();
     app.bearer("oat_abc")
         .await
-        .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+        .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
     assert_eq!(start.elapsed(), Duration::from_secs(2));
     first.await.assert_accepted();
 }
@@ -420,7 +420,7 @@ fn a_parked_runtime_keeps_no_request_of_another_waiting() {
         let start = Instant::now();
         app.bearer("oat_abc")
             .await
-            .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+            .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
         assert!(start.elapsed() <= Duration::from_secs(2));
         sleep(Duration::from_secs(1)).await;
         // Then one of them starts another.

@@ -104,11 +104,11 @@ async fn tonic_takes_the_layer_as_it_is() {
     let narrow = world.clerk.token("user_1").scopes(["profile"]).issue();
     for _ in 0..2 {
         assert!(check(Some(&good)).await.is_ok());
-        let refused = check(Some(&narrow)).await.unwrap_err();
-        assert_eq!(refused.code(), tonic::Code::PermissionDenied);
-        let refused = check(None).await.unwrap_err();
-        assert_eq!(refused.code(), tonic::Code::Unauthenticated);
-        assert_eq!(refused.message(), "a bearer token is required");
+        let rejected = check(Some(&narrow)).await.unwrap_err();
+        assert_eq!(rejected.code(), tonic::Code::PermissionDenied);
+        let rejected = check(None).await.unwrap_err();
+        assert_eq!(rejected.code(), tonic::Code::Unauthenticated);
+        assert_eq!(rejected.message(), "a bearer token is required");
     }
 }
 
@@ -158,7 +158,7 @@ async fn claims_are_an_argument_and_may_be_absent() {
 }
 
 #[tokio::test]
-async fn layers_above_learn_why_a_request_was_refused() {
+async fn layers_above_learn_why_a_request_was_rejected() {
     let world = World::new();
     let app = Router::new()
         .route("/me", get(async |claims: ClerkClaims| Json(claims)))

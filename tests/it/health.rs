@@ -66,7 +66,7 @@ async fn it_says_what_the_last_call_came_to() {
         ),
         case("good again", None, true, false, true),
         case(
-            "our credentials are refused",
+            "our credentials are rejected",
             Some(Fault::status(401)),
             true,
             true,

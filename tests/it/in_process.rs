@@ -223,7 +223,7 @@ async fn each_fake_without_a_socket_is_an_instance_of_its_own() {
     one.app().bearer(&token).await.assert_accepted();
     for _ in 0..2 {
         let answer = other.app().bearer(&token).await;
-        answer.assert_refused(401, AuthErrorKind::Inactive);
+        answer.assert_rejected(401, AuthErrorKind::Inactive);
     }
     // Clones are the same.
     let clone = World {

@@ -290,7 +290,7 @@ impl Interleaving {
             Some(AuthErrorKind::Inactive) => {
                 self.assert(self.failures[token] > 0, "C107: nobody said so");
             }
-            Some(_) => self.assert(false, "a refusal of another kind"),
+            Some(_) => self.assert(false, "a rejection of another kind"),
         }
     }
 

@@ -23,7 +23,7 @@ async fn two_instances_never_share_a_verdict() {
     for _ in 0..2 {
         let (first, second) = tokio::join!(app_one.bearer(&token), app_two.bearer(&token));
         first.assert_accepted();
-        second.assert_refused(401, AuthErrorKind::Inactive);
+        second.assert_rejected(401, AuthErrorKind::Inactive);
     }
     assert_eq!(one.calls(), (1, 1));
     assert_eq!(two.calls(), (1, 0));
@@ -39,7 +39,7 @@ async fn two_layers_of_one_instance_ask_each_for_themselves() {
     for _ in 0..2 {
         let (first, second) = tokio::join!(lenient.bearer(&token), strict.bearer(&token));
         first.assert_accepted();
-        second.assert_refused(403, AuthErrorKind::InsufficientScope);
+        second.assert_rejected(403, AuthErrorKind::InsufficientScope);
     }
     assert_eq!(world.clerk.calls(Endpoint::Introspection), 2);
     lenient.layer.clear();
@@ -100,7 +100,7 @@ async fn random_interleavings_never_cross() {
                 "step {step}"
             );
         } else {
-            answer.assert_refused(401, AuthErrorKind::Inactive);
+            answer.assert_rejected(401, AuthErrorKind::Inactive);
         }
     }
 }
@@ -116,7 +116,7 @@ async fn with_no_clerk_from_the_start_nobody_gets_in() {
     for _ in 0..2 {
         app.bearer("oat_abc")
             .await
-            .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+            .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
     }
     let clerk = FakeClerk::start_on(address).expect("the port is free again");
     clerk.register_client(&id, &secret);

@@ -227,7 +227,7 @@ async fn the_guide_shows_the_matrix() {
 }
 
 #[tokio::test]
-async fn recognised_kinds_are_refused_where_any_opaque_token_is_asked_about() {
+async fn recognised_kinds_are_rejected_where_any_opaque_token_is_asked_about() {
     let world = World::new();
     let app = App::new(accepting(&world, &[TokenKind::OAuth]).accept_unprefixed_tokens());
     for case in cases(&world) {

@@ -52,7 +52,7 @@ async fn tokens_never_seen_have_their_share_of_64_calls_and_1024_waiters_and_the
             continue;
         }
         shed += 1;
-        answer.assert_refused(503, AuthErrorKind::Shed);
+        answer.assert_rejected(503, AuthErrorKind::Shed);
         assert!(answer.header("retry-after").is_some());
         assert!(waited <= 5 * MILLISECOND, "{waited:?}");
     }
@@ -63,7 +63,7 @@ async fn tokens_never_seen_have_their_share_of_64_calls_and_1024_waiters_and_the
 }
 
 #[tokio::test(start_paused = true)]
-async fn who_waits_in_vain_behind_a_black_hole_is_refused_at_the_deadline() {
+async fn who_waits_in_vain_behind_a_black_hole_is_rejected_at_the_deadline() {
     // C085, E7
     let stub = Stub::always(Reply::Silence);
     let app = App::new(stub.config(&ManualClock::new()).attempt_timeout(2 * SECOND));
@@ -74,7 +74,7 @@ async fn who_waits_in_vain_behind_a_black_hole_is_refused_at_the_deadline() {
         (answer, start.elapsed())
     });
     for (answer, waited) in join_all(requests).await {
-        answer.assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+        answer.assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
         assert!(waited <= 2 * SECOND + 50 * MILLISECOND, "{waited:?}");
     }
     assert_eq!(stub.peak(), 41);
@@ -94,7 +94,7 @@ async fn what_is_shed_leaves_the_breaker_closed_and_hits_unaffected() {
         app.bearer("oat_warm").await.assert_accepted();
         app.bearer("oat_new")
             .await
-            .assert_refused(503, AuthErrorKind::Shed);
+            .assert_rejected(503, AuthErrorKind::Shed);
         stub.open();
     };
     let (answers, ()) = tokio::join!(crowd, others);
@@ -136,14 +136,14 @@ async fn after_a_429_clerk_is_left_alone_as_long_as_it_says_and_hits_are_unaffec
         stub.reply(Reply::Slower(asked));
         app.bearer("oat_1")
             .await
-            .assert_refused(503, AuthErrorKind::RateLimited);
+            .assert_rejected(503, AuthErrorKind::RateLimited);
         stub.reply(Reply::Good);
         assert_eq!(stub.calls(), 2, "{name}");
         if pause > 0 {
             clock.advance(pause * SECOND - MILLISECOND);
             for token in ["oat_1", "oat_2"] {
                 let answer = app.bearer(token).await;
-                answer.assert_refused(503, AuthErrorKind::RateLimited);
+                answer.assert_rejected(503, AuthErrorKind::RateLimited);
                 assert_eq!(answer.header("retry-after"), Some("1"), "{name}");
             }
             app.bearer("oat_warm").await.assert_accepted();
@@ -175,7 +175,7 @@ async fn a_429_of_userinfo_is_none_of_introspection_and_the_other_way_round() {
     assert!(answer.claims().profile().is_some());
 }
 
-/// How many of a crowd of unknown tokens Clerk is asked about; the others are refused for the rate.
+/// How many of a crowd of unknown tokens Clerk is asked about; the others are rejected for the rate.
 async fn flood(app: &App, stub: &Stub, crowd: Range<usize>) -> usize {
     let before = stub.calls();
     let mut accepted = 0;
@@ -184,7 +184,7 @@ async fn flood(app: &App, stub: &Stub, crowd: Range<usize>) -> usize {
         if answer.status() == 200 {
             accepted += 1;
         } else {
-            answer.assert_refused(503, AuthErrorKind::RateLimited);
+            answer.assert_rejected(503, AuthErrorKind::RateLimited);
             let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
             assert!((1..=10).contains(&seconds), "{seconds}");
         }
@@ -310,10 +310,10 @@ async fn ten_thousand_headers_are_looked_at_once() {
         app.request(good).await.assert_accepted();
         app.request(request("", "Bearer oat_2"))
             .await
-            .assert_refused(401, AuthErrorKind::MissingCredentials);
+            .assert_rejected(401, AuthErrorKind::MissingCredentials);
         app.request(request("authorization", "Bearer oat_1"))
             .await
-            .assert_refused(400, AuthErrorKind::SeveralCredentials);
+            .assert_rejected(400, AuthErrorKind::SeveralCredentials);
     }
     assert_eq!(stub.calls(), 1);
 }

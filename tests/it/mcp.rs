@@ -48,7 +48,7 @@ async fn a_client_that_knows_the_address_alone_gets_a_token_and_steps_up() {
         ("without a session", modern),
     ] {
         let world = World::start().await;
-        let challenge = refused(&world, lifecycle.clone()).await;
+        let challenge = rejected(&world, lifecycle.clone()).await;
         assert_eq!(challenge, world.challenge("scope=\"mcp:tools\""), "{name}");
 
         let client = AuthClient::new(http_client(), authorized(&world, &challenge).await);
@@ -69,7 +69,7 @@ async fn a_client_that_knows_the_address_alone_gets_a_token_and_steps_up() {
 
         for _ in 0..2 {
             let error = call(&service, "admin").await.unwrap_err();
-            let told = error.auth_challenge().expect("it is refused by HTTP");
+            let told = error.auth_challenge().expect("it is rejected by HTTP");
             assert_eq!(told, world.insufficient_scope(), "{name}");
         }
 
@@ -96,7 +96,7 @@ async fn a_client_that_knows_the_address_alone_gets_a_token_and_steps_up() {
 }
 
 /// What a client without a token is told.
-async fn refused(world: &World, lifecycle: ClientLifecycleMode) -> String {
+async fn rejected(world: &World, lifecycle: ClientLifecycleMode) -> String {
     let config = ClientConfig::with_uri(world.url.as_str());
     let transport = StreamableHttpClientTransport::with_client(http_client(), config);
     let error = ().serve_with_lifecycle(transport, lifecycle).await.unwrap_err();
@@ -186,7 +186,7 @@ async fn a_session_is_for_who_opened_it() {
 }
 
 #[tokio::test]
-async fn tokens_for_nobody_or_for_others_are_refused() {
+async fn tokens_for_nobody_or_for_others_are_rejected() {
     let world = World::start().await;
     let token = || world.clerk.token("user_ada").scopes(["mcp:tools"]).jwt();
     let opaque = world.clerk.token("user_ada").scopes(["mcp:tools"]);
@@ -264,8 +264,8 @@ async fn what_the_body_calls_counts_whatever_the_headers_say() {
                 assert_eq!(status, expected, "{name}: {text}");
                 assert!(!text.contains("Welcome"), "{name}: {text}");
                 let told = challenge.map(|value| value.to_str().unwrap().to_owned());
-                let refused = (expected == 403).then(|| world.insufficient_scope());
-                assert_eq!(told, refused, "{name}");
+                let rejected = (expected == 403).then(|| world.insufficient_scope());
+                assert_eq!(told, rejected, "{name}");
             }
         }
     }
@@ -277,7 +277,7 @@ async fn what_the_body_calls_counts_whatever_the_headers_say() {
 }
 
 #[tokio::test]
-async fn other_hosts_and_origins_are_refused() {
+async fn other_hosts_and_origins_are_rejected() {
     let world = World::start().await;
     let token = world.token("user_ada").issue();
     for (name, header, value, expected) in [
@@ -320,10 +320,10 @@ async fn scripts_of_a_page_that_may_can_read_the_challenge() {
     assert_eq!(headers.unwrap(), "authorization,mcp-param-region");
 
     let request = http_client().post(&world.url).header("origin", INSPECTOR);
-    let refused = request.send().await.unwrap();
-    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
-    assert_eq!(refused.headers()["access-control-allow-origin"], INSPECTOR);
-    let exposed = refused.headers()["access-control-expose-headers"].to_str();
+    let rejected = request.send().await.unwrap();
+    assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
+    assert_eq!(rejected.headers()["access-control-allow-origin"], INSPECTOR);
+    let exposed = rejected.headers()["access-control-expose-headers"].to_str();
     assert_eq!(exposed.unwrap(), "www-authenticate,mcp-session-id");
 }
 

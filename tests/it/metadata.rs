@@ -164,7 +164,7 @@ async fn axum_answers_without_a_token_whatever_is_sent() {
     let layer = layer(config(&world));
     let address = serve(routes().layer(layer.clone())).await;
     check_everything(&world, address).await;
-    assert_eq!(layer.stats().refused, 0);
+    assert_eq!(layer.stats().rejected, 0);
     // What is behind the layer is as closed as ever.
     for _ in 0..2 {
         assert_eq!(send(address, "GET", "/me", &[]).await.status(), 401);
@@ -196,10 +196,10 @@ async fn it_needs_no_clerk() {
         // The breaker is open after ten.
         for n in 0..times {
             let token = format!("Bearer oat_{n}");
-            let refused = send(address, "GET", "/me", &[("authorization", &token)]).await;
-            assert_eq!(refused.status(), 503);
-            assert_eq!(one(refused.headers(), "www-authenticate"), None);
-            assert!(one(refused.headers(), "retry-after").is_some());
+            let rejected = send(address, "GET", "/me", &[("authorization", &token)]).await;
+            assert_eq!(rejected.status(), 503);
+            assert_eq!(one(rejected.headers(), "www-authenticate"), None);
+            assert!(one(rejected.headers(), "retry-after").is_some());
             for path in [ROOT, PATH] {
                 check(&world, address, path, &[("authorization", &token)]).await;
             }
@@ -233,8 +233,8 @@ async fn two_paths_are_open_and_no_others() {
         ] {
             for address in [axum, hyper] {
                 for method in ["GET", "OPTIONS", "POST"] {
-                    let refused = send(address, method, path, &[]).await;
-                    assert_eq!(refused.status(), 401, "{method} {path}");
+                    let rejected = send(address, method, path, &[]).await;
+                    assert_eq!(rejected.status(), 401, "{method} {path}");
                 }
             }
         }
@@ -253,9 +253,9 @@ async fn without_a_resource_there_is_none() {
         assert!(layer.resource_metadata().is_none());
         let address = serve(routes().layer(layer)).await;
         for _ in 0..2 {
-            let refused = send(address, "GET", ROOT, &[]).await;
-            assert_eq!(refused.status(), 401);
-            assert_eq!(one(refused.headers(), "www-authenticate"), Some("Bearer"));
+            let rejected = send(address, "GET", ROOT, &[]).await;
+            assert_eq!(rejected.status(), 401);
+            assert_eq!(one(rejected.headers(), "www-authenticate"), Some("Bearer"));
         }
     }
 }
@@ -280,15 +280,15 @@ async fn options_are_seen_in_the_document() {
     });
     assert_eq!(document, expected);
     // What is supported is not what is required.
-    let refused = send(address, "GET", "/me", &[]).await;
-    let challenge = one(refused.headers(), "www-authenticate").unwrap();
+    let rejected = send(address, "GET", "/me", &[]).await;
+    let challenge = one(rejected.headers(), "www-authenticate").unwrap();
     assert!(
         challenge.starts_with("Bearer scope=\"email\","),
         "{challenge}"
     );
     let token = format!("Bearer {}", world.clerk.token("user_1").issue());
-    let refused = send(address, "GET", "/me", &[("authorization", &token)]).await;
-    assert_eq!(refused.status(), 403, "offline_access is required here");
+    let rejected = send(address, "GET", "/me", &[("authorization", &token)]).await;
+    assert_eq!(rejected.status(), 403, "offline_access is required here");
 }
 
 #[tokio::test]
@@ -323,25 +323,25 @@ async fn challenges_lead_to_it() {
             let authorization = ("authorization", authorization);
             for is_grpc in [false, true] {
                 let headers = &[authorization];
-                let refused = if is_grpc {
+                let rejected = if is_grpc {
                     send_grpc(address, "/me", headers).await
                 } else {
                     send(address, "GET", "/me", headers).await
                 };
                 if is_grpc {
-                    assert_eq!(refused.status(), 200);
-                    assert_eq!(one(refused.headers(), "grpc-status"), Some(code));
+                    assert_eq!(rejected.status(), 200);
+                    assert_eq!(one(rejected.headers(), "grpc-status"), Some(code));
                 } else {
-                    assert_eq!(refused.status(), status);
+                    assert_eq!(rejected.status(), status);
                 }
-                let challenge = one(refused.headers(), "www-authenticate").unwrap();
+                let challenge = one(rejected.headers(), "www-authenticate").unwrap();
                 assert_eq!(challenge.matches(&named).count(), 1, "{challenge}");
             }
         }
         for authorization in ["Bearer", "Bearer a b"] {
-            let refused = send(address, "GET", "/me", &[("authorization", authorization)]).await;
-            assert_eq!(refused.status(), 400);
-            let challenge = one(refused.headers(), "www-authenticate").unwrap();
+            let rejected = send(address, "GET", "/me", &[("authorization", authorization)]).await;
+            assert_eq!(rejected.status(), 400);
+            let challenge = one(rejected.headers(), "www-authenticate").unwrap();
             assert!(!challenge.contains("resource_metadata"), "{challenge}");
         }
     }
@@ -432,8 +432,8 @@ async fn each_of_two_layers_tells_of_its_own_resource() {
             format!("https://api.example.com/{name}")
         );
         assert_eq!(document["scopes_supported"], json!([name]));
-        let refused = send(address, "GET", &format!("/{name}/me"), &[]).await;
-        let challenge = one(refused.headers(), "www-authenticate").unwrap();
+        let rejected = send(address, "GET", &format!("/{name}/me"), &[]).await;
+        let challenge = one(rejected.headers(), "www-authenticate").unwrap();
         let expected = format!(
             "Bearer scope=\"{name}\", resource_metadata=\"https://api.example.com{ROOT}/{name}\""
         );
@@ -474,15 +474,15 @@ async fn tonic_is_as_it_was_and_says_once_that_it_cannot_answer() {
             (Some("oat_unknown"), tonic::Code::Unauthenticated),
             (Some(&*narrow), tonic::Code::PermissionDenied),
         ] {
-            let refused = check(token).await.unwrap_err();
-            assert_eq!(refused.code(), code);
-            let challenge = refused.metadata().get("www-authenticate").unwrap();
+            let rejected = check(token).await.unwrap_err();
+            assert_eq!(rejected.code(), code);
+            let challenge = rejected.metadata().get("www-authenticate").unwrap();
             assert!(challenge.to_str().unwrap().contains(&named));
         }
         // There is no body for it: a request like any other, with a challenge that says the rest.
-        let refused = send(address, "GET", PATH, &[]).await;
-        assert_eq!(refused.status(), 401);
-        let challenge = one(refused.headers(), "www-authenticate").unwrap();
+        let rejected = send(address, "GET", PATH, &[]).await;
+        assert_eq!(rejected.status(), 401);
+        let challenge = one(rejected.headers(), "www-authenticate").unwrap();
         assert!(challenge.contains(&named), "{challenge}");
     }
     let log = log.text();

@@ -66,7 +66,7 @@ const PROMISED: &[(&str, &[&str])] = &[
         "clerk_auth_upstream_requests_total",
         &[
             r#"endpoint="introspection",result="ok""#,
-            r#"endpoint="introspection",result="refused""#,
+            r#"endpoint="introspection",result="rejected""#,
             r#"endpoint="introspection",result="credentials_rejected""#,
             r#"endpoint="introspection",result="rate_limited""#,
             r#"endpoint="introspection",result="server_error""#,
@@ -75,7 +75,7 @@ const PROMISED: &[(&str, &[&str])] = &[
             r#"endpoint="introspection",result="unreachable""#,
             r#"endpoint="introspection",result="abandoned""#,
             r#"endpoint="userinfo",result="ok""#,
-            r#"endpoint="userinfo",result="refused""#,
+            r#"endpoint="userinfo",result="rejected""#,
             r#"endpoint="userinfo",result="credentials_rejected""#,
             r#"endpoint="userinfo",result="rate_limited""#,
             r#"endpoint="userinfo",result="server_error""#,
@@ -230,7 +230,7 @@ async fn the_names_and_labels_are_the_promised_ones_and_no_others() {
 async fn each_outcome_is_counted_once_for_each_request() {
     let world = World::new();
     let clerk = &world.clerk;
-    // Without them, the documented answer gives no reason to refuse for the audience or the end.
+    // Without them, the documented answer gives no reason to reject for the audience or the end.
     clerk.introspection_includes([Field::Aud, Field::Exp]);
     let meter = Meter::new();
     let app = meter.app(world.config().required_scopes(["email"]));
@@ -338,7 +338,7 @@ async fn each_call_to_clerk_is_counted_by_what_came_of_it() {
     for (result, reply, calls) in [
         ("ok", Reply::Good, 1.0),
         (
-            "refused",
+            "rejected",
             Reply::Json(400, r#"{"error":"unsupported_token_type"}"#.to_owned()),
             1.0,
         ),
@@ -387,7 +387,7 @@ async fn userinfo_is_counted_for_itself() {
     let meter = Meter::new();
     let app = meter.app(world.config());
     for (fault, result) in [
-        (Fault::status(403), "refused"),
+        (Fault::status(403), "rejected"),
         (Fault::status(500), "server_error"),
         (Fault::malformed(), "malformed"),
     ] {

@@ -30,13 +30,13 @@ async fn stats_count_what_happened() {
     assert_eq!(stats.hits, 1);
     assert_eq!(stats.negative_hits, 1);
     assert_eq!(stats.misses, 2);
-    assert_eq!(stats.refused, 4);
+    assert_eq!(stats.rejected, 4);
     assert_eq!((stats.entries, stats.negative_entries), (1, 1));
     assert_eq!(stats.in_flight, 0);
 }
 
 #[tokio::test]
-async fn refusals_are_debug_trouble_is_warn_and_wrong_credentials_are_an_error() {
+async fn rejections_are_debug_trouble_is_warn_and_wrong_credentials_are_an_error() {
     let world = World::new();
     let app = world.app();
     let token = world.clerk.token("user_1").issue();
@@ -131,7 +131,7 @@ async fn a_request_is_told_with_the_promised_fields() {
                 answered,
                 "DEBUG token not verified auth.outcome=\"bad_client\" auth.kind=WrongClient \
                  auth.token_kind=\"oauth_token\"",
-                "DEBUG request refused auth.outcome=\"bad_client\" auth.kind=WrongClient \
+                "DEBUG request rejected auth.outcome=\"bad_client\" auth.kind=WrongClient \
                  auth.token_kind=\"oauth_token\" cache.state=\"miss\"",
             ],
         },
@@ -139,7 +139,7 @@ async fn a_request_is_told_with_the_promised_fields() {
             name: "a hit of a bad one",
             token: &jwt,
             expected: &[
-                "DEBUG request refused auth.outcome=\"bad_client\" auth.kind=WrongClient \
+                "DEBUG request rejected auth.outcome=\"bad_client\" auth.kind=WrongClient \
                  auth.token_kind=\"oauth_token\" cache.state=\"negative\"",
             ],
         },
@@ -147,14 +147,14 @@ async fn a_request_is_told_with_the_promised_fields() {
             name: "nobody is asked",
             token: "garbage",
             expected: &[
-                "DEBUG request refused auth.outcome=\"inactive\" auth.kind=UnsupportedToken",
+                "DEBUG request rejected auth.outcome=\"inactive\" auth.kind=UnsupportedToken",
             ],
         },
     ] {
         assert_eq!(events(app.bearer(token)).await, expected, "{name}");
     }
     let missing = events(app.send(&[])).await;
-    let expected = "DEBUG request refused auth.outcome=\"missing\" auth.kind=MissingCredentials";
+    let expected = "DEBUG request rejected auth.outcome=\"missing\" auth.kind=MissingCredentials";
     assert_eq!(missing, [expected]);
     let optional = App::of(app.layer.clone().optional());
     let anonymous = events(optional.send(&[])).await;

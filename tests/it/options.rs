@@ -77,7 +77,7 @@ async fn wrong_credentials_of_ours_are_our_trouble() {
     for _ in 0..2 {
         app.bearer(&token)
             .await
-            .assert_refused(503, AuthErrorKind::CredentialsRejected);
+            .assert_rejected(503, AuthErrorKind::CredentialsRejected);
     }
 }
 
@@ -131,7 +131,7 @@ async fn allowed_clients_replace_our_own() {
         for _ in 0..2 {
             app.bearer(&token)
                 .await
-                .assert_refused(401, AuthErrorKind::WrongClient);
+                .assert_rejected(401, AuthErrorKind::WrongClient);
         }
     }
 }
@@ -156,7 +156,7 @@ async fn any_client_must_be_said_by_name() {
     App::new(world.config().allow_any_client())
         .bearer(&nobodys)
         .await
-        .assert_refused(401, AuthErrorKind::WrongClient);
+        .assert_rejected(401, AuthErrorKind::WrongClient);
 }
 
 #[tokio::test]
@@ -184,11 +184,11 @@ async fn audiences_are_names_of_ours() {
     app.bearer(&token(&[])).await.assert_accepted();
     app.bearer(&token(&[theirs]))
         .await
-        .assert_refused(401, AuthErrorKind::WrongAudience);
+        .assert_rejected(401, AuthErrorKind::WrongAudience);
     App::new(config().require_audience())
         .bearer(&token(&[]))
         .await
-        .assert_refused(401, AuthErrorKind::WrongAudience);
+        .assert_rejected(401, AuthErrorKind::WrongAudience);
 }
 
 #[tokio::test]
@@ -199,7 +199,7 @@ async fn a_scope_may_imply_another() {
     App::new(config())
         .bearer(&token)
         .await
-        .assert_refused(403, AuthErrorKind::InsufficientScope);
+        .assert_rejected(403, AuthErrorKind::InsufficientScope);
     let implies = |granted: &str, needed: &str| granted == "files" && needed == "files:read";
     App::new(config().scope_implies(implies))
         .bearer(&token)
@@ -216,7 +216,7 @@ async fn unprefixed_tokens_need_somebody_to_vouch() {
     for _ in 0..2 {
         app.bearer(&refresh_token)
             .await
-            .assert_refused(401, AuthErrorKind::NotAccessToken);
+            .assert_rejected(401, AuthErrorKind::NotAccessToken);
     }
     assert_eq!(world.calls(), (1, 1));
 
@@ -229,14 +229,14 @@ async fn unprefixed_tokens_need_somebody_to_vouch() {
     )
     .bearer(&refresh_token)
     .await
-    .assert_refused(401, AuthErrorKind::NotAccessToken);
+    .assert_rejected(401, AuthErrorKind::NotAccessToken);
 
     // Where userinfo cannot be asked, nobody vouches.
     world.clerk.fail(Endpoint::Userinfo, Fault::status(500));
     App::new(world.config().accept_unprefixed_tokens())
         .bearer(&refresh_token)
         .await
-        .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+        .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
 
     // A `token_type` does, and an audience that names us does not.
     for (member, expected) in [
@@ -270,10 +270,10 @@ async fn longer_tokens_can_be_allowed() {
     let app = App::new(world.config().max_token_length(16_384));
     app.bearer(&long)
         .await
-        .assert_refused(401, AuthErrorKind::Inactive);
+        .assert_rejected(401, AuthErrorKind::Inactive);
     app.bearer(&format!("{long}a"))
         .await
-        .assert_refused(400, AuthErrorKind::TokenTooLong);
+        .assert_rejected(400, AuthErrorKind::TokenTooLong);
 }
 
 #[tokio::test]
@@ -292,7 +292,7 @@ async fn leeway_is_for_clocks_that_are_ahead() {
     app.bearer(&token(5)).await.assert_accepted();
     app.bearer(&token(6))
         .await
-        .assert_refused(401, AuthErrorKind::NotYetValid);
+        .assert_rejected(401, AuthErrorKind::NotYetValid);
     App::new(world.config().leeway(Duration::from_secs(60)))
         .bearer(&token(60))
         .await
@@ -300,7 +300,7 @@ async fn leeway_is_for_clocks_that_are_ahead() {
     App::new(world.config().leeway(Duration::ZERO))
         .bearer(&token(1))
         .await
-        .assert_refused(401, AuthErrorKind::NotYetValid);
+        .assert_rejected(401, AuthErrorKind::NotYetValid);
 }
 
 #[tokio::test]
@@ -318,7 +318,7 @@ async fn the_whole_wait_is_bounded_whatever_hangs() {
     outer
         .await
         .expect("the layer gives up first")
-        .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+        .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
 }
 
 /// A transport of one's own sees what would be sent, and what it answers counts.
@@ -392,22 +392,22 @@ async fn a_verifier_of_ones_own_is_judged_by_the_same_rules() {
     app(r#"{"active":true,"client_id":"you","sub":"user_1"}"#)
         .bearer("oat_abc")
         .await
-        .assert_refused(401, AuthErrorKind::WrongClient);
+        .assert_rejected(401, AuthErrorKind::WrongClient);
     app(r#"{"active":1}"#)
         .bearer("oat_abc")
         .await
-        .assert_refused(503, AuthErrorKind::UpstreamProtocol);
+        .assert_rejected(503, AuthErrorKind::UpstreamProtocol);
     assert_eq!(world.clerk.total_calls(), 0);
 }
 
 #[tokio::test]
-async fn bodies_of_refusals_can_be_shaped() {
+async fn bodies_of_rejections_can_be_shaped() {
     use http::header::CONTENT_TYPE;
     use http_body_util::{BodyExt, Full};
     use tower::{Layer, ServiceExt, service_fn};
     use tower_clerk::{JsonBody, RejectResponse, Rejection};
 
-    async fn refuse<R>(world: &World, reject: R, token: &str) -> Response<Full<Bytes>>
+    async fn reject<R>(world: &World, reject: R, token: &str) -> Response<Full<Bytes>>
     where
         R: RejectResponse<Full<Bytes>> + Clone,
     {
@@ -433,14 +433,14 @@ async fn bodies_of_refusals_can_be_shaped() {
 
     let world = World::new();
     let scoped = format!("Bearer {}", world.clerk.token("user_1").issue());
-    let response = refuse(&world, JsonBody, &scoped).await;
+    let response = reject(&world, JsonBody, &scoped).await;
     assert_eq!(response.status(), 403);
     assert_eq!(response.headers()[CONTENT_TYPE], "application/json");
     let body: serde_json::Value = serde_json::from_str(&text(response).await).unwrap();
     assert_eq!(body["error"], "insufficient_scope");
     assert_eq!(body["scope"], "email admin");
 
-    // A closure that would let the refused pass, and drop the challenge.
+    // A closure that would let the rejected pass, and drop the challenge.
     let careless = |rejection: &Rejection| {
         Response::builder()
             .status(200)
@@ -449,7 +449,7 @@ async fn bodies_of_refusals_can_be_shaped() {
             .body(Full::from("mine"))
             .unwrap()
     };
-    let response = refuse(&world, careless, "").await;
+    let response = reject(&world, careless, "").await;
     assert_eq!(response.status(), 401);
     assert_eq!(response.headers()["x-mine"], "401");
     let challenges: Vec<_> = response

@@ -341,7 +341,7 @@ async fn handlers_take_organization_and_actor() {
 }
 
 #[tokio::test]
-async fn refusals_of_rules_have_a_body_where_one_is_wanted() {
+async fn rejections_of_rules_have_a_body_where_one_is_wanted() {
     let world = World::new();
     let layer = RequirePermission::all([READ]).reject_with(JsonBody);
     let app: Router = Router::new()

@@ -87,19 +87,19 @@ async fn an_outage_is_not_noticed_until_a_verdict_ends_and_is_never_the_callers_
                 answer.assert_accepted();
                 assert!(!answer.claims().is_stale());
             } else if second >= TTL {
-                answer.assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+                answer.assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
                 assert!(answer.header("retry-after").is_some());
                 assert_eq!(answer.challenge(), None);
             } else {
                 assert_ne!(answer.status(), 401);
             }
         }
-        // A token that nobody knows cannot be judged; it is not refused for that.
+        // A token that nobody knows cannot be judged; it is not rejected for that.
         outage
             .app
             .bearer(&format!("oat_{second}"))
             .await
-            .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+            .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
         outage.pass(second).await;
     }
     let (introspections, _) = outage.world.calls();
@@ -129,7 +129,7 @@ async fn a_bridged_outage_is_marked_and_has_an_end() {
                 assert!(is_stale || second < TTL, "second {second}");
                 assert!(!is_stale || second >= TTL * 9 / 10, "second {second}");
             } else if second >= TTL + STALE {
-                answer.assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+                answer.assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
             } else {
                 assert_ne!(answer.status(), 401);
             }
@@ -167,7 +167,7 @@ async fn the_first_answer_after_an_outage_counts() {
                 .app
                 .bearer(token)
                 .await
-                .assert_refused(401, AuthErrorKind::Inactive);
+                .assert_rejected(401, AuthErrorKind::Inactive);
         }
         for token in good {
             let answer = outage.app.bearer(token).await;

@@ -1,4 +1,4 @@
-//! The table of outcomes, row by row, in HTTP and in gRPC; every refusal twice, since the second may
+//! The table of outcomes, row by row, in HTTP and in gRPC; every rejection twice, since the second may
 //! come from the cache, and from two layers, since the other must not know.
 
 use std::time::Duration;
@@ -229,7 +229,7 @@ async fn bytes_beyond_ascii_are_a_bad_request() {
         for _ in 0..2 {
             app.send_bytes(&[("authorization", value)])
                 .await
-                .assert_refused(400, AuthErrorKind::MalformedCredentials);
+                .assert_rejected(400, AuthErrorKind::MalformedCredentials);
         }
     }
     assert_eq!(world.clerk.total_calls(), 0);
@@ -264,14 +264,14 @@ async fn padding_and_the_longest_token_reach_clerk_verbatim() {
     for token in ["oat_abc==".to_owned(), format!("oat_{}", "a".repeat(4092))] {
         app.bearer(&token)
             .await
-            .assert_refused(401, AuthErrorKind::Inactive);
+            .assert_rejected(401, AuthErrorKind::Inactive);
         let sent = world.clerk.requests().pop().unwrap();
         assert_eq!(sent.form_field("token").as_deref(), Some(&*token));
     }
 }
 
 #[tokio::test]
-async fn bad_tokens_are_refused_alike() {
+async fn bad_tokens_are_rejected_alike() {
     let world = World::new();
     let clerk = &world.clerk;
     // Members that Clerk does not document, but that an answer may have.
@@ -642,7 +642,7 @@ fn short_of_patience(world: &World) -> App {
 #[tokio::test]
 async fn a_server_that_does_not_introspect_jwts_says_no() {
     let world = World::new();
-    world.clerk.refuse_jwt_introspection(true);
+    world.clerk.reject_jwt_introspection(true);
     let token = world.clerk.token("user_1").jwt().issue();
     let row = Row::new(
         "unsupported_token_type",
@@ -673,7 +673,7 @@ async fn a_required_profile_that_cannot_be_had_is_trouble() {
         let app = App::new(world.config().enrichment(Enrichment::Required));
         for _ in 0..2 {
             let answer = app.bearer(&token).await;
-            answer.assert_refused(503, AuthErrorKind::ProfileUnavailable);
+            answer.assert_rejected(503, AuthErrorKind::ProfileUnavailable);
             assert_eq!(answer.challenge(), None);
         }
         assert_eq!(app.inner_calls(), 0);
@@ -695,7 +695,7 @@ async fn retry_after_is_what_clerk_asked_for_up_to_a_cap() {
         let fault = Fault::status(429).header("retry-after", asked);
         world.clerk.fail(Endpoint::Introspection, fault);
         let answer = world.app().bearer(&token).await;
-        answer.assert_refused(503, AuthErrorKind::RateLimited);
+        answer.assert_rejected(503, AuthErrorKind::RateLimited);
         assert_eq!(answer.header("retry-after"), Some(answered), "{asked}");
     }
     for garbage in ["-1", "soon", "", "1.5"] {
@@ -736,7 +736,7 @@ async fn every_method_is_asked_for_a_token() {
         *request.method_mut() = method.parse().unwrap();
         app.request(request)
             .await
-            .assert_refused(401, AuthErrorKind::MissingCredentials);
+            .assert_rejected(401, AuthErrorKind::MissingCredentials);
     }
 }
 
@@ -751,6 +751,6 @@ async fn a_token_in_the_query_is_none() {
         .app()
         .request(request)
         .await
-        .assert_refused(401, AuthErrorKind::MissingCredentials);
+        .assert_rejected(401, AuthErrorKind::MissingCredentials);
     assert_eq!(world.clerk.total_calls(), 0);
 }

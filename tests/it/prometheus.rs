@@ -20,8 +20,8 @@ async fn the_example_shows_what_it_counts() {
         let granted = example.get("/me", Some(&token)).await;
         assert_eq!(granted.status(), StatusCode::OK);
     }
-    let refused = example.get("/me", None).await;
-    assert_eq!(refused.status(), StatusCode::UNAUTHORIZED);
+    let rejected = example.get("/me", None).await;
+    assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
     let text = example.get("/metrics", None).await.text().await.unwrap();
     for line in [
         "clerk_auth_requests_total{outcome=\"ok\"} 3",
@@ -49,8 +49,8 @@ async fn the_example_is_ready_in_an_outage_and_not_with_wrong_credentials() {
     ] {
         clerk.fail(Endpoint::Introspection, fault);
         let token = clerk.token("user_ada").issue();
-        let refused = example.get("/me", Some(&token)).await;
-        assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
+        let rejected = example.get("/me", Some(&token)).await;
+        assert_eq!(rejected.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(example.get("/ready", None).await.status(), ready);
     }
     clerk.heal_all();

@@ -118,7 +118,7 @@ async fn a_scope_has_no_space_whichever_reader_it_comes_from() {
                 let app = needing(config(), scope);
                 for _ in 0..2 {
                     let answer = app.bearer(&token).await;
-                    answer.assert_refused(403, AuthErrorKind::InsufficientScope);
+                    answer.assert_rejected(403, AuthErrorKind::InsufficientScope);
                 }
             }
         }
@@ -140,7 +140,7 @@ async fn a_scope_has_no_space_whichever_reader_it_comes_from() {
                 Some(expected) => {
                     assert_eq!(answer.claims().scopes().collect::<Vec<_>>(), *expected);
                 }
-                None => answer.assert_refused(503, AuthErrorKind::UpstreamProtocol),
+                None => answer.assert_rejected(503, AuthErrorKind::UpstreamProtocol),
             }
         }
     }
@@ -254,9 +254,9 @@ async fn an_inner_actor_that_cannot_be_read_is_not_overlooked() {
         let (here, there) = (App::new(sessions(&world)), stub.app(&ManualClock::new()));
         for _ in 0..2 {
             let answer = here.bearer(&token).await;
-            answer.assert_refused(401, AuthErrorKind::MalformedToken);
+            answer.assert_rejected(401, AuthErrorKind::MalformedToken);
             let answer = there.bearer("oat_1").await;
-            answer.assert_refused(503, AuthErrorKind::UpstreamProtocol);
+            answer.assert_rejected(503, AuthErrorKind::UpstreamProtocol);
         }
     }
 }

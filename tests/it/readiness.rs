@@ -1,4 +1,4 @@
-//! The contract of tower: the instance that is called was polled ready, and who waits or is refused
+//! The contract of tower: the instance that is called was polled ready, and who waits or is rejected
 //! holds nothing that others need.
 
 use std::{
@@ -77,7 +77,7 @@ fn layer(world: &World) -> ClerkAuthLayer {
 
 #[tokio::test]
 async fn the_instance_that_is_called_was_polled_ready() {
-    // C123: on a hit, on a miss, and after refusals, all on one service.
+    // C123: on a hit, on a miss, and after rejections, all on one service.
     let world = World::new();
     let strict = Strict::default();
     let calls = Arc::clone(&strict.calls);
@@ -144,17 +144,17 @@ async fn a_request_that_waits_for_clerk_holds_no_permit() {
 }
 
 #[tokio::test]
-async fn a_refused_request_gives_its_permit_back_at_once() {
+async fn a_rejected_request_gives_its_permit_back_at_once() {
     // C125
     let world = World::new();
     let inner = service_fn(|_: Request<()>| async { Ok::<_, Infallible>(Response::new(())) });
     let mut service = layer(&world).layer(ConcurrencyLimit::new(inner, 1));
-    // The refusal is not even polled, and still alive.
-    let refused = service.ready().await.unwrap().call(request("garbage"));
+    // The rejection is not even polled, and still alive.
+    let rejected = service.ready().await.unwrap().call(request("garbage"));
     let mut other = service.clone();
     let ready = tokio::time::timeout(std::time::Duration::from_secs(5), other.ready());
     assert!(ready.await.is_ok(), "the permit is free");
-    assert_eq!(refused.await.unwrap().status(), 401);
+    assert_eq!(rejected.await.unwrap().status(), 401);
 }
 
 #[tokio::test]

@@ -53,7 +53,7 @@ async fn https_does_not_fall_back_to_plain_http() {
     for _ in 0..2 {
         app.bearer(&token)
             .await
-            .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+            .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
     }
     assert_eq!(world.clerk.total_calls(), 0);
 }
@@ -90,7 +90,7 @@ async fn no_header_path_or_query_opens_the_door() {
         ] {
             let request = Request::get(uri).header(name, value).body(()).unwrap();
             let answer = app.request(request).await;
-            answer.assert_refused(401, AuthErrorKind::MissingCredentials);
+            answer.assert_rejected(401, AuthErrorKind::MissingCredentials);
             assert_eq!(answer.challenge(), plain.challenge(), "{uri} {name}");
         }
     }
@@ -124,7 +124,7 @@ async fn an_issuer_may_be_absent_but_not_another() {
         for _ in 0..2 {
             app.bearer("oat_abc")
                 .await
-                .assert_refused(401, AuthErrorKind::WrongIssuer);
+                .assert_rejected(401, AuthErrorKind::WrongIssuer);
         }
     }
 }
@@ -162,7 +162,7 @@ async fn names_of_headers_have_no_case() {
         app.send(&[(name, &value)]).await.assert_accepted();
         app.send(&[(name, &value), ("authorization", &value)])
             .await
-            .assert_refused(400, AuthErrorKind::SeveralCredentials);
+            .assert_rejected(400, AuthErrorKind::SeveralCredentials);
     }
 }
 
@@ -186,12 +186,12 @@ async fn a_token_bound_to_a_key_is_not_taken_from_a_bearer() {
         for _ in 0..2 {
             app.bearer(&token)
                 .await
-                .assert_refused(401, AuthErrorKind::SenderConstrained);
+                .assert_rejected(401, AuthErrorKind::SenderConstrained);
         }
         // Nor under its own scheme.
         app.send(&[("authorization", &format!("DPoP {token}"))])
             .await
-            .assert_refused(401, AuthErrorKind::MissingCredentials);
+            .assert_rejected(401, AuthErrorKind::MissingCredentials);
         assert_eq!(app.inner_calls(), 0);
     }
 }
@@ -214,7 +214,7 @@ async fn active_alone_opens_nothing() {
     ];
     for (app, kind) in apps {
         for _ in 0..2 {
-            app.bearer("oat_abc").await.assert_refused(401, kind);
+            app.bearer("oat_abc").await.assert_rejected(401, kind);
         }
     }
 }
@@ -232,7 +232,7 @@ async fn scopes_are_those_of_scope_alone() {
         App::new(world.config().required_scopes(["admin"]))
             .bearer("oat_abc")
             .await
-            .assert_refused(403, AuthErrorKind::InsufficientScope);
+            .assert_rejected(403, AuthErrorKind::InsufficientScope);
         let answer = world.app().bearer("oat_abc").await;
         assert!(answer.claims().scopes().eq(["email"]), "{other}");
     }

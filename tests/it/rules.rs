@@ -166,7 +166,7 @@ async fn without_the_layer_nobody_passes_and_the_log_says_why() {
 }
 
 #[tokio::test]
-async fn refusals_are_shaped_by_closures_and_stay_refusals() {
+async fn rejections_are_shaped_by_closures_and_stay_rejections() {
     let world = World::new();
     let render = |rejection: &Rejection| {
         Response::new(format!("{:?} {:?}", rejection.kind(), rejection.scope()))
@@ -214,7 +214,7 @@ async fn the_instance_that_is_called_was_polled_ready() {
 }
 
 #[tokio::test]
-async fn a_refused_request_gives_its_permit_back_at_once() {
+async fn a_rejected_request_gives_its_permit_back_at_once() {
     // C125
     let world = World::new();
     let inner = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(()))));
@@ -223,12 +223,12 @@ async fn a_refused_request_gives_its_permit_back_at_once() {
         layer.layer(RequireScopes::all(["admin"]).layer(ConcurrencyLimit::new(inner, 1)));
     let token = world.clerk.token("user_1").issue();
     _ = service.ready().await.unwrap().call(request(&token)).await;
-    // The refusal is not even polled, and still alive.
-    let refused = service.ready().await.unwrap().call(request(&token));
+    // The rejection is not even polled, and still alive.
+    let rejected = service.ready().await.unwrap().call(request(&token));
     let mut other = service.clone();
     let free = tokio::time::timeout(std::time::Duration::from_secs(5), other.ready());
     assert!(free.await.is_ok(), "the permit is free");
-    assert_eq!(refused.await.unwrap().status(), 403);
+    assert_eq!(rejected.await.unwrap().status(), 403);
 }
 
 #[tokio::test]

@@ -324,9 +324,9 @@ impl Schedule {
                     let kind = error.kind();
                     let is_unauthorized = response.status() == StatusCode::UNAUTHORIZED;
                     assert_eq!(is_unauthorized, kind.is_authoritative(), "{kind:?}");
-                    Outcome::Refused(kind)
+                    Outcome::Rejected(kind)
                 }
-                other => panic!("neither accepted nor refused: {other:?}"),
+                other => panic!("neither accepted nor rejected: {other:?}"),
             }
         }
     }

@@ -22,7 +22,7 @@ pub fn sessions(world: &World) -> ClerkConfigBuilder {
         .clock(world.clock.clone())
 }
 
-/// A token is accepted, or refused with a 401; at first, from the cache, and by gRPC.
+/// A token is accepted, or rejected with a 401; at first, from the cache, and by gRPC.
 #[track_caller]
 fn check(name: &str, answers: &[crate::support::Answer; 3], expected: Option<AuthErrorKind>) {
     let [first, second, grpc] = answers;
@@ -75,7 +75,7 @@ async fn both_versions_tell_who_and_of_which_session() {
 }
 
 #[tokio::test]
-async fn what_is_no_session_token_is_refused_though_it_is_signed() {
+async fn what_is_no_session_token_is_rejected_though_it_is_signed() {
     let world = World::new();
     let app = App::new(sessions(&world));
     let session = || world.clerk.session("user_1");
@@ -181,7 +181,7 @@ async fn what_is_no_session_token_is_refused_though_it_is_signed() {
 }
 
 #[tokio::test]
-async fn pending_sessions_are_refused_unless_they_are_allowed() {
+async fn pending_sessions_are_rejected_unless_they_are_allowed() {
     let world = World::new();
     let strict = App::new(sessions(&world));
     let lenient = App::new(sessions(&world).allow_pending());

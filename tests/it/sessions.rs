@@ -132,10 +132,10 @@ async fn a_session_is_for_who_opened_it_and_nobody_else() {
         for method in ["POST", "GET"] {
             let before = calls();
             for token in [&eve, &ada_elsewhere] {
-                let refused = stack.send(method, token, &[&id]).await;
-                assert_eq!(refused.status(), 404, "{method}");
-                assert_eq!(refused.headers()["cache-control"], "no-store");
-                assert_eq!(*refused.body(), "");
+                let rejected = stack.send(method, token, &[&id]).await;
+                assert_eq!(rejected.status(), 404, "{method}");
+                assert_eq!(rejected.headers()["cache-control"], "no-store");
+                assert_eq!(*rejected.body(), "");
             }
             assert_eq!(calls(), before, "the server does not learn of it");
             // Not the token, but who it is of.
@@ -201,7 +201,7 @@ async fn a_session_is_for_the_kind_of_token_that_opened_it() {
 }
 
 #[tokio::test]
-async fn what_is_no_known_session_is_refused() {
+async fn what_is_no_known_session_is_rejected() {
     let world = World::new();
     let stack = Stack::new(&world, BindSession::new(), Server::default());
     let ada = world.clerk.token("user_ada").issue();
@@ -282,10 +282,10 @@ async fn a_session_of_another_is_never_handed_out_or_bound_anew() {
     let log = Log::default();
     let guard = log.subscribe();
     for _ in 0..2 {
-        let refused = stack.send("POST", &eve, &[]).await;
-        assert_eq!(refused.status(), 500);
-        assert_eq!(refused.headers().get(SESSION), None);
-        assert_eq!(*refused.body(), "");
+        let rejected = stack.send("POST", &eve, &[]).await;
+        assert_eq!(rejected.status(), 500);
+        assert_eq!(rejected.headers().get(SESSION), None);
+        assert_eq!(*rejected.body(), "");
         assert_eq!(stack.status("POST", &eve, &[&id]).await, 404);
         assert_eq!(stack.status("POST", &ada, &[&id]).await, 200);
         assert_eq!(stack.open(&ada).await, id, "to its owner it may be named");
@@ -293,7 +293,7 @@ async fn a_session_of_another_is_never_handed_out_or_bound_anew() {
     drop(guard);
     let log = log.text();
     assert!(
-        log.contains("ERROR") && log.contains("session refused"),
+        log.contains("ERROR") && log.contains("session rejected"),
         "{log}"
     );
     assert!(!log.contains("canary"), "{log}");
@@ -467,7 +467,7 @@ async fn the_instance_that_is_called_was_polled_ready() {
 }
 
 #[tokio::test]
-async fn a_refused_request_gives_its_permit_back_at_once() {
+async fn a_rejected_request_gives_its_permit_back_at_once() {
     // C125
     let world = World::new();
     let auth = ClerkAuthLayer::new(world.config().build().unwrap());
@@ -480,13 +480,13 @@ async fn a_refused_request_gives_its_permit_back_at_once() {
         .unwrap()
         .call(request("POST", &ada, &[]));
     assert_eq!(opened.await.unwrap().status(), 200);
-    // The refusal is not even polled, and still alive.
+    // The rejection is not even polled, and still alive.
     let ready = service.ready().await.unwrap();
-    let refused = ready.call(request("POST", &ada, &["unknown"]));
+    let rejected = ready.call(request("POST", &ada, &["unknown"]));
     let mut other = service.clone();
     let free = tokio::time::timeout(Duration::from_secs(5), other.ready());
     assert!(free.await.is_ok(), "the permit is free");
-    assert_eq!(refused.await.unwrap().status(), 404);
+    assert_eq!(rejected.await.unwrap().status(), 404);
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! Refusals of every shape over real HTTP: whatever makes the body, what the caller must be told is told,
+//! Rejections of every shape over real HTTP: whatever makes the body, what the caller must be told is told,
 //! once, and layers above learn why.
 
 use std::{
@@ -25,7 +25,7 @@ use crate::{
 /// What the layer above the layer was told.
 type Told = Arc<Mutex<Vec<AuthErrorKind>>>;
 
-/// A service whose refusals are shaped, and a logging layer above.
+/// A service whose rejections are shaped, and a logging layer above.
 async fn start<R>(world: &World, reject: R) -> (SocketAddr, Told)
 where
     R: RejectResponse<Body> + Clone + Send + Sync + 'static,
@@ -214,7 +214,7 @@ async fn problems_say_their_status_and_error() {
 
 #[tokio::test]
 async fn closures_shape_the_body_and_nothing_that_counts() {
-    // One that would let the refused pass and have it cached, and one that says nothing at all.
+    // One that would let the rejected pass and have it cached, and one that says nothing at all.
     let contrary = |rejection: &Rejection| {
         Response::builder()
             .status(200)

@@ -193,10 +193,10 @@ impl Answer {
 
     /// The error in the response's extensions.
     pub fn error(&self) -> &AuthError {
-        self.0.extensions().get().expect("the request was refused")
+        self.0.extensions().get().expect("the request was rejected")
     }
 
-    /// Why the request was refused.
+    /// Why the request was rejected.
     pub fn kind(&self) -> Option<AuthErrorKind> {
         self.0.extensions().get::<AuthError>().map(AuthError::kind)
     }
@@ -208,7 +208,7 @@ impl Answer {
     }
 
     #[track_caller]
-    pub fn assert_refused(&self, status: u16, kind: AuthErrorKind) {
+    pub fn assert_rejected(&self, status: u16, kind: AuthErrorKind) {
         assert_eq!(self.kind(), Some(kind), "{self:?}");
         assert_eq!(self.status(), status, "{self:?}");
     }

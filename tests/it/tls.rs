@@ -68,7 +68,7 @@ async fn check(name: &str, domain: &str, cause: &str) {
 }
 
 #[tokio::test]
-async fn a_self_signed_certificate_is_refused_by_default() {
+async fn a_self_signed_certificate_is_rejected_by_default() {
     // B15, C084, D21
     let acceptor = tls(&params(&["localhost", "127.0.0.1"]), None, "http/1.1");
     let server = Raw::start_tls(acceptor, [vec![Step::Answers(active())]]);
@@ -113,7 +113,7 @@ async fn only_a_good_certificate_of_a_trusted_authority_is_accepted() {
     });
     let elsewhere = params(&["clerk.example.com", "*.localhost", "localhost.example.com"]);
 
-    // That it is the certificates that are refused below, and nothing else.
+    // That it is the certificates that are rejected below, and nothing else.
     let server = Raw::start_tls(
         tls(&good, Some(&authority), "http/1.1"),
         [vec![Step::Answers(active())]],
@@ -242,7 +242,7 @@ async fn a_port_that_nobody_listens_at_is_an_outage() {
     let server = Raw::start([vec![]]);
     let url = url("localhost", &server);
     drop(server);
-    check("refused", &url, "refused").await;
+    check("rejected", &url, "rejected").await;
 }
 
 #[tokio::test]

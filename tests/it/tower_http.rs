@@ -124,7 +124,7 @@ async fn accepted_requests_pass_all_layers() {
 }
 
 #[tokio::test]
-async fn refusals_keep_their_headers_and_their_empty_body() {
+async fn rejections_keep_their_headers_and_their_empty_body() {
     let world = World::new();
     let narrow = world.clerk.token("user_1").scopes(["profile"]).issue();
     for (name, app) in apps(&world) {

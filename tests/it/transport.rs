@@ -426,7 +426,7 @@ async fn a_second_answer_to_one_request_is_never_that_of_the_next() {
             for _ in 0..2 {
                 app.bearer("oat_2")
                     .await
-                    .assert_refused(401, AuthErrorKind::Inactive);
+                    .assert_rejected(401, AuthErrorKind::Inactive);
             }
         }
     }

@@ -81,7 +81,7 @@ async fn what_may_pass_by_itself_is_retried_once_and_nothing_else_is() {
         let stub = Stub::always(reply);
         let app = stub.app(&ManualClock::new());
         for turn in 1..=2 {
-            app.bearer("oat_1").await.assert_refused(503, kind);
+            app.bearer("oat_1").await.assert_rejected(503, kind);
             // What a token provokes is remembered for it (fault B1).
             let is_provoked = kind == AuthErrorKind::UpstreamProtocol;
             let turns = if is_provoked { 1 } else { turn };
@@ -91,7 +91,7 @@ async fn what_may_pass_by_itself_is_retried_once_and_nothing_else_is() {
     for (name, reply, status, kind) in harmless_replies() {
         let stub = Stub::always(reply);
         let app = stub.app(&ManualClock::new());
-        app.bearer("oat_1").await.assert_refused(status, kind);
+        app.bearer("oat_1").await.assert_rejected(status, kind);
         assert_eq!(stub.calls(), 1, "{name}");
     }
 }
@@ -145,7 +145,7 @@ async fn nobody_waits_longer_than_an_attempt_and_all_attempts_not_longer_than_th
         App::new(config)
             .bearer("oat_1")
             .await
-            .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+            .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
         let waited = start.elapsed();
         assert!(
             waited >= expected && waited < expected + 50 * MILLISECOND,
@@ -189,7 +189,7 @@ async fn a_thousand_failures_at_once_are_hardly_any_calls() {
     let app = stub.app(&ManualClock::new());
     let tokens: Vec<_> = (0..1_000).map(token).collect();
     for answer in join_all(tokens.iter().map(|token| app.bearer(token))).await {
-        answer.assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+        answer.assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
     }
     // Without the breaker it would be 1,000 and a tenth more; with it, what was under way when the
     // fifth failed.
@@ -228,8 +228,8 @@ async fn an_outage_of_a_minute_costs_a_call_a_second() {
         let (start, calls) = (Instant::now(), stub.calls());
         app.bearer(&token(number))
             .await
-            .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
-        // Whoever is refused without a call is refused at once.
+            .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
+        // Whoever is rejected without a call is rejected at once.
         assert!(stub.calls() > calls || start.elapsed() <= MILLISECOND);
         clock.advance(tick);
         sleep(tick).await;
@@ -255,7 +255,7 @@ async fn the_breaker_opens_after_ten_failures_in_a_row() {
         for _ in 0..2 {
             let start = Instant::now();
             let answer = app.bearer("oat_more").await;
-            answer.assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+            answer.assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
             assert_eq!(answer.header("retry-after"), Some("1"), "{name}");
             assert!(start.elapsed() <= MILLISECOND, "{name}");
         }
@@ -274,7 +274,7 @@ async fn the_breaker_does_not_open_for_what_is_no_failure() {
         let app = stub.app(&clock);
         for number in 0..20 {
             let answer = app.bearer(&token(number)).await;
-            answer.assert_refused(status, kind);
+            answer.assert_rejected(status, kind);
             clock.advance(SECOND);
         }
         assert_eq!(stub.calls(), 20, "{name}");
@@ -353,7 +353,7 @@ async fn a_probe_that_succeeds_closes_the_breaker() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn while_the_probe_is_under_way_others_are_refused_at_once() {
+async fn while_the_probe_is_under_way_others_are_rejected_at_once() {
     let stub = Stub::always(Reply::status(500));
     let clock = ManualClock::new();
     let app = stub.app(&clock);
@@ -367,7 +367,7 @@ async fn while_the_probe_is_under_way_others_are_refused_at_once() {
         for number in 100..110 {
             app.bearer(&token(number))
                 .await
-                .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+                .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
         }
         assert!(start.elapsed() <= MILLISECOND);
         assert_eq!(stub.calls(), calls + 1);
@@ -389,7 +389,7 @@ async fn a_probe_that_its_deadline_ends_is_followed_by_another() {
         stub.reply(Reply::Silence);
         app.bearer("oat_probe")
             .await
-            .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+            .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
         assert_eq!(stub.calls(), calls + probes);
     }
     clock.advance(SECOND);

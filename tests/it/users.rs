@@ -225,7 +225,7 @@ async fn ban_is_noticed_after_a_minute_and_the_ttl() {
     world.clock.advance(Duration::from_secs(61));
     app.bearer(&token)
         .await
-        .assert_refused(401, AuthErrorKind::Inactive);
+        .assert_rejected(401, AuthErrorKind::Inactive);
 }
 
 #[tokio::test]
@@ -314,15 +314,15 @@ async fn who_is_no_user_has_no_profile_and_needs_none() {
 }
 
 #[tokio::test]
-async fn bad_token_is_refused_before_anybody_is_looked_up() {
+async fn bad_token_is_rejected_before_anybody_is_looked_up() {
     let world = World::new();
     let app = App::new(config(&world).required_scopes(["admin"]));
     app.bearer("oat_unknown")
         .await
-        .assert_refused(401, AuthErrorKind::Inactive);
+        .assert_rejected(401, AuthErrorKind::Inactive);
     app.bearer(&world.clerk.token("user_1").issue())
         .await
-        .assert_refused(403, AuthErrorKind::InsufficientScope);
+        .assert_rejected(403, AuthErrorKind::InsufficientScope);
     assert_eq!(calls(&world), 0);
 }
 
@@ -374,13 +374,13 @@ async fn subject_that_is_a_path_goes_nowhere() {
         build(Enrichment::Required)
             .bearer("oat_1")
             .await
-            .assert_refused(503, AuthErrorKind::ProfileUnavailable);
+            .assert_rejected(503, AuthErrorKind::ProfileUnavailable);
         assert_eq!(world.clerk.total_calls(), 0, "{subject}");
     }
 }
 
 #[tokio::test]
-async fn wrong_secret_key_is_logged_though_nobody_is_refused() {
+async fn wrong_secret_key_is_logged_though_nobody_is_rejected() {
     let world = World::new();
     let log = Log::default();
     let guard = log.subscribe();

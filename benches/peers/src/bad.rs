@@ -18,7 +18,7 @@ const AT_A_TIME: usize = 16;
 /// What one peer did with one kind of token.
 #[derive(Clone, Debug)]
 pub struct Bad {
-    /// Who refused.
+    /// Who rejected.
     pub peer: Peer,
     /// What the tokens are like.
     pub tokens: &'static str,
@@ -46,13 +46,13 @@ pub async fn measure() -> Vec<Bad> {
     let mut rows = Vec::new();
     for peer in PEERS {
         for (name, tokens) in &kinds {
-            rows.push(refuse(peer, name, tokens).await);
+            rows.push(reject(peer, name, tokens).await);
         }
     }
     rows
 }
 
-async fn refuse(peer: Peer, name: &'static str, tokens: &[String]) -> Bad {
+async fn reject(peer: Peer, name: &'static str, tokens: &[String]) -> Bad {
     let clerk = provider::start();
     let guard = (peer.start)(provider::target(&clerk)).await;
     let app = guard.expect("the server answers").app();

@@ -29,12 +29,12 @@ pub enum Trouble {
     /// It takes requests and never answers.
     Hanging,
     /// Its port is closed.
-    Refusing,
+    Rejecting,
 }
 
 impl Trouble {
     /// All of them.
-    pub const ALL: [Self; 3] = [Self::Failing, Self::Hanging, Self::Refusing];
+    pub const ALL: [Self; 3] = [Self::Failing, Self::Hanging, Self::Rejecting];
 
     /// For tables.
     #[must_use]
@@ -42,7 +42,7 @@ impl Trouble {
         match self {
             Self::Failing => "answers 500",
             Self::Hanging => "hangs",
-            Self::Refusing => "refuses connections",
+            Self::Rejecting => "rejects connections",
         }
     }
 }
@@ -124,7 +124,7 @@ fn begin(trouble: Trouble, clerk: FakeClerk) -> Option<FakeClerk> {
     let fault = match trouble {
         Trouble::Failing => Fault::status(500),
         Trouble::Hanging => Fault::hang(),
-        Trouble::Refusing => return None,
+        Trouble::Rejecting => return None,
     };
     for endpoint in ENDPOINTS {
         clerk.fail(endpoint, fault.clone());

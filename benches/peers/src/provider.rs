@@ -115,7 +115,7 @@ fn session(clerk: &FakeClerk) -> String {
 
 /// Both kinds of OAuth token say the same, and introspection says it of both: thirteen members.
 ///
-/// There is no `aud`: the jsonwebtoken 9 in clerk-rs refuses any where none is configured, and clerk-rs
+/// There is no `aud`: the jsonwebtoken 9 in clerk-rs rejects any where none is configured, and clerk-rs
 /// cannot be told of one.
 fn token(clerk: &FakeClerk) -> TokenBuilder<'_> {
     let token = clerk.token("user_2nRz8kVbQw1mXcTdYpLs");

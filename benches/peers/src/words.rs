@@ -62,7 +62,7 @@ pub const LINES: &[Line] = &[
     (
         "known bad tokens",
         [
-            "are refused without a call for 5 s, apart from the good ones",
+            "are rejected without a call for 5 s, apart from the good ones",
             "are asked about again",
             "are asked about again",
             "no call",

@@ -2,7 +2,7 @@ use std::{mem::offset_of, sync::atomic::AtomicU32, time::Duration};
 
 use super::{
     super::{Key, Keyer},
-    Deadline, Entry, Lifetimes, Refusal,
+    Deadline, Entry, Lifetimes, NegativeEntry,
 };
 use crate::{AuthError, AuthErrorKind, claims::Claims, clock::Now, verify::Verified};
 
@@ -416,7 +416,7 @@ fn weight_is_counted_in_started_kibibytes() {
 }
 
 #[test]
-fn refusal_holds_for_five_seconds() {
+fn rejection_holds_for_five_seconds() {
     // C106
     for (kind, life) in [
         (AuthErrorKind::Inactive, 5_000),
@@ -425,11 +425,11 @@ fn refusal_holds_for_five_seconds() {
         // C062
         (AuthErrorKind::NotYetValid, 1_000),
     ] {
-        let refusal = Refusal::new(&kind.into(), 3, START).unwrap();
-        assert_eq!(refusal.error.kind(), kind);
-        assert_eq!(refusal.epoch, 3);
+        let rejection = NegativeEntry::new(&kind.into(), 3, START).unwrap();
+        assert_eq!(rejection.error.kind(), kind);
+        assert_eq!(rejection.epoch, 3);
         ends_after(&format!("{kind:?}"), life, |now| {
-            refusal.error(now).is_some()
+            rejection.error(now).is_some()
         });
     }
 }
@@ -449,9 +449,9 @@ fn provoked_error_is_remembered_for_its_delay() {
         ("at least a second", Some(10), 1_000),
         ("at most five", Some(60_000), 5_000),
     ] {
-        let refusal = Refusal::new(&error(delay), 3, START).unwrap();
-        ends_after(name, life, |now| refusal.error(now).is_some());
-        let error = refusal.error(later(400)).unwrap();
+        let rejection = NegativeEntry::new(&error(delay), 3, START).unwrap();
+        ends_after(name, life, |now| rejection.error(now).is_some());
+        let error = rejection.error(later(400)).unwrap();
         assert_eq!(error.kind(), AuthErrorKind::UpstreamProtocol);
         assert!(error.is_token_provoked());
         let left = delay.map(|_| Duration::from_millis(life - 400));
@@ -463,7 +463,7 @@ fn provoked_error_is_remembered_for_its_delay() {
         AuthError::new(AuthErrorKind::RateLimited).into_not_called(),
         AuthError::new(AuthErrorKind::Shed).into_not_called(),
     ] {
-        assert!(Refusal::new(&error, 3, START).is_none(), "{error:?}");
+        assert!(NegativeEntry::new(&error, 3, START).is_none(), "{error:?}");
     }
 }
 
@@ -500,11 +500,11 @@ fn lifetimes_are_off_at_zero_alone() {
 }
 
 #[test]
-fn longest_life_covers_refusals_too() {
+fn longest_life_covers_rejections_too() {
     for (name, ttl, stale_for, expected) in [
         ("nothing", 0, 0, 5_000),
-        ("less than a refusal", 4_998, 1, 5_000),
-        ("more than a refusal", 5_000, 1, 5_001),
+        ("less than a rejection", 4_998, 1, 5_000),
+        ("more than a rejection", 5_000, 1, 5_001),
         ("both", 30_000, 60_000, 90_000),
         ("saturated", u64::MAX, 1, u64::MAX),
     ] {

@@ -98,7 +98,7 @@ async fn verification_that_was_overtaken_does_not_count() {
 }
 
 #[tokio::test]
-async fn refusal_that_was_overtaken_does_not_count() {
+async fn rejection_that_was_overtaken_does_not_count() {
     // C111
     let cache = cache(30, 0, 100);
     let epoch = begin(&cache, "tok");

@@ -113,7 +113,7 @@ async fn user_is_kept_for_a_minute() {
 }
 
 #[tokio::test]
-async fn refusal_is_kept_for_five_seconds() {
+async fn rejection_is_kept_for_five_seconds() {
     let world = World::new(false);
     world.tell(Ok(None));
     assert_eq!(world.get("user_1").await, Ok(None));

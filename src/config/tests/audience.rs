@@ -37,9 +37,9 @@ fn an_audience_that_nothing_shows_is_not_required() {
         ),
     ] {
         assert!(builder.check_audience_can_be_shown(true).is_ok(), "{name}");
-        let refused = builder.check_audience_can_be_shown(false).err();
-        assert_eq!(refused.is_some(), expected, "{name}");
-        let Some(error) = refused else { continue };
+        let rejected = builder.check_audience_can_be_shown(false).err();
+        assert_eq!(rejected.is_some(), expected, "{name}");
+        let Some(error) = rejected else { continue };
         let error = error.to_string();
         for part in [
             "`require_audience`",

@@ -84,7 +84,7 @@ fn hosts_and_https_urls_are_taken() {
 }
 
 #[test]
-fn what_is_no_bare_host_is_refused() {
+fn what_is_no_bare_host_is_rejected() {
     check_all(&[
         ("nothing", "", Err("missing")),
         ("a path", "clerk.example.com/v1", INVALID),
@@ -335,7 +335,7 @@ fn endpoints_are_below_the_origin() {
 }
 
 #[test]
-fn a_name_beyond_all_lengths_is_refused() {
+fn a_name_beyond_all_lengths_is_rejected() {
     let long = "a".repeat(70_000);
     assert!(Instance::parse(&long).is_err());
 }

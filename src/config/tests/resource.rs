@@ -105,7 +105,7 @@ fn metadata_stands_between_host_and_path() {
 }
 
 #[test]
-fn passwords_in_addresses_are_refused_and_not_shown() {
+fn passwords_in_addresses_are_rejected_and_not_shown() {
     for input in [
         "https://u:canary@api.example.com",
         "https://canary@api.example.com",

@@ -11,7 +11,7 @@ fn read(value: Value) -> ClerkConfigBuilder {
 }
 
 #[track_caller]
-fn refuses(name: &str, value: &Value) {
+fn rejects(name: &str, value: &Value) {
     let outcome: Result<ClerkConfigBuilder, _> = serde_json::from_str(&value.to_string());
     assert!(outcome.is_err(), "{name}: {value}");
 }
@@ -105,7 +105,7 @@ fn durations_have_two_forms() {
         ("a list", json!([30])),
         ("a switch", json!(true)),
     ] {
-        refuses(name, &json!({ "cache_ttl": input }));
+        rejects(name, &json!({ "cache_ttl": input }));
     }
 }
 
@@ -149,9 +149,9 @@ fn lists_have_two_forms() {
         ("null", json!(null)),
         ("an object", json!({})),
     ] {
-        refuses(name, &json!({ "required_scopes": input }));
-        refuses(name, &json!({ "audiences": input }));
-        refuses(name, &json!({ "scopes_supported": input }));
+        rejects(name, &json!({ "required_scopes": input }));
+        rejects(name, &json!({ "audiences": input }));
+        rejects(name, &json!({ "scopes_supported": input }));
     }
 }
 
@@ -176,7 +176,7 @@ fn algorithms_are_a_list_as_others_are() {
         ("a number", json!(256)),
         ("null", json!(null)),
     ] {
-        refuses(name, &json!({ "jwt_algorithms": input }));
+        rejects(name, &json!({ "jwt_algorithms": input }));
     }
 }
 
@@ -198,21 +198,21 @@ fn clients_have_three_forms() {
         let builder = read(json!({ "allowed_clients": input }));
         assert_eq!(builder.allowed_clients, expected, "{name}");
     }
-    refuses("a switch", &json!({ "allowed_clients": true }));
+    rejects("a switch", &json!({ "allowed_clients": true }));
 }
 
 #[test]
 fn key_is_another_name_for_the_domain() {
     let builder = read(json!({ "publishable_key": "pk_test_x" }));
     assert_eq!(builder.domain, "pk_test_x");
-    refuses(
+    rejects(
         "both",
         &json!({ "publishable_key": "pk_test_x", "domain": "a.example" }),
     );
 }
 
 #[test]
-fn unknown_fields_are_refused() {
+fn unknown_fields_are_rejected() {
     for name in [
         "cache_tll",
         "Domain",
@@ -221,12 +221,12 @@ fn unknown_fields_are_refused() {
         "clock",
         "scope_implies",
     ] {
-        refuses(name, &json!({ name: 1 }));
+        rejects(name, &json!({ name: 1 }));
     }
-    refuses("another enrichment", &json!({ "enrichment": "on" }));
-    refuses("other tokens", &json!({ "opaque_tokens": "all" }));
-    refuses("a negative capacity", &json!({ "cache_capacity": -1 }));
-    refuses(
+    rejects("another enrichment", &json!({ "enrichment": "on" }));
+    rejects("other tokens", &json!({ "opaque_tokens": "all" }));
+    rejects("a negative capacity", &json!({ "cache_capacity": -1 }));
+    rejects(
         "a text for a switch",
         &json!({ "require_audience": "true" }),
     );

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::{Method, StatusCode};
 use serde::Deserialize;
 
-use super::input::{self, Refused, invalid, not_found, parse};
+use super::input::{self, Rejected, invalid, not_found, parse};
 use super::{done, error, mint, view};
 use crate::fake_clerk::endpoint::{Endpoint, Field};
 use crate::fake_clerk::fault::Fault;
@@ -44,7 +44,7 @@ pub(super) fn handle(state: &State, method: &Method, path: &str, body: &Bytes) -
     result.unwrap_or_else(|(status, message)| error(status, &message))
 }
 
-fn delete(state: &State, path: &str) -> Result<Reply, Refused> {
+fn delete(state: &State, path: &str) -> Result<Reply, Rejected> {
     if let Some(id) = path.strip_prefix("/api/tokens/") {
         state.lock().revoke_by_id(id).ok_or_else(not_found)?;
     } else if let Some(name) = path.strip_prefix("/api/faults/") {
@@ -77,14 +77,14 @@ enum Kid {
     Same,
 }
 
-fn rotate(state: &State, rotation: &Rotation) -> Result<Reply, Refused> {
+fn rotate(state: &State, rotation: &Rotation) -> Result<Reply, Rejected> {
     changed(match rotation.kid {
         Kid::New => state.keys.rotate().map(drop),
         Kid::Same => state.keys.replace(),
     })
 }
 
-fn changed(keys: Result<(), Unspecified>) -> Result<Reply, Refused> {
+fn changed(keys: Result<(), Unspecified>) -> Result<Reply, Rejected> {
     let message = || "no key can be made".to_owned();
     keys.map_err(|_| (StatusCode::INTERNAL_SERVER_ERROR, message()))?;
     Ok(done())
@@ -99,7 +99,7 @@ struct User {
     banned: Option<bool>,
 }
 
-fn save(state: &State, user: User) -> Result<Reply, Refused> {
+fn save(state: &State, user: User) -> Result<Reply, Rejected> {
     let mut builder = UserBuilder::new(state, input::id("a user", &user.id)?);
     if let Some(email) = user.email {
         builder = builder.email(email.trim());
@@ -119,17 +119,17 @@ fn save(state: &State, user: User) -> Result<Reply, Refused> {
 struct Settings {
     jwts: bool,
     lifetime: u64,
-    refuse_consent: bool,
+    reject_consent: bool,
     /// Whether introspection says `exp` and `aud`, beyond what Clerk documents.
     describe: bool,
 }
 
-fn settle(state: &State, settings: &Settings) -> Result<Reply, Refused> {
+fn settle(state: &State, settings: &Settings) -> Result<Reply, Rejected> {
     let lifetime = input::lifetime(settings.lifetime)?;
     let mut ledger = state.lock();
     ledger.flow.issues_jwts = settings.jwts;
     ledger.flow.lifetime = Some(lifetime);
-    ledger.flow.refuses_consent = settings.refuse_consent;
+    ledger.flow.rejects_consent = settings.reject_consent;
     ledger.extra_fields = match settings.describe {
         true => vec![Field::Exp, Field::Aud],
         false => Vec::new(),
@@ -163,7 +163,7 @@ enum FaultKind {
     Reset,
 }
 
-fn fail(state: &State, failure: &Failure) -> Result<Reply, Refused> {
+fn fail(state: &State, failure: &Failure) -> Result<Reply, Rejected> {
     let endpoint = Endpoint::named(&failure.endpoint).ok_or_else(not_found)?;
     let mut fault = match failure.kind {
         FaultKind::Status => {

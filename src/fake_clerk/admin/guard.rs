@@ -12,13 +12,13 @@ use crate::fake_clerk::state::State;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Refuses a request that a page from elsewhere may have had sent.
+/// Rejects a request that a page from elsewhere may have had sent.
 ///
 /// The host tells a name that was pointed at this machine (DNS rebinding) from the machine's own;
 /// `Origin` and `Sec-Fetch-Site` tell other pages; and a body must be JSON, which other pages cannot
 /// send without a preflight, which nothing here answers. Programs that are no browsers send neither
 /// of the two headers. The page itself may be come to by a link.
-pub(super) fn refuse(state: &State, head: &Parts, is_page: bool) -> Option<Reply> {
+pub(super) fn reject(state: &State, head: &Parts, is_page: bool) -> Option<Reply> {
     let Some(host) = own_host(state, &head.uri, &head.headers) else {
         return Some(misdirected());
     };

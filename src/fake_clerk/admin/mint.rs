@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::Deserialize;
 use serde_json::json;
 
-use super::input::{self, Refused, invalid, parse};
+use super::input::{self, Rejected, invalid, parse};
 use crate::fake_clerk::reply::{self, Reply};
 use crate::fake_clerk::state::State;
 use crate::fake_clerk::tokens::{ApiKeyBuilder, MachineTokenBuilder, SessionBuilder, TokenBuilder};
@@ -41,7 +41,7 @@ struct OAuthToken {
     format: Format,
 }
 
-pub(super) fn oauth_token(state: &State, body: &Bytes) -> Result<Reply, Refused> {
+pub(super) fn oauth_token(state: &State, body: &Bytes) -> Result<Reply, Rejected> {
     let form: OAuthToken = parse(body)?;
     let user = input::id("a user", &form.user)?;
     let mut token = TokenBuilder::new(state, user).scopes(input::scopes(&form.scope)?);
@@ -93,7 +93,7 @@ struct Session {
     lifetime: Option<u64>,
 }
 
-pub(super) fn session(state: &State, body: &Bytes) -> Result<Reply, Refused> {
+pub(super) fn session(state: &State, body: &Bytes) -> Result<Reply, Rejected> {
     let form: Session = parse(body)?;
     let mut token = SessionBuilder::new(state, input::id("a user", &form.user)?);
     token = match form.version {
@@ -120,7 +120,7 @@ pub(super) fn session(state: &State, body: &Bytes) -> Result<Reply, Refused> {
 fn in_organization<'a>(
     token: SessionBuilder<'a>,
     form: &Session,
-) -> Result<SessionBuilder<'a>, Refused> {
+) -> Result<SessionBuilder<'a>, Rejected> {
     let slug = input::optional("an organization", &form.organization_slug)?;
     let role = input::optional("an organization", &form.organization_role)?;
     let permissions: Vec<_> = form.permissions.split_whitespace().collect();
@@ -160,7 +160,7 @@ struct ApiKey {
     lifetime: Option<u64>,
 }
 
-pub(super) fn api_key(state: &State, body: &Bytes) -> Result<Reply, Refused> {
+pub(super) fn api_key(state: &State, body: &Bytes) -> Result<Reply, Rejected> {
     let form: ApiKey = parse(body)?;
     let subject = input::id("the subject of an API key", &form.subject)?;
     let mut key = ApiKeyBuilder::new(state, subject).scopes(input::scopes(&form.scope)?);
@@ -186,7 +186,7 @@ struct MachineToken {
     format: Format,
 }
 
-pub(super) fn machine_token(state: &State, body: &Bytes) -> Result<Reply, Refused> {
+pub(super) fn machine_token(state: &State, body: &Bytes) -> Result<Reply, Rejected> {
     let form: MachineToken = parse(body)?;
     let machine = input::id("a machine", &form.machine)?;
     let mut token = MachineTokenBuilder::new(state, machine).scopes(input::scopes(&form.scope)?);

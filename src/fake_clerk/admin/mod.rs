@@ -36,9 +36,9 @@ pub(super) fn owns(path: &str) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Refuses a request to anything else under a name that is not the fake's own. A page with that name,
+/// Rejects a request to anything else under a name that is not the fake's own. A page with that name,
 /// pointed at this machine, could have its user consent unseen and read the code.
-pub(super) fn refuse_host<B>(state: &State, request: &Request<B>) -> Option<Reply> {
+pub(super) fn reject_host<B>(state: &State, request: &Request<B>) -> Option<Reply> {
     let own = guard::own_host(state, request.uri(), request.headers());
     own.is_none().then(guard::misdirected)
 }
@@ -51,8 +51,8 @@ where
     let (head, body) = request.into_parts();
     let path = head.uri.path().strip_prefix(ROOT).unwrap_or_default();
     let is_page = matches!(path, "" | "/");
-    let reply = match guard::refuse(state, &head, is_page) {
-        Some(refusal) => refusal,
+    let reply = match guard::reject(state, &head, is_page) {
+        Some(rejection) => rejection,
         None if is_page && [Method::GET, Method::HEAD].contains(&head.method) => page::page(),
         None if is_page => error(StatusCode::METHOD_NOT_ALLOWED, "the page is for GET"),
         None => match Limited::new(body, MAX_BODY).collect().await {

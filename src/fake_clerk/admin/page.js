@@ -246,7 +246,7 @@ $("settings-form").addEventListener("submit", (event) => {
   const form = event.target.elements;
   act("Behaviour saved", () => call("PUT", "settings", {
     jwts: form.jwts.checked, describe: form.describe.checked,
-    refuse_consent: form.refuse_consent.checked, lifetime: number(form.lifetime.value),
+    reject_consent: form.reject_consent.checked, lifetime: number(form.lifetime.value),
   }));
 });
 

@@ -33,7 +33,7 @@ pub(super) fn view(state: &State) -> Value {
         "settings": {
             "jwts": ledger.flow.issues_jwts,
             "lifetime": ledger.flow.lifetime.map_or(ONE_DAY, |life| life.as_secs()),
-            "refuse_consent": ledger.flow.refuses_consent,
+            "reject_consent": ledger.flow.rejects_consent,
             "describe": ledger.extra_fields.contains(&Field::Aud),
         },
     })

@@ -2,7 +2,7 @@
 
 use http::StatusCode;
 
-use super::Refusal;
+use super::Rejection;
 use crate::fake_clerk::clients;
 use crate::fake_clerk::record::RecordedRequest;
 use crate::fake_clerk::state::State;
@@ -16,7 +16,7 @@ pub(super) enum Caller {
 }
 
 /// Lets the secret key of the instance pass.
-pub(super) fn of_instance(state: &State, request: &RecordedRequest) -> Result<(), Refusal> {
+pub(super) fn of_instance(state: &State, request: &RecordedRequest) -> Result<(), Rejection> {
     if key(request)? == state.secret_key {
         return Ok(());
     }
@@ -30,7 +30,7 @@ pub(super) fn of_instance(state: &State, request: &RecordedRequest) -> Result<()
 pub(super) fn of_instance_or_machine(
     state: &State,
     request: &RecordedRequest,
-) -> Result<Caller, Refusal> {
+) -> Result<Caller, Rejection> {
     let key = key(request)?;
     if !key.starts_with("ak_") {
         return of_instance(state, request).map(|()| Caller::Instance);
@@ -42,7 +42,7 @@ pub(super) fn of_instance_or_machine(
     })
 }
 
-fn key(request: &RecordedRequest) -> Result<&str, Refusal> {
+fn key(request: &RecordedRequest) -> Result<&str, Rejection> {
     clients::credentials(&request.headers, "bearer").ok_or_else(|| {
         unauthorized(
             "authorization_header_format_invalid",
@@ -51,6 +51,6 @@ fn key(request: &RecordedRequest) -> Result<&str, Refusal> {
     })
 }
 
-fn unauthorized(code: &'static str, message: &'static str) -> Refusal {
-    Refusal::new(StatusCode::UNAUTHORIZED, code, message)
+fn unauthorized(code: &'static str, message: &'static str) -> Rejection {
+    Rejection::new(StatusCode::UNAUTHORIZED, code, message)
 }

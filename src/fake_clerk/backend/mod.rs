@@ -43,25 +43,25 @@ pub(super) fn user(state: &State, request: &RecordedRequest) -> Reply {
 pub(super) fn jwks(state: &State, request: &RecordedRequest) -> Reply {
     match access::of_instance(state, request) {
         Ok(()) => handlers::jwks(state),
-        Err(refusal) => refusal.shown(),
+        Err(rejection) => rejection.shown(),
     }
 }
 
-fn shown(answer: Result<Value, Refusal>) -> Reply {
+fn shown(answer: Result<Value, Rejection>) -> Reply {
     match answer {
         Ok(answer) => reply::no_store(reply::json(StatusCode::OK, &answer)),
-        Err(refusal) => refusal.shown(),
+        Err(rejection) => rejection.shown(),
     }
 }
 
-/// Why a request is refused, in Clerk's codes.
-struct Refusal {
+/// Why a request is rejected, in Clerk's codes.
+struct Rejection {
     status: StatusCode,
     code: &'static str,
     message: &'static str,
 }
 
-impl Refusal {
+impl Rejection {
     fn new(status: StatusCode, code: &'static str, message: &'static str) -> Self {
         Self {
             status,

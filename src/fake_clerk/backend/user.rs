@@ -2,17 +2,17 @@
 
 use serde_json::{Value, json};
 
-use super::Refusal;
+use super::Rejection;
 use crate::fake_clerk::record::RecordedRequest;
 use crate::fake_clerk::state::State;
 use crate::fake_clerk::users::User;
 
 /// The user of the path, if there is one that was not deleted.
-pub(super) fn answer(state: &State, request: &RecordedRequest) -> Result<Value, Refusal> {
+pub(super) fn answer(state: &State, request: &RecordedRequest) -> Result<Value, Rejection> {
     let id = request.path.rsplit('/').next().unwrap_or_default();
     let ledger = state.lock();
     let user = ledger.users.get(id).filter(|user| !user.deleted);
-    let user = user.ok_or_else(Refusal::not_found)?;
+    let user = user.ok_or_else(Rejection::not_found)?;
     Ok(object(id, user, state.started))
 }
 

@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
-use super::Refusal;
+use super::Rejection;
 use super::access::Caller;
 use super::answers;
 use crate::fake_clerk::handlers::is_jwt;
@@ -12,7 +12,7 @@ use crate::fake_clerk::state::State;
 use crate::fake_clerk::tokens::{Family, Kind};
 
 /// `POST /oauth_applications/access_tokens/verify`, for opaque tokens and JWTs.
-pub(super) fn oauth_token(state: &State, request: &RecordedRequest) -> Result<Value, Refusal> {
+pub(super) fn oauth_token(state: &State, request: &RecordedRequest) -> Result<Value, Rejection> {
     // `secret` is the name that the member had before, and that some libraries still use.
     let text = member(request, &["access_token", "secret"])?;
     let ledger = state.lock();
@@ -28,7 +28,7 @@ pub(super) fn oauth_token(state: &State, request: &RecordedRequest) -> Result<Va
         ),
         // The documented answer for any JWT that is not active, be it known or not.
         _ if is_jwt => Ok(json!({"active": false})),
-        _ => Err(Refusal::not_found()),
+        _ => Err(Rejection::not_found()),
     }
 }
 
@@ -37,13 +37,13 @@ pub(super) fn machine_token(
     state: &State,
     request: &RecordedRequest,
     caller: &Caller,
-) -> Result<Value, Refusal> {
+) -> Result<Value, Rejection> {
     let text = member(request, &["token"])?;
     credential(state, &text, Family::MachineToken, caller)
 }
 
 /// `POST /api_keys/verify`.
-pub(super) fn api_key(state: &State, request: &RecordedRequest) -> Result<Value, Refusal> {
+pub(super) fn api_key(state: &State, request: &RecordedRequest) -> Result<Value, Rejection> {
     let text = member(request, &["secret"])?;
     credential(state, &text, Family::ApiKey, &Caller::Instance)
 }
@@ -53,7 +53,7 @@ fn credential(
     text: &str,
     family: Family,
     caller: &Caller,
-) -> Result<Value, Refusal> {
+) -> Result<Value, Rejection> {
     let mut guard = state.lock();
     let now = guard.now();
     let ledger = &mut *guard;
@@ -67,7 +67,7 @@ fn credential(
             Caller::Machine(id) => token.scopes.contains(id),
         })
         .filter(|token| !hides_inactive || token.is_active(now))
-        .ok_or_else(Refusal::not_found)?;
+        .ok_or_else(Rejection::not_found)?;
     let answer = answers::credential(token, &ledger.habits, now);
     if token.is_active(now) {
         token.last_used_at = Some(now);
@@ -76,8 +76,8 @@ fn credential(
 }
 
 /// The text in the JSON body, which has one member of one of these names and nothing else.
-fn member(request: &RecordedRequest, names: &[&str]) -> Result<String, Refusal> {
-    let bad_request = |code, message| Refusal::new(StatusCode::BAD_REQUEST, code, message);
+fn member(request: &RecordedRequest, names: &[&str]) -> Result<String, Rejection> {
+    let bad_request = |code, message| Rejection::new(StatusCode::BAD_REQUEST, code, message);
     if !has_media_type(&request.headers, "application/json") {
         return Err(bad_request(
             "content_type_invalid",

@@ -8,7 +8,7 @@ use url::Url;
 
 use super::params::Params;
 use super::pkce::Challenge;
-use super::{Code, Refusal, redirect, scope};
+use super::{Code, Rejection, redirect, scope};
 use crate::fake_clerk::clients::{self, Client};
 use crate::fake_clerk::keys;
 use crate::fake_clerk::record::RecordedRequest;
@@ -31,7 +31,7 @@ pub(super) const DEFAULT_SCOPE: &str = "email offline_access profile";
 pub(in crate::fake_clerk) fn authorize(state: &State, request: &RecordedRequest) -> Reply {
     let params = match request.method {
         Method::POST if !clients::is_form(&request.headers) => {
-            return Refusal::invalid_request("The body must be a form.").shown();
+            return Rejection::invalid_request("The body must be a form.").shown();
         }
         Method::POST => Params::parse(&request.body),
         _ => Params::parse(request.query.as_deref().unwrap_or_default().as_bytes()),
@@ -39,7 +39,7 @@ pub(in crate::fake_clerk) fn authorize(state: &State, request: &RecordedRequest)
     let mut ledger = state.lock();
     let (client, target) = match client_and_target(&ledger, &params) {
         Ok(found) => found,
-        Err(refusal) => return refusal.shown(),
+        Err(rejection) => return rejection.shown(),
     };
     let answer = match consent(&ledger, &client, &params) {
         Ok(code) => {
@@ -47,66 +47,68 @@ pub(in crate::fake_clerk) fn authorize(state: &State, request: &RecordedRequest)
             ledger.flow.codes.insert(text.clone(), code);
             vec![("code", text)]
         }
-        Err(refusal) => vec![
-            ("error", refusal.error.to_owned()),
-            ("error_description", refusal.description.to_owned()),
+        Err(rejection) => vec![
+            ("error", rejection.error.to_owned()),
+            ("error_description", rejection.description.to_owned()),
         ],
     };
     let issuer = ledger.flow.names_issuer.then_some(state.url.as_str());
     redirection(&params, target, &answer, issuer)
 }
 
-fn client_and_target(ledger: &Ledger, params: &Params) -> Result<(Client, Url), Refusal> {
+fn client_and_target(ledger: &Ledger, params: &Params) -> Result<(Client, Url), Rejection> {
     for (name, description) in [
         ("client_id", "The client_id is there more than once."),
         ("redirect_uri", "The redirect_uri is there more than once."),
     ] {
         if params.is_repeated(name) {
-            return Err(Refusal::invalid_request(description));
+            return Err(Rejection::invalid_request(description));
         }
     }
     let client = params
         .get("client_id")
         .and_then(|id| ledger.clients.get(id))
-        .ok_or(Refusal::new(
+        .ok_or(Rejection::new(
             "invalid_client",
             "The client_id is missing or not that of a registered client.",
         ))?;
     let target = redirect::target(client, params.get("redirect_uri"))
         .and_then(|uri| Url::parse(uri).ok())
-        .ok_or(Refusal::invalid_request(
+        .ok_or(Rejection::invalid_request(
             "The redirect_uri is none that the client has registered.",
         ))?;
     Ok((client.clone(), target))
 }
 
 /// What the user consents to.
-fn consent(ledger: &Ledger, client: &Client, params: &Params) -> Result<Code, Refusal> {
-    params.refuse_repetition()?;
+fn consent(ledger: &Ledger, client: &Client, params: &Params) -> Result<Code, Rejection> {
+    params.reject_repetition()?;
     match params.get("response_type") {
         Some("code") => {}
         None => {
-            return Err(Refusal::invalid_request("The response_type is missing."));
+            return Err(Rejection::invalid_request("The response_type is missing."));
         }
         Some(_) => {
             let description = "The only response_type is code.";
-            return Err(Refusal::new("unsupported_response_type", description));
+            return Err(Rejection::new("unsupported_response_type", description));
         }
     }
     if params
         .get("response_mode")
         .is_some_and(|mode| mode != "query")
     {
-        return Err(Refusal::invalid_request("The only response_mode is query."));
+        return Err(Rejection::invalid_request(
+            "The only response_mode is query.",
+        ));
     }
     let challenge = Challenge::of(params, client.is_public())?;
     let resources = params.resources()?;
     let wanted = params.get("scope").or(client.default_scope.as_deref());
     let scopes = scope::parse(wanted.unwrap_or(DEFAULT_SCOPE))?;
     let subject = subject(ledger, params.get("login_hint"));
-    if ledger.flow.refuses_consent || ledger.user(&subject).banned {
+    if ledger.flow.rejects_consent || ledger.user(&subject).banned {
         let description = "The user does not consent.";
-        return Err(Refusal::new("access_denied", description));
+        return Err(Rejection::new("access_denied", description));
     }
     Ok(Code {
         client_id: params.get("client_id").unwrap_or_default().to_owned(),
@@ -156,6 +158,6 @@ fn redirection(
             no_store(reply)
         }
         // A parsed URL is ASCII without controls, so that this is not reached.
-        Err(_) => Refusal::invalid_request("The redirect_uri fits in no header.").shown(),
+        Err(_) => Rejection::invalid_request("The redirect_uri fits in no header.").shown(),
     }
 }

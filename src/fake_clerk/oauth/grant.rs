@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::params::Params;
-use super::{Refusal, id_token, scope};
+use super::{Rejection, id_token, scope};
 use crate::fake_clerk::state::{Ledger, State};
 use crate::fake_clerk::tokens::{Kind, TokenBuilder};
 
@@ -28,15 +28,15 @@ pub(super) fn entitlement<'a>(
     ledger: &mut Ledger,
     client_id: &'a str,
     params: &Params,
-) -> Result<Entitlement<'a>, Refusal> {
+) -> Result<Entitlement<'a>, Rejection> {
     match params.get("grant_type") {
         Some("authorization_code") => redeemed(ledger, client_id, params),
         Some("refresh_token") => refreshed(ledger, client_id, params),
-        Some(_) => Err(Refusal::new(
+        Some(_) => Err(Rejection::new(
             "unsupported_grant_type",
             "The grant types are authorization_code and refresh_token.",
         )),
-        None => Err(Refusal::invalid_request("The grant_type is missing.")),
+        None => Err(Rejection::invalid_request("The grant_type is missing.")),
     }
 }
 
@@ -44,10 +44,10 @@ fn redeemed<'a>(
     ledger: &mut Ledger,
     client_id: &'a str,
     params: &Params,
-) -> Result<Entitlement<'a>, Refusal> {
+) -> Result<Entitlement<'a>, Rejection> {
     let text = params
         .get("code")
-        .ok_or(Refusal::invalid_request("The code is missing."))?;
+        .ok_or(Rejection::invalid_request("The code is missing."))?;
     let now = ledger.now();
     let code = ledger
         .flow
@@ -92,10 +92,10 @@ fn refreshed<'a>(
     ledger: &mut Ledger,
     client_id: &'a str,
     params: &Params,
-) -> Result<Entitlement<'a>, Refusal> {
+) -> Result<Entitlement<'a>, Rejection> {
     let text = params
         .get("refresh_token")
-        .ok_or(Refusal::invalid_request("The refresh_token is missing."))?;
+        .ok_or(Rejection::invalid_request("The refresh_token is missing."))?;
     let token = ledger
         .tokens
         .get_mut(text)
@@ -118,7 +118,7 @@ fn refreshed<'a>(
     };
     if !scopes.iter().all(|scope| token.has_scope(scope)) {
         let description = "A scope goes beyond what was granted.";
-        return Err(Refusal::new("invalid_scope", description));
+        return Err(Rejection::new("invalid_scope", description));
     }
     let resources = narrowed(params, &token.resources)?;
     (token.rotated, token.revoked) = (true, true);
@@ -134,11 +134,11 @@ fn refreshed<'a>(
 }
 
 /// The resources for this one token: those asked for, or else all that were granted (RFC 8707 §2.2).
-fn narrowed(params: &Params, granted: &[String]) -> Result<Vec<String>, Refusal> {
+fn narrowed(params: &Params, granted: &[String]) -> Result<Vec<String>, Rejection> {
     let wanted = params.resources()?;
     if !wanted.iter().all(|resource| granted.contains(resource)) {
         let description = "A resource goes beyond what was granted.";
-        return Err(Refusal::new("invalid_target", description));
+        return Err(Rejection::new("invalid_target", description));
     }
     Ok(if wanted.is_empty() {
         granted.to_vec()
@@ -192,6 +192,6 @@ pub(super) fn issue(state: &State, ledger: &mut Ledger, entitlement: Entitlement
     answer
 }
 
-fn invalid_grant(description: &'static str) -> Refusal {
-    Refusal::new("invalid_grant", description)
+fn invalid_grant(description: &'static str) -> Rejection {
+    Rejection::new("invalid_grant", description)
 }

@@ -36,8 +36,8 @@ pub(super) struct Flow {
     codes: HashMap<String, Code>,
     pub(super) issues_jwts: bool,
     pub(super) lifetime: Option<Duration>,
-    pub(super) refuses_registration: bool,
-    pub(super) refuses_consent: bool,
+    pub(super) rejects_registration: bool,
+    pub(super) rejects_consent: bool,
     pub(super) names_issuer: bool,
 }
 
@@ -56,14 +56,14 @@ struct Code {
     redeemed: bool,
 }
 
-/// Why a request is refused, in the words of RFC 6749.
+/// Why a request is rejected, in the words of RFC 6749.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Refusal {
+struct Rejection {
     error: &'static str,
     description: &'static str,
 }
 
-impl Refusal {
+impl Rejection {
     fn new(error: &'static str, description: &'static str) -> Self {
         Self { error, description }
     }
@@ -72,7 +72,7 @@ impl Refusal {
         Self::new("invalid_request", description)
     }
 
-    /// The refusal as an answer of its own, not by way of a redirection, with the status that Clerk
+    /// The rejection as an answer of its own, not by way of a redirection, with the status that Clerk
     /// documents for the error.
     fn shown(self) -> Reply {
         let status = match self.error {
@@ -111,10 +111,10 @@ impl FakeClerk {
         self.state.lock().flow.lifetime = Some(lifetime);
     }
 
-    /// Chooses whether dynamic registration is refused with 422, as with Clerk, which has it
-    /// switched off by default; at first it is allowed. Refused, it is not in the metadata either.
-    pub fn refuse_registration(&self, refuse: bool) {
-        self.state.lock().flow.refuses_registration = refuse;
+    /// Chooses whether dynamic registration is rejected with 422, as with Clerk, which has it
+    /// switched off by default; at first it is allowed. Rejected, it is not in the metadata either.
+    pub fn reject_registration(&self, reject: bool) {
+        self.state.lock().flow.rejects_registration = reject;
     }
 
     /// Chooses whether redirections to clients name the issuer, `iss`, and both metadata documents say so
@@ -124,9 +124,9 @@ impl FakeClerk {
         self.state.lock().flow.names_issuer = name;
     }
 
-    /// Chooses whether the user refuses to consent, which the client is told as `access_denied`; at
+    /// Chooses whether the user rejects to consent, which the client is told as `access_denied`; at
     /// first every user consents. A banned user never does.
-    pub fn refuse_consent(&self, refuse: bool) {
-        self.state.lock().flow.refuses_consent = refuse;
+    pub fn reject_consent(&self, reject: bool) {
+        self.state.lock().flow.rejects_consent = reject;
     }
 }

@@ -1,6 +1,6 @@
 //! The parameters of a request.
 
-use super::Refusal;
+use super::Rejection;
 
 /// The parameters of a request to the authorization or the token endpoint, in order.
 ///
@@ -26,13 +26,13 @@ impl Params {
     }
 
     /// The resources asked for, the only parameter that may be there several times (RFC 8707 §2).
-    pub(super) fn resources(&self) -> Result<Vec<String>, Refusal> {
+    pub(super) fn resources(&self) -> Result<Vec<String>, Rejection> {
         let resources: Vec<_> = self.all("resource").map(str::to_owned).collect();
         let is_target = |text: &String| url::Url::parse(text).is_ok() && !text.contains('#');
         if resources.iter().all(is_target) {
             return Ok(resources);
         }
-        Err(Refusal::new(
+        Err(Rejection::new(
             "invalid_target",
             "A resource must be an absolute URI without a fragment.",
         ))
@@ -42,12 +42,12 @@ impl Params {
         self.all(name).nth(1).is_some()
     }
 
-    /// Refuses parameters that are there more than once (RFC 6749 §3.1, §3.2).
-    pub(super) fn refuse_repetition(&self) -> Result<(), Refusal> {
+    /// Rejects parameters that are there more than once (RFC 6749 §3.1, §3.2).
+    pub(super) fn reject_repetition(&self) -> Result<(), Rejection> {
         let repeated = |(name, _): &(String, String)| name != "resource" && self.is_repeated(name);
         if self.0.iter().any(repeated) {
             let description = "A parameter is there more than once.";
-            return Err(Refusal::invalid_request(description));
+            return Err(Rejection::invalid_request(description));
         }
         Ok(())
     }

@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
-use super::Refusal;
+use super::Rejection;
 use super::params::Params;
 
 /// The SHA-256 digest of a client's verifier.
@@ -12,8 +12,8 @@ use super::params::Params;
 pub(super) struct Challenge(Vec<u8>);
 
 impl Challenge {
-    /// The challenge of a request for authorization, without which a public client is refused.
-    pub(super) fn of(params: &Params, is_public: bool) -> Result<Option<Self>, Refusal> {
+    /// The challenge of a request for authorization, without which a public client is rejected.
+    pub(super) fn of(params: &Params, is_public: bool) -> Result<Option<Self>, Rejection> {
         let method = params.get("code_challenge_method");
         let Some(challenge) = params.get("code_challenge") else {
             let description = match (is_public, method) {
@@ -21,16 +21,16 @@ impl Challenge {
                 (false, Some(_)) => "There is a code_challenge_method without a code_challenge.",
                 (false, None) => return Ok(None),
             };
-            return Err(Refusal::invalid_request(description));
+            return Err(Rejection::invalid_request(description));
         };
         // Without a method it would be `plain` (RFC 7636 §4.3).
         if method != Some("S256") {
             let description = "The code_challenge_method must be S256.";
-            return Err(Refusal::invalid_request(description));
+            return Err(Rejection::invalid_request(description));
         }
         match URL_SAFE_NO_PAD.decode(challenge) {
             Ok(digest) if digest.len() == Sha256::output_size() => Ok(Some(Self(digest))),
-            _ => Err(Refusal::invalid_request(
+            _ => Err(Rejection::invalid_request(
                 "The code_challenge is not a SHA-256 digest in base64url.",
             )),
         }

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::authorize::DEFAULT_SCOPE;
-use super::{Refusal, redirect, scope};
+use super::{Rejection, redirect, scope};
 use crate::fake_clerk::clients::{AuthMethod, Client};
 use crate::fake_clerk::keys;
 use crate::fake_clerk::record::{RecordedRequest, has_media_type};
@@ -43,7 +43,7 @@ fn code() -> Vec<String> {
 
 /// Registers a client, and answers with all that was registered (RFC 7591 §3.2.1).
 pub(in crate::fake_clerk) fn register(state: &State, request: &RecordedRequest) -> Reply {
-    if state.lock().flow.refuses_registration {
+    if state.lock().flow.rejects_registration {
         let (status, code) = (StatusCode::UNPROCESSABLE_ENTITY, "feature_not_enabled");
         return clerk_error(status, code, "Dynamic client registration is switched off");
     }
@@ -62,11 +62,11 @@ pub(in crate::fake_clerk) fn register(state: &State, request: &RecordedRequest) 
             ledger.clients.insert(id, client);
             no_store(json(StatusCode::CREATED, &answer))
         }
-        Err(refusal) => refusal.shown(),
+        Err(rejection) => rejection.shown(),
     }
 }
 
-fn client(state: &State, metadata: &Metadata) -> Result<Client, Refusal> {
+fn client(state: &State, metadata: &Metadata) -> Result<Client, Rejection> {
     let method = AuthMethod::named(&metadata.token_endpoint_auth_method).ok_or(
         invalid_metadata("The token_endpoint_auth_method is not supported."),
     )?;
@@ -84,14 +84,14 @@ fn client(state: &State, metadata: &Metadata) -> Result<Client, Refusal> {
     let uris = &metadata.redirect_uris;
     let is_fine = |uri: &String| redirect::can_be_registered(uri, state.admin);
     if uris.is_empty() || !uris.iter().all(is_fine) {
-        return Err(Refusal::new(
+        return Err(Rejection::new(
             "invalid_redirect_uri",
             "There must be redirect_uris, each absolute, without a fragment, and either of https, \
              of http on this machine, or of an application's own scheme.",
         ));
     }
     if let Some(scope) = &metadata.scope {
-        scope::parse(scope).map_err(|refusal| invalid_metadata(refusal.description))?;
+        scope::parse(scope).map_err(|rejection| invalid_metadata(rejection.description))?;
     }
     Ok(Client {
         secret: (method != AuthMethod::None).then(|| keys::alphanumeric(32)),
@@ -129,6 +129,6 @@ fn registered(id: &str, client: &Client, metadata: Metadata, now: u64) -> Value 
     answer
 }
 
-fn invalid_metadata(description: &'static str) -> Refusal {
-    Refusal::new("invalid_client_metadata", description)
+fn invalid_metadata(description: &'static str) -> Rejection {
+    Rejection::new("invalid_client_metadata", description)
 }

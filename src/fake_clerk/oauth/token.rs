@@ -4,7 +4,7 @@ use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, PRAGMA, WWW_AUTHENTICATE};
 
 use super::params::Params;
-use super::{Refusal, grant};
+use super::{Rejection, grant};
 use crate::fake_clerk::clients::{self, AuthMethod};
 use crate::fake_clerk::record::RecordedRequest;
 use crate::fake_clerk::reply::{Reply, invalid_client, json, no_store};
@@ -13,7 +13,7 @@ use crate::fake_clerk::state::{Ledger, State};
 /// Answers a request for tokens.
 pub(in crate::fake_clerk) fn token(state: &State, request: &RecordedRequest) -> Reply {
     if !clients::is_form(&request.headers) {
-        return Refusal::invalid_request("The body must be a form.").shown();
+        return Rejection::invalid_request("The body must be a form.").shown();
     }
     let params = Params::parse(&request.body);
     if signs(&state.lock(), &params) {
@@ -23,28 +23,28 @@ pub(in crate::fake_clerk) fn token(state: &State, request: &RecordedRequest) -> 
     let mut ledger = state.lock();
     let client_id = match authenticate(&ledger, &request.headers, &params) {
         Ok(id) => id,
-        Err(Trouble::Request(refusal)) => return no_store(refusal.shown()),
+        Err(Trouble::Request(rejection)) => return no_store(rejection.shown()),
         Err(Trouble::Client) => return no_store(challenge(&request.headers)),
     };
     let answer = params
-        .refuse_repetition()
+        .reject_repetition()
         .and_then(|()| grant::entitlement(&mut ledger, &client_id, &params))
         .map(|entitlement| grant::issue(state, &mut ledger, entitlement));
     let mut reply = match answer {
         Ok(answer) => json(StatusCode::OK, &answer),
-        Err(refusal) => documented(refusal).shown(),
+        Err(rejection) => documented(rejection).shown(),
     };
     let no_cache = HeaderValue::from_static("no-cache");
     reply.headers_mut().insert(PRAGMA, no_cache);
     no_store(reply)
 }
 
-/// The refusal in the errors that Clerk documents for the token endpoint, which are fewer than those of
+/// The rejection in the errors that Clerk documents for the token endpoint, which are fewer than those of
 /// RFC 6749 and RFC 8707.
-fn documented(refusal: Refusal) -> Refusal {
-    match refusal.error {
-        "invalid_grant" | "unsupported_grant_type" => refusal,
-        _ => Refusal::invalid_request(refusal.description),
+fn documented(rejection: Rejection) -> Rejection {
+    match rejection.error {
+        "invalid_grant" | "unsupported_grant_type" => rejection,
+        _ => Rejection::invalid_request(rejection.description),
     }
 }
 
@@ -58,7 +58,7 @@ fn signs(ledger: &Ledger, params: &Params) -> bool {
 }
 
 enum Trouble {
-    Request(Refusal),
+    Request(Rejection),
     Client,
 }
 
@@ -68,7 +68,7 @@ fn authenticate(ledger: &Ledger, headers: &HeaderMap, params: &Params) -> Result
     let (id, secret, method) = match (headers.contains_key(AUTHORIZATION), posted) {
         (true, Some(_)) => {
             let description = "The client authenticates in two ways (RFC 6749 §2.3).";
-            return Err(Trouble::Request(Refusal::invalid_request(description)));
+            return Err(Trouble::Request(Rejection::invalid_request(description)));
         }
         (true, None) => {
             let (id, secret) = clients::basic(headers).ok_or(Trouble::Client)?;

@@ -244,7 +244,7 @@ async fn tokens_of_all_kinds_are_one_list_newest_first() {
 }
 
 #[tokio::test]
-async fn what_no_token_can_be_is_refused() {
+async fn what_no_token_can_be_is_rejected() {
     let long = "u".repeat(201);
     let longer = "u".repeat(1001);
     let many = vec!["org:a:b"; 501].join(" ");

@@ -166,12 +166,12 @@ async fn other_errors_are_told_to_the_client() {
             assert!(pairs.iter().all(|(field, _)| field != "code"), "{name}");
         }
     }
-    clerk.refuse_consent(true);
+    clerk.reject_consent(true);
     for _ in 0..2 {
         let pairs = sent(&authorize(&clerk, &request_of(&id)).await);
         assert_eq!(value(&pairs, "error"), "access_denied");
     }
-    clerk.refuse_consent(false);
+    clerk.reject_consent(false);
     value(&sent(&authorize(&clerk, &request_of(&id)).await), "code");
 }
 

@@ -145,7 +145,7 @@ async fn verifications_are_found_below_v1_too() {
 }
 
 #[tokio::test]
-async fn bodies_that_are_not_as_documented_are_refused() {
+async fn bodies_that_are_not_as_documented_are_rejected() {
     let clerk = FakeClerk::start().unwrap();
     let authorization = format!("Bearer {}", clerk.secret_key());
     let json_type = "application/json";

@@ -3,7 +3,7 @@
 use super::*;
 
 #[tokio::test]
-async fn revocation_ends_opaque_tokens_and_refuses_jwts() {
+async fn revocation_ends_opaque_tokens_and_rejects_jwts() {
     let clerk = FakeClerk::start().unwrap();
     let (opaque, jwt) = (
         clerk.token("user_1").issue(),

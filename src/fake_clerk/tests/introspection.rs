@@ -104,7 +104,7 @@ async fn tokens_expire_when_the_clock_advances_past_their_lifetime() {
 }
 
 #[tokio::test]
-async fn introspection_refuses_bad_requests() {
+async fn introspection_rejects_bad_requests() {
     let clerk = FakeClerk::start().unwrap();
     let good = default_basic(&clerk);
     let wrong = basic(&clerk.client_id(), "wrong");
@@ -210,11 +210,11 @@ async fn introspection_includes_what_it_is_told_to() {
 }
 
 #[tokio::test]
-async fn introspection_of_a_jwt_can_be_refused() {
+async fn introspection_of_a_jwt_can_be_rejected() {
     let clerk = FakeClerk::start().unwrap();
     let jwt = clerk.token("user_1").jwt().issue();
     assert_eq!(introspect(&clerk, &jwt).await["active"], true);
-    clerk.refuse_jwt_introspection(true);
+    clerk.reject_jwt_introspection(true);
     let response = post(&clerk, Endpoint::Introspection, &[("token", &jwt)]).await;
     assert_eq!(response.status(), 400);
     assert_eq!(body(&response)["error"], "unsupported_token_type");

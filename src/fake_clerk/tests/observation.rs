@@ -77,7 +77,7 @@ async fn only_the_last_requests_are_remembered() {
 }
 
 #[tokio::test]
-async fn a_body_beyond_the_limit_is_refused() {
+async fn a_body_beyond_the_limit_is_rejected() {
     let clerk = FakeClerk::start().unwrap();
     let body = "x".repeat(1024 * 1024 + 1);
     let response = send(&clerk, "POST", "/oauth/token_info", &[], &body).await;

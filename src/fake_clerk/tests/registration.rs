@@ -48,7 +48,7 @@ async fn a_client_is_told_all_that_was_registered() {
 }
 
 #[tokio::test]
-async fn bad_metadata_are_refused() {
+async fn bad_metadata_are_rejected() {
     let clerk = FakeClerk::start().unwrap();
     let with = |name: &str, value: Value| {
         let mut metadata = json!({"redirect_uris": [CALLBACK]});
@@ -134,7 +134,7 @@ async fn local_and_native_redirects_can_be_registered() {
 }
 
 #[tokio::test]
-async fn registration_can_be_refused_and_is_not_in_the_metadata_then() {
+async fn registration_can_be_rejected_and_is_not_in_the_metadata_then() {
     let clerk = FakeClerk::start().unwrap();
     let documents = [
         "/.well-known/openid-configuration",
@@ -158,7 +158,7 @@ async fn registration_can_be_refused_and_is_not_in_the_metadata_then() {
             .unwrap();
         assert_eq!(methods.len(), 3);
     }
-    clerk.refuse_registration(true);
+    clerk.reject_registration(true);
     for path in documents {
         let document = body(&get(&clerk, path).await);
         assert!(document.get("registration_endpoint").is_none(), "{path}");
@@ -169,7 +169,7 @@ async fn registration_can_be_refused_and_is_not_in_the_metadata_then() {
         assert_eq!(response.status(), 422);
         assert_eq!(clerk_code(&response), "feature_not_enabled");
     }
-    clerk.refuse_registration(false);
+    clerk.reject_registration(false);
     register(&clerk, "none").await;
 }
 
@@ -193,7 +193,7 @@ async fn browsers_may_use_what_is_for_them() {
         let origin = response.headers().get("access-control-allow-origin");
         assert_eq!(origin.is_some(), status == 204, "{path}");
     }
-    // Refusals and faults are to be read, too.
+    // Rejections and faults are to be read, too.
     let response = post_json(&clerk, "/oauth/register", &json!([])).await;
     assert_eq!(response.headers()["access-control-allow-origin"], "*");
     clerk.fail(Endpoint::Token, Fault::status(503));

@@ -181,7 +181,7 @@ async fn confidential_clients_authenticate_as_they_registered() {
 }
 
 #[tokio::test]
-async fn a_verifier_without_a_challenge_is_refused() {
+async fn a_verifier_without_a_challenge_is_rejected() {
     let clerk = FakeClerk::start().unwrap();
     let client = register(&clerk, "client_secret_post").await;
     let id = client["client_id"].as_str().unwrap();

@@ -99,7 +99,7 @@ async fn a_token_keeps_the_organization_it_was_issued_with() {
 }
 
 #[tokio::test]
-async fn userinfo_refuses_in_the_envelope_of_clerk() {
+async fn userinfo_rejects_in_the_envelope_of_clerk() {
     let clerk = FakeClerk::start().unwrap();
     clerk.user("user_banned").banned(true).save();
     let bearer = |token: String| format!("Bearer {token}");

@@ -9,7 +9,7 @@ use axum_core::{
 use http::{StatusCode, request::Parts};
 
 use super::{ClaimsRejection, claims_in, is_grpc};
-use crate::{Actor, ClerkClaims, HeadersOnly, Organization, require::Refused};
+use crate::{Actor, ClerkClaims, HeadersOnly, Organization, require::Rejected};
 
 /// A handler needs something that the token does not have, or that cannot be read: an [`Organization`], an
 /// [`Actor`].
@@ -17,7 +17,7 @@ use crate::{Actor, ClerkClaims, HeadersOnly, Organization, require::Refused};
 /// Answered with a 403 and a challenge without `error`, as [`InvalidClaims`](crate::InvalidClaims) is.
 #[derive(Clone, Debug)]
 pub struct MissingClaim {
-    refused: Refused,
+    rejected: Rejected,
     reason: &'static str,
 }
 
@@ -67,7 +67,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for Organization {
 
 // === impl Actor ===
 
-/// Where the subject acts for themself, the request is refused with a 403 ([`MissingClaim`]).
+/// Where the subject acts for themself, the request is rejected with a 403 ([`MissingClaim`]).
 impl<S: Sync> FromRequestParts<S> for Actor {
     type Rejection = ClaimsRejection;
 
@@ -107,7 +107,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for Actor {
 impl MissingClaim {
     /// The status of the answer: 403.
     pub fn status(&self) -> StatusCode {
-        self.refused.rejection.status()
+        self.rejected.rejection.status()
     }
 }
 
@@ -121,7 +121,7 @@ impl Error for MissingClaim {}
 
 impl IntoResponse for MissingClaim {
     fn into_response(self) -> Response {
-        self.refused.into_response(&HeadersOnly)
+        self.rejected.into_response(&HeadersOnly)
     }
 }
 
@@ -137,8 +137,8 @@ fn organization_of<'a>(
 }
 
 fn missing(claims: &ClerkClaims, parts: &Parts, reason: &'static str) -> ClaimsRejection {
-    let refused = Refused::forbidden(claims, is_grpc(parts));
-    ClaimsRejection::MissingClaim(MissingClaim { refused, reason })
+    let rejected = Rejected::forbidden(claims, is_grpc(parts));
+    ClaimsRejection::MissingClaim(MissingClaim { rejected, reason })
 }
 
 #[cfg(test)]

@@ -106,7 +106,7 @@ fn kinds_are_told_apart() {
 }
 
 #[test]
-fn who_has_no_role_and_no_permission_is_refused_whatever_the_kind() {
+fn who_has_no_role_and_no_permission_is_rejected_whatever_the_kind() {
     let nobodys = |kind| {
         ClerkClaims::new(Claims {
             kind,

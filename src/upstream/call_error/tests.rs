@@ -140,7 +140,7 @@ fn each_error_is_classified_once_for_retry_breaker_counts_and_caller() {
             answer(Inactive),
             false,
             Success,
-            CallResult::Refused,
+            CallResult::Rejected,
             Inactive,
             None,
         ),

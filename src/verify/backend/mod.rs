@@ -76,10 +76,10 @@ fn read(response: &Response<Bytes>, object: &str) -> Result<Answer, AuthError> {
 
 /// Of which of our credentials an error speaks.
 #[derive(Debug, thiserror::Error)]
-#[error("the Backend API refused the secret key")]
+#[error("the Backend API rejected the secret key")]
 struct SecretKeyRejected;
 
-/// Whether it was the secret key that Clerk refused, rather than client id and secret.
+/// Whether it was the secret key that Clerk rejected, rather than client id and secret.
 pub(crate) fn is_secret_key_rejected(error: &AuthError) -> bool {
     std::error::Error::source(error).is_some_and(|source| source.is::<SecretKeyRejected>())
 }

@@ -2,7 +2,7 @@
 //!
 //! A 200 alone says nothing. An answer counts as good only where it is about the right object, is not
 //! `active: false`, and says in so many words that the token is neither revoked nor expired. What cannot be
-//! read is no answer: the request is refused as in an outage, and nothing is remembered.
+//! read is no answer: the request is rejected as in an outage, and nothing is remembered.
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;

@@ -16,7 +16,7 @@ fn read(name: &str, body: impl AsRef<[u8]>) -> Introspection {
 }
 
 #[track_caller]
-fn refuse(name: &str, body: impl AsRef<[u8]>) {
+fn reject(name: &str, body: impl AsRef<[u8]>) {
     let body = body.as_ref();
     for _ in 0..2 {
         let error = Introspection::from_json(body).unwrap_err();
@@ -40,7 +40,7 @@ fn active_is_the_literal_true_or_false() {
             Some(active) => {
                 assert_eq!(read(case.name, case.input).active, active, "{}", case.name);
             }
-            None => refuse(case.name, case.input),
+            None => reject(case.name, case.input),
         }
     }
 
@@ -209,19 +209,19 @@ fn no_member_stands_twice() {
         };
         for (first, second) in [(&value, &other), (&other, &value), (&value, &value)] {
             let body = format!("{{{active}\"{name}\":{first},\"{name}\":{second}}}");
-            refuse(&body, &body);
+            reject(&body, &body);
             let apart = format!("{{\"{name}\":{first},\"between\":1,{active}\"{name}\":{second}}}");
-            refuse(&apart, &apart);
+            reject(&apart, &apart);
             if let Some(letter) = name.chars().next() {
                 // C043
                 let escaped = format!("\\u{:04x}{}", u32::from(letter), &name[1..]);
                 let body = format!("{{{active}\"{name}\":{first},\"{escaped}\":{second}}}");
-                refuse(&body, &body);
+                reject(&body, &body);
             }
         }
     }
     // Whatever an inactive answer says besides.
-    refuse("inactive", r#"{"active":false,"sub":"a","sub":"b"}"#);
+    reject("inactive", r#"{"active":false,"sub":"a","sub":"b"}"#);
 }
 
 #[test]
@@ -256,7 +256,7 @@ fn known_member_is_of_its_type_or_null() {
             if value.is_string() {
                 read(name, &body);
             } else {
-                refuse(&body, &body);
+                reject(&body, &body);
             }
         }
         read(name, json!({ "active": true, name: null }).to_string());
@@ -267,11 +267,11 @@ fn known_member_is_of_its_type_or_null() {
             if value.is_number() {
                 read(name, &body);
             } else {
-                refuse(&body, &body);
+                reject(&body, &body);
             }
         }
         // C059 B33
-        refuse(
+        reject(
             name,
             json!({ "active": true, name: "1700000000" }).to_string(),
         );
@@ -283,7 +283,7 @@ fn known_member_is_of_its_type_or_null() {
         if value.is_string() || value == json!(["text"]) {
             read("aud", &body);
         } else {
-            refuse(&body, &body);
+            reject(&body, &body);
         }
     }
 }

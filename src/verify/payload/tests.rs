@@ -169,7 +169,7 @@ fn a_key_that_a_token_is_bound_to_is_seen() {
 }
 
 #[test]
-fn what_has_a_wrong_type_is_refused() {
+fn what_has_a_wrong_type_is_rejected() {
     for (name, payload) in [
         ("a string for an end", json!({"exp": "20"})),
         ("a boolean for an end", json!({"exp": true})),

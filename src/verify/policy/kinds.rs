@@ -146,7 +146,7 @@ fn check_subject(answer: &Introspection, kinds: &[&str]) -> Result<(), AuthError
     }
 }
 
-/// Where introspection names nobody, userinfo does, or the token is refused there.
+/// Where introspection names nobody, userinfo does, or the token is rejected there.
 fn check_no_machine(answer: &Introspection) -> Result<(), AuthErrorKind> {
     match answer.sub.as_deref() {
         Some(sub) if sub.starts_with("mch_") => Err(AuthErrorKind::MissingSubject),

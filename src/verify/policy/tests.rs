@@ -139,7 +139,7 @@ fn rules_are_asked_in_their_order() {
 }
 
 #[test]
-fn inactive_is_refused_whatever_else_it_says() {
+fn inactive_is_rejected_whatever_else_it_says() {
     // C054
     check(&Case {
         name: "inactive with claims",

@@ -11,7 +11,7 @@ use super::{
     Enrichment, OURS, Priority, Reply, Shape, THEIRS, Userinfo, says, verifier, verify,
 };
 
-const REFUSED: Reply = Reply::Json(401, r#"{"error":"invalid_token"}"#);
+const REJECTED: Reply = Reply::Json(401, r#"{"error":"invalid_token"}"#);
 const FORBIDDEN: Reply = Reply::Json(
     403,
     r#"{"errors":[{"code":"oauth_fetch_user_forbidden_error"}]}"#,
@@ -127,7 +127,7 @@ async fn profile_is_added_where_it_can_be_had() {
             ("named by userinfo", (unnamed(), OPAQUE, OURS), (full, 1)),
             ("vouched for by userinfo", (named(), OTHER, OURS), (full, 1)),
             // C075
-            ("401", (named(), OPAQUE, REFUSED), (without, 1)),
+            ("401", (named(), OPAQUE, REJECTED), (without, 1)),
             ("403", (named(), OPAQUE, FORBIDDEN), (without, 1)),
             ("403 of a firewall", (named(), OPAQUE, FIREWALL), (bare, 1)),
             ("HTML", (named(), OPAQUE, Reply::Html), (bare, 1)),
@@ -153,7 +153,7 @@ async fn profile_is_added_where_it_can_be_had() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn profile_that_is_required_is_had_or_refused() {
+async fn profile_that_is_required_is_had_or_rejected() {
     let full = Ok(("user_1", Some("a@b.example"), true));
     let missing = Err(ProfileUnavailable);
     check_all(
@@ -163,7 +163,7 @@ async fn profile_that_is_required_is_had_or_refused() {
             ("named by userinfo", (unnamed(), OPAQUE, OURS), (full, 1)),
             // C075
             // fault B4
-            ("401", (named(), OPAQUE, REFUSED), (Err(Inactive), 1)),
+            ("401", (named(), OPAQUE, REJECTED), (Err(Inactive), 1)),
             ("403", (named(), OPAQUE, FORBIDDEN), (Err(Inactive), 1)),
             (
                 "403 of a firewall",
@@ -182,7 +182,7 @@ async fn profile_that_is_required_is_had_or_refused() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn what_is_missing_and_cannot_be_had_is_refused() {
+async fn what_is_missing_and_cannot_be_had_is_rejected() {
     for enrichment in [
         Enrichment::Off,
         Enrichment::BestEffort,
@@ -193,7 +193,7 @@ async fn what_is_missing_and_cannot_be_had_is_refused() {
             [
                 (
                     "unnamed, 401",
-                    (unnamed(), OPAQUE, REFUSED),
+                    (unnamed(), OPAQUE, REJECTED),
                     (Err(MissingSubject), 1),
                 ),
                 (
@@ -224,7 +224,7 @@ async fn what_is_missing_and_cannot_be_had_is_refused() {
                 ),
                 (
                     "unvouched, 401",
-                    (named(), OTHER, REFUSED),
+                    (named(), OTHER, REJECTED),
                     (Err(NotAccessToken), 1),
                 ),
                 (
@@ -254,7 +254,7 @@ async fn what_is_missing_and_cannot_be_had_is_refused() {
                 ),
                 (
                     "both, 401",
-                    (unnamed(), OTHER, REFUSED),
+                    (unnamed(), OTHER, REJECTED),
                     (Err(NotAccessToken), 1),
                 ),
                 (

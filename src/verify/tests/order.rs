@@ -105,7 +105,7 @@ async fn known_token_is_asked_about_in_both_places_at_once() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn refused_token_is_never_shown_to_userinfo() {
+async fn rejected_token_is_never_shown_to_userinfo() {
     // B12
     let source = |kind: AuthErrorKind| Says(Err(kind.into()));
     for (name, source, expected) in [
@@ -131,12 +131,12 @@ async fn refused_token_is_never_shown_to_userinfo() {
             AuthErrorKind::Expired,
         ),
         (
-            "refused by the source",
+            "rejected by the source",
             source(AuthErrorKind::Inactive),
             AuthErrorKind::Inactive,
         ),
         (
-            "refused by us",
+            "rejected by us",
             source(AuthErrorKind::CredentialsRejected),
             AuthErrorKind::CredentialsRejected,
         ),
@@ -146,7 +146,7 @@ async fn refused_token_is_never_shown_to_userinfo() {
             AuthErrorKind::UpstreamProtocol,
         ),
     ] {
-        // A known one is not either, where the refusal comes at once.
+        // A known one is not either, where the rejection comes at once.
         for priority in [Priority::FirstSeen, Priority::Refresh] {
             let userinfo = Userinfo::new(OURS);
             let source = Says(source.0.clone());

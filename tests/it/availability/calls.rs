@@ -103,11 +103,11 @@ async fn pause_that_clerk_asks_for_ends_as_soon_as_a_token_in_use_is_verified() 
         });
         app.bearer("oat_new")
             .await
-            .assert_refused(503, AuthErrorKind::RateLimited);
+            .assert_rejected(503, AuthErrorKind::RateLimited);
         scripted.script(|_, _| None);
         app.bearer("oat_new")
             .await
-            .assert_refused(503, AuthErrorKind::RateLimited);
+            .assert_rejected(503, AuthErrorKind::RateLimited);
         for second in 0..40 {
             scripted.pass(SECOND).await;
             for token in &known {
@@ -154,7 +154,7 @@ async fn delay_from_outside_is_clamped() {
         let app = App::of(ClerkAuthLayer::with_verifier(config, Patient(delay)));
         for _ in 0..2 {
             let answer = app.bearer("oat_1").await;
-            answer.assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+            answer.assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
             assert_eq!(answer.header("retry-after"), Some(expected), "{delay:?}");
             assert_eq!(app.grpc("oat_1").await.kind(), answer.kind());
         }

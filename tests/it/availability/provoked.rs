@@ -146,7 +146,7 @@ async fn silence_counts_for_the_circuit_breaker_and_answers_that_are_provoked_do
             assert_eq!(app.layer.health().introspection, BreakerState::Closed);
             app.bearer(&format!("oat_{number}"))
                 .await
-                .assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+                .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
             if number < 9 {
                 app.bearer(&format!("oat_bad{number}")).await;
             }
@@ -173,7 +173,7 @@ async fn probe_with_a_bad_token_leaves_the_next_probe_to_a_good_one() {
     for _ in 0..3 {
         app.bearer("oat_bad")
             .await
-            .assert_refused(503, AuthErrorKind::UpstreamProtocol);
+            .assert_rejected(503, AuthErrorKind::UpstreamProtocol);
     }
     app.bearer("oat_good").await.assert_accepted();
     assert_eq!(app.layer.health().introspection, BreakerState::Closed);
@@ -234,7 +234,7 @@ async fn page_of_a_firewall_is_not_about_our_credentials() {
         users
             .bearer("ak_bad")
             .await
-            .assert_refused(503, AuthErrorKind::UpstreamProtocol);
+            .assert_rejected(503, AuthErrorKind::UpstreamProtocol);
         assert!(!users.layer.health().credentials_rejected, "{status}");
     }
     assert!(!log.text().contains("ERROR"), "{}", log.text());
@@ -280,7 +280,7 @@ async fn answer_about_our_credentials_is_one_in_every_documented_form() {
         for number in 0..2 {
             app.bearer(&format!("{prefix}{number}"))
                 .await
-                .assert_refused(503, AuthErrorKind::CredentialsRejected);
+                .assert_rejected(503, AuthErrorKind::CredentialsRejected);
         }
         assert!(app.layer.health().credentials_rejected, "{name}");
         scripted.script(|_, _| None);

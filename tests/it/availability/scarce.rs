@@ -74,7 +74,7 @@ async fn final_no_rejects_a_token_whose_profile_is_required() {
             for _ in 0..2 {
                 app.bearer("oat_1")
                     .await
-                    .assert_refused(401, AuthErrorKind::Inactive);
+                    .assert_rejected(401, AuthErrorKind::Inactive);
             }
             assert_eq!(app.inner_calls(), 0, "{name}");
             assert_eq!(
@@ -101,7 +101,7 @@ async fn page_of_a_firewall_in_place_of_a_profile_is_an_outage() {
         required
             .bearer("oat_1")
             .await
-            .assert_refused(503, AuthErrorKind::ProfileUnavailable);
+            .assert_rejected(503, AuthErrorKind::ProfileUnavailable);
         // It is tried again soon.
         scripted.script(|_, _| None);
         scripted.pass(5 * SECOND).await;

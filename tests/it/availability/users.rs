@@ -36,7 +36,7 @@ async fn user_may_be_large_and_is_rejected_if_banned_or_deprovisioned_all_the_sa
                         answer.assert_accepted();
                         assert!(answer.claims().user().is_some(), "{name}, {bytes}");
                     } else {
-                        answer.assert_refused(401, AuthErrorKind::Inactive);
+                        answer.assert_rejected(401, AuthErrorKind::Inactive);
                     }
                 }
             }
@@ -51,7 +51,7 @@ async fn user_may_be_large_and_is_rejected_if_banned_or_deprovisioned_all_the_sa
         for _ in 0..2 {
             app.bearer("ak_1")
                 .await
-                .assert_refused(401, AuthErrorKind::Inactive);
+                .assert_rejected(401, AuthErrorKind::Inactive);
         }
     }
 }
@@ -93,14 +93,14 @@ async fn user_that_cannot_be_read_hides_no_other_that_is_banned() {
         for _ in 0..2 {
             app.bearer("ak_banned")
                 .await
-                .assert_refused(401, AuthErrorKind::Inactive);
+                .assert_rejected(401, AuthErrorKind::Inactive);
         }
         let required = App::new(scripted.users(Enrichment::Required));
         for _ in 0..2 {
             required
                 .bearer("ak_big")
                 .await
-                .assert_refused(503, AuthErrorKind::ProfileUnavailable);
+                .assert_rejected(503, AuthErrorKind::ProfileUnavailable);
         }
     }
 }
@@ -124,6 +124,6 @@ async fn answer_about_another_user_is_final() {
         required
             .bearer("ak_1")
             .await
-            .assert_refused(401, AuthErrorKind::Inactive);
+            .assert_rejected(401, AuthErrorKind::Inactive);
     }
 }

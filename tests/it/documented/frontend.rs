@@ -62,7 +62,7 @@ async fn userinfo_answers_as_documented() {
         get(&clerk, "/oauth/userinfo", &token)
     };
     let none = clerk.token("user_new").scopes(["x"]).issue();
-    let refused = get(&clerk, "/oauth/userinfo", "");
+    let rejected = get(&clerk, "/oauth/userinfo", "");
     let shape = || Body::Json(tables::USERINFO);
     let cases = vec![
         case("full", of("user_full"), 200, shape()),
@@ -76,7 +76,7 @@ async fn userinfo_answers_as_documented() {
         ),
         case(
             "no token",
-            refused,
+            rejected,
             401,
             Body::Clerk("oauth_fetch_user_error"),
         ),
@@ -94,8 +94,8 @@ async fn userinfo_answers_as_documented() {
 #[tokio::test(start_paused = true)]
 async fn documents_are_as_documented() {
     let clerk = FakeClerk::new();
-    for refuses_registration in [false, true] {
-        clerk.refuse_registration(refuses_registration);
+    for rejects_registration in [false, true] {
+        clerk.reject_registration(rejects_registration);
         clerk.rotate_key();
         let of = |path| get(&clerk, path, "");
         let cases = vec![

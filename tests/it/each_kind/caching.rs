@@ -54,7 +54,7 @@ async fn a_verdict_ends_with_its_ttl() {
             if kind.is_local() {
                 answer.assert_accepted();
             } else {
-                answer.assert_refused(401, AuthErrorKind::Inactive);
+                answer.assert_rejected(401, AuthErrorKind::Inactive);
             }
         }
         // Once, and the keys are there.
@@ -107,7 +107,7 @@ async fn a_ttl_of_zero_verifies_every_time() {
         assert_eq!(kind.calls(&world) - before, 2 * asked, "{kind:?}");
         for _ in 0..2 {
             let answer = kind.send(&app, &bad).await;
-            answer.assert_refused(401, kind.refusal());
+            answer.assert_rejected(401, kind.rejection());
         }
         let stats = app.layer.stats();
         assert_eq!((stats.hits, stats.negative_hits), (0, 0), "{kind:?}");
@@ -213,26 +213,26 @@ async fn a_token_in_use_is_verified_ahead_of_time() {
 }
 
 #[tokio::test]
-async fn a_refusal_is_remembered_for_five_seconds() {
+async fn a_rejection_is_remembered_for_five_seconds() {
     for (kind, world) in worlds() {
         let app = kind.app(&world);
         let bad = kind.bad(&world, 1).remove(0);
-        let refused = async |misses: u64, negative_hits: u64| {
+        let rejected = async |misses: u64, negative_hits: u64| {
             let answer = kind.send(&app, &bad).await;
-            assert_eq!(answer.kind(), Some(kind.refusal()), "{kind:?}");
+            assert_eq!(answer.kind(), Some(kind.rejection()), "{kind:?}");
             assert_eq!(answer.status(), 401, "{kind:?}");
             let stats = app.layer.stats();
             let counted = (stats.misses, stats.negative_hits);
             assert_eq!(counted, (misses, negative_hits), "{kind:?}");
         };
-        refused(1, 0).await;
+        rejected(1, 0).await;
         let before = world.clerk.total_calls();
-        refused(1, 1).await;
+        rejected(1, 1).await;
         world.clock.advance(Duration::from_millis(4999));
-        refused(1, 2).await;
+        rejected(1, 2).await;
         assert_eq!(world.clerk.total_calls(), before, "{kind:?}");
         world.clock.advance(Duration::from_millis(1));
-        refused(2, 2).await;
+        rejected(2, 2).await;
         // A signature that is bad is worth another look at the keys by then (fault B7).
         assert_eq!(world.clerk.total_calls() - before, 1, "{kind:?}");
     }

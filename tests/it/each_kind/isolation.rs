@@ -24,7 +24,7 @@ async fn two_layers_share_nothing() {
         for app in [&one, &other] {
             kind.send(app, &token).await.assert_accepted();
             let answer = kind.send(app, &bad).await;
-            answer.assert_refused(401, kind.refusal());
+            answer.assert_rejected(401, kind.rejection());
             let stats = app.layer.stats();
             assert_eq!((stats.hits, stats.negative_hits), (0, 0), "{kind:?}");
             assert_eq!((stats.entries, stats.negative_entries), (1, 1), "{kind:?}");
@@ -69,7 +69,7 @@ async fn what_is_good_for_one_layer_is_not_good_for_a_stricter_one() {
         for _ in 0..2 {
             kind.send(&lax, &token).await.assert_accepted();
             let answer = kind.send(&strict, &token).await;
-            answer.assert_refused(status, expected);
+            answer.assert_rejected(status, expected);
         }
         assert_eq!(strict.inner_calls(), 0, "{kind:?}");
     }
@@ -94,7 +94,7 @@ async fn bad_tokens_displace_no_good_ones_and_cost_a_bounded_number_of_calls() {
         }
         let (before, hits) = (world.clerk.total_calls(), app.layer.stats().hits);
         // Those that may have a newer key wait for the next key set together (fault B7).
-        let at_once = if kind.refusal() == AuthErrorKind::Inactive {
+        let at_once = if kind.rejection() == AuthErrorKind::Inactive {
             10
         } else {
             500
@@ -105,7 +105,7 @@ async fn bad_tokens_displace_no_good_ones_and_cost_a_bounded_number_of_calls() {
             for answer in join_all(requests).await {
                 match answer.kind() {
                     Some(AuthErrorKind::RateLimited) => assert_eq!(answer.status(), 503),
-                    refusal => assert_eq!(refusal, Some(kind.refusal()), "{kind:?}"),
+                    rejection => assert_eq!(rejection, Some(kind.rejection()), "{kind:?}"),
                 }
             }
             for token in hot.iter().cycle().take(crowd.len() / 10) {
@@ -113,7 +113,7 @@ async fn bad_tokens_displace_no_good_ones_and_cost_a_bounded_number_of_calls() {
             }
         }
         let asked = world.clerk.total_calls() - before;
-        if kind.refusal() == AuthErrorKind::Inactive {
+        if kind.rejection() == AuthErrorKind::Inactive {
             // The rest is kept for tokens that are known, and the first ones had their share.
             assert_eq!(asked, 65 - HOT, "{kind:?}");
         } else {
@@ -185,7 +185,7 @@ async fn a_flood_of_one_kind_takes_nothing_from_tokens_of_another() {
                 answer.assert_accepted();
                 continue;
             }
-            answer.assert_refused(503, AuthErrorKind::RateLimited);
+            answer.assert_rejected(503, AuthErrorKind::RateLimited);
             assert!(answer.header("retry-after").is_some());
         }
     }
@@ -211,8 +211,8 @@ async fn an_outage_for_one_kind_is_none_for_another() {
                     assert_eq!(answer.kind(), None, "{kind:?} without {down:?}");
                 }
             };
-            let (refused, ()) = futures_util::join!(crowd, others);
-            for answer in refused {
+            let (rejected, ()) = futures_util::join!(crowd, others);
+            for answer in rejected {
                 assert_eq!(answer.status(), 503, "{down:?}: {answer:?}");
             }
         }
@@ -228,7 +228,7 @@ async fn an_outage_of_the_keys_is_none_for_opaque_tokens() {
         .fail(OAuthJwtLocal.endpoints()[0], Fault::status(500));
     for _ in 0..20 {
         let answer = Session.send(&app, &Session.good(&world)).await;
-        answer.assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+        answer.assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
     }
     for kind in [OAuth, Machine, ApiKey] {
         kind.send(&app, &kind.good(&world)).await.assert_accepted();

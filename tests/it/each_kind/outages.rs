@@ -49,9 +49,9 @@ async fn whoever_cannot_be_asked_no_token_is_bad_for_it() {
                     // A bad signature is bad, whoever else cannot be asked.
                     if *endpoint != Endpoint::Jwks
                         && *token == bad
-                        && kind.refusal() == AuthErrorKind::InvalidSignature
+                        && kind.rejection() == AuthErrorKind::InvalidSignature
                     {
-                        answer.assert_refused(401, AuthErrorKind::InvalidSignature);
+                        answer.assert_rejected(401, AuthErrorKind::InvalidSignature);
                     } else {
                         assert_undecided(&answer, &name);
                     }
@@ -175,7 +175,7 @@ async fn a_stale_verdict_ends_with_an_invalidation_and_with_the_first_answer() {
                 world.clock.advance(30 * SECOND);
                 for _ in 0..2 {
                     let answer = kind.send(&app, &token).await;
-                    answer.assert_refused(401, AuthErrorKind::Inactive);
+                    answer.assert_rejected(401, AuthErrorKind::Inactive);
                 }
             }
         }
@@ -216,7 +216,7 @@ async fn without_keys_local_verdicts_are_bridged_and_never_beyond_the_end_of_a_t
         world.clock.advance(SECOND);
         for _ in 0..2 {
             let answer = kind.send(&app, &short).await;
-            answer.assert_refused(401, AuthErrorKind::Expired);
+            answer.assert_rejected(401, AuthErrorKind::Expired);
         }
         kind.send(&app, &long).await.assert_accepted();
         world.clock.advance(600 * SECOND);

@@ -42,7 +42,7 @@ async fn a_crowd_with_tokens_of_its_own_asks_for_each_and_for_the_keys_once() {
             answer.assert_accepted();
         }
         let asked = world.clerk.total_calls() - before;
-        let keys = usize::from(kind.refusal() == AuthErrorKind::InvalidSignature);
+        let keys = usize::from(kind.rejection() == AuthErrorKind::InvalidSignature);
         let online = if kind.is_local() { 0 } else { tokens.len() };
         assert_eq!(asked, keys + online, "{kind:?}");
     }
@@ -214,7 +214,7 @@ async fn a_token_counts_in_its_header_alone() {
         ] {
             let request = Request::get(query).body(()).unwrap();
             let answer = app.request(request).await;
-            answer.assert_refused(401, AuthErrorKind::MissingCredentials);
+            answer.assert_rejected(401, AuthErrorKind::MissingCredentials);
         }
         let bearer = format!("Bearer {token}");
         for (name, value) in [
@@ -242,14 +242,14 @@ async fn a_token_counts_in_its_header_alone() {
 }
 
 #[tokio::test]
-async fn a_call_by_grpc_is_refused_by_its_status() {
+async fn a_call_by_grpc_is_rejected_by_its_status() {
     for (kind, world) in worlds() {
         let app = kind.app(&world);
         let (token, bad) = (kind.good(&world), kind.bad(&world, 1).remove(0));
         for _ in 0..2 {
             kind.send_grpc(&app, &token).await.assert_accepted();
             let answer = kind.send_grpc(&app, &bad).await;
-            assert_eq!(answer.kind(), Some(kind.refusal()), "{kind:?}");
+            assert_eq!(answer.kind(), Some(kind.rejection()), "{kind:?}");
             assert_eq!(answer.header("grpc-status"), Some("16"), "{kind:?}");
             assert_eq!(answer.status(), 200, "{kind:?}");
             assert_eq!(answer.header("content-type"), Some("application/grpc"));

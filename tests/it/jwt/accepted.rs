@@ -55,7 +55,7 @@ async fn a_machine_token_passes_where_it_is_addressed_to_us() {
     let theirs = token("mch_others");
     for _ in 0..2 {
         let answer = app.bearer(&theirs).await;
-        answer.assert_refused(401, AuthErrorKind::WrongAudience);
+        answer.assert_rejected(401, AuthErrorKind::WrongAudience);
     }
     assert_eq!(world.clerk.total_calls(), 1);
 }
@@ -71,7 +71,7 @@ async fn a_machine_does_not_address_itself() {
     let app = App::new(accepting(&world, [TokenKind::Machine]));
     for _ in 0..2 {
         let answer = app.bearer(&token).await;
-        answer.assert_refused(401, AuthErrorKind::WrongAudience);
+        answer.assert_rejected(401, AuthErrorKind::WrongAudience);
     }
     let token = signed(&world.clerk, &header, with(&payload, "scopes", "mch_us"));
     app.bearer(&token).await.assert_accepted();
@@ -96,7 +96,7 @@ async fn a_token_lives_until_its_end_and_the_leeway() {
         world.clock.set_unix_seconds(end + 5);
         for _ in 0..2 {
             let answer = app.bearer(&token).await;
-            answer.assert_refused(401, AuthErrorKind::Expired);
+            answer.assert_rejected(401, AuthErrorKind::Expired);
         }
     }
 }
@@ -113,13 +113,13 @@ async fn leeway_is_what_it_is_set_to() {
     world.clock.set_unix_seconds(end);
     app.bearer(&token)
         .await
-        .assert_refused(401, AuthErrorKind::Expired);
+        .assert_rejected(401, AuthErrorKind::Expired);
 
     let late = with(&with(&payload, "exp", end + 60), "nbf", end + 1);
     let late = signed(&world.clerk, &header, late);
     app.bearer(&late)
         .await
-        .assert_refused(401, AuthErrorKind::NotYetValid);
+        .assert_rejected(401, AuthErrorKind::NotYetValid);
     world.clock.advance(2 * SECOND);
     app.bearer(&late).await.assert_accepted();
 }
@@ -147,7 +147,7 @@ async fn a_key_of_the_configuration_needs_no_network() {
     }
     for _ in 0..2 {
         let answer = app.bearer(&forged).await;
-        answer.assert_refused(401, AuthErrorKind::InvalidSignature);
+        answer.assert_rejected(401, AuthErrorKind::InvalidSignature);
     }
     assert_eq!(app.inner_calls(), 6);
 }

@@ -11,7 +11,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 const NO_KEY: AuthErrorKind = AuthErrorKind::InvalidSignature;
 const MALFORMED: AuthErrorKind = AuthErrorKind::MalformedToken;
 
-/// Sends a token twice to each of two layers: it is refused, without a word to the service behind, and what
+/// Sends a token twice to each of two layers: it is rejected, without a word to the service behind, and what
 /// is good still passes.
 async fn check(world: &World, name: &str, token: &str, expected: AuthErrorKind) {
     let good = world.clerk.session("user_1").issue();
@@ -63,7 +63,7 @@ fn mac_is_that_of_the_rfc() {
 }
 
 #[tokio::test]
-async fn what_the_instance_did_not_sign_is_refused() {
+async fn what_the_instance_did_not_sign_is_rejected() {
     let world = world();
     let stranger = FakeClerk::start().unwrap();
     let token = world.clerk.session("user_1").issue();
@@ -175,7 +175,7 @@ async fn what_the_instance_did_not_sign_is_refused() {
 }
 
 #[tokio::test]
-async fn what_the_instance_would_not_issue_is_refused() {
+async fn what_the_instance_would_not_issue_is_rejected() {
     let world = world();
     let clerk = &world.clerk;
     let token = clerk.session("user_1").issue();
@@ -345,7 +345,7 @@ async fn a_long_token_is_not_looked_at() {
         let app = sessions(&world);
         for _ in 0..2 {
             let answer = app.bearer(&token).await;
-            answer.assert_refused(400, AuthErrorKind::TokenTooLong);
+            answer.assert_rejected(400, AuthErrorKind::TokenTooLong);
         }
     }
     assert_eq!(world.clerk.total_calls(), 0);

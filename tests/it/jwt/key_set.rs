@@ -36,7 +36,7 @@ async fn cannot_tell(world: &World, app: &App) {
     let token = world.clerk.session("user_1").issue();
     for _ in 0..2 {
         let answer = app.bearer(&token).await;
-        answer.assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+        answer.assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
     }
 }
 
@@ -132,14 +132,14 @@ async fn a_new_key_of_an_old_name_is_found_as_well() {
     assert_eq!(key_set_calls(&world), 2);
     for _ in 0..2 {
         let answer = app.bearer(&old).await;
-        answer.assert_refused(401, AuthErrorKind::InvalidSignature);
+        answer.assert_rejected(401, AuthErrorKind::InvalidSignature);
     }
     // A set that was fetched after it came has shown that (fault B7).
     assert_eq!(key_set_calls(&world), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn rotation_under_load_refuses_nobody() {
+async fn rotation_under_load_rejects_nobody() {
     let world = world();
     let app = sessions(&world);
     pass(&world, &app).await;
@@ -184,7 +184,7 @@ async fn names_of_keys_that_nobody_has_cost_a_fetch_a_second() {
     let start = Instant::now();
     for tokens in of_unknown_keys(&world, 600).chunks(300) {
         for answer in join_all(tokens.iter().map(|token| app.bearer(token))).await {
-            answer.assert_refused(401, AuthErrorKind::InvalidSignature);
+            answer.assert_rejected(401, AuthErrorKind::InvalidSignature);
         }
         pass(&world, &app).await;
     }
@@ -211,7 +211,7 @@ async fn a_forged_token_costs_no_good_one_its_key() {
         for forged in forged {
             for _ in 0..2 {
                 let answer = app.bearer(&forged).await;
-                answer.assert_refused(401, AuthErrorKind::InvalidSignature);
+                answer.assert_rejected(401, AuthErrorKind::InvalidSignature);
             }
         }
         rotate(&world);
@@ -242,14 +242,14 @@ async fn a_set_from_a_cache_on_the_way_proves_nothing() {
         let token = world.clerk.session("user_1").issue();
         for _ in 0..2 {
             let answer = app.bearer(&token).await;
-            answer.assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+            answer.assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
             assert!(answer.header("retry-after").is_some());
         }
         // It verifies what it can.
         world.clerk.heal_all();
         app.bearer(&token).await.assert_accepted();
         let answer = app.bearer(&of_unknown_keys(&world, 1).remove(0)).await;
-        answer.assert_refused(401, AuthErrorKind::InvalidSignature);
+        answer.assert_rejected(401, AuthErrorKind::InvalidSignature);
     }
 }
 
@@ -418,7 +418,7 @@ async fn signatures_that_are_bad_cost_a_fetch_a_second() {
         let app = app.clone();
         async move {
             let answer = app.bearer(&token).await;
-            answer.assert_refused(401, AuthErrorKind::InvalidSignature);
+            answer.assert_rejected(401, AuthErrorKind::InvalidSignature);
         }
     });
     join_all(requests).await;
@@ -428,20 +428,20 @@ async fn signatures_that_are_bad_cost_a_fetch_a_second() {
 }
 
 #[tokio::test]
-async fn a_start_without_clerk_is_no_refusal() {
+async fn a_start_without_clerk_is_no_rejection() {
     let world = world();
     let app = sessions(&world);
     world.clerk.fail(Endpoint::Jwks, Fault::status(500));
     cannot_tell(&world, &app).await;
     let forged = of_unknown_keys(&world, 1).remove(0);
     let answer = app.bearer(&forged).await;
-    answer.assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+    answer.assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
     world.clerk.heal_all();
     pass(&world, &app).await;
 }
 
 #[tokio::test]
-async fn answers_that_are_no_key_set_are_no_refusal() {
+async fn answers_that_are_no_key_set_are_no_rejection() {
     for fault in [
         Fault::answer(200, "application/json", r#"{"keys":[]}"#),
         Fault::answer(200, "application/json", "{}"),
@@ -456,7 +456,7 @@ async fn answers_that_are_no_key_set_are_no_refusal() {
         let token = world.clerk.session("user_1").issue();
         for _ in 0..2 {
             let answer = app.bearer(&token).await;
-            answer.assert_refused(503, AuthErrorKind::UpstreamProtocol);
+            answer.assert_rejected(503, AuthErrorKind::UpstreamProtocol);
             world.clock.advance(SECOND);
         }
         world.clerk.heal_all();
@@ -481,7 +481,7 @@ async fn a_key_that_was_withdrawn_is_not_believed_by_who_had_nothing_to_do() {
         for _ in 0..2 {
             app.bearer(&token)
                 .await
-                .assert_refused(401, AuthErrorKind::InvalidSignature);
+                .assert_rejected(401, AuthErrorKind::InvalidSignature);
         }
     }
 }

@@ -105,7 +105,7 @@ async fn without_credentials_opaque_tokens_are_not_accepted() {
     let opaque = world.clerk.token("user_1").issue();
     for _ in 0..2 {
         let answer = app.bearer(&opaque).await;
-        answer.assert_refused(401, AuthErrorKind::UnsupportedToken);
+        answer.assert_rejected(401, AuthErrorKind::UnsupportedToken);
     }
     assert_eq!(world.clerk.total_calls(), 0);
 }
@@ -121,7 +121,7 @@ async fn only_clients_that_are_named_pass() {
     app.bearer(&token("client_1")).await.assert_accepted();
     for _ in 0..2 {
         let answer = app.bearer(&token("client_2")).await;
-        answer.assert_refused(401, AuthErrorKind::WrongClient);
+        answer.assert_rejected(401, AuthErrorKind::WrongClient);
     }
 }
 
@@ -156,7 +156,7 @@ async fn what_is_good_by_itself_is_asked_about() {
     world.clerk.revoke(&revoked);
     for _ in 0..2 {
         let answer = app.bearer(&revoked).await;
-        answer.assert_refused(401, AuthErrorKind::Inactive);
+        answer.assert_rejected(401, AuthErrorKind::Inactive);
     }
     assert_eq!(introspections(&world), 2);
 
@@ -166,14 +166,14 @@ async fn what_is_good_by_itself_is_asked_about() {
     let unknown = world.clerk.token("user_1").jwt().issue();
     for _ in 0..2 {
         let answer = app.bearer(&unknown).await;
-        answer.assert_refused(503, AuthErrorKind::UpstreamUnavailable);
+        answer.assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
     }
 }
 
 #[tokio::test]
 async fn where_clerk_does_not_introspect_jwts_the_signature_stands() {
     let world = world();
-    world.clerk.refuse_jwt_introspection(true);
+    world.clerk.reject_jwt_introspection(true);
     let app = local_then_introspect(&world);
     let token = world.clerk.token("user_1").jwt().issue();
     for _ in 0..2 {
@@ -183,10 +183,10 @@ async fn where_clerk_does_not_introspect_jwts_the_signature_stands() {
         assert!(answer.claims().expires_at().is_some());
     }
     assert_eq!(introspections(&world), 1);
-    // Without the signature, that same answer is a refusal.
+    // Without the signature, that same answer is a rejection.
     let app = world.app();
     for _ in 0..2 {
         let answer = app.bearer(&token).await;
-        answer.assert_refused(401, AuthErrorKind::Inactive);
+        answer.assert_rejected(401, AuthErrorKind::Inactive);
     }
 }

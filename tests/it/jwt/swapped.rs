@@ -54,9 +54,9 @@ async fn no_kind_passes_where_another_is_accepted() {
                 .allow_any_client();
             let app = App::new(config);
             for _ in 0..2 {
-                let refusal = app.bearer(token).await.kind();
+                let rejection = app.bearer(token).await.kind();
                 let expected = (kind != other).then_some(UnsupportedToken);
-                assert_eq!(refusal, expected, "{kind:?} as {other:?}");
+                assert_eq!(rejection, expected, "{kind:?} as {other:?}");
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Configurations: a text is refused with an error, or makes a layer that keeps to the rules.
+//! Configurations: a text is rejected with an error, or makes a layer that keeps to the rules.
 
 use tokio::time::Instant;
 
@@ -116,7 +116,7 @@ fn no_configuration_panics_and_what_is_accepted_keeps_the_rules() {
         let mut config = ClerkConfig::builder(&*domain)
             .client_credentials("me", "secret")
             .transport(Nowhere);
-        // One more field at a time, so that it is not always another one that is refused.
+        // One more field at a time, so that it is not always another one that is rejected.
         config = match random.u8(..8) {
             0 => config.resource(text(random)),
             1 => config.required_scopes([text(random)]),

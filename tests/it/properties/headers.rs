@@ -282,7 +282,7 @@ fn a_token_of_another_kind_is_rejected_without_a_call() {
         };
         for nth in 1..=2 {
             let answer = runtime().block_on(app.bearer(token));
-            answer.assert_refused(401, kind);
+            answer.assert_rejected(401, kind);
             let calls = noted.0.lock().unwrap().len();
             assert_eq!(calls, usize::from(is_called), "{token}, time {nth}");
         }

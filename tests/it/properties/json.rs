@@ -217,5 +217,5 @@ impl Reader<'_> {
     }
 }
 
-/// Beyond this, a document is refused as too deep.
+/// Beyond this, a document is rejected as too deep.
 const DEEPEST: usize = 127;

@@ -257,7 +257,7 @@ fn value_of(random: &mut Rng, name: &str) -> String {
     }
 }
 
-/// The oracle: what the documentation says of session tokens, written a second time. `None`: refused;
+/// The oracle: what the documentation says of session tokens, written a second time. `None`: rejected;
 /// else the subject.
 fn judge(header: &[u8], payload: &[u8]) -> Option<String> {
     let (header, payload) = (json::members(header)?, json::members(payload)?);

@@ -12,7 +12,7 @@ use tower_clerk::{AuthError, AuthErrorKind, Introspection, Verification, Verify}
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Accepted { stale: bool },
-    Refused(AuthErrorKind),
+    Rejected(AuthErrorKind),
 }
 
 /// Whether Clerk can be asked.
@@ -56,7 +56,7 @@ pub struct Token {
     history: Vec<Event>,
     /// When good verdicts were last invalidated, and when bad ones were.
     voided: u64,
-    refusals_voided: u64,
+    rejections_voided: u64,
 }
 
 /// The name of a subject of a schedule.
@@ -170,7 +170,7 @@ impl Model {
     pub fn invalidate(&mut self, index: usize) {
         let number = self.next();
         let token = &mut self.tokens[index];
-        (token.voided, token.refusals_voided) = (number, number);
+        (token.voided, token.rejections_voided) = (number, number);
     }
 
     pub fn invalidate_subject(&mut self, subject: usize) {
@@ -222,7 +222,7 @@ impl Token {
             is_revoked: false,
             history: Vec::new(),
             voided: 0,
-            refusals_voided: 0,
+            rejections_voided: 0,
         }
     }
 
@@ -314,9 +314,9 @@ impl Model {
             Verdict::Good if event.asked < token.voided => {
                 return Err("C111: an answer from before the invalidation was used");
             }
-            Verdict::Good if token.is_over(self.wall) => Outcome::Refused(AuthErrorKind::Expired),
+            Verdict::Good if token.is_over(self.wall) => Outcome::Rejected(AuthErrorKind::Expired),
             Verdict::Good => Outcome::Accepted { stale: false },
-            Verdict::Bad(kind) => Outcome::Refused(kind),
+            Verdict::Bad(kind) => Outcome::Rejected(kind),
             Verdict::Trouble(kind) => {
                 let bridged = self.ttl + self.stale_for;
                 let is_possible = kind.is_outage()
@@ -328,7 +328,7 @@ impl Model {
                 match outcome {
                     Outcome::Accepted { stale: true } if is_possible => return Ok(()),
                     _ if is_certain => return Err("E6: an outage was not bridged"),
-                    _ => Outcome::Refused(kind),
+                    _ => Outcome::Rejected(kind),
                 }
             }
         };
@@ -355,12 +355,12 @@ impl Model {
                 self.usable(token, all, self.ttl + self.stale_for)
             }
             // Told by the token itself.
-            Outcome::Refused(AuthErrorKind::Expired)
+            Outcome::Rejected(AuthErrorKind::Expired)
                 if token.is_jwt && token.is_over(self.wall) =>
             {
                 Ok(())
             }
-            Outcome::Refused(kind) => {
+            Outcome::Rejected(kind) => {
                 let life = if kind == AuthErrorKind::NotYetValid {
                     1000
                 } else {
@@ -369,12 +369,12 @@ impl Model {
                 let is_known = token.authoritative(all).is_some_and(|event| {
                     event.verdict == Verdict::Bad(kind)
                         && self.is_within(event, life)
-                        && event.asked > token.refusals_voided
+                        && event.asked > token.rejections_voided
                 });
                 if is_known && self.ttl > 0 {
                     Ok(())
                 } else {
-                    Err("C107: refused although Clerk said no such thing lately")
+                    Err("C107: rejected although Clerk said no such thing lately")
                 }
             }
         }

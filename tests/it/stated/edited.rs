@@ -358,7 +358,7 @@ async fn an_unverified_end_shortens_the_entry_and_is_no_claim() {
     assert_eq!(clerk.calls(), 1);
     clock.advance(Duration::from_secs(10));
     for _ in 0..2 {
-        app.bearer(&token).await.assert_refused(401, Expired);
+        app.bearer(&token).await.assert_rejected(401, Expired);
     }
     assert_eq!(clerk.calls(), 1);
 }

@@ -58,7 +58,7 @@ async fn a_layer_that_requires_what_introspection_does_not_say_warns_once() {
     let guard = log.subscribe();
     for token in ["oat_1", &edited("aud", "https://h.example")] {
         for _ in 0..2 {
-            app.bearer(token).await.assert_refused(401, WrongAudience);
+            app.bearer(token).await.assert_rejected(401, WrongAudience);
         }
     }
     drop(guard);

@@ -197,7 +197,7 @@ async fn an_audience_of_others_costs_no_introspection() {
     for _ in 0..2 {
         let app = app(&world);
         for _ in 0..2 {
-            app.bearer(&token).await.assert_refused(401, WrongAudience);
+            app.bearer(&token).await.assert_rejected(401, WrongAudience);
         }
     }
     assert_eq!(world.calls(), (0, 0));
@@ -248,7 +248,9 @@ async fn introspection_alone_never_fetches_keys() {
         // The documented answer names none, and the payload supplies none.
         assert_eq!(answer.claims().audience().count(), 0);
         assert_eq!(answer.claims().expires_at(), None);
-        app.bearer(&theirs).await.assert_refused(401, WrongAudience);
+        app.bearer(&theirs)
+            .await
+            .assert_rejected(401, WrongAudience);
     }
     assert_eq!(world.clerk.calls(Endpoint::Introspection), 2);
     assert_eq!(world.clerk.calls(Endpoint::Jwks), 0);

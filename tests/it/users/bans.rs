@@ -9,7 +9,7 @@ use super::{calls, config};
 use crate::support::{App, World};
 
 #[tokio::test]
-async fn banned_or_deleted_user_is_refused() {
+async fn banned_or_deleted_user_is_rejected() {
     for (name, is_banned) in [("banned", true), ("deleted", false)] {
         for enrichment in [Enrichment::BestEffort, Enrichment::Required] {
             let world = World::new();
@@ -49,13 +49,13 @@ async fn a_flood_does_not_get_a_banned_user_in() {
         // What is left for tokens that nobody has seen is just enough to ask about this one.
         for n in 0..5 {
             let answer = app.bearer(&format!("ak_nobodys{n}")).await;
-            answer.assert_refused(401, AuthErrorKind::Inactive);
+            answer.assert_rejected(401, AuthErrorKind::Inactive);
         }
         for _ in 0..2 {
             let answer = app.bearer(&key).await;
-            answer.assert_refused(401, AuthErrorKind::Inactive);
+            answer.assert_rejected(401, AuthErrorKind::Inactive);
         }
         let answer = app.bearer("ak_nobodys").await;
-        answer.assert_refused(503, AuthErrorKind::RateLimited);
+        answer.assert_rejected(503, AuthErrorKind::RateLimited);
     }
 }

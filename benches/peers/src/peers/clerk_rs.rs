@@ -1,6 +1,6 @@
 //! clerk-rs: `ClerkLayer` with the key set in memory, as its documentation shows it.
 //!
-//! Pitfalls: a token with an `aud` is always refused. The paths that are given to the layer are those that
+//! Pitfalls: a token with an `aud` is always rejected. The paths that are given to the layer are those that
 //! are protected, all others are open: `None` protects all.
 
 use clerk_rs::{

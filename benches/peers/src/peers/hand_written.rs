@@ -49,7 +49,7 @@ fn start(target: Target) -> Starting {
                     Some(token) => auth.claims(token).await,
                     None => Err(StatusCode::UNAUTHORIZED),
                 };
-                request.extensions_mut().insert(claims.map_err(refuse)?);
+                request.extensions_mut().insert(claims.map_err(reject)?);
                 Ok::<_, Response>(request)
             }
         });
@@ -118,7 +118,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     value.strip_prefix("Bearer ")
 }
 
-fn refuse(status: StatusCode) -> Response {
+fn reject(status: StatusCode) -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = status;
     response

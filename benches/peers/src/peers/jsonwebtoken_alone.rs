@@ -34,7 +34,7 @@ fn start(target: Target) -> Starting {
             let claims = token.and_then(|it| decode::<Claims>(it, key, validation).ok());
             ready(Ok(match black_box(claims) {
                 Some(_) => handle(request),
-                None => refuse(),
+                None => reject(),
             }))
         }));
         Ok(guard)
@@ -46,7 +46,7 @@ fn bearer(request: &Request) -> Option<&str> {
     value.to_str().ok()?.strip_prefix("Bearer ")
 }
 
-fn refuse() -> Response {
+fn reject() -> Response {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::UNAUTHORIZED;
     response

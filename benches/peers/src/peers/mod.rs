@@ -90,7 +90,7 @@ pub trait Guard: Send {
     ///
     /// # Panics
     ///
-    /// If one is refused, or has to wait for somebody else.
+    /// If one is rejected, or has to wait for somebody else.
     fn pass(&mut self, requests: Vec<Request>) -> Duration;
 
     /// The same service with its type forgotten.
@@ -158,7 +158,7 @@ pub async fn send(app: &App, token: &str) -> StatusCode {
 }
 
 /// Waits until a peer accepts a token, which thereby gets known to it. tower-oauth2-resource-server
-/// refuses everything for a moment after it has started.
+/// rejects everything for a moment after it has started.
 ///
 /// # Panics
 ///

@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use super::{read, refuse};
+use super::{read, reject};
 
 #[test]
 fn times_are_cut_to_seconds_and_saturate() {
@@ -41,9 +41,9 @@ fn times_are_cut_to_seconds_and_saturate() {
     }
     // C049
     for input in ["1e400", "-1e400", "NaN", "01", "1.", "+1", "0x1"] {
-        refuse(input, format!("{{\"active\":true,\"exp\":{input}}}"));
+        reject(input, format!("{{\"active\":true,\"exp\":{input}}}"));
     }
-    refuse(
+    reject(
         "digits",
         format!("{{\"active\":true,\"exp\":{}}}", "9".repeat(60_000)),
     );
@@ -133,12 +133,12 @@ fn large_and_deep_answers_do_no_harm() {
     // C046
     for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
         let (open, close) = (open.repeat(100_000), close.repeat(100_000));
-        refuse(
+        reject(
             "deep and cut off",
             format!("{{\"active\":true,\"x\":{open}"),
         );
-        refuse("deep", format!("{{\"active\":true,\"x\":{open}1{close}}}"));
-        refuse("nothing but deep", format!("{open}1{close}"));
+        reject("deep", format!("{{\"active\":true,\"x\":{open}1{close}}}"));
+        reject("nothing but deep", format!("{open}1{close}"));
     }
     // C080
     let mut members: Vec<_> = (0..1_000)
@@ -167,7 +167,7 @@ fn withdrawal_is_believed_and_must_be_a_boolean() {
             assert_eq!(answer.active, expected, "{member}: {value}");
         }
         for value in [json!("true"), json!(1), json!([])] {
-            refuse(member, json!({ "active": true, member: value }).to_string());
+            reject(member, json!({ "active": true, member: value }).to_string());
         }
     }
 }

@@ -193,7 +193,7 @@ fn only_keys_for_signatures_are_used() {
 }
 
 #[test]
-fn a_set_is_read_or_refused_as_a_whole() {
+fn a_set_is_read_or_rejected_as_a_whole() {
     let [pair, _] = &*PAIRS;
     let key = jwk(pair, "k").to_string();
     let many = |count: usize| format!(r#"{{"keys":[{}]}}"#, vec![key.as_str(); count].join(","));

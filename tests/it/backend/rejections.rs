@@ -33,7 +33,7 @@ fn unknown(kind: TokenKind) -> &'static str {
     }
 }
 
-/// Refused, and the second time from the cache. So it is by every layer.
+/// Rejected, and the second time from the cache. So it is by every layer.
 async fn assert_bad(world: &World, kind: TokenKind, token: &str, name: &str) {
     for _ in 0..2 {
         let app = app(world, kind);
@@ -53,7 +53,7 @@ async fn assert_bad(world: &World, kind: TokenKind, token: &str, name: &str) {
 }
 
 #[tokio::test]
-async fn token_that_is_no_good_is_refused_in_every_way_to_say_so() {
+async fn token_that_is_no_good_is_rejected_in_every_way_to_say_so() {
     for kind in KINDS {
         let world = World::new();
         let revoked = good(&world, kind);
@@ -203,7 +203,7 @@ async fn what_is_no_answer_is_an_outage_and_not_remembered() {
 
 #[tokio::test]
 async fn answer_that_was_good_but_for_one_member() {
-    // That the answers above are refused for what is wrong in them.
+    // That the answers above are rejected for what is wrong in them.
     let world = World::new();
     let key = world.clerk.api_key("user_1").issue();
     let body = json!({
@@ -264,7 +264,7 @@ async fn wrong_secret_key_is_our_fault_and_logged_as_an_error() {
         let token = good(&world, kind);
         for _ in 0..2 {
             let answer = app.bearer(&token).await;
-            answer.assert_refused(503, AuthErrorKind::CredentialsRejected);
+            answer.assert_rejected(503, AuthErrorKind::CredentialsRejected);
             assert_eq!(answer.challenge(), None);
         }
         drop(guard);
