@@ -70,7 +70,7 @@ pub(crate) fn parse(
     // As long as no name stands twice, neither does this one: the rule, and one look-up less.
     let repeats = headers.len() != headers.keys_len();
     if repeats && headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
-        return Err(AuthErrorKind::SeveralCredentials);
+        return Err(AuthErrorKind::MultipleCredentials);
     }
     let value = headers
         .get_mut(&AUTHORIZATION)

@@ -162,7 +162,7 @@ pub enum AuthErrorKind {
     NotAccessToken,
     /// The token is signed by the instance, and of no session: it is an ID token, one of a template, or of
     /// another category.
-    NotSession,
+    NotSessionToken,
     /// `nbf` or `iat` lies in the future.
     NotYetValid,
     /// The session is pending: its user has something to do first, such as to choose an organization.
@@ -174,15 +174,15 @@ pub enum AuthErrorKind {
     /// The token is bound to a key that the sender must prove (`cnf`, or a type other than Bearer).
     SenderConstrained,
     /// More than one `Authorization` header (RFC 6750 §3.1), or different session cookies of one name.
-    SeveralCredentials,
+    MultipleCredentials,
     /// Too much is waiting for Clerk already.
-    Shed,
+    Overloaded,
     /// The token is longer than the configured limit.
     TokenTooLong,
     /// By its shape the token is none that this layer accepts; Clerk was not asked.
     UnsupportedToken,
     /// Clerk's answer is not what its contract says.
-    UpstreamProtocol,
+    InvalidUpstreamResponse,
     /// Clerk could not be reached, did not answer in time, or answered with a server error.
     UpstreamUnavailable,
     /// The token was issued for another audience.
@@ -192,7 +192,7 @@ pub enum AuthErrorKind {
     /// The token names another issuer.
     WrongIssuer,
     /// The session token was issued to another origin than those that are authorized.
-    WrongParty,
+    UnauthorizedParty,
 }
 
 impl AuthErrorKind {
@@ -207,14 +207,14 @@ impl AuthErrorKind {
             | Self::MalformedToken
             | Self::MissingSubject
             | Self::NotAccessToken
-            | Self::NotSession
+            | Self::NotSessionToken
             | Self::NotYetValid
             | Self::PendingSession
             | Self::SenderConstrained
             | Self::WrongAudience
             | Self::WrongClient
             | Self::WrongIssuer
-            | Self::WrongParty => true,
+            | Self::UnauthorizedParty => true,
             Self::CredentialsRejected
             | Self::Forbidden
             | Self::MalformedCredentials
@@ -222,11 +222,11 @@ impl AuthErrorKind {
             | Self::MissingLayer
             | Self::ProfileUnavailable
             | Self::RateLimited
-            | Self::SeveralCredentials
-            | Self::Shed
+            | Self::MultipleCredentials
+            | Self::Overloaded
             | Self::TokenTooLong
             | Self::UnsupportedToken
-            | Self::UpstreamProtocol
+            | Self::InvalidUpstreamResponse
             | Self::UpstreamUnavailable => false,
         }
     }
@@ -237,7 +237,7 @@ impl AuthErrorKind {
     pub fn is_outage(self) -> bool {
         matches!(
             self,
-            Self::RateLimited | Self::Shed | Self::UpstreamUnavailable
+            Self::RateLimited | Self::Overloaded | Self::UpstreamUnavailable
         )
     }
 
@@ -256,24 +256,24 @@ impl AuthErrorKind {
             Self::MissingLayer => "no `ClerkAuthLayer` stands before a rule",
             Self::MissingSubject => "the token has no usable subject",
             Self::NotAccessToken => "nothing shows that this is an access token",
-            Self::NotSession => "the token is of no session",
+            Self::NotSessionToken => "the token is of no session",
             Self::NotYetValid => "the token is not valid yet",
             Self::PendingSession => "the session is pending",
             Self::ProfileUnavailable => "the required profile could not be fetched",
             Self::RateLimited => "too many requests to Clerk",
             Self::SenderConstrained => "the token is bound to its sender",
-            Self::SeveralCredentials => {
+            Self::MultipleCredentials => {
                 "there is more than one authorization header or session cookie"
             }
-            Self::Shed => "too many requests are waiting for Clerk",
+            Self::Overloaded => "too many requests are waiting for Clerk",
             Self::TokenTooLong => "the token is too long",
             Self::UnsupportedToken => "the token is of no accepted kind",
-            Self::UpstreamProtocol => "the answer of Clerk breaks its contract",
+            Self::InvalidUpstreamResponse => "the answer of Clerk breaks its contract",
             Self::UpstreamUnavailable => "Clerk is unavailable",
             Self::WrongAudience => "the token is meant for another audience",
             Self::WrongClient => "the client of the token is not allowed",
             Self::WrongIssuer => "the token has another issuer",
-            Self::WrongParty => "the token was issued to another origin",
+            Self::UnauthorizedParty => "the token was issued to another origin",
         }
     }
 }

@@ -173,14 +173,14 @@ fn advice(kind: AuthErrorKind, token: &str, answer: Option<&Map<String, Value>>)
                 .into()
         }
         AuthErrorKind::MalformedToken => "it is no JWT of Clerk's: get a new one".into(),
-        AuthErrorKind::NotSession => {
+        AuthErrorKind::NotSessionToken => {
             "it is an ID token, or of a JWT template: have the front end call getToken() without one"
                 .into()
         }
         AuthErrorKind::PendingSession => {
             "its user has something left to do, such as to choose an organization".into()
         }
-        AuthErrorKind::WrongParty => format!(
+        AuthErrorKind::UnauthorizedParty => format!(
             "its `azp` is not among CLERK_AUTHORIZED_PARTIES: {}",
             variable("CLERK_AUTHORIZED_PARTIES")
         ),

@@ -28,7 +28,7 @@ fuzz_target!(|input: &[u8]| -> Corpus {
     let expected = match grammar::credentials(&values, LIMIT) {
         Credentials::Token(token) => Ok(token),
         Credentials::Missing => Err(AuthErrorKind::MissingCredentials),
-        Credentials::Several => Err(AuthErrorKind::SeveralCredentials),
+        Credentials::Several => Err(AuthErrorKind::MultipleCredentials),
         Credentials::Malformed => Err(AuthErrorKind::MalformedCredentials),
         Credentials::TooLong => Err(AuthErrorKind::TokenTooLong),
     };

@@ -38,7 +38,7 @@ fuzz_target!(|input: &[u8]| -> Corpus {
         let expected = match found.unwrap_or_default()[..] {
             [] => Err(AuthErrorKind::MissingCredentials),
             [token] => judge(token),
-            [..] => Err(AuthErrorKind::SeveralCredentials),
+            [..] => Err(AuthErrorKind::MultipleCredentials),
         };
         let token = cookie(&mut headers, instance, LIMIT);
         assert_eq!(token.map(str::as_bytes), expected);

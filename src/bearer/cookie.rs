@@ -64,7 +64,7 @@ impl CookieNames {
         };
         match found {
             Found::Nothing => Err(AuthErrorKind::MissingCredentials),
-            Found::Several => Err(AuthErrorKind::SeveralCredentials),
+            Found::Several => Err(AuthErrorKind::MultipleCredentials),
             Found::One(token) if token.len() > max_len => Err(AuthErrorKind::TokenTooLong),
             Found::One(token) => Ok(Credentials(token)),
         }

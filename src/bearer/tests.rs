@@ -2,7 +2,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
 use super::{BearerToken, Credentials, at_a_glance, in_full, is_scheme_byte, is_token68};
 use crate::AuthErrorKind::{
-    self, MalformedCredentials, MissingCredentials, SeveralCredentials, TokenTooLong,
+    self, MalformedCredentials, MissingCredentials, MultipleCredentials, TokenTooLong,
 };
 
 const MAX: usize = 4096;
@@ -103,29 +103,29 @@ fn only_one_well_formed_bearer_credential_is_taken() {
         (
             "two lines, one token",
             &[b"Bearer tok", b"Bearer tok"],
-            Err(SeveralCredentials),
+            Err(MultipleCredentials),
         ),
         // C011
         (
             "Basic, then Bearer",
             &[b"Basic dTpw", b"Bearer tok"],
-            Err(SeveralCredentials),
+            Err(MultipleCredentials),
         ),
         (
             "Bearer, then Basic",
             &[b"Bearer tok", b"Basic dTpw"],
-            Err(SeveralCredentials),
+            Err(MultipleCredentials),
         ),
         (
             "an empty line, then Bearer",
             &[b"", b"Bearer tok"],
-            Err(SeveralCredentials),
+            Err(MultipleCredentials),
         ),
         // B10
         (
             "three lines",
             &[b"Bearer a", b"Bearer b", b"Bearer c"],
-            Err(SeveralCredentials),
+            Err(MultipleCredentials),
         ),
         // C012
         (

@@ -13,25 +13,25 @@ fn longest_delay_saturates() {
         (Duration::new(u64::MAX, 1), MAX_RETRY_AFTER),
         (Duration::MAX, MAX_RETRY_AFTER),
     ] {
-        let error = AuthError::new(AuthErrorKind::Shed).with_retry_after(delay);
+        let error = AuthError::new(AuthErrorKind::Overloaded).with_retry_after(delay);
         assert_eq!(error.retry_after(), Some(expected), "{delay:?}");
     }
 }
 
 #[test]
 fn cause_hands_on_its_origin_and_its_delay() {
-    let error = AuthError::new(AuthErrorKind::UpstreamProtocol).into_token_provoked();
+    let error = AuthError::new(AuthErrorKind::InvalidUpstreamResponse).into_token_provoked();
     let delay = error.retry_after().unwrap();
     assert!((Duration::from_secs(1)..=Duration::from_secs(5)).contains(&delay));
 
     let delay = Duration::from_secs(3);
-    let cause = AuthError::new(AuthErrorKind::UpstreamProtocol)
+    let cause = AuthError::new(AuthErrorKind::InvalidUpstreamResponse)
         .with_retry_after(delay)
         .into_token_provoked();
     let error = AuthError::new(AuthErrorKind::ProfileUnavailable).caused_by(cause);
     assert_eq!(error.retry_after(), Some(delay));
     assert!(error.is_token_provoked() && !error.was_not_called());
-    let cause = AuthError::new(AuthErrorKind::Shed).into_not_called();
+    let cause = AuthError::new(AuthErrorKind::Overloaded).into_not_called();
     let error = AuthError::new(AuthErrorKind::ProfileUnavailable).caused_by(cause);
     assert_eq!(error.retry_after(), None);
     assert!(error.was_not_called() && !error.is_token_provoked());

@@ -80,7 +80,7 @@ pub(super) fn verification_failed(error: &AuthError, seen: Seen, elapsed: Durati
             "Clerk rejected our client id and secret: check CLERK_OAUTH_CLIENT_ID and \
              CLERK_OAUTH_CLIENT_SECRET, and that they belong to this instance"
         ),
-        AuthErrorKind::UpstreamProtocol => tracing::warn!(
+        AuthErrorKind::InvalidUpstreamResponse => tracing::warn!(
             auth.outcome = outcome,
             auth.kind = ?kind,
             auth.token_kind = seen.token_kind(),

@@ -17,7 +17,7 @@ pub(crate) enum Outcome {
     BadIssuer,
     BadScope,
     Unavailable,
-    Shed,
+    Overloaded,
 }
 
 impl Outcome {
@@ -34,7 +34,7 @@ impl Outcome {
         Self::BadIssuer,
         Self::BadScope,
         Self::Unavailable,
-        Self::Shed,
+        Self::Overloaded,
     ];
 
     pub(super) fn passed(is_stale: bool) -> Self {
@@ -47,20 +47,20 @@ impl Outcome {
         match kind {
             AuthErrorKind::MissingCredentials => Self::Missing,
             AuthErrorKind::MalformedCredentials
-            | AuthErrorKind::SeveralCredentials
+            | AuthErrorKind::MultipleCredentials
             | AuthErrorKind::TokenTooLong => Self::Malformed,
             AuthErrorKind::Inactive
             | AuthErrorKind::InvalidSignature
             | AuthErrorKind::MalformedToken
             | AuthErrorKind::MissingSubject
             | AuthErrorKind::NotAccessToken
-            | AuthErrorKind::NotSession
+            | AuthErrorKind::NotSessionToken
             | AuthErrorKind::NotYetValid
             | AuthErrorKind::PendingSession
             | AuthErrorKind::SenderConstrained
             | AuthErrorKind::UnsupportedToken => Self::Inactive,
             AuthErrorKind::Expired => Self::Expired,
-            AuthErrorKind::WrongClient | AuthErrorKind::WrongParty => Self::BadClient,
+            AuthErrorKind::WrongClient | AuthErrorKind::UnauthorizedParty => Self::BadClient,
             AuthErrorKind::WrongAudience => Self::BadAudience,
             AuthErrorKind::WrongIssuer => Self::BadIssuer,
             AuthErrorKind::Forbidden | AuthErrorKind::InsufficientScope => Self::BadScope,
@@ -68,9 +68,9 @@ impl Outcome {
             | AuthErrorKind::MissingLayer
             | AuthErrorKind::ProfileUnavailable
             | AuthErrorKind::RateLimited
-            | AuthErrorKind::UpstreamProtocol
+            | AuthErrorKind::InvalidUpstreamResponse
             | AuthErrorKind::UpstreamUnavailable => Self::Unavailable,
-            AuthErrorKind::Shed => Self::Shed,
+            AuthErrorKind::Overloaded => Self::Overloaded,
         }
     }
 
@@ -88,7 +88,7 @@ impl Outcome {
             Self::BadIssuer => "bad_issuer",
             Self::BadScope => "bad_scope",
             Self::Unavailable => "unavailable",
-            Self::Shed => "shed",
+            Self::Overloaded => "shed",
         }
     }
 }

@@ -54,7 +54,7 @@ impl Class {
         match kind {
             AuthErrorKind::MissingCredentials => Self::NoCredentials,
             AuthErrorKind::MalformedCredentials
-            | AuthErrorKind::SeveralCredentials
+            | AuthErrorKind::MultipleCredentials
             | AuthErrorKind::TokenTooLong => Self::InvalidRequest,
             AuthErrorKind::Expired
             | AuthErrorKind::Inactive
@@ -62,7 +62,7 @@ impl Class {
             | AuthErrorKind::MalformedToken
             | AuthErrorKind::MissingSubject
             | AuthErrorKind::NotAccessToken
-            | AuthErrorKind::NotSession
+            | AuthErrorKind::NotSessionToken
             | AuthErrorKind::NotYetValid
             | AuthErrorKind::PendingSession
             | AuthErrorKind::SenderConstrained
@@ -70,15 +70,15 @@ impl Class {
             | AuthErrorKind::WrongAudience
             | AuthErrorKind::WrongClient
             | AuthErrorKind::WrongIssuer
-            | AuthErrorKind::WrongParty => Self::InvalidToken,
+            | AuthErrorKind::UnauthorizedParty => Self::InvalidToken,
             AuthErrorKind::InsufficientScope => Self::InsufficientScope,
             AuthErrorKind::Forbidden => Self::Forbidden,
             AuthErrorKind::MissingLayer => Self::Misconfigured,
             AuthErrorKind::CredentialsRejected
             | AuthErrorKind::ProfileUnavailable
             | AuthErrorKind::RateLimited
-            | AuthErrorKind::Shed
-            | AuthErrorKind::UpstreamProtocol
+            | AuthErrorKind::Overloaded
+            | AuthErrorKind::InvalidUpstreamResponse
             | AuthErrorKind::UpstreamUnavailable => Self::Unavailable,
         }
     }

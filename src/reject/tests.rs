@@ -56,7 +56,7 @@ impl Case {
         let (status, grpc, error, challenge) = match name {
             AuthErrorKind::MissingCredentials => (401, "16", None, Some(MISSING)),
             AuthErrorKind::MalformedCredentials
-            | AuthErrorKind::SeveralCredentials
+            | AuthErrorKind::MultipleCredentials
             | AuthErrorKind::TokenTooLong => (400, "16", Some("invalid_request"), Some(REQUEST)),
             AuthErrorKind::Expired
             | AuthErrorKind::Inactive
@@ -64,7 +64,7 @@ impl Case {
             | AuthErrorKind::MalformedToken
             | AuthErrorKind::MissingSubject
             | AuthErrorKind::NotAccessToken
-            | AuthErrorKind::NotSession
+            | AuthErrorKind::NotSessionToken
             | AuthErrorKind::NotYetValid
             | AuthErrorKind::PendingSession
             | AuthErrorKind::SenderConstrained
@@ -72,15 +72,15 @@ impl Case {
             | AuthErrorKind::WrongAudience
             | AuthErrorKind::WrongClient
             | AuthErrorKind::WrongIssuer
-            | AuthErrorKind::WrongParty => (401, "16", Some("invalid_token"), Some(TOKEN)),
+            | AuthErrorKind::UnauthorizedParty => (401, "16", Some("invalid_token"), Some(TOKEN)),
             AuthErrorKind::InsufficientScope => (403, "7", Some("insufficient_scope"), Some(SCOPE)),
             AuthErrorKind::Forbidden => (403, "7", None, Some(FORBIDDEN)),
             AuthErrorKind::MissingLayer => (500, "13", None, None),
             AuthErrorKind::CredentialsRejected
             | AuthErrorKind::ProfileUnavailable
             | AuthErrorKind::RateLimited
-            | AuthErrorKind::Shed
-            | AuthErrorKind::UpstreamProtocol
+            | AuthErrorKind::Overloaded
+            | AuthErrorKind::InvalidUpstreamResponse
             | AuthErrorKind::UpstreamUnavailable => (503, "14", None, None),
         };
         Self {
@@ -106,18 +106,18 @@ const KINDS: [AuthErrorKind; 28] = [
     AuthErrorKind::MalformedToken,
     AuthErrorKind::MissingSubject,
     AuthErrorKind::NotAccessToken,
-    AuthErrorKind::NotSession,
+    AuthErrorKind::NotSessionToken,
     AuthErrorKind::NotYetValid,
     AuthErrorKind::PendingSession,
-    AuthErrorKind::WrongParty,
+    AuthErrorKind::UnauthorizedParty,
     AuthErrorKind::ProfileUnavailable,
     AuthErrorKind::RateLimited,
     AuthErrorKind::SenderConstrained,
-    AuthErrorKind::SeveralCredentials,
-    AuthErrorKind::Shed,
+    AuthErrorKind::MultipleCredentials,
+    AuthErrorKind::Overloaded,
     AuthErrorKind::TokenTooLong,
     AuthErrorKind::UnsupportedToken,
-    AuthErrorKind::UpstreamProtocol,
+    AuthErrorKind::InvalidUpstreamResponse,
     AuthErrorKind::UpstreamUnavailable,
     AuthErrorKind::WrongAudience,
     AuthErrorKind::WrongClient,

@@ -141,7 +141,11 @@ impl<T> Parts<T> {
         let place = match self.in_flight.try_enter(purpose) {
             Some(place) => place,
             None => {
-                let place = self.in_flight.enter(purpose).await.ok_or(CallError::Shed)?;
+                let place = self
+                    .in_flight
+                    .enter(purpose)
+                    .await
+                    .ok_or(CallError::Overloaded)?;
                 // What was true before the wait need not be true after it. A probe stays one.
                 if !pass.is_probe() {
                     pass = enter()?;
@@ -198,7 +202,7 @@ impl<T> Parts<T> {
             return Err(CallError::Status(status, delay()));
         }
         (self.decode)(&response).map_err(|error| match error.kind() {
-            AuthErrorKind::UpstreamProtocol => CallError::Unreadable(error, delay()),
+            AuthErrorKind::InvalidUpstreamResponse => CallError::Unreadable(error, delay()),
             _ => CallError::Answer(error),
         })
     }

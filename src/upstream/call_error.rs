@@ -21,7 +21,7 @@ pub(super) enum CallError {
     /// No call was made: too many in too short a time.
     RateLimited(Duration),
     /// No call was made: too many wait for a place in flight, or it waited too long for one.
-    Shed,
+    Overloaded,
     /// No answer came, or one that is too large.
     Transport(TransportError),
     /// No answer came in time.
@@ -55,7 +55,7 @@ impl CallError {
     pub(super) fn was_not_called(&self) -> bool {
         matches!(
             self,
-            Self::Paused(_) | Self::BreakerOpen(_) | Self::RateLimited(_) | Self::Shed
+            Self::Paused(_) | Self::BreakerOpen(_) | Self::RateLimited(_) | Self::Overloaded
         )
     }
 
@@ -75,7 +75,7 @@ impl CallError {
             | Self::Paused(_)
             | Self::BreakerOpen(_)
             | Self::RateLimited(_)
-            | Self::Shed => Evidence::Nothing,
+            | Self::Overloaded => Evidence::Nothing,
         }
     }
 
@@ -92,7 +92,7 @@ impl CallError {
             | Self::Paused(_)
             | Self::BreakerOpen(_)
             | Self::RateLimited(_)
-            | Self::Shed => CallResult::RateLimited,
+            | Self::Overloaded => CallResult::RateLimited,
             Self::Unreadable(..) => CallResult::Malformed,
             Self::Answer(error) => match error.kind() {
                 AuthErrorKind::CredentialsRejected => CallResult::CredentialsRejected,
@@ -108,7 +108,7 @@ impl CallError {
             Self::Paused(_) => watch.not_called("Clerk asked for a pause"),
             Self::BreakerOpen(_) => watch.not_called("the circuit breaker is open"),
             Self::RateLimited(_) => watch.shed(priority, "the rate limit is reached"),
-            Self::Shed => watch.shed(priority, "too many calls are waiting"),
+            Self::Overloaded => watch.shed(priority, "too many calls are waiting"),
             _ => {}
         }
     }
@@ -119,8 +119,10 @@ impl CallError {
         let kind = match &self {
             Self::Paused(_) | Self::RateLimited(_) => AuthErrorKind::RateLimited,
             Self::Status(..) if self.is_too_many_requests() => AuthErrorKind::RateLimited,
-            Self::Shed => AuthErrorKind::Shed,
-            Self::Transport(error) if error.is_too_large() => AuthErrorKind::UpstreamProtocol,
+            Self::Overloaded => AuthErrorKind::Overloaded,
+            Self::Transport(error) if error.is_too_large() => {
+                AuthErrorKind::InvalidUpstreamResponse
+            }
             Self::BreakerOpen(_) | Self::Transport(_) | Self::Timeout | Self::Status(..) => {
                 AuthErrorKind::UpstreamUnavailable
             }
@@ -131,13 +133,13 @@ impl CallError {
                 Some(*delay)
             }
             Self::Status(_, delay) | Self::Unreadable(_, delay) => *delay,
-            Self::Shed | Self::Transport(_) | Self::Timeout | Self::Answer(_) => None,
+            Self::Overloaded | Self::Transport(_) | Self::Timeout | Self::Answer(_) => None,
         };
         let was_not_called = self.was_not_called();
         let mut error = match self {
             Self::Unreadable(error, _) | Self::Answer(error) => error,
             Self::Transport(error) => AuthError::new(kind).with_source(error),
-            Self::Shed => AuthError::new(kind),
+            Self::Overloaded => AuthError::new(kind),
             other => AuthError::new(kind).with_source(other),
         };
         if was_not_called {
@@ -146,7 +148,7 @@ impl CallError {
         if let Some(delay) = delay {
             error = error.with_retry_after(delay);
         }
-        if kind == AuthErrorKind::UpstreamProtocol && is_about_token {
+        if kind == AuthErrorKind::InvalidUpstreamResponse && is_about_token {
             error = error.into_token_provoked();
         }
         error
@@ -159,7 +161,7 @@ impl fmt::Display for CallError {
             Self::Paused(_) => f.write_str("Clerk asked for a pause"),
             Self::BreakerOpen(_) => f.write_str("the circuit breaker is open"),
             Self::RateLimited(_) => f.write_str("too many calls in too short a time"),
-            Self::Shed => f.write_str("too many calls are waiting"),
+            Self::Overloaded => f.write_str("too many calls are waiting"),
             Self::Transport(_) => f.write_str("no answer came"),
             Self::Timeout => f.write_str("no answer came in time"),
             Self::Status(status, _) => write!(f, "status {}", status.as_u16()),

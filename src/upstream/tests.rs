@@ -233,7 +233,7 @@ async fn calls_beyond_the_limits_wait_and_beyond_those_are_shed() {
         assert_eq!(gate.counts(), (in_flight, in_flight), "{priority:?}");
         assert!(calls.iter().all(|call| !call.is_finished()));
         let shed = call_as(&upstream, priority).await.unwrap().unwrap_err();
-        assert_eq!(shed.kind(), AuthErrorKind::Shed);
+        assert_eq!(shed.kind(), AuthErrorKind::Overloaded);
         assert_eq!(shed.retry_after(), None);
         assert!(shed.was_not_called());
         assert_eq!(gate.counts(), (in_flight, in_flight));
@@ -248,7 +248,7 @@ async fn calls_beyond_the_limits_wait_and_beyond_those_are_shed() {
     settle().await;
     assert!(!calls.last().unwrap().is_finished());
     let shed = call_as(&upstream, Priority::Document).await.unwrap();
-    assert_eq!(shed.unwrap_err().kind(), AuthErrorKind::Shed);
+    assert_eq!(shed.unwrap_err().kind(), AuthErrorKind::Overloaded);
 
     // One of those that wait is dropped, and makes room.
     calls.pop().unwrap().abort();
@@ -285,7 +285,7 @@ async fn call_that_would_be_sent_too_late_to_be_answered_is_not_sent() {
         match outcome.unwrap() {
             Ok(_) => answered += 1,
             Err(error) => {
-                assert_eq!(error.kind(), AuthErrorKind::Shed);
+                assert_eq!(error.kind(), AuthErrorKind::Overloaded);
                 assert!(error.was_not_called());
                 shed += 1;
             }
@@ -351,7 +351,7 @@ impl Transport for Answer {
 async fn answer_is_bounded_whoever_reads_it() {
     // C047 C048, fault A6
     let (small, large) = (64 * 1024, 256 * 1024);
-    let too_large = Err(AuthErrorKind::UpstreamProtocol);
+    let too_large = Err(AuthErrorKind::InvalidUpstreamResponse);
     for (name, endpoint, answer, expected) in [
         ("nothing", Endpoint::Introspection, Some(0), Ok(0)),
         ("64 KiB", Endpoint::Introspection, Some(small), Ok(small)),

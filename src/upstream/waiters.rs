@@ -31,10 +31,10 @@ impl Waiters {
     ///
     /// # Errors
     ///
-    /// [`AuthErrorKind::Shed`] if as many wait as the share of this priority allows.
+    /// [`AuthErrorKind::Overloaded`] if as many wait as the share of this priority allows.
     pub(crate) fn enter(self: &Arc<Self>, priority: Priority) -> Result<Waiter, AuthError> {
         self.enter_for(Purpose::needed(priority))
-            .ok_or_else(|| AuthError::new(AuthErrorKind::Shed).into_not_called())
+            .ok_or_else(|| AuthError::new(AuthErrorKind::Overloaded).into_not_called())
     }
 
     /// Takes a place, if fewer wait than the share of this purpose allows.

@@ -120,7 +120,7 @@ impl<T: Send + Sync + 'static> CachedDocument<T> {
     ///
     /// # Errors
     ///
-    /// Why it cannot be fetched, if none is cached; [`AuthErrorKind::Shed`] if there is no place to wait.
+    /// Why it cannot be fetched, if none is cached; [`AuthErrorKind::Overloaded`] if there is no place to wait.
     ///
     /// # Cancel safety
     ///
@@ -154,7 +154,7 @@ impl<T: Send + Sync + 'static> CachedDocument<T> {
     ///
     /// # Errors
     ///
-    /// Why it cannot be fetched; [`AuthErrorKind::Shed`] if there is no place to wait.
+    /// Why it cannot be fetched; [`AuthErrorKind::Overloaded`] if there is no place to wait.
     ///
     /// # Cancel safety
     ///

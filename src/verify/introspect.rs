@@ -59,7 +59,7 @@ impl Introspection {
     ///
     /// # Errors
     ///
-    /// [`AuthErrorKind::UpstreamProtocol`] where the body is not one JSON object, has a member
+    /// [`AuthErrorKind::InvalidUpstreamResponse`] where the body is not one JSON object, has a member
     /// twice, lacks `active`, or has a known member of a wrong type.
     pub fn from_json(body: &[u8]) -> Result<Self, AuthError> {
         let Members(members) =

@@ -108,7 +108,7 @@ impl Header {
             return Ok(());
         }
         Err(match kind {
-            TokenKind::Session => AuthErrorKind::NotSession,
+            TokenKind::Session => AuthErrorKind::NotSessionToken,
             TokenKind::OAuth | TokenKind::Machine | TokenKind::ApiKey => {
                 AuthErrorKind::NotAccessToken
             }

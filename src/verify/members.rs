@@ -140,7 +140,7 @@ pub(super) fn object(response: &Response<Bytes>) -> Result<Members, AuthError> {
 
 /// An answer that breaks the contract. Only fixed texts, so that nothing of the answer gets into a log.
 pub(super) fn violation(what: &'static str) -> AuthError {
-    AuthError::new(AuthErrorKind::UpstreamProtocol).with_source(Violation(what))
+    AuthError::new(AuthErrorKind::InvalidUpstreamResponse).with_source(Violation(what))
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -70,7 +70,7 @@ impl Needs {
 pub(super) fn is_final(error: &AuthError) -> bool {
     match error.kind() {
         AuthErrorKind::Inactive => true,
-        AuthErrorKind::RateLimited | AuthErrorKind::Shed => error.was_not_called(),
+        AuthErrorKind::RateLimited | AuthErrorKind::Overloaded => error.was_not_called(),
         _ => false,
     }
 }

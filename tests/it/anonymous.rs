@@ -131,9 +131,9 @@ async fn what_claims_to_be_a_token_is_never_taken_for_none() {
             ),
             (
                 request(&["Basic dTpw", "Bearer oat_a"]),
-                AuthErrorKind::SeveralCredentials,
+                AuthErrorKind::MultipleCredentials,
             ),
-            (request(&["", ""]), AuthErrorKind::SeveralCredentials),
+            (request(&["", ""]), AuthErrorKind::MultipleCredentials),
         ] {
             let shown = format!("{:?}", input.headers());
             let rejected = pass(&layer, input).await;
@@ -151,7 +151,7 @@ async fn a_token_that_cannot_be_verified_is_rejected_in_an_outage() {
     for (fault, expected) in [
         (Fault::status(500), AuthErrorKind::UpstreamUnavailable),
         (Fault::reset(), AuthErrorKind::UpstreamUnavailable),
-        (Fault::malformed(), AuthErrorKind::UpstreamProtocol),
+        (Fault::malformed(), AuthErrorKind::InvalidUpstreamResponse),
         (Fault::status(401), AuthErrorKind::CredentialsRejected),
     ] {
         world.clerk.fail(Endpoint::Introspection, fault);

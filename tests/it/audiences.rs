@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tower_clerk::{
-    AuthErrorKind::{self, NotAccessToken, NotSession, WrongAudience},
+    AuthErrorKind::{self, NotAccessToken, NotSessionToken, WrongAudience},
     Enrichment, JwtVerification, ManualClock, OAuthEndpoint, TokenKind,
     fake_clerk::{Endpoint, Fault},
 };
@@ -148,27 +148,27 @@ async fn our_client_is_an_audience_of_oauth_tokens_alone_and_an_id_token_is_no_s
         (
             "an ID token",
             json!({ "aud": us, "nonce": "n", "at_hash": "h" }),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "a nonce",
             json!({ "aud": us, "nonce": "n" }),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "a hash",
             json!({ "aud": "urn:us", "at_hash": "h" }),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "another hash",
             json!({ "aud": ["urn:us"], "c_hash": "h" }),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "a nonce of another type",
             json!({ "aud": "urn:us", "nonce": 1 }),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         // A claim of the application's own.
         ("a nonce, and no audience", json!({ "nonce": "n" }), None),

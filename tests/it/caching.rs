@@ -235,7 +235,7 @@ async fn what_a_token_provokes_is_remembered_for_it_alone() {
         world.clerk.fail(Endpoint::Introspection, fault);
         let rejected = async || {
             let answer = app.bearer(&token).await;
-            answer.assert_rejected(503, AuthErrorKind::UpstreamProtocol);
+            answer.assert_rejected(503, AuthErrorKind::InvalidUpstreamResponse);
             let delay: u64 = answer.header("retry-after").unwrap().parse().unwrap();
             assert!((1..=5).contains(&delay), "{delay}");
             delay

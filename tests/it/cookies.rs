@@ -2,8 +2,8 @@
 
 use tower_clerk::{
     AuthErrorKind::{
-        self, MalformedCredentials, MissingCredentials, NotSession, PendingSession,
-        SeveralCredentials, TokenTooLong, UnsupportedToken,
+        self, MalformedCredentials, MissingCredentials, MultipleCredentials, NotSessionToken,
+        PendingSession, TokenTooLong, UnsupportedToken,
     },
     ClerkConfig, TokenKind,
 };
@@ -107,7 +107,7 @@ async fn a_session_token_is_taken_from_the_cookie() {
         (
             "two in one header",
             vec![cookie(format!("__session={one}; __session={two}"))],
-            Err((400, SeveralCredentials)),
+            Err((400, MultipleCredentials)),
         ),
         (
             "two in two headers",
@@ -115,7 +115,7 @@ async fn a_session_token_is_taken_from_the_cookie() {
                 cookie(format!("__session={one}")),
                 cookie(format!("__session={two}")),
             ],
-            Err((400, SeveralCredentials)),
+            Err((400, MultipleCredentials)),
         ),
         ("empty", vec![cookie("__session=")], missing),
         ("another", vec![cookie(format!("session={one}"))], missing),
@@ -162,7 +162,7 @@ async fn a_token_in_the_cookie_is_judged_as_one_in_the_header() {
         (
             "of a template",
             world.clerk.session("user_1").template(),
-            NotSession,
+            NotSessionToken,
         ),
     ] {
         let case = Case {
@@ -225,7 +225,7 @@ async fn the_header_comes_first() {
             authorization("Basic dTpx"),
             jar(),
         ],
-        expected: Err((400, SeveralCredentials)),
+        expected: Err((400, MultipleCredentials)),
     };
     check(&app, case).await;
 }
@@ -338,7 +338,7 @@ async fn the_cookie_of_our_publishable_key_comes_first() {
         (
             "two of ours",
             format!("{SUFFIXED}={ours}; {SUFFIXED}={plain}; __session={plain}"),
-            Err((400, SeveralCredentials)),
+            Err((400, MultipleCredentials)),
         ),
         // One that is bad is not made up for by another.
         (
@@ -390,7 +390,7 @@ async fn who_has_neither_header_nor_cookie_is_anonymous() {
         (
             "two",
             format!("__session={session}; __session=x"),
-            Err((400, SeveralCredentials)),
+            Err((400, MultipleCredentials)),
         ),
     ] {
         let case = Case {

@@ -101,7 +101,7 @@ async fn nothing_is_sent_to_an_origin_that_is_not_named() {
             for _ in 0..2 {
                 app.bearer(&token)
                     .await
-                    .assert_rejected(503, AuthErrorKind::UpstreamProtocol);
+                    .assert_rejected(503, AuthErrorKind::InvalidUpstreamResponse);
             }
             assert_eq!(app.inner_calls(), 0, "{member}");
         }
@@ -127,7 +127,7 @@ async fn metadata_of_another_issuer_is_not_believed() {
         for _ in 0..2 {
             app.bearer(&token)
                 .await
-                .assert_rejected(503, AuthErrorKind::UpstreamProtocol);
+                .assert_rejected(503, AuthErrorKind::InvalidUpstreamResponse);
         }
         assert_eq!(app.inner_calls(), 0);
     }
@@ -140,7 +140,7 @@ async fn metadata_of_another_issuer_is_not_believed() {
     App::new(discovering(&world))
         .bearer(&token)
         .await
-        .assert_rejected(503, AuthErrorKind::UpstreamProtocol);
+        .assert_rejected(503, AuthErrorKind::InvalidUpstreamResponse);
     assert_eq!(world.calls(), (0, 0));
 }
 

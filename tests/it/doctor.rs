@@ -485,14 +485,17 @@ async fn tokens_of_other_kinds_are_told_and_judged_by_what_is_accepted() {
             &session,
             &elsewhere,
             false,
-            &["CLERK_AUTHORIZED_PARTIES: https://a.test", "(WrongParty)"],
+            &[
+                "CLERK_AUTHORIZED_PARTIES: https://a.test",
+                "(UnauthorizedParty)",
+            ],
         ),
         (
             "of a template",
             &template,
             &sessions,
             false,
-            &["call getToken() without one", "(NotSession)"],
+            &["call getToken() without one", "(NotSessionToken)"],
         ),
         (
             "an API key",

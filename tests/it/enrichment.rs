@@ -213,7 +213,7 @@ async fn a_subject_that_introspection_does_not_name_comes_from_userinfo() {
         (
             Fault::answer(200, "application/json", "{}"),
             503,
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (Fault::status(500), 503, AuthErrorKind::UpstreamUnavailable),
     ] {

@@ -59,7 +59,7 @@ async fn a_failing_verification_is_answered_once_for_all() {
         .fail(Endpoint::Introspection, Fault::malformed());
     let answers = future::join_all((0..100).map(|_| app.bearer(&token))).await;
     for answer in answers {
-        answer.assert_rejected(503, AuthErrorKind::UpstreamProtocol);
+        answer.assert_rejected(503, AuthErrorKind::InvalidUpstreamResponse);
     }
     assert_eq!(world.calls(), (1, 0));
 }

@@ -412,7 +412,7 @@ async fn an_answer_without_end_is_too_large() {
         app(&server, LONG)
             .bearer("oat_1")
             .await
-            .assert_rejected(503, AuthErrorKind::UpstreamProtocol);
+            .assert_rejected(503, AuthErrorKind::InvalidUpstreamResponse);
         assert_eq!(server.requests(), 1);
     }
 }

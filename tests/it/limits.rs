@@ -52,7 +52,7 @@ async fn tokens_never_seen_have_their_share_of_64_calls_and_1024_waiters_and_the
             continue;
         }
         shed += 1;
-        answer.assert_rejected(503, AuthErrorKind::Shed);
+        answer.assert_rejected(503, AuthErrorKind::Overloaded);
         assert!(answer.header("retry-after").is_some());
         assert!(waited <= 5 * MILLISECOND, "{waited:?}");
     }
@@ -94,7 +94,7 @@ async fn what_is_shed_leaves_the_breaker_closed_and_hits_unaffected() {
         app.bearer("oat_warm").await.assert_accepted();
         app.bearer("oat_new")
             .await
-            .assert_rejected(503, AuthErrorKind::Shed);
+            .assert_rejected(503, AuthErrorKind::Overloaded);
         stub.open();
     };
     let (answers, ()) = tokio::join!(crowd, others);
@@ -313,7 +313,7 @@ async fn ten_thousand_headers_are_looked_at_once() {
             .assert_rejected(401, AuthErrorKind::MissingCredentials);
         app.request(request("authorization", "Bearer oat_1"))
             .await
-            .assert_rejected(400, AuthErrorKind::SeveralCredentials);
+            .assert_rejected(400, AuthErrorKind::MultipleCredentials);
     }
     assert_eq!(stub.calls(), 1);
 }

@@ -396,7 +396,7 @@ async fn a_verifier_of_ones_own_is_judged_by_the_same_rules() {
     app(r#"{"active":1}"#)
         .bearer("oat_abc")
         .await
-        .assert_rejected(503, AuthErrorKind::UpstreamProtocol);
+        .assert_rejected(503, AuthErrorKind::InvalidUpstreamResponse);
     assert_eq!(world.clerk.total_calls(), 0);
 }
 

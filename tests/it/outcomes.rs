@@ -188,7 +188,7 @@ async fn malformed_credentials_are_a_bad_request() {
             .iter()
             .map(|value| ("authorization", (*value).to_owned()))
             .collect(),
-        ..Row::new(name, "", AuthErrorKind::SeveralCredentials, MALFORMED)
+        ..Row::new(name, "", AuthErrorKind::MultipleCredentials, MALFORMED)
     };
     let rows = [
         malformed("C003 the scheme alone", "Bearer"),
@@ -489,67 +489,67 @@ async fn trouble_at_clerk_is_never_a_401() {
             // fault B2
             "403 without a reason that is ours",
             Fault::status(403),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C092 400",
             Fault::status(400),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C092 404",
             Fault::status(404),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C092 405",
             Fault::status(405),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C092 415",
             Fault::status(415),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "a legacy instance: 422",
             Fault::status(422),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C090 201",
             Fault::answer(201, "application/json", r#"{"active":true}"#),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C090 204",
             Fault::status(204),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C090 206",
             Fault::answer(206, "application/json", r#"{"active":true}"#),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "B37 an empty 200",
             json(""),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "malformed",
             Fault::malformed(),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C047 oversized",
             Fault::oversized(64 * 1024 + 1),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C050 HTML",
             Fault::answer(200, "text/html", r#"{"active":true}"#),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C050 UTF-16",
@@ -558,53 +558,57 @@ async fn trouble_at_clerk_is_never_a_401() {
                 "application/json; charset=utf-16",
                 r#"{"active":true}"#,
             ),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C052 a signed answer",
             Fault::answer(200, "application/token-introspection+jwt", "a.b.c"),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C038 active is missing",
             json(r#"{"sub":"user_1"}"#),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C039 active is a string",
             json(r#"{"active":"true"}"#),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C039 active is the other string",
             json(r#"{"active":"false"}"#),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C039 active is a number",
             json(r#"{"active":1}"#),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C039 active is null",
             json(r#"{"active":null}"#),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C040 active twice",
             json(r#"{"active":false,"active":true}"#),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
         (
             "C042 an envelope",
             json(r#"{"data":{"active":true}}"#),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
-        ("C044 null", json("null"), AuthErrorKind::UpstreamProtocol),
+        (
+            "C044 null",
+            json("null"),
+            AuthErrorKind::InvalidUpstreamResponse,
+        ),
         (
             "C059 exp is a string",
             json(r#"{"active":true,"sub":"user_1","exp":"1900000000"}"#),
-            AuthErrorKind::UpstreamProtocol,
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
     ]
     .map(|(name, fault, kind)| Trouble { name, fault, kind });
@@ -617,7 +621,7 @@ async fn trouble_at_clerk_is_never_a_401() {
             row.check(&app).await;
             // C107: nothing was remembered of it, but what this token provokes (fault B1).
             world.clerk.heal_all();
-            let is_provoked = kind == AuthErrorKind::UpstreamProtocol;
+            let is_provoked = kind == AuthErrorKind::InvalidUpstreamResponse;
             let expected = u64::from(is_provoked);
             assert_eq!(app.layer.stats().negative_entries, expected, "{name}");
             world.clock.advance(Duration::from_secs(5));

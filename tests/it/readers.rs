@@ -140,7 +140,7 @@ async fn a_scope_has_no_space_whichever_reader_it_comes_from() {
                 Some(expected) => {
                     assert_eq!(answer.claims().scopes().collect::<Vec<_>>(), *expected);
                 }
-                None => answer.assert_rejected(503, AuthErrorKind::UpstreamProtocol),
+                None => answer.assert_rejected(503, AuthErrorKind::InvalidUpstreamResponse),
             }
         }
     }
@@ -256,7 +256,7 @@ async fn an_inner_actor_that_cannot_be_read_is_not_overlooked() {
             let answer = here.bearer(&token).await;
             answer.assert_rejected(401, AuthErrorKind::MalformedToken);
             let answer = there.bearer("oat_1").await;
-            answer.assert_rejected(503, AuthErrorKind::UpstreamProtocol);
+            answer.assert_rejected(503, AuthErrorKind::InvalidUpstreamResponse);
         }
     }
 }
@@ -560,7 +560,7 @@ async fn a_later_version_must_show_its_session_and_its_status() {
         (
             "another sid",
             session().claim("sid", "x"),
-            Some(AuthErrorKind::NotSession),
+            Some(AuthErrorKind::NotSessionToken),
         ),
         (
             "3.0",

@@ -162,7 +162,7 @@ async fn names_of_headers_have_no_case() {
         app.send(&[(name, &value)]).await.assert_accepted();
         app.send(&[(name, &value), ("authorization", &value)])
             .await
-            .assert_rejected(400, AuthErrorKind::SeveralCredentials);
+            .assert_rejected(400, AuthErrorKind::MultipleCredentials);
     }
 }
 

@@ -203,8 +203,8 @@ impl Schedule {
                         AuthErrorKind::UpstreamUnavailable,
                         AuthErrorKind::UpstreamUnavailable,
                         AuthErrorKind::RateLimited,
-                        AuthErrorKind::Shed,
-                        AuthErrorKind::UpstreamProtocol,
+                        AuthErrorKind::Overloaded,
+                        AuthErrorKind::InvalidUpstreamResponse,
                         AuthErrorKind::CredentialsRejected,
                     ])
                     .unwrap(),

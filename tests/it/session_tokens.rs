@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 use tower_clerk::{
     AuthErrorKind::{
-        self, Expired, MalformedToken, MissingSubject, NotSession, PendingSession,
-        UnsupportedToken, WrongAudience, WrongIssuer, WrongParty,
+        self, Expired, MalformedToken, MissingSubject, NotSessionToken, PendingSession,
+        UnauthorizedParty, UnsupportedToken, WrongAudience, WrongIssuer,
     },
     ClerkConfig, ClerkConfigBuilder, TokenKind,
     fake_clerk::{Category, SessionBuilder},
@@ -91,21 +91,21 @@ async fn what_is_no_session_token_is_rejected_though_it_is_signed() {
             session().category(Category::Unclassified),
             None,
         ),
-        ("of a template", session().template(), Some(NotSession)),
+        ("of a template", session().template(), Some(NotSessionToken)),
         (
             "of a template that names a session",
             session().template().claim("sid", "sess_1"),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "of a template, of no stated category",
             session().template().category(Category::Absent),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "of a machine's category",
             session().category(Category::Machine),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "an ID token",
@@ -114,17 +114,17 @@ async fn what_is_no_session_token_is_rejected_though_it_is_signed() {
                 .claim("sid", Value::Null)
                 .claim("sts", Value::Null)
                 .claim("aud", world.clerk.client_id()),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "without a session",
             session().claim("sid", Value::Null),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "of another id",
             session().session_id("user_1"),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "of a list of sessions",
@@ -219,15 +219,19 @@ async fn the_authorized_party_counts_where_some_are_named() {
         (
             "another",
             session().authorized_party("https://evil.example"),
-            Some(WrongParty),
+            Some(UnauthorizedParty),
         ),
         (
             "a path",
             session().authorized_party(format!("{ORIGIN}/")),
-            Some(WrongParty),
+            Some(UnauthorizedParty),
         ),
-        ("none", session(), Some(WrongParty)),
-        ("empty", session().authorized_party(""), Some(WrongParty)),
+        ("none", session(), Some(UnauthorizedParty)),
+        (
+            "empty",
+            session().authorized_party(""),
+            Some(UnauthorizedParty),
+        ),
     ] {
         let token = token.issue();
         check(name, &ask(&any, &token).await, None);

@@ -253,7 +253,7 @@ async fn extensions_of_a_shape_do_not_hide_the_error() {
     // The shape brings an error of its own.
     let shaped = layer.reject_with(|_: &Rejection| {
         let mut response = Response::new(());
-        let error = AuthError::new(AuthErrorKind::Shed);
+        let error = AuthError::new(AuthErrorKind::Overloaded);
         response.extensions_mut().insert(error);
         response
     });

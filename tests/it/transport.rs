@@ -62,7 +62,7 @@ fn violation(name: &'static str, bytes: Vec<u8>) -> Row {
     Row {
         name,
         script: vec![Step::Answers(bytes)],
-        kind: AuthErrorKind::UpstreamProtocol,
+        kind: AuthErrorKind::InvalidUpstreamResponse,
         attempts: 1,
         attempt_timeout: LONG,
     }
@@ -78,7 +78,7 @@ impl Row {
     /// an answer (fault B1).
     async fn check(self) {
         let name = self.name;
-        let is_provoked = self.kind == AuthErrorKind::UpstreamProtocol;
+        let is_provoked = self.kind == AuthErrorKind::InvalidUpstreamResponse;
         let server = Raw::start([self.script]);
         let app = App::new(config(&server).attempt_timeout(self.attempt_timeout));
         for turn in 1..=2 {

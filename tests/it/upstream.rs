@@ -43,7 +43,7 @@ fn outages() -> Vec<Row> {
 
 /// One token can provoke them.
 fn provoked_replies() -> Vec<Row> {
-    let violation = AuthErrorKind::UpstreamProtocol;
+    let violation = AuthErrorKind::InvalidUpstreamResponse;
     let json = |body: &str| Reply::Json(200, body.to_owned());
     vec![
         // C092
@@ -83,7 +83,7 @@ async fn what_may_pass_by_itself_is_retried_once_and_nothing_else_is() {
         for turn in 1..=2 {
             app.bearer("oat_1").await.assert_rejected(503, kind);
             // What a token provokes is remembered for it (fault B1).
-            let is_provoked = kind == AuthErrorKind::UpstreamProtocol;
+            let is_provoked = kind == AuthErrorKind::InvalidUpstreamResponse;
             let turns = if is_provoked { 1 } else { turn };
             assert_eq!(stub.calls(), calls * turns, "{name}");
         }

@@ -2,7 +2,7 @@ use http::{HeaderMap, HeaderValue, header::COOKIE};
 
 use super::CookieNames;
 use crate::AuthErrorKind::{
-    self, MalformedCredentials, MissingCredentials, SeveralCredentials, TokenTooLong,
+    self, MalformedCredentials, MissingCredentials, MultipleCredentials, TokenTooLong,
 };
 
 /// A key of `clerk.example.com`.
@@ -164,22 +164,22 @@ fn one_value_counts() {
             Case {
                 name: "two",
                 input: &[b"__session=abc; __session=abd"],
-                expected: Err(SeveralCredentials),
+                expected: Err(MultipleCredentials),
             },
             Case {
                 name: "two, in two headers",
                 input: &[b"__session=abc", b"x=y; __session=abd"],
-                expected: Err(SeveralCredentials),
+                expected: Err(MultipleCredentials),
             },
             Case {
                 name: "two, and the first again",
                 input: &[b"__session=abc; __session=abd; __session=abc"],
-                expected: Err(SeveralCredentials),
+                expected: Err(MultipleCredentials),
             },
             Case {
                 name: "two that begin alike",
                 input: &[b"__session=abc; __session=abcd"],
-                expected: Err(SeveralCredentials),
+                expected: Err(MultipleCredentials),
             },
         ],
     );
@@ -290,7 +290,7 @@ mod suffixed {
                 Case {
                     name: "two of ours",
                     input: &[b"__session_l2OS3d9k=a; __session_l2OS3d9k=b; __session=c"],
-                    expected: Err(SeveralCredentials),
+                    expected: Err(MultipleCredentials),
                 },
                 Case {
                     name: "that of another instance",

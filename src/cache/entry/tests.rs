@@ -438,7 +438,7 @@ fn rejection_holds_for_five_seconds() {
 fn provoked_error_is_remembered_for_its_delay() {
     // fault B1
     let error = |delay: Option<u64>| {
-        let error = AuthError::new(AuthErrorKind::UpstreamProtocol).into_token_provoked();
+        let error = AuthError::new(AuthErrorKind::InvalidUpstreamResponse).into_token_provoked();
         match delay {
             Some(delay) => error.with_retry_after(Duration::from_millis(delay)),
             None => error,
@@ -452,16 +452,16 @@ fn provoked_error_is_remembered_for_its_delay() {
         let rejection = NegativeEntry::new(&error(delay), 3, START).unwrap();
         ends_after(name, life, |now| rejection.error(now).is_some());
         let error = rejection.error(later(400)).unwrap();
-        assert_eq!(error.kind(), AuthErrorKind::UpstreamProtocol);
+        assert_eq!(error.kind(), AuthErrorKind::InvalidUpstreamResponse);
         assert!(error.is_token_provoked());
         let left = delay.map(|_| Duration::from_millis(life - 400));
         assert_eq!(error.retry_after(), left, "{name}");
     }
     for error in [
-        AuthError::new(AuthErrorKind::UpstreamProtocol),
+        AuthError::new(AuthErrorKind::InvalidUpstreamResponse),
         AuthError::new(AuthErrorKind::UpstreamUnavailable),
         AuthError::new(AuthErrorKind::RateLimited).into_not_called(),
-        AuthError::new(AuthErrorKind::Shed).into_not_called(),
+        AuthError::new(AuthErrorKind::Overloaded).into_not_called(),
     ] {
         assert!(NegativeEntry::new(&error, 3, START).is_none(), "{error:?}");
     }
@@ -516,7 +516,10 @@ fn longest_life_covers_rejections_too() {
 #[test]
 fn what_is_no_outage_is_not_bridged() {
     let entry = usual();
-    entry.back_off(&AuthErrorKind::UpstreamProtocol.into(), later(25_000));
+    entry.back_off(
+        &AuthErrorKind::InvalidUpstreamResponse.into(),
+        later(25_000),
+    );
     assert!(!entry.is_bridging(later(25_001)));
     assert!(
         !entry.claim_refresh(later(25_999)),
@@ -525,6 +528,9 @@ fn what_is_no_outage_is_not_bridged() {
     entry.back_off(&AuthErrorKind::UpstreamUnavailable.into(), later(26_000));
     assert!(entry.is_bridging(later(26_001)));
     // The latest failure counts.
-    entry.back_off(&AuthErrorKind::UpstreamProtocol.into(), later(26_002));
+    entry.back_off(
+        &AuthErrorKind::InvalidUpstreamResponse.into(),
+        later(26_002),
+    );
     assert!(!entry.is_bridging(later(26_003)));
 }

@@ -81,7 +81,7 @@ where
 
 /// Waits for this flight alone.
 async fn outcome(mut waiter: Waiter<Arc<Entry>>) -> Outcome {
-    let lost = AuthError::new(AuthErrorKind::Shed);
+    let lost = AuthError::new(AuthErrorKind::Overloaded);
     waiter.outcome().await.unwrap_or(Err(lost))
 }
 
@@ -312,7 +312,7 @@ fn end_of_the_runtime_ends_its_flights() {
     // C122
     let second = runtime();
     let error = second.block_on(outcome(seat)).unwrap_err();
-    assert_eq!(error.kind(), AuthErrorKind::Shed, "it joins again");
+    assert_eq!(error.kind(), AuthErrorKind::Overloaded, "it joins again");
     let anew = second.block_on(async {
         let seat = board(&flights, key("a"), || async { good("user_1") });
         outcome(seat.unwrap()).await

@@ -57,7 +57,7 @@ fn json_body_has_the_fields_of_the_challenge() {
         }),
     );
     check(
-        AuthErrorKind::Shed,
+        AuthErrorKind::Overloaded,
         &json!({
             "error": "temporarily_unavailable",
             "error_description": "the access token cannot be verified at the moment",
@@ -102,7 +102,7 @@ fn problem_has_the_members_of_rfc_9457() {
         }),
     );
     check(
-        AuthErrorKind::SeveralCredentials,
+        AuthErrorKind::MultipleCredentials,
         &json!({
             "type": "about:blank",
             "title": "Bad Request",
@@ -187,7 +187,7 @@ fn renderer_decides_nothing_but_body_and_additions() {
     assert_eq!(text(response.headers(), "x-extra"), Some("kept"));
     assert_eq!(response.body(), "body");
 
-    let response = render(AuthErrorKind::Shed, false);
+    let response = render(AuthErrorKind::Overloaded, false);
     assert_eq!(response.status(), 503);
     assert_eq!(text(response.headers(), "www-authenticate"), None);
     let delay: u64 = text(response.headers(), "retry-after")

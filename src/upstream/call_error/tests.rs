@@ -12,12 +12,13 @@ fn each_error_is_classified_once_for_retry_breaker_counts_and_caller() {
         retry_after: Option<u64>,
     }
     use AuthErrorKind::{
-        CredentialsRejected, Inactive, RateLimited, Shed, UpstreamProtocol, UpstreamUnavailable,
+        CredentialsRejected, Inactive, InvalidUpstreamResponse, Overloaded, RateLimited,
+        UpstreamUnavailable,
     };
     use Evidence::{Failure, Nothing, Success};
     let status = |code| CallError::Status(StatusCode::from_u16(code).unwrap(), None);
     let answer = |kind| CallError::Answer(AuthError::new(kind));
-    let unreadable = |delay| CallError::Unreadable(AuthError::new(UpstreamProtocol), delay);
+    let unreadable = |delay| CallError::Unreadable(AuthError::new(InvalidUpstreamResponse), delay);
     let second = Duration::from_secs(1);
     let minute = Duration::from_secs(60);
     let broken = || CallError::Transport(TransportError::unreachable("x"));
@@ -49,11 +50,11 @@ fn each_error_is_classified_once_for_retry_breaker_counts_and_caller() {
             Some(1),
         ),
         (
-            CallError::Shed,
+            CallError::Overloaded,
             false,
             Nothing,
             CallResult::RateLimited,
-            Shed,
+            Overloaded,
             None,
         ),
         (
@@ -150,7 +151,7 @@ fn each_error_is_classified_once_for_retry_breaker_counts_and_caller() {
             false,
             Nothing,
             CallResult::Malformed,
-            UpstreamProtocol,
+            InvalidUpstreamResponse,
             None,
         ),
         (
@@ -158,7 +159,7 @@ fn each_error_is_classified_once_for_retry_breaker_counts_and_caller() {
             false,
             Nothing,
             CallResult::Malformed,
-            UpstreamProtocol,
+            InvalidUpstreamResponse,
             None,
         ),
         (
@@ -166,7 +167,7 @@ fn each_error_is_classified_once_for_retry_breaker_counts_and_caller() {
             false,
             Nothing,
             CallResult::Malformed,
-            UpstreamProtocol,
+            InvalidUpstreamResponse,
             None,
         ),
         (
@@ -174,7 +175,7 @@ fn each_error_is_classified_once_for_retry_breaker_counts_and_caller() {
             false,
             Nothing,
             CallResult::Malformed,
-            UpstreamProtocol,
+            InvalidUpstreamResponse,
             Some(60),
         ),
     ] {
@@ -199,12 +200,12 @@ fn each_error_is_classified_once_for_retry_breaker_counts_and_caller() {
             CallError::Paused(_)
                 | CallError::RateLimited(_)
                 | CallError::BreakerOpen(_)
-                | CallError::Shed
+                | CallError::Overloaded
         );
         let error = case.error.into_error(true);
         assert_eq!(error.kind(), case.kind, "{name}");
         assert_eq!(error.was_not_called(), was_not_called, "{name}");
-        let is_token_provoked = case.kind == UpstreamProtocol;
+        let is_token_provoked = case.kind == InvalidUpstreamResponse;
         assert_eq!(error.is_token_provoked(), is_token_provoked, "{name}");
         match error.retry_after() {
             Some(delay) if is_token_provoked && case.retry_after.is_none() => {
@@ -219,10 +220,10 @@ fn each_error_is_classified_once_for_retry_breaker_counts_and_caller() {
 fn document_that_cannot_be_read_is_not_provoked_by_a_token() {
     for error in [
         CallError::Transport(TransportError::too_large()),
-        CallError::Unreadable(AuthError::new(AuthErrorKind::UpstreamProtocol), None),
+        CallError::Unreadable(AuthError::new(AuthErrorKind::InvalidUpstreamResponse), None),
     ] {
         let error = error.into_error(false);
-        assert_eq!(error.kind(), AuthErrorKind::UpstreamProtocol);
+        assert_eq!(error.kind(), AuthErrorKind::InvalidUpstreamResponse);
         assert!(!error.is_token_provoked());
     }
 }

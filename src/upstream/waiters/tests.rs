@@ -17,7 +17,7 @@ fn each_priority_finds_a_place_until_its_share_is_used() {
         assert_eq!(places.len(), expected, "{priority:?}");
     }
     let error = waiters.enter(Priority::Document).unwrap_err();
-    assert_eq!(error.kind(), AuthErrorKind::Shed);
+    assert_eq!(error.kind(), AuthErrorKind::Overloaded);
     places.truncate(65);
     assert!(waiters.enter(Priority::FirstSeen).is_err());
     places.pop();

@@ -70,7 +70,7 @@ fn status_says_whose_fault_it_is() {
 
     const JSON: &str = "application/json";
     const CLERK: &str = r#"{"errors":[{"code":"resource_not_found","message":"not found"}]}"#;
-    let broken = Err((AuthErrorKind::UpstreamProtocol, false));
+    let broken = Err((AuthErrorKind::InvalidUpstreamResponse, false));
     let rejected = Err((AuthErrorKind::CredentialsRejected, true));
     for (name, input, expected) in [
         (

@@ -326,7 +326,10 @@ async fn those_who_wait_take_a_place_each_and_those_beyond_do_not_wait() {
         waiting.push((request, is_pending));
     }
     let shed = kept.get(&mut kept.place(Some(Priority::FirstSeen))).await;
-    assert_eq!(shed.map(drop).unwrap_err().kind(), AuthErrorKind::Shed);
+    assert_eq!(
+        shed.map(drop).unwrap_err().kind(),
+        AuthErrorKind::Overloaded
+    );
     // Work in the background takes none.
     let mut background = Box::pin(version(&kept));
     assert!(futures_util::poll!(&mut background).is_pending());

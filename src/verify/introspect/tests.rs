@@ -20,7 +20,11 @@ fn reject(name: &str, body: impl AsRef<[u8]>) {
     let body = body.as_ref();
     for _ in 0..2 {
         let error = Introspection::from_json(body).unwrap_err();
-        assert_eq!(error.kind(), AuthErrorKind::UpstreamProtocol, "{name}");
+        assert_eq!(
+            error.kind(),
+            AuthErrorKind::InvalidUpstreamResponse,
+            "{name}"
+        );
         assert!(!error.kind().is_authoritative(), "{name}");
     }
 }

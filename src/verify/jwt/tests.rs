@@ -56,7 +56,7 @@ async fn a_kind_that_was_guessed_wrongly_is_found_out() {
             let read = local.read(&token, guessed, Priority::FirstSeen).await;
             let expected = match guessed {
                 _ if guessed == is => None,
-                Session => Some(AuthErrorKind::NotSession),
+                Session => Some(AuthErrorKind::NotSessionToken),
                 _ => Some(AuthErrorKind::NotAccessToken),
             };
             let found = read.err().map(|error| error.kind());

@@ -102,7 +102,7 @@ impl Rules {
             (Some(authorized), Some(party)) if authorized.iter().any(|entry| entry == party) => {
                 Ok(())
             }
-            (Some(_), _) => Err(AuthErrorKind::WrongParty),
+            (Some(_), _) => Err(AuthErrorKind::UnauthorizedParty),
         }
     }
 
@@ -158,7 +158,7 @@ fn check_no_machine(answer: &Introspection) -> Result<(), AuthErrorKind> {
 fn check_session(answer: &Introspection) -> Result<(), AuthErrorKind> {
     match text(&answer.other, "sid")? {
         Some(id) if is_id(id, "sess_") && !is_id_token(answer) => Ok(()),
-        _ => Err(AuthErrorKind::NotSession),
+        _ => Err(AuthErrorKind::NotSessionToken),
     }
 }
 

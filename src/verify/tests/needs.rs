@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use super::TokenKind;
 use super::{
     AuthErrorKind::{
-        self, Inactive, MissingSubject, NotAccessToken, ProfileUnavailable, RateLimited,
-        UpstreamProtocol, UpstreamUnavailable,
+        self, Inactive, InvalidUpstreamResponse, MissingSubject, NotAccessToken,
+        ProfileUnavailable, RateLimited, UpstreamUnavailable,
     },
     Enrichment, OURS, Priority, Reply, Shape, THEIRS, Userinfo, says, verifier, verify,
 };
@@ -205,7 +205,7 @@ async fn what_is_missing_and_cannot_be_had_is_rejected() {
                 (
                     "unnamed, 403 of a firewall",
                     (unnamed(), OPAQUE, FIREWALL),
-                    (Err(UpstreamProtocol), 1),
+                    (Err(InvalidUpstreamResponse), 1),
                 ),
                 (
                     "unnamed, down",
@@ -215,7 +215,7 @@ async fn what_is_missing_and_cannot_be_had_is_rejected() {
                 (
                     "unnamed, broken",
                     (unnamed(), OPAQUE, BROKEN),
-                    (Err(UpstreamProtocol), 1),
+                    (Err(InvalidUpstreamResponse), 1),
                 ),
                 (
                     "unnamed, silent",
@@ -250,7 +250,7 @@ async fn what_is_missing_and_cannot_be_had_is_rejected() {
                 (
                     "unvouched, broken",
                     (named(), OTHER, BROKEN),
-                    (Err(UpstreamProtocol), 1),
+                    (Err(InvalidUpstreamResponse), 1),
                 ),
                 (
                     "both, 401",

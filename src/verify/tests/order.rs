@@ -142,8 +142,8 @@ async fn rejected_token_is_never_shown_to_userinfo() {
         ),
         (
             "no answer",
-            source(AuthErrorKind::UpstreamProtocol),
-            AuthErrorKind::UpstreamProtocol,
+            source(AuthErrorKind::InvalidUpstreamResponse),
+            AuthErrorKind::InvalidUpstreamResponse,
         ),
     ] {
         // A known one is not either, where the rejection comes at once.

@@ -30,7 +30,7 @@ fn check(case: &Case<'_>) {
 
 const JSON: Option<&str> = Some("application/json");
 const INACTIVE: Result<&str, AuthErrorKind> = Err(AuthErrorKind::Inactive);
-const BROKEN: Result<&str, AuthErrorKind> = Err(AuthErrorKind::UpstreamProtocol);
+const BROKEN: Result<&str, AuthErrorKind> = Err(AuthErrorKind::InvalidUpstreamResponse);
 
 #[test]
 fn answer_is_userinfo_or_says_why_not() {

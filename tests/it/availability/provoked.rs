@@ -173,7 +173,7 @@ async fn probe_with_a_bad_token_leaves_the_next_probe_to_a_good_one() {
     for _ in 0..3 {
         app.bearer("oat_bad")
             .await
-            .assert_rejected(503, AuthErrorKind::UpstreamProtocol);
+            .assert_rejected(503, AuthErrorKind::InvalidUpstreamResponse);
     }
     app.bearer("oat_good").await.assert_accepted();
     assert_eq!(app.layer.health().introspection, BreakerState::Closed);
@@ -234,7 +234,7 @@ async fn page_of_a_firewall_is_not_about_our_credentials() {
         users
             .bearer("ak_bad")
             .await
-            .assert_rejected(503, AuthErrorKind::UpstreamProtocol);
+            .assert_rejected(503, AuthErrorKind::InvalidUpstreamResponse);
         assert!(!users.layer.health().credentials_rejected, "{status}");
     }
     assert!(!log.text().contains("ERROR"), "{}", log.text());

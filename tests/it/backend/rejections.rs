@@ -114,64 +114,86 @@ async fn what_is_no_answer_is_an_outage_and_not_remembered() {
         json_of(body)
     };
     let text = |body: &'static str| Fault::answer(200, "application/json", body);
-    use AuthErrorKind::{CredentialsRejected, RateLimited, UpstreamProtocol, UpstreamUnavailable};
+    use AuthErrorKind::{
+        CredentialsRejected, InvalidUpstreamResponse, RateLimited, UpstreamUnavailable,
+    };
     for (name, fault, kind) in [
         ("401", Fault::status(401), CredentialsRejected),
         ("403", Fault::status(403), CredentialsRejected),
-        ("422", Fault::status(422), UpstreamProtocol),
-        ("302", Fault::status(302), UpstreamProtocol),
+        ("422", Fault::status(422), InvalidUpstreamResponse),
+        ("302", Fault::status(302), InvalidUpstreamResponse),
         ("429", Fault::status(429), RateLimited),
         ("500", Fault::status(500), UpstreamUnavailable),
         ("503", Fault::status(503), UpstreamUnavailable),
         ("reset", Fault::reset(), UpstreamUnavailable),
         ("hang", Fault::hang(), UpstreamUnavailable),
-        ("malformed", Fault::malformed(), UpstreamProtocol),
-        ("oversized", Fault::oversized(70_000), UpstreamProtocol),
+        ("malformed", Fault::malformed(), InvalidUpstreamResponse),
+        (
+            "oversized",
+            Fault::oversized(70_000),
+            InvalidUpstreamResponse,
+        ),
         (
             "404 of a proxy",
             Fault::answer(404, "text/html", "<html>"),
-            UpstreamProtocol,
+            InvalidUpstreamResponse,
         ),
         (
             "no JSON",
             Fault::answer(200, "text/plain", good("api_key").to_string()),
-            UpstreamProtocol,
+            InvalidUpstreamResponse,
         ),
-        ("array", text("[]"), UpstreamProtocol),
-        ("empty object", text("{}"), UpstreamProtocol),
-        ("active alone", text(r#"{"active":true}"#), UpstreamProtocol),
+        ("array", text("[]"), InvalidUpstreamResponse),
+        ("empty object", text("{}"), InvalidUpstreamResponse),
+        (
+            "active alone",
+            text(r#"{"active":true}"#),
+            InvalidUpstreamResponse,
+        ),
         (
             "another object",
             json_of(good("machine_to_machine_token")),
-            UpstreamProtocol,
+            InvalidUpstreamResponse,
         ),
-        ("without revoked", without("revoked"), UpstreamProtocol),
-        ("without expired", without("expired"), UpstreamProtocol),
-        ("without subject", without("subject"), UpstreamProtocol),
+        (
+            "without revoked",
+            without("revoked"),
+            InvalidUpstreamResponse,
+        ),
+        (
+            "without expired",
+            without("expired"),
+            InvalidUpstreamResponse,
+        ),
+        (
+            "without subject",
+            without("subject"),
+            InvalidUpstreamResponse,
+        ),
         (
             "revoked is a text",
             with("revoked", json!("false")),
-            UpstreamProtocol,
+            InvalidUpstreamResponse,
         ),
         (
             "expired is null",
             with("expired", json!(null)),
-            UpstreamProtocol,
+            InvalidUpstreamResponse,
         ),
         (
             "end is a text",
             with("expiration", json!("never")),
-            UpstreamProtocol,
+            InvalidUpstreamResponse,
         ),
         (
             "active is a text",
             with("active", json!("true")),
-            UpstreamProtocol,
+            InvalidUpstreamResponse,
         ),
         (
             "revoked twice",
             text(r#"{"subject":"user_1","revoked":true,"revoked":false,"expired":false}"#),
-            UpstreamProtocol,
+            InvalidUpstreamResponse,
         ),
     ] {
         let world = World::new();

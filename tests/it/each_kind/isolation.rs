@@ -51,7 +51,7 @@ async fn what_is_good_for_one_layer_is_not_good_for_a_stricter_one() {
             TokenKind::Session => (
                 config.authorized_parties(["https://app.example.com"]),
                 401,
-                AuthErrorKind::WrongParty,
+                AuthErrorKind::UnauthorizedParty,
             ),
             TokenKind::Machine => (
                 config.machines(["mch_other"]),

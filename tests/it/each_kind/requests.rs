@@ -106,7 +106,7 @@ async fn who_waits_holds_nothing_of_the_service_behind() {
 #[tokio::test]
 async fn a_header_is_read_by_the_letter() {
     use AuthErrorKind::{
-        MalformedCredentials, MissingCredentials, SeveralCredentials, TokenTooLong,
+        MalformedCredentials, MissingCredentials, MultipleCredentials, TokenTooLong,
         UnsupportedToken,
     };
 
@@ -134,17 +134,17 @@ async fn a_header_is_read_by_the_letter() {
             (
                 "the same twice",
                 vec![bearer(&token), bearer(&token)],
-                Err((400, SeveralCredentials)),
+                Err((400, MultipleCredentials)),
             ),
             (
                 "two",
                 vec![bearer(&token), bearer(&other)],
-                Err((400, SeveralCredentials)),
+                Err((400, MultipleCredentials)),
             ),
             (
                 "of two schemes",
                 vec!["Basic dTpw".to_owned(), bearer(&token)],
-                Err((400, SeveralCredentials)),
+                Err((400, MultipleCredentials)),
             ),
             ("a word behind", one(bearer(&token) + " x"), malformed),
             (

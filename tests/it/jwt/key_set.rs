@@ -277,13 +277,13 @@ async fn what_needs_no_key_to_be_rejected_causes_no_fetch() {
             "of another class",
             with(&header, "cat", "cl_B7d4PD222AAA"),
             payload.clone(),
-            AuthErrorKind::NotSession,
+            AuthErrorKind::NotSessionToken,
         ),
         (
             "of another type",
             with(&header, "typ", "dpop+jwt"),
             payload.clone(),
-            AuthErrorKind::NotSession,
+            AuthErrorKind::NotSessionToken,
         ),
         (
             "of another algorithm",
@@ -323,7 +323,7 @@ async fn those_who_wait_for_a_hanging_key_set_are_bounded() {
     let requests = tokens.iter().map(async |token| {
         let answer = app.bearer(token).await;
         assert_eq!(answer.status(), 503);
-        if answer.kind() == Some(AuthErrorKind::Shed) {
+        if answer.kind() == Some(AuthErrorKind::Overloaded) {
             shed.fetch_add(1, Ordering::Relaxed);
         }
         assert!(start.elapsed() < 10 * SECOND);
@@ -456,7 +456,7 @@ async fn answers_that_are_no_key_set_are_no_rejection() {
         let token = world.clerk.session("user_1").issue();
         for _ in 0..2 {
             let answer = app.bearer(&token).await;
-            answer.assert_rejected(503, AuthErrorKind::UpstreamProtocol);
+            answer.assert_rejected(503, AuthErrorKind::InvalidUpstreamResponse);
             world.clock.advance(SECOND);
         }
         world.clerk.heal_all();

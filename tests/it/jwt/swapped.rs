@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use tower_clerk::{
-    AuthErrorKind::{self, NotAccessToken, NotSession, UnsupportedToken},
+    AuthErrorKind::{self, NotAccessToken, NotSessionToken, UnsupportedToken},
     JwtVerification, TokenKind,
 };
 
@@ -85,14 +85,14 @@ async fn what_the_header_says_must_fit() {
             &session,
             typ,
             json!("JOSE"),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "a session as a logout token",
             &session,
             typ,
             json!("logout+jwt"),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "a session as an access token",
@@ -106,21 +106,21 @@ async fn what_the_header_says_must_fit() {
             &session,
             cat,
             json!("cl_B7d4PD222AAA"),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "a session as a machine",
             &session,
             cat,
             json!("cl_B7d4PD333AAA"),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "a session of a class to come",
             &session,
             cat,
             json!("cl_X"),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "a session of no class",
@@ -149,21 +149,21 @@ async fn what_the_header_says_must_fit() {
             &access,
             typ,
             json!(null),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "an access token as a session",
             &access,
             typ,
             json!("JWT"),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "an access token in capitals",
             &access,
             typ,
             json!("AT+JWT"),
-            Some(NotSession),
+            Some(NotSessionToken),
         ),
         (
             "an access token of the class of sessions",
@@ -245,15 +245,15 @@ async fn what_is_no_session_does_not_pass_as_one() {
         (
             "a template",
             clerk.session("user_1").template().issue(),
-            NotSession,
+            NotSessionToken,
         ),
         (
             "an ID token",
             signed(clerk, with(&header, "cat", ()), &id_token),
-            NotSession,
+            NotSessionToken,
         ),
-        ("no session", body("sid", json!(null)), NotSession),
-        ("an empty session", body("sid", json!("")), NotSession),
+        ("no session", body("sid", json!(null)), NotSessionToken),
+        ("an empty session", body("sid", json!("")), NotSessionToken),
         (
             "a list of sessions",
             body("sid", json!(["sess_1"])),

@@ -197,7 +197,7 @@ fn an_answer_is_read_and_opens_the_door_if_and_only_if_the_rules_say_so() {
         let is_answer = verdict != Verdict::NoAnswer;
         assert_eq!(result.is_ok(), is_answer, "{result:?} {text}");
         if let Err(error) = result {
-            assert_eq!(error.kind(), AuthErrorKind::UpstreamProtocol);
+            assert_eq!(error.kind(), AuthErrorKind::InvalidUpstreamResponse);
         }
         *told.0.lock().unwrap() = body;
         number += 1;

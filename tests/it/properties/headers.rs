@@ -203,7 +203,7 @@ fn a_header_is_a_credential_if_and_only_if_the_grammar_says_so() {
             }
             Credentials::Token(_) => (0, AuthErrorKind::Inactive),
             Credentials::Missing => (1, AuthErrorKind::MissingCredentials),
-            Credentials::Several => (2, AuthErrorKind::SeveralCredentials),
+            Credentials::Several => (2, AuthErrorKind::MultipleCredentials),
             Credentials::Malformed => (3, AuthErrorKind::MalformedCredentials),
             Credentials::TooLong => (4, AuthErrorKind::TokenTooLong),
         };

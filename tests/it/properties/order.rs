@@ -266,7 +266,11 @@ fn the_order_of_members_in_answers_changes_nothing() {
         if is_inactive {
             assert_eq!(kind, Some(AuthErrorKind::Inactive), "{made:?}");
         } else if made.is_wrong {
-            assert_eq!(kind, Some(AuthErrorKind::UpstreamProtocol), "{made:?}");
+            assert_eq!(
+                kind,
+                Some(AuthErrorKind::InvalidUpstreamResponse),
+                "{made:?}"
+            );
             counts[0] += 1;
         } else if made.breaks_a_rule {
             // Not every rule is one for every kind.

@@ -117,7 +117,7 @@ impl Verify for Clerk {
             }
             self.lock().land(index, asked, health, answer.is_some());
             match (health, answer) {
-                (Health::Down(AuthErrorKind::UpstreamProtocol), _) => {
+                (Health::Down(AuthErrorKind::InvalidUpstreamResponse), _) => {
                     Introspection::from_json(br#"{"active":true,"sub":"#)
                 }
                 (Health::Down(kind), _) => Err(kind.into()),

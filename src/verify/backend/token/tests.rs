@@ -70,7 +70,7 @@ fn only_what_says_that_it_is_good_is_good() {
         assert_eq!(found, case.expected, "{}", case.name);
     }
 
-    let broken = Err(AuthErrorKind::UpstreamProtocol);
+    let broken = Err(AuthErrorKind::InvalidUpstreamResponse);
     let with = |name, value| answer(&[(name, value)]);
     for (name, input, expected) in [
         ("as documented", answer(&[]), Ok(true)),
@@ -197,9 +197,13 @@ fn times_are_seconds_whatever_they_were() {
         (
             "a text",
             json!("1700000000"),
-            Err(AuthErrorKind::UpstreamProtocol),
+            Err(AuthErrorKind::InvalidUpstreamResponse),
         ),
-        ("a flag", json!(false), Err(AuthErrorKind::UpstreamProtocol)),
+        (
+            "a flag",
+            json!(false),
+            Err(AuthErrorKind::InvalidUpstreamResponse),
+        ),
     ] {
         for member in ["expiration", "created_at"] {
             let token = decode(&answer(&[(member, input.clone())]));

@@ -34,7 +34,7 @@ fn answer_is_a_user_or_says_that_there_is_none() {
         assert_eq!(found, case.expected.as_ref().copied(), "{}", case.name);
     }
 
-    let broken = Err(AuthErrorKind::UpstreamProtocol);
+    let broken = Err(AuthErrorKind::InvalidUpstreamResponse);
     let with = |name, value| (200, user(&[(name, value)]));
     let errors = r#"{"errors":[{"code":"resource_not_found"}]}"#.to_owned();
     for (name, input, expected) in [

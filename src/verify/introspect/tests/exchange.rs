@@ -47,7 +47,7 @@ fn status_and_content_type_decide_what_is_read() {
     let json = Some("application/json");
     let good: &[u8] = br#"{"active":true}"#;
     let unsupported: &[u8] = br#"{"error":"unsupported_token_type"}"#;
-    let broken = Err(AuthErrorKind::UpstreamProtocol);
+    let broken = Err(AuthErrorKind::InvalidUpstreamResponse);
     let inactive = Err(AuthErrorKind::Inactive);
     let ours = Err(AuthErrorKind::CredentialsRejected);
     let jwt = Some("application/token-introspection+jwt");
@@ -281,7 +281,7 @@ async fn question_is_put_as_the_rfc_has_it() {
 async fn trouble_is_handed_on() {
     for (status, expected) in [
         (401, AuthErrorKind::CredentialsRejected),
-        (404, AuthErrorKind::UpstreamProtocol),
+        (404, AuthErrorKind::InvalidUpstreamResponse),
         // C094
         (429, AuthErrorKind::RateLimited),
         // C095

@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 use super::{ISSUER, Introspection, NOW, Rules, Verdict, owned, rules};
 use crate::{
     AuthErrorKind::{
-        MalformedToken, MissingSubject, NotSession, PendingSession, WrongAudience, WrongClient,
-        WrongParty,
+        MalformedToken, MissingSubject, NotSessionToken, PendingSession, UnauthorizedParty,
+        WrongAudience, WrongClient,
     },
     TokenKind,
 };
@@ -96,15 +96,15 @@ fn a_session_token_names_its_session() {
         &rules(),
         TokenKind::Session,
         &without,
-        Err(NotSession),
+        Err(NotSessionToken),
     );
     for (name, id, expected) in [
         ("a session", json!("sess_2"), Ok(())),
-        ("null", json!(null), Err(NotSession)),
-        ("empty", json!(""), Err(NotSession)),
-        ("the beginning alone", json!("sess_"), Err(NotSession)),
-        ("another id", json!("user_1"), Err(NotSession)),
-        ("a capital", json!("Sess_1"), Err(NotSession)),
+        ("null", json!(null), Err(NotSessionToken)),
+        ("empty", json!(""), Err(NotSessionToken)),
+        ("the beginning alone", json!("sess_"), Err(NotSessionToken)),
+        ("another id", json!("user_1"), Err(NotSessionToken)),
+        ("a capital", json!("Sess_1"), Err(NotSessionToken)),
         ("a number", json!(1), Err(MalformedToken)),
         ("a list", json!(["sess_1"]), Err(MalformedToken)),
         ("true", json!(true), Err(MalformedToken)),
@@ -121,7 +121,7 @@ fn a_session_token_comes_from_an_authorized_party() {
         authorized_parties: Some(owned(&["https://app.example.com", "http://localhost:3000"])),
         ..rules()
     };
-    let no = Err(WrongParty);
+    let no = Err(UnauthorizedParty);
     // Where any will do, and where some are named.
     for (name, party, by_any, by_some) in [
         (
