@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use crate::{
-    AuthError, ClerkAuth, ClerkConfig, HeadersOnly, Health, ResourceMetadata, Stats, Verify,
+    AuthError, ClerkAuth, ClerkConfig, EmptyBody, Health, ResourceMetadata, Stats, Verify,
     auth::Auth, passage::Passage,
 };
 
@@ -15,7 +15,7 @@ use crate::{
 /// Cloning copies a pointer: clones, and the services that they make, share one cache and one way to
 /// Clerk. Two layers share nothing, even of the same configuration: a cache belongs to one set of rules.
 #[derive(Clone)]
-pub struct ClerkAuthLayer<R = HeadersOnly> {
+pub struct ClerkAuthLayer<R = EmptyBody> {
     auth: Arc<Auth>,
     reject: R,
     passage: Passage,
@@ -49,14 +49,14 @@ impl ClerkAuthLayer {
     fn of(auth: Auth) -> Self {
         Self {
             auth: Arc::new(auth),
-            reject: HeadersOnly,
+            reject: EmptyBody,
             passage: Passage::default(),
         }
     }
 }
 
 impl<R> ClerkAuthLayer<R> {
-    /// Has rejections rendered by something else than [`HeadersOnly`]: [`JsonBody`](crate::JsonBody),
+    /// Has rejections rendered by something else than [`EmptyBody`]: [`JsonBody`](crate::JsonBody),
     /// [`ProblemJson`](crate::ProblemJson), or a closure from [`Rejection`](crate::Rejection) to a response.
     #[must_use]
     pub fn reject_with<T>(self, reject: T) -> ClerkAuthLayer<T> {

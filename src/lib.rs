@@ -39,7 +39,7 @@
 //! ```
 //!
 //! The layer needs nothing of the body of a request, and of that of a response only that there is an
-//! empty one ([`HeadersOnly`]). So it is the same in axum, in tonic (`Server::builder().layer(..)`), and
+//! empty one ([`EmptyBody`]). So it is the same in axum, in tonic (`Server::builder().layer(..)`), and
 //! around any other tower service. Where there is no extractor, a handler finds the claims with
 //! `request.extensions().get::<ClerkClaims>()`.
 //!
@@ -227,7 +227,7 @@ pub use self::{
     layer::ClerkAuthLayer,
     metadata::ResourceMetadata,
     observe::{BreakerState, Health, Stats},
-    reject::{HeadersOnly, JsonBody, ProblemJson, RejectResponse, Rejection},
+    reject::{EmptyBody, JsonBody, ProblemJson, RejectResponse, Rejection},
     require::{
         Require, RequireClaims, RequireFuture, RequireKind, RequirePermission, RequireRole,
         RequireScopes,

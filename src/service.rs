@@ -18,7 +18,7 @@ use crate::{
 
 /// The service that [`ClerkAuthLayer`](crate::ClerkAuthLayer) makes. See the [crate docs](crate).
 #[derive(Clone)]
-pub struct ClerkAuth<S, R = crate::HeadersOnly> {
+pub struct ClerkAuth<S, R = crate::EmptyBody> {
     inner: S,
     auth: Arc<Auth>,
     reject: R,

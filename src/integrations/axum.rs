@@ -13,7 +13,7 @@ use serde::de::DeserializeOwned;
 
 pub use self::parts::MissingClaim;
 use crate::{
-    AuthErrorKind, ClerkClaims, HeadersOnly, reject,
+    AuthErrorKind, ClerkClaims, EmptyBody, reject,
     require::{Rejected, claims_of},
 };
 
@@ -224,7 +224,7 @@ impl Error for Unauthenticated {}
 
 impl IntoResponse for Unauthenticated {
     fn into_response(self) -> Response {
-        self.0.into_response(&HeadersOnly)
+        self.0.into_response(&EmptyBody)
     }
 }
 
@@ -259,7 +259,7 @@ impl Error for InvalidClaims {}
 
 impl IntoResponse for InvalidClaims {
     fn into_response(self) -> Response {
-        self.rejected.into_response(&HeadersOnly)
+        self.rejected.into_response(&EmptyBody)
     }
 }
 

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{Description, ResourceMetadata};
-use crate::{HeadersOnly, JsonBody, ProblemJson, RejectResponse, Rejection};
+use crate::{EmptyBody, JsonBody, ProblemJson, RejectResponse, Rejection};
 
 const RESOURCE: &str = "https://api.example.com/mcp";
 const URL: &str = "https://api.example.com/.well-known/oauth-protected-resource/mcp";
@@ -188,24 +188,24 @@ async fn known_bodies_are_made_and_others_are_not() {
     }
 
     let expected = metadata(URL, &[]).json().clone();
-    assert_eq!(body::<Bytes>(&HeadersOnly), Some(expected.clone()));
-    assert_eq!(body::<Vec<u8>>(&HeadersOnly), Some(expected.to_vec()));
+    assert_eq!(body::<Bytes>(&EmptyBody), Some(expected.clone()));
+    assert_eq!(body::<Vec<u8>>(&EmptyBody), Some(expected.to_vec()));
     let text = String::from_utf8(expected.to_vec()).unwrap();
-    assert_eq!(body::<String>(&HeadersOnly), Some(text));
-    let full = body::<Full<Bytes>>(&HeadersOnly).unwrap();
+    assert_eq!(body::<String>(&EmptyBody), Some(text));
+    let full = body::<Full<Bytes>>(&EmptyBody).unwrap();
     assert_eq!(full.collect().await.unwrap().to_bytes(), expected);
     let full = body::<Full<Bytes>>(&closure::<Full<Bytes>>).unwrap();
     assert_eq!(full.collect().await.unwrap().to_bytes(), expected);
     #[cfg(feature = "axum")]
     {
-        let full = body::<axum_core::body::Body>(&HeadersOnly).unwrap();
+        let full = body::<axum_core::body::Body>(&EmptyBody).unwrap();
         assert_eq!(full.collect().await.unwrap().to_bytes(), expected);
     }
 
-    assert!(body::<()>(&HeadersOnly).is_none());
-    assert!(body::<Empty<Bytes>>(&HeadersOnly).is_none());
-    assert!(body::<Option<Bytes>>(&HeadersOnly).is_none());
-    assert_eq!(body::<Strange>(&HeadersOnly), None);
+    assert!(body::<()>(&EmptyBody).is_none());
+    assert!(body::<Empty<Bytes>>(&EmptyBody).is_none());
+    assert!(body::<Option<Bytes>>(&EmptyBody).is_none());
+    assert_eq!(body::<Strange>(&EmptyBody), None);
     assert_eq!(body::<Strange>(&closure::<Strange>), None);
     // Those who can make every body that is made of bytes need not know it.
     assert_eq!(body(&JsonBody), Some(Strange(expected.clone())));

@@ -1,7 +1,7 @@
 //! A document as the body of a response, where nothing is known of that body but its type's name.
 //!
 //! The layer answers requests for its own metadata, in the place of a service whose bodies may be anything:
-//! the default, [`HeadersOnly`](super::HeadersOnly), asks no more of them than that there is an empty
+//! the default, [`EmptyBody`](super::EmptyBody), asks no more of them than that there is an empty
 //! one, so that the layer fits tonic's, too. To ask for `From<Bytes>` would lock those out, and a trait of our
 //! own could not be implemented for bodies of crates that do not know us, nor for one kind of body beside
 //! all others. So the kinds that can be made of bytes are recognised when it comes to it; there are

@@ -17,7 +17,7 @@ use http::{
     header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE},
 };
 
-pub use self::respond::{HeadersOnly, JsonBody, ProblemJson, RejectResponse};
+pub use self::respond::{EmptyBody, JsonBody, ProblemJson, RejectResponse};
 pub(crate) use self::{
     challenge::Challenges,
     grpc::{is_grpc, to_http_status},

@@ -8,7 +8,7 @@ use super::{Class, Rejection, document::body_of};
 
 /// Makes the body of a rejection, and headers beside those that the layer sets.
 ///
-/// Implemented by [`HeadersOnly`], [`JsonBody`], [`ProblemJson`], and every closure of this form. Whatever
+/// Implemented by [`EmptyBody`], [`JsonBody`], [`ProblemJson`], and every closure of this form. Whatever
 /// it returns, the layer sets the status, `WWW-Authenticate`, `Retry-After` and `Cache-Control`
 /// afterwards, so that none can be lost, changed or added. Where [`Rejection::is_grpc`], the body must be
 /// empty, and headers are dropped; a body of a kind that [`document`](Self::document) knows is emptied.
@@ -36,7 +36,7 @@ pub trait RejectResponse<B> {
 /// A rejection without a body: everything is in the headers. The default, since it fits the bodies of
 /// axum, tonic and hyper alike.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct HeadersOnly;
+pub struct EmptyBody;
 
 /// A rejection with the fields of RFC 6750 §3 as JSON: `error`, `error_description`, `scope`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,7 +52,7 @@ pub struct ProblemJson;
 
 // === impl RejectResponse ===
 
-impl<B: Default> RejectResponse<B> for HeadersOnly {
+impl<B: Default> RejectResponse<B> for EmptyBody {
     // Mutants that write the same in other words survive: an empty body is all there is.
     fn reject_response(&self, _: &Rejection) -> Response<B> {
         Response::default()

@@ -6,7 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 use bytes::Bytes;
 use http::{HeaderMap, Response};
 
-use super::{Challenges, HeadersOnly, JsonBody, ProblemJson, RejectResponse, Rejection};
+use super::{Challenges, EmptyBody, JsonBody, ProblemJson, RejectResponse, Rejection};
 use crate::{AuthError, AuthErrorKind};
 
 const METADATA: &str = "https://api.example.com/.well-known/oauth-protected-resource";
@@ -144,7 +144,7 @@ fn check(case: &Case) {
         "{name:?}"
     );
 
-    let response: Response<Bytes> = rejection.into_response(error.clone(), &HeadersOnly);
+    let response: Response<Bytes> = rejection.into_response(error.clone(), &EmptyBody);
     let headers = response.headers();
     assert_eq!(response.status(), case.status, "{name:?}");
     assert_eq!(
@@ -166,7 +166,7 @@ fn check(case: &Case) {
     let rejection = usual().rejection(&error, true);
     assert!(rejection.is_grpc(), "{name:?}");
     let description = rejection.description();
-    let response: Response<Bytes> = rejection.into_response(error, &HeadersOnly);
+    let response: Response<Bytes> = rejection.into_response(error, &EmptyBody);
     let headers = response.headers();
     assert_eq!(response.status(), 200, "{name:?}");
     assert_eq!(
@@ -385,7 +385,7 @@ fn retry_after_is_jittered_unless_clerk_says() {
         let error = AuthError::new(kind).with_retry_after(delay);
         let rejection = challenges.rejection(&error, false);
         assert_eq!(rejection.retry_after(), Some(delay));
-        let response: Response<Bytes> = rejection.into_response(error, &HeadersOnly);
+        let response: Response<Bytes> = rejection.into_response(error, &EmptyBody);
         text(response.headers(), "retry-after").unwrap().to_owned()
     };
     for (name, delay, expected) in [

@@ -5,7 +5,7 @@ macro_rules! rule_layer {
     ($(#[$docs:meta])* $name:ident) => {
         $(#[$docs])*
         #[derive(Clone)]
-        pub struct $name<R = crate::HeadersOnly> {
+        pub struct $name<R = crate::EmptyBody> {
             rule: $crate::require::Rule,
             reject: R,
         }
@@ -14,13 +14,13 @@ macro_rules! rule_layer {
             fn of(rule: $crate::require::Rule) -> Self {
                 Self {
                     rule,
-                    reject: crate::HeadersOnly,
+                    reject: crate::EmptyBody,
                 }
             }
         }
 
         impl<R> $name<R> {
-            /// Has rejections rendered by something else than [`HeadersOnly`](crate::HeadersOnly), as
+            /// Has rejections rendered by something else than [`EmptyBody`](crate::EmptyBody), as
             /// [`ClerkAuthLayer::reject_with`](crate::ClerkAuthLayer::reject_with) does.
             #[must_use]
             pub fn reject_with<T>(self, reject: T) -> $name<T> {

@@ -30,12 +30,12 @@ pub use self::{
     claims::RequireClaims, future::RequireFuture, kind::RequireKind, permission::RequirePermission,
     role::RequireRole, scopes::RequireScopes,
 };
-use crate::{HeadersOnly, RejectResponse, reject, service::give_up_readiness};
+use crate::{EmptyBody, RejectResponse, reject, service::give_up_readiness};
 
 /// The service that the layers of rules make: [`RequireScopes`], [`RequirePermission`], [`RequireRole`],
 /// [`RequireKind`], [`RequireClaims`].
 #[derive(Clone)]
-pub struct Require<S, R = HeadersOnly> {
+pub struct Require<S, R = EmptyBody> {
     inner: S,
     rule: Rule,
     reject: R,

@@ -20,7 +20,7 @@ use self::{future::After, id::SessionId, store::Sessions};
 #[cfg(feature = "test-util")]
 use crate::ManualClock;
 use crate::{
-    ClerkClaims, HeadersOnly,
+    ClerkClaims, EmptyBody,
     clock::{Clock, SystemClock},
     observe, reject,
     require::claims_of,
@@ -230,7 +230,7 @@ impl<S> BoundSession<S> {
     ) -> Result<After, Response<ResBody>> {
         let is_grpc = || reject::is_grpc(request.method(), request.version(), request.headers());
         let claims: &ClerkClaims = claims_of(request.extensions(), iter::empty(), is_grpc)
-            .map_err(|rejected| rejected.into_response(&HeadersOnly))?;
+            .map_err(|rejected| rejected.into_response(&EmptyBody))?;
         let key = match SessionId::of(request.headers()) {
             SessionId::Absent => None,
             SessionId::One(id) => {

@@ -12,7 +12,7 @@ use http::{Response, header};
 use serde_json::Value;
 use tower::util::MapResponseLayer;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, HeadersOnly, JsonBody, ProblemJson, RejectResponse,
+    AuthError, AuthErrorKind, ClerkAuthLayer, EmptyBody, JsonBody, ProblemJson, RejectResponse,
     Rejection,
     fake_clerk::{Endpoint, Fault},
 };
@@ -165,7 +165,7 @@ fn json(answer: &Response<String>) -> Value {
 
 #[tokio::test]
 async fn headers_only_are_without_a_body() {
-    for answer in check(HeadersOnly).await {
+    for answer in check(EmptyBody).await {
         assert_eq!(answer.body(), "");
         assert_eq!(one(answer.headers(), "content-type"), None);
     }

@@ -3,7 +3,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, Response, Version, header};
 
-use super::{HeadersOnly, KINDS, text, usual};
+use super::{EmptyBody, KINDS, text, usual};
 use crate::{
     AuthError, AuthErrorKind,
     reject::{is_grpc, to_http_status},
@@ -151,7 +151,7 @@ fn a_request_is_grpc_only_if_it_can_be_nothing_else() {
 
 fn render(error: AuthError, is_grpc: bool) -> Response<Bytes> {
     let rejection = usual().rejection(&error, is_grpc);
-    rejection.into_response(error, &HeadersOnly)
+    rejection.into_response(error, &EmptyBody)
 }
 
 #[test]
