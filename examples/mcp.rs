@@ -32,7 +32,8 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_clerk::{
-    BindSession, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, JwtVerification, RequireScopes,
+    ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, JwtVerification, McpSessionLayer,
+    RequireScopes,
 };
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
@@ -167,7 +168,7 @@ fn app(auth: ClerkAuthLayer) -> Result<Router, Box<dyn Error>> {
         .layer(cors)
         // A tool that has no token cannot pass it on to others.
         .layer(auth.strip_authorization())
-        .layer(BindSession::new())
+        .layer(McpSessionLayer::new())
         .service(service_fn(move |request| {
             let (admin, mcp) = (admin.clone(), mcp.clone());
             async { Ok::<_, Infallible>(by_tool(request, admin, mcp).await) }

@@ -101,7 +101,7 @@
 //! # Rules by route
 //!
 //! What the layer requires, it requires of all. [`RequireScopes`], [`RequirePermission`], [`RequireRole`],
-//! [`RequireKind`] and [`RequireClaims`] ask for more, route by route; they stand behind the layer and judge the claims of each request. [`BindSession`] stands
+//! [`RequireKind`] and [`RequireClaims`] ask for more, route by route; they stand behind the layer and judge the claims of each request. [`McpSessionLayer`] stands
 //! there, too: it keeps the sessions of an MCP server to those who opened them.
 //!
 //! # What an attacker can and cannot do
@@ -233,7 +233,7 @@ pub use self::{
         RequireScopes,
     },
     service::ClerkAuth,
-    session::{BindSession, BoundSession, BoundSessionFuture},
+    session::{McpSession, McpSessionFuture, McpSessionLayer},
     upstream::{Transport, TransportError},
     verify::{Introspection, Verification, Verify},
 };

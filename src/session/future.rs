@@ -1,4 +1,4 @@
-//! [`BoundSessionFuture`]: the answer of the inner service, and what it says of sessions.
+//! [`McpSessionFuture`]: the answer of the inner service, and what it says of sessions.
 
 use std::{
     fmt,
@@ -15,13 +15,13 @@ use super::{id::SessionId, rejection, store::Sessions};
 use crate::{ClerkClaims, RequireFuture, cache::Key, observe};
 
 pin_project! {
-    /// The future of [`BoundSession`](crate::BoundSession).
+    /// The future of [`McpSession`](crate::McpSession).
     ///
     /// # Cancel safety
     ///
     /// Dropping it drops the inner service's future. A session that is being opened is then not bound,
     /// and nobody's; one that is being ended stays bound to its owner.
-    pub struct BoundSessionFuture<F, ResBody> {
+    pub struct McpSessionFuture<F, ResBody> {
         #[pin]
         future: RequireFuture<F, ResBody>,
         // Taken when the inner service has answered; there is none for a rejection.
@@ -40,7 +40,7 @@ pub(super) enum After {
     End { sessions: Arc<Sessions>, key: Key },
 }
 
-impl<F, ResBody> BoundSessionFuture<F, ResBody> {
+impl<F, ResBody> McpSessionFuture<F, ResBody> {
     pub(super) fn call(future: F, after: After) -> Self {
         Self {
             future: RequireFuture::call(future),
@@ -56,7 +56,7 @@ impl<F, ResBody> BoundSessionFuture<F, ResBody> {
     }
 }
 
-impl<F, ResBody, E> Future for BoundSessionFuture<F, ResBody>
+impl<F, ResBody, E> Future for McpSessionFuture<F, ResBody>
 where
     F: Future<Output = Result<Response<ResBody>, E>>,
     ResBody: Default,
@@ -105,8 +105,8 @@ impl After {
     }
 }
 
-impl<F, ResBody> fmt::Debug for BoundSessionFuture<F, ResBody> {
+impl<F, ResBody> fmt::Debug for McpSessionFuture<F, ResBody> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BoundSessionFuture").finish_non_exhaustive()
+        f.debug_struct("McpSessionFuture").finish_non_exhaustive()
     }
 }

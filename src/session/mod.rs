@@ -1,4 +1,4 @@
-//! [`BindSession`]: an MCP session belongs to who opened it.
+//! [`McpSessionLayer`]: an MCP session belongs to who opened it.
 
 mod future;
 mod id;
@@ -15,7 +15,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header::CACHE_CON
 use tower_layer::Layer;
 use tower_service::Service;
 
-pub use self::future::BoundSessionFuture;
+pub use self::future::McpSessionFuture;
 use self::{future::After, id::SessionId, store::Sessions};
 #[cfg(feature = "test-util")]
 use crate::ManualClock;
@@ -59,7 +59,7 @@ use crate::{
 ///
 /// ```
 /// use axum::{Router, http::Method, routing::any};
-/// use tower_clerk::{BindSession, ClerkAuthLayer, ClerkConfig};
+/// use tower_clerk::{McpSessionLayer, ClerkAuthLayer, ClerkConfig};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -71,7 +71,7 @@ use crate::{
 /// let mcp = any(|| async { [("mcp-session-id", "0d5ec7f1")] });
 /// let app: Router = Router::new()
 ///     .route("/mcp", mcp)
-///     .layer(BindSession::new())
+///     .layer(McpSessionLayer::new())
 ///     .layer(ClerkAuthLayer::new(cfg));
 ///
 /// # use tower::ServiceExt;
@@ -87,14 +87,14 @@ use crate::{
 /// # Ok(()) }
 /// ```
 #[derive(Clone)]
-pub struct BindSession {
+pub struct McpSessionLayer {
     settings: Settings,
     sessions: Arc<Sessions>,
 }
 
-/// The service that [`BindSession`] makes.
+/// The service that [`McpSessionLayer`] makes.
 #[derive(Clone)]
-pub struct BoundSession<S> {
+pub struct McpSession<S> {
     inner: S,
     sessions: Arc<Sessions>,
 }
@@ -108,9 +108,9 @@ struct Settings {
     clock: Arc<dyn Clock>,
 }
 
-// === impl BindSession ===
+// === impl McpSessionLayer ===
 
-impl BindSession {
+impl McpSessionLayer {
     /// A layer that knows no session yet. Its clones, and the services that they make, share the
     /// sessions.
     ///
@@ -194,35 +194,35 @@ impl BindSession {
     }
 }
 
-impl Default for BindSession {
+impl Default for McpSessionLayer {
     fn default() -> Self {
         Self::new()
     }
 }
 
-impl<S> Layer<S> for BindSession {
-    type Service = BoundSession<S>;
+impl<S> Layer<S> for McpSessionLayer {
+    type Service = McpSession<S>;
 
     fn layer(&self, inner: S) -> Self::Service {
-        BoundSession {
+        McpSession {
             inner,
             sessions: Arc::clone(&self.sessions),
         }
     }
 }
 
-impl fmt::Debug for BindSession {
+impl fmt::Debug for McpSessionLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BindSession")
+        f.debug_struct("McpSessionLayer")
             .field("capacity", &self.settings.capacity)
             .field("idle_timeout", &self.settings.idle_timeout)
             .finish_non_exhaustive()
     }
 }
 
-// === impl BoundSession ===
+// === impl McpSession ===
 
-impl<S> BoundSession<S> {
+impl<S> McpSession<S> {
     /// Whether a request may pass, and what its answer then means for the sessions.
     fn judge<ReqBody, ResBody: Default + 'static>(
         &self,
@@ -256,14 +256,14 @@ impl<S> BoundSession<S> {
     }
 }
 
-impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for BoundSession<S>
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for McpSession<S>
 where
     S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
     ResBody: Default + 'static,
 {
     type Response = Response<ResBody>;
     type Error = S::Error;
-    type Future = BoundSessionFuture<S::Future, ResBody>;
+    type Future = McpSessionFuture<S::Future, ResBody>;
 
     /// Only forwards: a session is looked up at once.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
@@ -273,18 +273,18 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         match self.judge(&request) {
             // The very instance that was polled ready.
-            Ok(after) => BoundSessionFuture::call(self.inner.call(request), after),
+            Ok(after) => McpSessionFuture::call(self.inner.call(request), after),
             Err(response) => {
                 give_up_readiness(&mut self.inner);
-                BoundSessionFuture::reject(response)
+                McpSessionFuture::reject(response)
             }
         }
     }
 }
 
-impl<S: fmt::Debug> fmt::Debug for BoundSession<S> {
+impl<S: fmt::Debug> fmt::Debug for McpSession<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("BoundSession")
+        f.debug_struct("McpSession")
             .field("inner", &self.inner)
             .finish_non_exhaustive()
     }

@@ -5,7 +5,7 @@ use axum::{Router, body::Body, routing::any};
 use http::{Method, Request, Response, Version};
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_clerk::{
-    AuthError, AuthErrorKind, BindSession, ClerkAuthLayer, ClerkClaims, JsonBody, Organization,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, JsonBody, McpSessionLayer, Organization,
     RequireClaims, RequireScopes, clerk_claims,
     fake_clerk::{Endpoint, Fault},
 };
@@ -35,7 +35,7 @@ fn behind() -> Router {
             "/json",
             ok().layer(RequireScopes::all(["admin"]).reject_with(JsonBody)),
         )
-        .route("/session", ok().layer(BindSession::new()))
+        .route("/session", ok().layer(McpSessionLayer::new()))
         .route("/extractor", any(async |_: ClerkClaims| "in"))
         .route("/part", any(async |_: Organization| "in"))
         .route("/tonic", any(method))

@@ -1,4 +1,4 @@
-//! `BindSession` behind the layer, before something that plays an MCP server.
+//! `McpSessionLayer` behind the layer, before something that plays an MCP server.
 
 use std::{
     collections::HashSet,
@@ -14,7 +14,7 @@ use std::{
 
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimit, service_fn};
-use tower_clerk::{BindSession, ClerkAuthLayer, ClerkConfigBuilder, TokenKind};
+use tower_clerk::{ClerkAuthLayer, ClerkConfigBuilder, McpSessionLayer, TokenKind};
 
 use crate::{readiness::Strict, redaction::Log, support::World};
 
@@ -72,10 +72,10 @@ fn request(method: &str, token: &str, sessions: &[&str]) -> Request<()> {
     request.body(()).unwrap()
 }
 
-/// The layer, `BindSession`, and the server.
+/// The layer, `McpSessionLayer`, and the server.
 struct Stack<S> {
     auth: ClerkAuthLayer,
-    bind: BindSession,
+    bind: McpSessionLayer,
     server: S,
 }
 
@@ -84,11 +84,11 @@ where
     S: Service<Request<()>, Response = Response<B>, Error = Infallible> + Clone,
     B: Default + 'static,
 {
-    fn new(world: &World, bind: BindSession, server: S) -> Self {
+    fn new(world: &World, bind: McpSessionLayer, server: S) -> Self {
         Self::of(world.config().allow_any_client(), bind, server)
     }
 
-    fn of(config: ClerkConfigBuilder, bind: BindSession, server: S) -> Self {
+    fn of(config: ClerkConfigBuilder, bind: McpSessionLayer, server: S) -> Self {
         Self {
             auth: ClerkAuthLayer::new(config.build().unwrap()),
             bind,
@@ -120,7 +120,7 @@ where
 #[tokio::test]
 async fn a_session_is_for_who_opened_it_and_nobody_else() {
     let world = World::new();
-    let stack = Stack::new(&world, BindSession::new(), Server::default());
+    let stack = Stack::new(&world, McpSessionLayer::new(), Server::default());
     let ada = world.clerk.token("user_ada").issue();
     let ada_again = world.clerk.token("user_ada").jwt().issue();
     let ada_elsewhere = world.clerk.token("user_ada").client_id("client_2").issue();
@@ -172,7 +172,7 @@ async fn a_session_is_for_the_kind_of_token_that_opened_it() {
         .secret_key(world.clerk.secret_key())
         .backend_api_url(world.clerk.url())
         .allow_any_machine();
-    let stack = Stack::of(config, BindSession::new(), Server::default());
+    let stack = Stack::of(config, McpSessionLayer::new(), Server::default());
     let clerk = &world.clerk;
     // None of these names a client.
     for (name, one, other) in [
@@ -203,7 +203,7 @@ async fn a_session_is_for_the_kind_of_token_that_opened_it() {
 #[tokio::test]
 async fn what_is_no_known_session_is_rejected() {
     let world = World::new();
-    let stack = Stack::new(&world, BindSession::new(), Server::default());
+    let stack = Stack::new(&world, McpSessionLayer::new(), Server::default());
     let ada = world.clerk.token("user_ada").issue();
     let id = stack.open(&ada).await;
     let upper = id.to_uppercase();
@@ -234,11 +234,11 @@ async fn what_is_no_known_session_is_rejected() {
 #[tokio::test]
 async fn layers_and_their_clones() {
     let world = World::new();
-    let stack = Stack::new(&world, BindSession::new(), Server::default());
+    let stack = Stack::new(&world, McpSessionLayer::new(), Server::default());
     let ada = world.clerk.token("user_ada").issue();
     let id = stack.open(&ada).await;
     // A replica, or the process after a restart, knows nothing of it.
-    let replica = Stack::new(&world, BindSession::default(), stack.server.clone());
+    let replica = Stack::new(&world, McpSessionLayer::default(), stack.server.clone());
     assert_eq!(replica.status("POST", &ada, &[&id]).await, 404);
     let clone = Stack::new(&world, stack.bind.clone(), stack.server.clone());
     assert_eq!(clone.status("POST", &ada, &[&id]).await, 200);
@@ -256,7 +256,7 @@ async fn a_delete_that_fails_ends_nothing() {
         response.headers_mut().insert(SESSION, id);
         ready(Ok::<_, Infallible>(response))
     });
-    let stack = Stack::new(&world, BindSession::new(), server);
+    let stack = Stack::new(&world, McpSessionLayer::new(), server);
     let ada = world.clerk.token("user_ada").issue();
     let id = stack.open(&ada).await;
     for _ in 0..2 {
@@ -275,7 +275,7 @@ async fn a_session_of_another_is_never_handed_out_or_bound_anew() {
         response.headers_mut().insert(SESSION, id);
         ready(Ok::<_, Infallible>(response))
     });
-    let stack = Stack::new(&world, BindSession::new(), server);
+    let stack = Stack::new(&world, McpSessionLayer::new(), server);
     let ada = world.clerk.token("user_ada").issue();
     let eve = world.clerk.token("user_eve").issue();
     let id = stack.open(&ada).await;
@@ -317,7 +317,7 @@ async fn only_what_succeeded_and_can_be_an_id_is_bound() {
             }
             ready(Ok::<_, Infallible>(response.body(()).unwrap()))
         });
-        let stack = Stack::new(&world, BindSession::new(), server);
+        let stack = Stack::new(&world, McpSessionLayer::new(), server);
         assert_eq!(stack.status("POST", &ada, &[]).await, status, "{name}");
         for _ in 0..2 {
             let again = stack.status("POST", &ada, &[ids[0]]).await;
@@ -329,7 +329,7 @@ async fn only_what_succeeded_and_can_be_an_id_is_bound() {
 #[tokio::test]
 async fn idle_and_surplus_sessions_are_forgotten() {
     let world = World::new();
-    let bind = BindSession::new()
+    let bind = McpSessionLayer::new()
         .capacity(3)
         .idle_timeout(Duration::from_secs(60))
         .clock(world.clock.clone());
@@ -372,7 +372,7 @@ async fn a_user_who_floods_the_store_ends_no_session_of_another() {
             ready(Ok::<_, Infallible>(response.body(()).unwrap()))
         }
     });
-    let stack = Stack::new(&world, BindSession::new(), server);
+    let stack = Stack::new(&world, McpSessionLayer::new(), server);
     let mut others = Vec::new();
     for n in 0..20 {
         let token = world.clerk.token(format!("user_{n}")).issue();
@@ -406,7 +406,7 @@ async fn a_user_who_floods_the_store_ends_no_session_of_another() {
 async fn beyond_its_share_a_principal_loses_the_session_that_it_has_not_used_for_longest() {
     // fault B8
     let world = World::new();
-    let bind = BindSession::new().capacity_per_principal(2);
+    let bind = McpSessionLayer::new().capacity_per_principal(2);
     let stack = Stack::new(&world, bind, Server::default());
     let ada = world.clerk.token("user_ada").issue();
     let bob = world.clerk.token("user_bob").issue();
@@ -422,7 +422,7 @@ async fn beyond_its_share_a_principal_loses_the_session_that_it_has_not_used_for
         assert_eq!(stack.status("POST", &bob, &[&of_bob]).await, 200);
     }
     // Whatever the options say, there is room for one.
-    let none = BindSession::new().capacity(0).capacity_per_principal(0);
+    let none = McpSessionLayer::new().capacity(0).capacity_per_principal(0);
     let stack = Stack::new(&world, none, Server::default());
     let id = stack.open(&ada).await;
     assert_eq!(stack.status("POST", &ada, &[&id]).await, 200);
@@ -430,7 +430,7 @@ async fn beyond_its_share_a_principal_loses_the_session_that_it_has_not_used_for
 
 #[tokio::test]
 async fn without_claims_nobody_passes() {
-    let bind = BindSession::new();
+    let bind = McpSessionLayer::new();
     let log = Log::default();
     let guard = log.subscribe();
     let service = bind.layer(Server::default());
@@ -457,7 +457,7 @@ async fn the_instance_that_is_called_was_polled_ready() {
     let strict = Strict::default();
     let calls = strict.calls();
     let auth = ClerkAuthLayer::new(world.config().build().unwrap());
-    let mut service = auth.layer(BindSession::new().layer(strict));
+    let mut service = auth.layer(McpSessionLayer::new().layer(strict));
     let ada = world.clerk.token("user_ada").issue();
     for sessions in [&[][..], &["s1"], &[], &["s1", "s2"], &[]] {
         let ready = service.ready().await.unwrap();
@@ -471,7 +471,7 @@ async fn a_rejected_request_gives_its_permit_back_at_once() {
     // C125
     let world = World::new();
     let auth = ClerkAuthLayer::new(world.config().build().unwrap());
-    let bind = BindSession::new();
+    let bind = McpSessionLayer::new();
     let mut service = auth.layer(bind.layer(ConcurrencyLimit::new(Server::default(), 1)));
     let ada = world.clerk.token("user_ada").issue();
     let opened = service
@@ -495,7 +495,7 @@ async fn errors_of_the_inner_service_pass_untouched() {
     let world = World::new();
     let auth = ClerkAuthLayer::new(world.config().build().unwrap());
     let inner = service_fn(|_: Request<()>| ready(Err::<Response<()>, _>("of the inner service")));
-    let service = auth.layer(BindSession::new().layer(inner));
+    let service = auth.layer(McpSessionLayer::new().layer(inner));
     let ada = world.clerk.token("user_ada").issue();
     let error = service
         .oneshot(request("POST", &ada, &[]))
@@ -506,14 +506,14 @@ async fn errors_of_the_inner_service_pass_untouched() {
 
 #[test]
 fn no_text_shows_a_session() {
-    let bind = BindSession::new().capacity(7);
+    let bind = McpSessionLayer::new().capacity(7);
     let shown = format!("{bind:?}");
     assert_eq!(
         shown,
-        "BindSession { capacity: 7, idle_timeout: 86400s, .. }"
+        "McpSessionLayer { capacity: 7, idle_timeout: 86400s, .. }"
     );
     assert_eq!(
         format!("{:?}", bind.layer(1)),
-        "BoundSession { inner: 1, .. }"
+        "McpSession { inner: 1, .. }"
     );
 }

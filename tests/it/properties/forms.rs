@@ -7,9 +7,9 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
 use tower::ServiceExt;
 use tower_clerk::{
-    AuthError, AuthErrorKind, BindSession, Claims, ClerkAuthLayer, ClerkClaims, ClerkConfig,
-    Enrichment, Introspection, JsonBody, ManualClock, Organization, ProblemJson, RequireClaims,
-    RequireKind, RequireRole, RequireScopes, TokenKind, Verification, Verify,
+    AuthError, AuthErrorKind, Claims, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment,
+    Introspection, JsonBody, ManualClock, McpSessionLayer, Organization, ProblemJson,
+    RequireClaims, RequireKind, RequireRole, RequireScopes, TokenKind, Verification, Verify,
 };
 
 use super::{Nowhere, for_each_case, pick, runtime};
@@ -197,7 +197,7 @@ fn routes() -> Router {
         .route("/role", ok().layer(RequireRole::any(["org:admin"])))
         .route("/typed", any(async |_: Claims<Numbered>| "in"))
         .route("/part", any(async |_: Organization| "in"))
-        .route("/session", ok().layer(BindSession::new()))
+        .route("/session", ok().layer(McpSessionLayer::new()))
         .route("/extractor", any(async |_: ClerkClaims| "in"))
         .route("/tonic", any(method))
 }
