@@ -62,7 +62,7 @@ async fn one_at_a_time() {
     let mut known = layer(
         config(&clerk)
             .cache_ttl(ttl)
-            .stale_for(Duration::from_secs(600))
+            .stale_if_error(Duration::from_secs(600))
             .clock(clock.clone()),
     )
     .layer(Leaf);

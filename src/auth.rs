@@ -74,7 +74,7 @@ impl Auth {
             users: users(&config, &upstream),
         };
         let keyer = Keyer::new(secret(), &[config.instance.issuer(), &config.client_id]);
-        let lifetimes = Lifetimes::new(config.cache_ttl, config.stale_for);
+        let lifetimes = Lifetimes::new(config.cache_ttl, config.stale_if_error);
         let challenges = Arc::new(Challenges::new(
             &config.rules.required_scopes,
             config.resource_metadata.as_ref().map(ResourceMetadata::url),

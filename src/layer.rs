@@ -188,7 +188,7 @@ impl<R> ClerkAuthLayer<R> {
     /// same moment and be taken out together, with them the requests whose tokens are remembered, the
     /// routes that need none, and the 503 with `Retry-After` that tells clients to come back. Rather
     /// let it raise an alarm, and bridge outages with
-    /// [`stale_for`](crate::ClerkConfigBuilder::stale_for). What is no outage of Clerk's may well keep a
+    /// [`stale_if_error`](crate::ClerkConfigBuilder::stale_if_error). What is no outage of Clerk's may well keep a
     /// new replica from taking over: that
     /// [`credentials_rejected`](Health::credentials_rejected) is true, for then this replica's
     /// configuration is wrong.

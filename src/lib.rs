@@ -123,7 +123,7 @@
 //! # When Clerk does not work
 //!
 //! * What is known stays known to its end; beyond it, requests get a 503 with `Retry-After`. With
-//!   [`stale_for`](ClerkConfigBuilder::stale_for), good verdicts bridge the outage, marked as such
+//!   [`stale_if_error`](ClerkConfigBuilder::stale_if_error), good verdicts bridge the outage, marked as such
 //!   ([`ClerkClaims::is_stale`]).
 //! * Nobody waits longer than [`timeout`](ClerkConfigBuilder::timeout). After ten failures in a row
 //!   (server errors, silence, broken connections) an endpoint is left alone, but for one probe a second. An

@@ -18,14 +18,14 @@ use crate::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifetimes {
     ttl: u64,
-    stale_for: u64,
+    stale_if_error: u64,
 }
 
 impl Lifetimes {
-    pub(crate) fn new(ttl: Duration, stale_for: Duration) -> Self {
+    pub(crate) fn new(ttl: Duration, stale_if_error: Duration) -> Self {
         Self {
             ttl: millis(ttl),
-            stale_for: millis(stale_for),
+            stale_if_error: millis(stale_if_error),
         }
     }
 
@@ -36,7 +36,7 @@ impl Lifetimes {
 
     /// How long anything can be of use after it was made.
     pub(super) fn longest(self) -> Duration {
-        Duration::from_millis(self.ttl.saturating_add(self.stale_for))
+        Duration::from_millis(self.ttl.saturating_add(self.stale_if_error))
             .max(Duration::from_millis(NEGATIVE_TTL))
     }
 }
@@ -120,7 +120,10 @@ impl Entry {
             told: AtomicU32::new(NEVER),
             failures: AtomicU32::new(0),
             next_attempt: AtomicU64::new(0),
-            usable: Deadline::after(now, ttl.saturating_add(lifetimes.stale_for).min(remaining)),
+            usable: Deadline::after(
+                now,
+                ttl.saturating_add(lifetimes.stale_if_error).min(remaining),
+            ),
             expires: verified.expires(),
             is_outage: AtomicBool::new(false),
             claims: verified.into_claims(),

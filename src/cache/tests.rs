@@ -22,10 +22,13 @@ fn later(millis: u64) -> Now {
 }
 
 /// A cache with a TTL and a stale time, in seconds.
-fn cache(ttl: u64, stale_for: u64, capacity: u64) -> Cache {
+fn cache(ttl: u64, stale_if_error: u64, capacity: u64) -> Cache {
     Cache::new(
         Keyer::new([7; 32], &["realm"]),
-        Lifetimes::new(Duration::from_secs(ttl), Duration::from_secs(stale_for)),
+        Lifetimes::new(
+            Duration::from_secs(ttl),
+            Duration::from_secs(stale_if_error),
+        ),
         capacity,
         Duration::from_secs(2),
     )

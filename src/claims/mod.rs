@@ -159,7 +159,7 @@ impl ClerkClaims {
     }
 
     /// Whether these claims were served beyond their time because Clerk could not be asked. See
-    /// [`stale_for`](crate::ClerkConfigBuilder::stale_for).
+    /// [`stale_if_error`](crate::ClerkConfigBuilder::stale_if_error).
     pub fn is_stale(&self) -> bool {
         self.stale
     }

@@ -22,7 +22,7 @@ use crate::{TokenKind, Transport, clock::Clock, kind::Kinds, verify::policy::Sco
 /// `client_secret`, `required_scopes`, `allowed_clients` (a list, or `"*"`), `audiences`,
 /// `require_audience`, `resource`, `resource_name`, `resource_documentation`, `scopes_supported`,
 /// `enrichment` (`"off"`, `"best-effort"`, `"required"`), `opaque_tokens` (`"prefixed"`, `"any"`),
-/// `max_token_length`, `leeway`, `cache_ttl`, `cache_capacity`, `stale_for`, `timeout`,
+/// `max_token_length`, `leeway`, `cache_ttl`, `cache_capacity`, `stale_if_error`, `timeout`,
 /// `attempt_timeout`, `rate_limit`, `accept` (`"oauth"`, `"session"`, `"api_key"`, `"machine"`),
 /// `oauth_endpoint` (`"introspection"`, `"backend-api"`), `oauth_jwts` (`"introspect"`, `"local"`,
 /// `"local-then-introspect"`), `jwt_key`, `jwt_algorithms` (`"RS256"`, `"RS384"`, `"RS512"`),
@@ -59,7 +59,7 @@ pub struct ClerkConfigBuilder {
     pub(super) cache_ttl: Duration,
     pub(super) cache_capacity: u64,
     #[serde(deserialize_with = "read::deserialize_duration")]
-    pub(super) stale_for: Duration,
+    pub(super) stale_if_error: Duration,
     #[serde(deserialize_with = "read::deserialize_duration")]
     pub(super) timeout: Duration,
     #[serde(deserialize_with = "read::deserialize_duration")]
@@ -120,8 +120,8 @@ impl ClerkConfigBuilder {
     ///
     /// Such claims say so ([`is_stale`](crate::ClerkClaims::is_stale)). It ends with the first answer
     /// of Clerk's, and never reaches beyond the token's own end.
-    pub fn stale_for(mut self, duration: Duration) -> Self {
-        self.stale_for = duration;
+    pub fn stale_if_error(mut self, duration: Duration) -> Self {
+        self.stale_if_error = duration;
         self
     }
 
@@ -197,7 +197,7 @@ impl Default for ClerkConfigBuilder {
             leeway: Duration::from_secs(5),
             cache_ttl: Duration::from_secs(30),
             cache_capacity: 50_000,
-            stale_for: Duration::ZERO,
+            stale_if_error: Duration::ZERO,
             timeout: Duration::from_secs(2),
             attempt_timeout: Duration::from_secs(1),
             rate_limit: None,
@@ -249,7 +249,7 @@ impl fmt::Debug for ClerkConfigBuilder {
             .field("oauth_jwts", &self.oauth_jwts)
             .field("cache_ttl", &self.cache_ttl)
             .field("cache_capacity", &self.cache_capacity)
-            .field("stale_for", &self.stale_for)
+            .field("stale_if_error", &self.stale_if_error)
             .field("timeout", &self.timeout)
             .field("attempt_timeout", &self.attempt_timeout)
             .field("rate_limit", &self.rate_limit)

@@ -120,7 +120,7 @@ impl ClerkConfigBuilder {
             max_token_length: self.max_token_length,
             cache_ttl: self.cache_ttl,
             cache_capacity: self.cache_capacity,
-            stale_for: self.stale_for,
+            stale_if_error: self.stale_if_error,
             timeout: self.timeout,
             attempt_timeout: self.attempt_timeout,
             rate_limit: (rate_limit > 0).then_some(rate_limit),
@@ -178,9 +178,9 @@ impl ClerkConfigBuilder {
                 "at most 5 minutes",
             ),
             (
-                "stale_for",
-                format!("{:?}", self.stale_for),
-                self.stale_for <= 600 * second,
+                "stale_if_error",
+                format!("{:?}", self.stale_if_error),
+                self.stale_if_error <= 600 * second,
                 "at most 10 minutes",
             ),
             (

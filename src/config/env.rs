@@ -17,7 +17,7 @@ impl ClerkConfig {
     /// | `CLERK_RESOURCE` | [`resource`](ClerkConfigBuilder::resource) | URI |
     /// | `CLERK_CACHE_TTL` | [`cache_ttl`](ClerkConfigBuilder::cache_ttl) | seconds or `30s`; `0` turns the cache off |
     /// | `CLERK_ENRICH` | [`enrichment`](ClerkConfigBuilder::enrichment) | `off`, `best-effort`, `required` |
-    /// | `CLERK_STALE_FOR` | [`stale_for`](ClerkConfigBuilder::stale_for) | seconds or `5m` |
+    /// | `CLERK_STALE_IF_ERROR` | [`stale_if_error`](ClerkConfigBuilder::stale_if_error) | seconds or `5m` |
     /// | `CLERK_OPAQUE_TOKENS` | [`accept_unprefixed_tokens`](ClerkConfigBuilder::accept_unprefixed_tokens) | `prefixed`, `any` |
     /// | `CLERK_ACCEPT` | [`accept`](ClerkConfigBuilder::accept) | list of `oauth`, `session`, `api_key`, `machine` |
     /// | `CLERK_OAUTH_ENDPOINT` | [`oauth_endpoint`](ClerkConfigBuilder::oauth_endpoint) | `introspection`, `backend-api` |
@@ -83,8 +83,10 @@ impl ClerkConfigBuilder {
         if let Some(ttl) = parsed(&variable, "CLERK_CACHE_TTL", read::duration, SECONDS)? {
             builder.cache_ttl = ttl;
         }
-        if let Some(stale_for) = parsed(&variable, "CLERK_STALE_FOR", read::duration, SECONDS)? {
-            builder.stale_for = stale_for;
+        if let Some(stale_if_error) =
+            parsed(&variable, "CLERK_STALE_IF_ERROR", read::duration, SECONDS)?
+        {
+            builder.stale_if_error = stale_if_error;
         }
         let reason = "give `off`, `best-effort` or `required`";
         if let Some(enrichment) = parsed(&variable, "CLERK_ENRICH", read::word, reason)? {

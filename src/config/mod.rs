@@ -81,7 +81,7 @@ pub struct ClerkConfig {
     pub(crate) max_token_length: usize,
     pub(crate) cache_ttl: Duration,
     pub(crate) cache_capacity: u64,
-    pub(crate) stale_for: Duration,
+    pub(crate) stale_if_error: Duration,
     pub(crate) timeout: Duration,
     pub(crate) attempt_timeout: Duration,
     /// Calls per ten seconds; `None` where there is no limit.
@@ -178,7 +178,7 @@ impl fmt::Debug for ClerkConfig {
             .field("max_token_length", &self.max_token_length)
             .field("cache_ttl", &self.cache_ttl)
             .field("cache_capacity", &self.cache_capacity)
-            .field("stale_for", &self.stale_for)
+            .field("stale_if_error", &self.stale_if_error)
             .field("timeout", &self.timeout)
             .field("attempt_timeout", &self.attempt_timeout)
             .field("rate_limit", &self.rate_limit)

@@ -157,13 +157,13 @@ fn numbers_are_bounded() {
         ),
         (
             "the longest stale time",
-            builder().stale_for(ms(600_000)),
+            builder().stale_if_error(ms(600_000)),
             None,
         ),
         (
             "a longer stale time",
-            builder().stale_for(ms(600_001)),
-            range("stale_for"),
+            builder().stale_if_error(ms(600_001)),
+            range("stale_if_error"),
         ),
         ("no leeway", builder().leeway(ms(0)), None),
         ("the largest leeway", builder().leeway(ms(60_000)), None),
@@ -289,7 +289,7 @@ fn first_bad_field_is_told_of() {
     let mut input = ClerkConfig::builder("")
         .client_credentials("", "")
         .cache_ttl(Duration::from_secs(301))
-        .stale_for(Duration::from_secs(601))
+        .stale_if_error(Duration::from_secs(601))
         .leeway(Duration::from_secs(61))
         .timeout(Duration::ZERO)
         .attempt_timeout(Duration::ZERO)
@@ -321,8 +321,8 @@ fn first_bad_field_is_told_of() {
     expect("cache_ttl", |input| {
         input.cache_ttl(Duration::from_secs(300))
     });
-    expect("stale_for", |input| {
-        input.stale_for(Duration::from_secs(600))
+    expect("stale_if_error", |input| {
+        input.stale_if_error(Duration::from_secs(600))
     });
     expect("leeway", |input| input.leeway(Duration::from_secs(60)));
     expect("timeout", |input| input.timeout(Duration::from_secs(1)));

@@ -287,7 +287,7 @@ async fn an_optional_argument_is_there_or_not() {
 #[tokio::test]
 async fn the_token_stays_with_the_layer_on_every_way_through() {
     let world = World::new();
-    let config = world.config().stale_for(Duration::from_secs(300));
+    let config = world.config().stale_if_error(Duration::from_secs(300));
     let plain = ClerkAuthLayer::new(config.build().unwrap());
     let stripping = plain.clone().strip_authorization();
     let token = world.clerk.token("user_1").issue();

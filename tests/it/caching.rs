@@ -264,7 +264,7 @@ async fn what_a_token_provokes_is_remembered_for_it_alone() {
 async fn what_a_token_provokes_leaves_its_entry() {
     // fault B1: it is no authoritative rejection.
     let world = World::new();
-    let app = App::new(world.config().stale_for(60 * SECOND));
+    let app = App::new(world.config().stale_if_error(60 * SECOND));
     let token = world.clerk.token("user_1").issue();
     app.bearer(&token).await.assert_accepted();
     world
@@ -473,7 +473,7 @@ async fn a_refresh_that_fails_leaves_the_entry_to_its_end() {
 async fn a_stale_verdict_bridges_an_outage() {
     // C110, E6
     let world = World::new();
-    let app = App::new(world.config().stale_for(60 * SECOND));
+    let app = App::new(world.config().stale_if_error(60 * SECOND));
     let token = world.clerk.token("user_1").issue();
     let answer = app.bearer(&token).await;
     assert!(!answer.claims().is_stale());
@@ -504,7 +504,7 @@ async fn the_first_answer_ends_staleness() {
     // C110
     for revoked in [false, true] {
         let world = World::new();
-        let app = App::new(world.config().stale_for(60 * SECOND));
+        let app = App::new(world.config().stale_if_error(60 * SECOND));
         let token = world.clerk.token("user_1").issue();
         app.bearer(&token).await.assert_accepted();
         world
@@ -542,7 +542,7 @@ async fn only_an_outage_is_bridged() {
         Fault::status(404),
     ] {
         let world = World::new();
-        let app = App::new(world.config().stale_for(60 * SECOND));
+        let app = App::new(world.config().stale_if_error(60 * SECOND));
         let token = world.clerk.token("user_1").issue();
         app.bearer(&token).await.assert_accepted();
         world.clerk.fail(Endpoint::Introspection, fault);
@@ -560,7 +560,7 @@ async fn staleness_never_reaches_past_exp_nor_an_invalidation() {
     let world = World::new();
     // The documented answer does not say when an opaque token ends.
     world.clerk.introspection_includes([Field::Exp]);
-    let app = App::new(world.config().stale_for(600 * SECOND));
+    let app = App::new(world.config().stale_if_error(600 * SECOND));
     let token = world.clerk.token("user_1").lifetime(60 * SECOND).issue();
     let other = world.clerk.token("user_1").issue();
     app.bearer(&token).await.assert_accepted();

@@ -154,7 +154,7 @@ impl Flood {
             .cache_capacity(capacity)
             // No flood takes longer than this in the cache's own time.
             .cache_ttl(Duration::from_secs(300))
-            .stale_for(Duration::from_secs(600))
+            .stale_if_error(Duration::from_secs(600))
             .build()
             .unwrap();
         let runtime = tokio::runtime::Builder::new_current_thread()

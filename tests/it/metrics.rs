@@ -516,7 +516,7 @@ async fn old_verdicts_that_bridge_an_outage_are_counted() {
     let clock = ManualClock::new();
     let stub = Stub::always(Reply::Good);
     let meter = Meter::new();
-    let app = meter.app(stub.config(&clock).stale_for(100 * SECOND));
+    let app = meter.app(stub.config(&clock).stale_if_error(100 * SECOND));
     meter.expect("ok", app.bearer(&token(1))).await;
     stub.reply(Reply::status(500));
     clock.advance(31 * SECOND);

@@ -166,7 +166,7 @@ async fn a_request_is_told_with_the_promised_fields() {
 async fn requests_that_share_a_verification_or_bridge_an_outage_say_so() {
     let clock = ManualClock::new();
     let stub = Stub::always(Reply::Gate);
-    let app = App::new(stub.config(&clock).stale_for(100 * SECOND));
+    let app = App::new(stub.config(&clock).stale_if_error(100 * SECOND));
     let token = stub::token(1);
     let told = events(async {
         let look = async {

@@ -24,12 +24,12 @@ struct Outage {
 
 impl Outage {
     /// Warm tokens, and then a Clerk that does not work any more.
-    async fn begin(stale_for: u64) -> Self {
+    async fn begin(stale_if_error: u64) -> Self {
         let world = World::new();
         let config = world
             .config()
             .cache_ttl(Duration::from_secs(TTL))
-            .stale_for(Duration::from_secs(stale_for));
+            .stale_if_error(Duration::from_secs(stale_if_error));
         let app = App::new(config);
         let tokens: Vec<_> = (0..TOKENS)
             .map(|_| world.clerk.token("user_1").issue())

@@ -108,13 +108,13 @@ struct Stage {
 }
 
 impl Layers {
-    fn stage(&mut self, ttl: u64, stale_for: u64) -> Stage {
+    fn stage(&mut self, ttl: u64, stale_if_error: u64) -> Stage {
         let make = || {
             let clock = ManualClock::at_unix_seconds(START);
             let clerk = Clerk::default();
             let config = config(&clock)
                 .cache_ttl(Duration::from_secs(ttl))
-                .stale_for(Duration::from_secs(stale_for))
+                .stale_if_error(Duration::from_secs(stale_if_error))
                 .build()
                 .unwrap();
             Stage {
@@ -124,7 +124,10 @@ impl Layers {
                 played: 0,
             }
         };
-        let stage = self.by_config.entry((ttl, stale_for)).or_insert_with(make);
+        let stage = self
+            .by_config
+            .entry((ttl, stale_if_error))
+            .or_insert_with(make);
         // Long before the cache is full, and chooses whom to admit.
         if stage.played == 1000 {
             *stage = make();
@@ -147,12 +150,12 @@ impl Schedule {
     fn new(seed: u64, layers: &mut Layers) -> Self {
         let mut rng = Rng::with_seed(seed);
         let ttl = rng.choice([0, 1, 5, 30, 300]).unwrap();
-        let stale_for = rng.choice([0, 10, 600]).unwrap();
-        let stage = layers.stage(ttl, stale_for);
+        let stale_if_error = rng.choice([0, 10, 600]).unwrap();
+        let stage = layers.stage(ttl, stale_if_error);
         stage.clock.set_unix_seconds(START);
         stage
             .clerk
-            .restart(ttl * 1000, stale_for * 1000, START * 1000);
+            .restart(ttl * 1000, stale_if_error * 1000, START * 1000);
         Self {
             seed,
             rng,
@@ -232,10 +235,10 @@ impl Schedule {
             0 => model.ttl,
             1 => model.ttl * 9 / 10,
             2 => model.ttl * 4 / 5,
-            3 => model.ttl + model.stale_for,
+            3 => model.ttl + model.stale_if_error,
             4 => 1_000,
             5 => 5_000,
-            6 => self.rng.u64(..=model.ttl + model.stale_for),
+            6 => self.rng.u64(..=model.ttl + model.stale_if_error),
             7 => self.rng.u64(..=model.ttl),
             _ => until_exp,
         };
@@ -335,7 +338,7 @@ impl Schedule {
         let rng = &mut self.rng;
         let mut model = self.clerk.lock();
         let now = model.clerk / 1000;
-        let longest = (model.ttl + model.stale_for) / 1000 + 10;
+        let longest = (model.ttl + model.stale_if_error) / 1000 + 10;
         let mut token = Token::new(
             format!("oat_{}_{number}", self.seed),
             (number % 2, model::subject(self.seed, number % 2)),

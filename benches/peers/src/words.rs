@@ -31,7 +31,7 @@ pub const LINES: &[Line] = &[
     (
         "a revoked token passes",
         [
-            "for 30 s by default (at most 5 min, longer only in an outage and if `stale_for` says so); \
+            "for 30 s by default (at most 5 min, longer only in an outage and if `stale_if_error` says so); \
              `invalidate` ends it at once",
             "for as long as one chose to cache",
             "for 15 min by default",

@@ -67,16 +67,19 @@ fn what_a_hit_reads_lies_together() {
     assert!(ends.iter().all(|end| counts + end <= 128), "{ends:?}");
 }
 
-fn lifetimes(ttl: u64, stale_for: u64) -> Lifetimes {
-    Lifetimes::new(Duration::from_millis(ttl), Duration::from_millis(stale_for))
+fn lifetimes(ttl: u64, stale_if_error: u64) -> Lifetimes {
+    Lifetimes::new(
+        Duration::from_millis(ttl),
+        Duration::from_millis(stale_if_error),
+    )
 }
 
-fn entry(ttl: u64, stale_for: u64, per_mille: u64, verified: Verified) -> Entry {
+fn entry(ttl: u64, stale_if_error: u64, per_mille: u64, verified: Verified) -> Entry {
     Entry::new(
         verified,
         key(per_mille),
         0,
-        lifetimes(ttl, stale_for),
+        lifetimes(ttl, stale_if_error),
         START,
     )
 }
@@ -119,8 +122,8 @@ struct Case {
 
 #[track_caller]
 fn check(case: Case) {
-    let (ttl, stale_for, per_mille, verified) = case.input;
-    let entry = entry(ttl, stale_for, per_mille, verified);
+    let (ttl, stale_if_error, per_mille, verified) = case.input;
+    let entry = entry(ttl, stale_if_error, per_mille, verified);
     let (fresh, usable) = case.expected;
     ends_after(case.name, fresh, |now| entry.is_fresh(now));
     ends_after(case.name, usable, |now| entry.is_usable(now));
@@ -501,14 +504,14 @@ fn lifetimes_are_off_at_zero_alone() {
 
 #[test]
 fn longest_life_covers_rejections_too() {
-    for (name, ttl, stale_for, expected) in [
+    for (name, ttl, stale_if_error, expected) in [
         ("nothing", 0, 0, 5_000),
         ("less than a rejection", 4_998, 1, 5_000),
         ("more than a rejection", 5_000, 1, 5_001),
         ("both", 30_000, 60_000, 90_000),
         ("saturated", u64::MAX, 1, u64::MAX),
     ] {
-        let longest = lifetimes(ttl, stale_for).longest();
+        let longest = lifetimes(ttl, stale_if_error).longest();
         assert_eq!(longest, Duration::from_millis(expected), "{name}");
     }
 }

@@ -174,7 +174,11 @@ fn durations_are_seconds_or_say_their_unit() {
         ("18446744073709551615", Duration::from_secs(u64::MAX)),
     ];
     check("CLERK_CACHE_TTL", |builder| builder.cache_ttl, &cases);
-    check("CLERK_STALE_FOR", |builder| builder.stale_for, &cases);
+    check(
+        "CLERK_STALE_IF_ERROR",
+        |builder| builder.stale_if_error,
+        &cases,
+    );
 }
 
 #[test]
@@ -203,8 +207,8 @@ fn unreadable_value_names_its_variable() {
         ("CLERK_CACHE_TTL", "-1"),
         ("CLERK_CACHE_TTL", "30 parsecs"),
         ("CLERK_CACHE_TTL", "18446744073709551616"),
-        ("CLERK_STALE_FOR", "never"),
-        ("CLERK_STALE_FOR", "-5s"),
+        ("CLERK_STALE_IF_ERROR", "never"),
+        ("CLERK_STALE_IF_ERROR", "-5s"),
         ("CLERK_ENRICH", "on"),
         ("CLERK_ENRICH", "Off"),
         ("CLERK_ENRICH", "best_effort"),

@@ -36,7 +36,7 @@ fn every_field_is_read() {
         "leeway": 7,
         "cache_ttl": 8,
         "cache_capacity": 9,
-        "stale_for": 10,
+        "stale_if_error": 10,
         "timeout": 11,
         "attempt_timeout": 12,
     }));
@@ -60,7 +60,7 @@ fn every_field_is_read() {
     assert_eq!(builder.leeway, Duration::from_secs(7));
     assert_eq!(builder.cache_ttl, Duration::from_secs(8));
     assert_eq!(builder.cache_capacity, 9);
-    assert_eq!(builder.stale_for, Duration::from_secs(10));
+    assert_eq!(builder.stale_if_error, Duration::from_secs(10));
     assert_eq!(builder.timeout, Duration::from_secs(11));
     assert_eq!(builder.attempt_timeout, Duration::from_secs(12));
 }
@@ -79,7 +79,7 @@ fn durations_have_two_forms() {
         for field in [
             "leeway",
             "cache_ttl",
-            "stale_for",
+            "stale_if_error",
             "timeout",
             "attempt_timeout",
         ] {
@@ -87,7 +87,7 @@ fn durations_have_two_forms() {
             let found = match field {
                 "leeway" => builder.leeway,
                 "cache_ttl" => builder.cache_ttl,
-                "stale_for" => builder.stale_for,
+                "stale_if_error" => builder.stale_if_error,
                 "timeout" => builder.timeout,
                 _ => builder.attempt_timeout,
             };

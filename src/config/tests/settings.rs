@@ -19,7 +19,7 @@ fn defaults_are_those_of_the_docs() {
     assert_eq!(config.max_token_length, 4096);
     assert_eq!(config.cache_ttl, Duration::from_secs(30));
     assert_eq!(config.cache_capacity, 50_000);
-    assert_eq!(config.stale_for, Duration::ZERO);
+    assert_eq!(config.stale_if_error, Duration::ZERO);
     assert_eq!(config.timeout, Duration::from_secs(2));
     assert_eq!(config.attempt_timeout, Duration::from_secs(1));
 
@@ -49,7 +49,7 @@ fn settings_reach_the_configuration() {
         .leeway(Duration::from_millis(1_999))
         .cache_ttl(Duration::from_secs(60))
         .cache_capacity(7)
-        .stale_for(Duration::from_secs(90))
+        .stale_if_error(Duration::from_secs(90))
         .timeout(Duration::from_secs(4))
         .attempt_timeout(Duration::from_secs(3))
         .build()
@@ -59,7 +59,7 @@ fn settings_reach_the_configuration() {
     assert_eq!(config.max_token_length, 8192);
     assert_eq!(config.cache_ttl, Duration::from_secs(60));
     assert_eq!(config.cache_capacity, 7);
-    assert_eq!(config.stale_for, Duration::from_secs(90));
+    assert_eq!(config.stale_if_error, Duration::from_secs(90));
     assert_eq!(config.timeout, Duration::from_secs(4));
     assert_eq!(config.attempt_timeout, Duration::from_secs(3));
     let metadata = "https://api.example.com/.well-known/oauth-protected-resource/v1";

@@ -111,7 +111,7 @@ async fn stale_verdicts_bridge_an_outage_and_never_the_end_of_a_token() {
         if kind.is_local() {
             continue;
         }
-        let app = App::new(kind.config(&world).stale_for(600 * SECOND));
+        let app = App::new(kind.config(&world).stale_if_error(600 * SECOND));
         let (short, long) = (kind.issue(&world, 100), kind.good(&world));
         let answer = kind.send(&app, &short).await;
         let end = u64::try_from(answer.claims().expires_at().unwrap()).unwrap();
@@ -153,7 +153,7 @@ async fn a_stale_verdict_ends_with_an_invalidation_and_with_the_first_answer() {
             continue;
         }
         for is_invalidated in [true, false] {
-            let app = App::new(kind.config(&world).stale_for(600 * SECOND));
+            let app = App::new(kind.config(&world).stale_if_error(600 * SECOND));
             let token = kind.good(&world);
             kind.send(&app, &token).await.assert_accepted();
             fail_all(kind, &world);
@@ -188,7 +188,7 @@ async fn without_keys_local_verdicts_are_bridged_and_never_beyond_the_end_of_a_t
         if !kind.is_local() {
             continue;
         }
-        let app = App::new(kind.config(&world).stale_for(600 * SECOND));
+        let app = App::new(kind.config(&world).stale_if_error(600 * SECOND));
         let (short, long) = (kind.issue(&world, LONG + 100), kind.issue(&world, 3 * LONG));
         let answer = kind.send(&app, &short).await;
         let end = u64::try_from(answer.claims().expires_at().unwrap()).unwrap() + kind.leeway();

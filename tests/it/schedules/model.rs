@@ -68,7 +68,7 @@ pub fn subject(seed: u64, number: usize) -> String {
 #[derive(Debug, Default)]
 pub struct Model {
     pub ttl: u64,
-    pub stale_for: u64,
+    pub stale_if_error: u64,
     pub health: Health,
     pub tokens: Vec<Token>,
     pub mono: u64,
@@ -89,10 +89,10 @@ pub struct Clerk(Arc<Mutex<Model>>);
 
 impl Clerk {
     /// Forgets everything, and begins anew.
-    pub fn restart(&self, ttl: u64, stale_for: u64, now: u64) {
+    pub fn restart(&self, ttl: u64, stale_if_error: u64, now: u64) {
         *self.lock() = Model {
             ttl,
-            stale_for,
+            stale_if_error,
             wall: now,
             clerk: now,
             ..Model::default()
@@ -318,9 +318,9 @@ impl Model {
             Verdict::Good => Outcome::Accepted { stale: false },
             Verdict::Bad(kind) => Outcome::Rejected(kind),
             Verdict::Trouble(kind) => {
-                let bridged = self.ttl + self.stale_for;
+                let bridged = self.ttl + self.stale_if_error;
                 let is_possible = kind.is_outage()
-                    && self.stale_for > 0
+                    && self.stale_if_error > 0
                     && self
                         .usable(token, before, bridged)
                         .is_ok_and(|()| self.ttl > 0);
@@ -349,10 +349,10 @@ impl Model {
                     matches!(event.verdict, Verdict::Trouble(kind) if kind.is_outage())
                         && self.mono - event.mono < LONGEST_PAUSE
                 });
-                if self.stale_for == 0 || !is_bridge {
+                if self.stale_if_error == 0 || !is_bridge {
                     return Err("C110: stale without an outage");
                 }
-                self.usable(token, all, self.ttl + self.stale_for)
+                self.usable(token, all, self.ttl + self.stale_if_error)
             }
             // Told by the token itself.
             Outcome::Rejected(AuthErrorKind::Expired)
