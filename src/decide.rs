@@ -79,7 +79,7 @@ impl Auth {
         let key = self.cache.key(credentials.as_bytes());
         match self.cache.get_good(&key, now) {
             Lookup::Good { claims, .. } | Lookup::Stale { claims }
-                if IS_COOKIE && claims.token_kind() != TokenKind::Session =>
+                if IS_COOKIE && claims.kind() != TokenKind::Session =>
             {
                 Decision::Reject(AuthErrorKind::UnsupportedToken.into())
             }

@@ -154,7 +154,7 @@ impl ClerkClaims {
     }
 
     /// Which kind of token this is.
-    pub fn token_kind(&self) -> TokenKind {
+    pub fn kind(&self) -> TokenKind {
         self.shared().kind
     }
 

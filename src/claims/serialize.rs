@@ -24,7 +24,7 @@ impl Serialize for ClerkClaims {
         }
         map.serialize_entry("session_id", &self.session_id())?;
         map.serialize_entry("actor", &self.actor())?;
-        map.serialize_entry("token_kind", &self.token_kind())?;
+        map.serialize_entry("token_kind", &self.kind())?;
         map.serialize_entry("stale", &self.is_stale())?;
         map.serialize_entry("email", &profile.and_then(Profile::email))?;
         map.serialize_entry("email_verified", &profile.and_then(Profile::email_verified))?;

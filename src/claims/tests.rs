@@ -181,7 +181,7 @@ fn accessors_tell_what_is_known() {
     assert_eq!(claims.issued_at(), Some(1_700_000_000));
     assert_eq!(claims.expires_at(), Some(1_700_086_400));
     assert_eq!(claims.org_id(), Some("org_canary"));
-    assert_eq!(claims.token_kind(), TokenKind::OAuth);
+    assert_eq!(claims.kind(), TokenKind::OAuth);
 
     let profile = claims.profile().unwrap();
     assert_eq!(profile.email(), Some("ada@canary.example"));

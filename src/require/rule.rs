@@ -91,7 +91,7 @@ impl Rule {
             Self::AllPermissions(permissions) => permissions.iter().all(|it| is_permitted(it)),
             Self::AnyPermission(permissions) => permissions.iter().any(|it| is_permitted(it)),
             Self::AnyRole(roles) => roles.iter().any(|role| is_in(role)),
-            Self::AnyKind(kinds) => kinds.contains(claims.token_kind()),
+            Self::AnyKind(kinds) => kinds.contains(claims.kind()),
             Self::Claims(is_satisfied) => is_satisfied(claims),
         }
     }

@@ -178,7 +178,7 @@ impl Table {
         uses.insert(last_use);
         let session = Session {
             holder,
-            kind: claims.token_kind(),
+            kind: claims.kind(),
             client_id: claims.client_id().map(Into::into),
             last_use,
         };
@@ -234,7 +234,7 @@ impl Table {
 impl Session {
     fn is_of(&self, claims: &ClerkClaims) -> bool {
         *self.holder.subject == *claims.subject()
-            && self.kind == claims.token_kind()
+            && self.kind == claims.kind()
             && self.client_id.as_deref() == claims.client_id()
             && *self.holder.issuer == *issuer(claims)
     }

@@ -52,7 +52,7 @@ async fn check(app: &App, case: Case<'_>) {
             Ok(subject) => {
                 assert_eq!(answer.kind(), None, "{name}");
                 assert_eq!(answer.claims().subject(), subject, "{name}");
-                let kind = answer.claims().token_kind();
+                let kind = answer.claims().kind();
                 let is_header = case.headers.iter().any(|(_, it)| it.starts_with("Bearer"));
                 assert!(is_header || kind == TokenKind::Session, "{name}");
             }

@@ -174,7 +174,7 @@ async fn no_kind_passes_where_it_is_not_accepted() {
                     let passed = app.inner_calls() - inner;
                     if is_accepted(case.kind) {
                         assert_eq!(answer.status(), 200, "{name}: {:?}", answer.kind());
-                        assert_eq!(answer.claims().token_kind(), case.kind.unwrap(), "{name}");
+                        assert_eq!(answer.claims().kind(), case.kind.unwrap(), "{name}");
                         assert_eq!(passed, 1, "{name}");
                         if case.kind == Some(TokenKind::Session) {
                             // Claims of those names are the application's own.

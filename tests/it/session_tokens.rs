@@ -61,7 +61,7 @@ async fn both_versions_tell_who_and_of_which_session() {
             answer.assert_accepted();
             let claims = answer.claims();
             assert_eq!(claims.subject(), "user_1");
-            assert_eq!(claims.token_kind(), TokenKind::Session);
+            assert_eq!(claims.kind(), TokenKind::Session);
             assert_eq!(claims.session_id(), Some("sess_1"));
             assert_eq!(claims.issuer(), Some(&*world.clerk.url()));
             assert!(claims.expires_at().is_some());
@@ -328,7 +328,7 @@ async fn layers_that_accept_other_kinds_share_nothing() {
             let answers = ask(app, token).await;
             check(&format!("{kind:?}"), &answers, expected);
             if is_accepted {
-                assert_eq!(answers[0].claims().token_kind(), kind);
+                assert_eq!(answers[0].claims().kind(), kind);
             } else {
                 assert_eq!(world.clerk.total_calls(), calls, "nobody is asked");
             }

@@ -39,7 +39,7 @@ async fn claims_are_those_of_the_answer() {
     assert_eq!(claims.issued_at(), Some(NOW - 10));
     assert_eq!(claims.expires_at(), Some(NOW + 60));
     assert_eq!(claims.org_id(), Some("org_1"));
-    assert_eq!(claims.token_kind(), TokenKind::OAuth);
+    assert_eq!(claims.kind(), TokenKind::OAuth);
     assert!(!claims.is_stale());
     assert_eq!(claims.profile().unwrap().email(), Some("a@b.example"));
     let all: Value = claims.claims_as().unwrap();

@@ -24,7 +24,7 @@ async fn a_second_request_costs_nothing() {
             for _ in 0..4 {
                 let answer = kind.send(&app, &token).await;
                 assert_eq!(answer.kind(), None, "{kind:?}");
-                assert_eq!(answer.claims().token_kind(), kind.token_kind());
+                assert_eq!(answer.claims().kind(), kind.token_kind());
                 assert_eq!(answer.claims().subject(), kind.subject());
             }
             let asked = kind.endpoints().len();
