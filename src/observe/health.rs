@@ -31,7 +31,7 @@ pub struct Health {
     /// token that must be verified there is accepted, unless it is cached.
     pub credentials_rejected: bool,
     /// When Clerk last gave an answer that was understood; `None` if it never did.
-    pub last_good_answer: Option<SystemTime>,
+    pub last_success: Option<SystemTime>,
     /// The circuit breaker of introspection. With [a verifier of your
     /// own](crate::ClerkAuthLayer::with_verifier) it stays closed, since it is never used.
     pub introspection: BreakerState,
@@ -78,7 +78,7 @@ pub(crate) struct Vitals {
     has_been_called: AtomicBool,
     is_reachable: AtomicBool,
     /// In milliseconds since the Unix epoch; zero if never.
-    last_good_answer: AtomicU64,
+    last_success: AtomicU64,
     /// Of each endpoint, in the order of [`Endpoint::ALL`].
     breakers: [AtomicU8; Endpoint::ALL.len()],
     rejects_credentials: [AtomicBool; Endpoint::ALL.len()],
@@ -90,14 +90,14 @@ pub(crate) struct Vitals {
 impl Vitals {
     pub(crate) fn health(&self) -> Health {
         let called = self.has_been_called.load(Ordering::Acquire);
-        let good = self.last_good_answer.load(Ordering::Relaxed);
+        let good = self.last_success.load(Ordering::Relaxed);
         Health {
             reachable: called.then(|| self.is_reachable.load(Ordering::Relaxed)),
             credentials_rejected: self
                 .rejects_credentials
                 .iter()
                 .any(|rejects| rejects.load(Ordering::Relaxed)),
-            last_good_answer: (good > 0).then(|| UNIX_EPOCH + Duration::from_millis(good)),
+            last_success: (good > 0).then(|| UNIX_EPOCH + Duration::from_millis(good)),
             introspection: self.breaker_of(Endpoint::Introspection),
             userinfo: self.breaker_of(Endpoint::Userinfo),
             keys: self.breaker_of(Endpoint::Keys),
@@ -133,7 +133,7 @@ impl Vitals {
             }
         }
         if let (CallResult::Ok | CallResult::Rejected, Some(now)) = (result, now) {
-            self.last_good_answer.store(now.wall, Ordering::Relaxed);
+            self.last_success.store(now.wall, Ordering::Relaxed);
         }
         // Ordering: last, so that who sees it sees what came of the call.
         self.has_been_called.store(true, Ordering::Release);

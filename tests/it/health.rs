@@ -22,7 +22,7 @@ async fn a_layer_that_was_not_used_knows_nothing() {
     app.bearer("garbage").await;
     let health = app.layer.health();
     assert_eq!(health.reachable, None);
-    assert_eq!(health.last_good_answer, None);
+    assert_eq!(health.last_success, None);
     assert!(!health.credentials_rejected);
     assert_eq!(health.introspection, BreakerState::Closed);
     assert_eq!(health.userinfo, BreakerState::Closed);
@@ -107,7 +107,7 @@ async fn it_says_what_the_last_call_came_to() {
         assert_eq!(health.reachable, Some(reachable), "{name}");
         assert_eq!(health.credentials_rejected, credentials_rejected, "{name}");
         let at = UNIX_EPOCH + Duration::from_secs(last_good);
-        let told = health.last_good_answer.unwrap();
+        let told = health.last_success.unwrap();
         assert!(told >= at && told < at + SECOND, "{name}: {told:?}");
         assert_eq!(good, !is_fault, "{name}");
     }
