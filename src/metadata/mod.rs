@@ -63,7 +63,7 @@ use crate::{RejectResponse, observe};
 /// each is mounted at the last of its paths: the first can belong to one alone.
 ///
 /// Whether the layer itself can answer depends on the bodies of the service behind it, see
-/// [`RejectResponse::document`]. It can in axum, with the feature of that name, and not in tonic.
+/// [`RejectResponse::json_body`]. It can in axum, with the feature of that name, and not in tonic.
 ///
 /// Cloning copies a pointer.
 #[derive(Clone, Debug)]
@@ -161,7 +161,7 @@ impl ResourceMetadata {
         with: &impl RejectResponse<B>,
     ) -> Option<Response<B>> {
         let (parts, json) = self.answer(method).into_parts();
-        let Some(body) = with.document(json) else {
+        let Some(body) = with.json_body(json) else {
             self.0.unserved.call_once(observe::metadata_unserved);
             return None;
         };

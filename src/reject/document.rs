@@ -5,7 +5,7 @@
 //! one, so that the layer fits tonic's, too. To ask for `From<Bytes>` would lock those out, and a trait of our
 //! own could not be implemented for bodies of crates that do not know us, nor for one kind of body beside
 //! all others. So the kinds that can be made of bytes are recognised when it comes to it; there are
-//! few of them. Others are made by [`RejectResponse::document`](super::RejectResponse::document), if at all.
+//! few of them. Others are made by [`RejectResponse::json_body`](super::RejectResponse::json_body), if at all.
 
 use std::any::Any;
 

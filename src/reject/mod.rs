@@ -174,7 +174,7 @@ impl Rejection {
 
     /// The error code (RFC 6750 §3.1); none where there were no credentials, where a rule other than
     /// that of scopes rejects, and where Clerk or this service is the trouble.
-    pub fn error(&self) -> Option<&'static str> {
+    pub fn code(&self) -> Option<&'static str> {
         self.class.error()
     }
 
@@ -202,7 +202,7 @@ impl Rejection {
         let mut response = with.reject_response(&self);
         if self.is_grpc {
             // A body would be read as a message.
-            let empty = with.document(Bytes::new());
+            let empty = with.json_body(Bytes::new());
             let body = empty.unwrap_or_else(|| response.into_body());
             let mut trailers_only = Response::new(body);
             grpc::set_headers(&self, trailers_only.headers_mut());

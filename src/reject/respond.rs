@@ -25,7 +25,7 @@ pub trait RejectResponse<B> {
     /// [`ProblemJson`] make one of every kind that they support. Where it is `None`, a request for the
     /// metadata is asked for a token like any other, a warning is logged once, and `ResourceMetadata` is to
     /// be mounted beside the layer.
-    fn document(&self, json: Bytes) -> Option<B>
+    fn json_body(&self, json: Bytes) -> Option<B>
     where
         B: 'static,
     {
@@ -66,7 +66,7 @@ impl<B: From<Bytes>> RejectResponse<B> for JsonBody {
         json_response(rejection, "application/json", members)
     }
 
-    fn document(&self, json: Bytes) -> Option<B>
+    fn json_body(&self, json: Bytes) -> Option<B>
     where
         B: 'static,
     {
@@ -85,7 +85,7 @@ impl<B: From<Bytes>> RejectResponse<B> for ProblemJson {
         json_response(rejection, "application/problem+json", members)
     }
 
-    fn document(&self, json: Bytes) -> Option<B>
+    fn json_body(&self, json: Bytes) -> Option<B>
     where
         B: 'static,
     {
@@ -105,7 +105,7 @@ where
 /// `error` and `scope`, where there are any.
 fn fields(rejection: &Rejection) -> Map<String, Value> {
     // RFC 6749 §4.1.2.1 has a code for what is no fault of the token's.
-    let error = rejection.error().or(match rejection.class {
+    let error = rejection.code().or(match rejection.class {
         Class::Unavailable => Some("temporarily_unavailable"),
         Class::Misconfigured => Some("server_error"),
         _ => None,

@@ -131,7 +131,7 @@ fn check(case: &Case) {
     let rejection = usual().rejection(&error, false);
     assert_eq!(rejection.status(), case.status, "{name:?}");
     assert_eq!(rejection.grpc_code().to_string(), case.grpc, "{name:?}");
-    assert_eq!(rejection.error(), case.error, "{name:?}");
+    assert_eq!(rejection.code(), case.error, "{name:?}");
     assert_eq!(rejection.kind(), name);
     assert!(!rejection.is_grpc(), "{name:?}");
     let challenge = rejection.challenge().map(|value| value.to_str().unwrap());
