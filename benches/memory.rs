@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower::{Layer, Service};
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, ClerkConfig, Introspection, Transport, TransportError, Verification,
+    AuthError, ClerkAuthLayer, ClerkConfig, TokenInfo, Transport, TransportError, Verification,
     Verify,
 };
 
@@ -111,11 +111,8 @@ fn bytes(runtime: &tokio::runtime::Runtime, entries: usize) {
 struct Introspected;
 
 impl Verify for Introspected {
-    fn verify<'a>(
-        &'a self,
-        _: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
-        Box::pin(async { Introspection::from_json(INTROSPECTION.as_bytes()) })
+    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+        Box::pin(async { TokenInfo::from_introspection(INTROSPECTION.as_bytes()) })
     }
 }
 

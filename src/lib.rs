@@ -235,7 +235,7 @@ pub use self::{
     service::ClerkAuth,
     session::{McpSession, McpSessionFuture, McpSessionLayer},
     upstream::{Transport, TransportError},
-    verify::{Introspection, Verification, Verify},
+    verify::{TokenInfo, Verification, Verify},
 };
 
 /// The README's code, compiled and run.

@@ -29,7 +29,7 @@ use http::{
 use sha2::{Digest, Sha256};
 use tower::Service;
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, Introspection, TokenKind,
+    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, TokenInfo, TokenKind,
     Verification, Verify, fake_clerk::FakeClerk,
 };
 
@@ -154,14 +154,14 @@ impl Verify for Says {
     fn verify<'a>(
         &'a self,
         verification: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         let is_bad = verification.token().expose().starts_with(BAD_TOKEN);
         let answer = if is_bad {
             r#"{"active":false}"#
         } else {
             ANSWER
         };
-        Box::pin(async { Introspection::from_json(answer.as_bytes()) })
+        Box::pin(async { TokenInfo::from_introspection(answer.as_bytes()) })
     }
 }
 

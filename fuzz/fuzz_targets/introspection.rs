@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use futures_util::future::BoxFuture;
 use libfuzzer_sys::fuzz_target;
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, Introspection, ManualClock,
+    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, TokenInfo, ManualClock,
     Verification, Verify,
 };
 
@@ -29,8 +29,8 @@ impl Verify for Given {
     fn verify<'a>(
         &'a self,
         _: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
-        let answer = Introspection::from_json(&self.0.lock().unwrap());
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+        let answer = TokenInfo::from_introspection(&self.0.lock().unwrap());
         Box::pin(async { answer })
     }
 }
@@ -65,7 +65,7 @@ fuzz_target!(|body: &[u8]| {
     };
     let verdict = rules::judge(body, &policy);
     let is_answer = verdict != Verdict::NoAnswer;
-    assert_eq!(Introspection::from_json(body).is_ok(), is_answer);
+    assert_eq!(TokenInfo::from_introspection(body).is_ok(), is_answer);
     let expected = match verdict {
         Verdict::NoAnswer => 503,
         Verdict::Invalid => 401,

@@ -3,7 +3,7 @@
 
 use serde_json::Value;
 
-use super::Introspection;
+use super::TokenInfo;
 use crate::{
     TokenKind,
     claims::{ActiveOrganization, Organization, Profile, Session},
@@ -17,7 +17,7 @@ pub(super) struct Capacity {
 impl Capacity {
     /// Of an answer that passed the rules.
     pub(super) fn of(
-        answer: &Introspection,
+        answer: &TokenInfo,
         kind: TokenKind,
         subject: &str,
         profile: Option<&Profile>,

@@ -30,7 +30,7 @@ use crate::{
 /// It is what a [`Verify`] of your own returns. `Debug` shows nothing of it but whether the token is
 /// active.
 #[derive(Clone, Default)]
-pub struct Introspection {
+pub struct TokenInfo {
     pub(crate) active: bool,
     pub(crate) sub: Option<String>,
     pub(crate) client_id: Option<String>,
@@ -54,14 +54,14 @@ pub struct Introspection {
     pub(crate) other: Map<String, Value>,
 }
 
-impl Introspection {
+impl TokenInfo {
     /// Reads the body of an introspection answer.
     ///
     /// # Errors
     ///
     /// [`AuthErrorKind::InvalidUpstreamResponse`] where the body is not one JSON object, has a member
     /// twice, lacks `active`, or has a known member of a wrong type.
-    pub fn from_json(body: &[u8]) -> Result<Self, AuthError> {
+    pub fn from_introspection(body: &[u8]) -> Result<Self, AuthError> {
         let Members(members) =
             serde_json::from_slice(body).map_err(|_| violation("not one JSON object"))?;
         Self::from_members(members).map_err(violation)
@@ -127,7 +127,7 @@ impl Introspection {
     /// Reads the answer of an introspection endpoint: status, content type, body.
     fn from_response(response: &Response<Bytes>) -> Result<Self, AuthError> {
         match response.status() {
-            StatusCode::OK => Self::from_json(body(response)?),
+            StatusCode::OK => Self::from_introspection(body(response)?),
             // Some servers say so of JWTs. It is an answer about the token, not about us.
             StatusCode::BAD_REQUEST if is_unsupported_token_type(response.body()) => {
                 Err(AuthError::new(AuthErrorKind::Inactive).with_source(NotIntrospected))
@@ -144,9 +144,9 @@ impl Introspection {
     }
 }
 
-impl fmt::Debug for Introspection {
+impl fmt::Debug for TokenInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Introspection")
+        f.debug_struct("TokenInfo")
             .field("active", &self.active)
             .finish_non_exhaustive()
     }
@@ -154,7 +154,7 @@ impl fmt::Debug for Introspection {
 
 /// Asks Clerk: the [`Verify`] that a layer has unless it is given another.
 pub(crate) struct Introspect {
-    channel: Channel<Introspection>,
+    channel: Channel<TokenInfo>,
     address: Address,
     credentials: HeaderValue,
 }
@@ -166,7 +166,7 @@ impl Introspect {
         credentials: HeaderValue,
     ) -> Self {
         Self {
-            channel: upstream.channel(Endpoint::Introspection, Introspection::from_response),
+            channel: upstream.channel(Endpoint::Introspection, TokenInfo::from_response),
             address: address.into(),
             credentials,
         }
@@ -197,7 +197,7 @@ impl Verify for Introspect {
     fn verify<'a>(
         &'a self,
         verification: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async move {
             let endpoint = self.address.get(Some(verification.priority())).await?;
             let token = verification.token();

@@ -37,7 +37,7 @@ use std::{
 use futures_util::{future, poll};
 use tokio::time::Instant;
 
-pub use introspect::Introspection;
+pub use introspect::TokenInfo;
 pub(crate) use policy::Rules;
 pub(crate) use route::Sources;
 pub(crate) use shape::Shape;
@@ -179,7 +179,7 @@ impl Verifier {
         token: &BearerToken,
         shape: Shape,
         priority: Priority,
-    ) -> Result<Introspection, AuthError> {
+    ) -> Result<TokenInfo, AuthError> {
         let kind = kind_of(shape);
         let verification = Verification {
             token,
@@ -207,11 +207,7 @@ impl Verifier {
     }
 
     /// What is known of a JWT with a verified signature, and of which there is an answer.
-    fn combine(
-        &self,
-        answer: Introspection,
-        stated: Introspection,
-    ) -> Result<Introspection, AuthError> {
+    fn combine(&self, answer: TokenInfo, stated: TokenInfo) -> Result<TokenInfo, AuthError> {
         if !answer.active {
             return Ok(answer);
         }
@@ -222,14 +218,14 @@ impl Verifier {
         Ok(answer.with_statement(stated)?)
     }
 
-    fn check(&self, answer: &Introspection, kind: TokenKind) -> Result<(), AuthErrorKind> {
+    fn check(&self, answer: &TokenInfo, kind: TokenKind) -> Result<(), AuthErrorKind> {
         let now = self.clock.now();
         let verdict = self.rules.check(answer, kind, now.unix_seconds());
         self.report(verdict, answer, answer.client_id.as_deref(), kind, now)
     }
 
     /// Checks what a JWT says with a verified signature.
-    fn check_verified(&self, stated: &Introspection) -> Result<(), AuthErrorKind> {
+    fn check_verified(&self, stated: &TokenInfo) -> Result<(), AuthErrorKind> {
         let now = self.clock.now();
         let verdict = self.rules.check_verified(stated, now.unix_seconds());
         let client = stated.client_id.as_deref();
@@ -239,7 +235,7 @@ impl Verifier {
     /// Checks what a JWT says beside an answer of Clerk's. Other tokens say nothing.
     fn check_unverified(
         &self,
-        answer: &Introspection,
+        answer: &TokenInfo,
         token: &BearerToken,
         shape: Shape,
     ) -> Result<(), AuthErrorKind> {
@@ -259,7 +255,7 @@ impl Verifier {
     fn report(
         &self,
         verdict: Result<(), AuthErrorKind>,
-        stated: &Introspection,
+        stated: &TokenInfo,
         client: Option<&str>,
         kind: TokenKind,
         now: Now,
@@ -273,7 +269,7 @@ impl Verifier {
 
     /// Whether anything vouches for an access token. Introspection alone does not: it calls refresh
     /// tokens active too.
-    fn is_access_token(&self, answer: &Introspection, shape: Shape) -> bool {
+    fn is_access_token(&self, answer: &TokenInfo, shape: Shape) -> bool {
         // A `token_type` of another kind has been rejected by now. An audience shows nothing: what is said of a
         // refresh token may name that of its grant.
         shape != Shape::Unprefixed || answer.token_type.is_some()

@@ -1,6 +1,6 @@
 //! What is left of a verification where userinfo does not answer: some can do without, some cannot.
 
-use super::{Introspection, members::violation, userinfo::Userinfo};
+use super::{TokenInfo, members::violation, userinfo::Userinfo};
 use crate::{AuthError, AuthErrorKind};
 
 /// For what a verification cannot do without userinfo.
@@ -22,7 +22,7 @@ impl Needs {
     /// nothing if it can be done without, or an error.
     pub(super) fn check(
         &self,
-        answer: &Introspection,
+        answer: &TokenInfo,
         userinfo: Result<Userinfo, AuthError>,
     ) -> Result<(Option<Userinfo>, bool), AuthError> {
         let error = match userinfo {

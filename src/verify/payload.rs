@@ -6,7 +6,7 @@ use crate::{
     TokenKind,
     claims::{ActiveOrganization, Organization, Version},
     verify::{
-        introspect::Introspection,
+        introspect::TokenInfo,
         members::{actor, scopes, seconds, text, texts},
     },
 };
@@ -19,8 +19,8 @@ use crate::{
 pub(super) fn read(
     mut members: Map<String, Value>,
     kind: TokenKind,
-) -> Result<Introspection, &'static str> {
-    let mut answer = Introspection {
+) -> Result<TokenInfo, &'static str> {
+    let mut answer = TokenInfo {
         active: true,
         is_local: true,
         sub: text(members.remove("sub"))?,
@@ -30,7 +30,7 @@ pub(super) fn read(
         iat: seconds(members.remove("iat"))?,
         nbf: seconds(members.get("nbf").cloned())?,
         confirmation: members.get("cnf").is_some_and(|cnf| !cnf.is_null()),
-        ..Introspection::default()
+        ..TokenInfo::default()
     };
     match kind {
         TokenKind::OAuth => {

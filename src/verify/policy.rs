@@ -23,7 +23,7 @@ use std::{fmt, sync::Arc};
 
 pub(crate) use self::audiences::Audiences;
 pub(super) use self::stated::check_agreement;
-use super::Introspection;
+use super::TokenInfo;
 use crate::{AuthErrorKind, TokenKind, claims::split_scope, config::Hidden, kind::Kinds};
 
 /// What a token must satisfy. Made by the configuration.
@@ -55,7 +55,7 @@ impl Rules {
     /// Judges an answer at the time `now`, in Unix seconds.
     pub(crate) fn check(
         &self,
-        answer: &Introspection,
+        answer: &TokenInfo,
         kind: TokenKind,
         now: i64,
     ) -> Result<(), AuthErrorKind> {
@@ -72,7 +72,7 @@ impl Rules {
     /// Checks everything but what the answer about the token may still add: an audience and scopes.
     fn check_statement(
         &self,
-        answer: &Introspection,
+        answer: &TokenInfo,
         kind: TokenKind,
         now: i64,
     ) -> Result<(), AuthErrorKind> {
@@ -87,7 +87,7 @@ impl Rules {
     #[cfg(feature = "jwt")]
     pub(super) fn check_end_and_issuer(
         &self,
-        answer: &Introspection,
+        answer: &TokenInfo,
         now: i64,
     ) -> Result<(), AuthErrorKind> {
         self.check_end(answer, now)?;
@@ -98,7 +98,7 @@ impl Rules {
     }
 
     /// When the token is over, in Unix seconds.
-    pub(crate) fn end_of(&self, answer: &Introspection) -> Option<i64> {
+    pub(crate) fn end_of(&self, answer: &TokenInfo) -> Option<i64> {
         let leeway = if answer.is_local { self.leeway } else { 0 };
         answer.exp.map(|exp| exp.saturating_add(leeway))
     }
@@ -114,7 +114,7 @@ impl Rules {
         })
     }
 
-    fn check_times(&self, answer: &Introspection, now: i64) -> Result<(), AuthErrorKind> {
+    fn check_times(&self, answer: &TokenInfo, now: i64) -> Result<(), AuthErrorKind> {
         if answer.exp.is_none() && answer.is_local {
             return Err(AuthErrorKind::MalformedToken);
         }
@@ -130,7 +130,7 @@ impl Rules {
         Ok(())
     }
 
-    fn check_end(&self, answer: &Introspection, now: i64) -> Result<(), AuthErrorKind> {
+    fn check_end(&self, answer: &TokenInfo, now: i64) -> Result<(), AuthErrorKind> {
         if let (Some(exp), Some(end)) = (answer.exp, self.end_of(answer)) {
             let ends_before_it_begins = [answer.nbf, answer.iat]
                 .into_iter()
@@ -144,7 +144,7 @@ impl Rules {
         Ok(())
     }
 
-    fn check_issuer(&self, answer: &Introspection) -> Result<(), AuthErrorKind> {
+    fn check_issuer(&self, answer: &TokenInfo) -> Result<(), AuthErrorKind> {
         match &answer.iss {
             Some(issuer) if *issuer == self.issuer => Ok(()),
             None if !answer.is_local => Ok(()),
@@ -152,7 +152,7 @@ impl Rules {
         }
     }
 
-    fn check_scopes(&self, answer: &Introspection) -> Result<(), AuthErrorKind> {
+    fn check_scopes(&self, answer: &TokenInfo) -> Result<(), AuthErrorKind> {
         let scope = answer.scope.as_deref().unwrap_or_default();
         let mut needed = self.required_scopes.iter();
         if needed.all(|needed| self.is_granted(scope, needed)) {
@@ -183,7 +183,7 @@ impl fmt::Debug for Rules {
 }
 
 /// Rejects what is no access token, or none that anybody may bear.
-fn check_use(answer: &Introspection) -> Result<(), AuthErrorKind> {
+fn check_use(answer: &TokenInfo) -> Result<(), AuthErrorKind> {
     let is = |value: &Option<String>, expected: &str| {
         value
             .as_ref()

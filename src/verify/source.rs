@@ -2,7 +2,7 @@
 
 use futures_util::future::BoxFuture;
 
-use super::Introspection;
+use super::TokenInfo;
 use crate::{AuthError, BearerToken, TokenKind, upstream::Priority};
 
 /// Says what is known of a token: the step behind a cache miss that asks somebody.
@@ -28,7 +28,7 @@ pub trait Verify: Send + Sync + 'static {
     fn verify<'a>(
         &'a self,
         verification: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>>;
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>>;
 }
 
 /// What a [`Verify`] is asked.

@@ -4,15 +4,15 @@
 //! that turns out to be of another kind than its form said. What may be made of it is for the rules to say
 //! (`policy::stated`).
 
-use super::{Introspection, jws, payload};
+use super::{TokenInfo, jws, payload};
 use crate::{AuthErrorKind, TokenKind};
 
 /// Reads a token that Clerk called active.
-pub(super) fn read(token: &str) -> Result<Introspection, AuthErrorKind> {
+pub(super) fn read(token: &str) -> Result<TokenInfo, AuthErrorKind> {
     let (header, members) = jws::unverified(token)?;
     header.check_kind(&members, TokenKind::OAuth)?;
     let stated = payload::read(members, TokenKind::OAuth);
-    Ok(Introspection {
+    Ok(TokenInfo {
         // Nothing that it says counts for itself.
         is_local: false,
         ..stated.map_err(|_| AuthErrorKind::MalformedToken)?

@@ -16,8 +16,8 @@ use http::{Request, Response, Uri, header};
 use serde_json::{Value, json};
 
 use super::{
-    Enrich, Interner, Introspection, Priority, Rules, Shape, Sources, UserinfoEndpoint,
-    Verification, Verified, Verifier, Verify, policy::Audiences, verified::is_usable_subject,
+    Enrich, Interner, Priority, Rules, Shape, Sources, TokenInfo, UserinfoEndpoint, Verification,
+    Verified, Verifier, Verify, policy::Audiences, verified::is_usable_subject,
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, JwtVerification, TokenKind, Transport,
@@ -43,13 +43,10 @@ impl Clock for Still {
 }
 
 /// A source that says the same of every token.
-struct Says(Result<Introspection, AuthError>);
+struct Says(Result<TokenInfo, AuthError>);
 
 impl Verify for Says {
-    fn verify<'a>(
-        &'a self,
-        _: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(future::ready(self.0.clone()))
     }
 }
@@ -176,7 +173,7 @@ fn says(members: Value) -> Says {
     for (name, value) in members.as_object().unwrap() {
         answer[name] = value.clone();
     }
-    Says(Introspection::from_json(answer.to_string().as_bytes()))
+    Says(TokenInfo::from_introspection(answer.to_string().as_bytes()))
 }
 
 async fn verify(

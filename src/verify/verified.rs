@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Introspection, Shape, Verifier, capacity::Capacity, enrich::Person, kind_of, userinfo::Userinfo,
+    Shape, TokenInfo, Verifier, capacity::Capacity, enrich::Person, kind_of, userinfo::Userinfo,
 };
 use crate::{
     AuthError, AuthErrorKind, TokenKind,
@@ -80,7 +80,7 @@ impl Verifier {
     /// Builds the proof from an answer that passed the rules.
     pub(super) fn conclude(
         &self,
-        mut answer: Introspection,
+        mut answer: TokenInfo,
         person: Person,
         shape: Shape,
     ) -> Result<Verified, AuthError> {

@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, Enrichment, Introspection, Verification, Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, Enrichment, TokenInfo, Verification, Verify,
     fake_clerk::{Endpoint, Fault},
 };
 
@@ -100,14 +100,11 @@ impl Gated {
 }
 
 impl Verify for Gated {
-    fn verify<'a>(
-        &'a self,
-        _: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async {
             self.asked.fetch_add(1, Ordering::SeqCst);
             self.gate.acquire().await.unwrap().forget();
-            Introspection::from_json(br#"{"active":true,"client_id":"me","sub":"user_1"}"#)
+            TokenInfo::from_introspection(br#"{"active":true,"client_id":"me","sub":"user_1"}"#)
         })
     }
 }
@@ -177,17 +174,14 @@ async fn a_verifier_that_never_answers_is_given_up() {
 struct Panicking(AtomicUsize);
 
 impl Verify for Panicking {
-    fn verify<'a>(
-        &'a self,
-        _: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async {
             tokio::task::yield_now().await;
             assert!(
                 self.0.fetch_add(1, Ordering::SeqCst) > 0,
                 "as the test wants it"
             );
-            Introspection::from_json(br#"{"active":true,"client_id":"me","sub":"user_1"}"#)
+            TokenInfo::from_introspection(br#"{"active":true,"client_id":"me","sub":"user_1"}"#)
         })
     }
 }
@@ -268,7 +262,7 @@ impl Verify for Wavering {
     fn verify<'a>(
         &'a self,
         verification: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async move {
             let is_first = self.0.asked() == 0;
             let answer = self.0.verify(verification).await;
@@ -304,13 +298,10 @@ async fn an_invalidation_wins_over_a_rejection_under_way() {
 struct Slow(Duration);
 
 impl Verify for Slow {
-    fn verify<'a>(
-        &'a self,
-        _: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async {
             sleep(self.0).await;
-            Introspection::from_json(br#"{"active":true,"client_id":"me","sub":"user_1"}"#)
+            TokenInfo::from_introspection(br#"{"active":true,"client_id":"me","sub":"user_1"}"#)
         })
     }
 }
@@ -374,15 +365,12 @@ async fn one_deadline_covers_all_that_a_request_waits_for() {
 struct Parked(Arc<AtomicUsize>);
 
 impl Verify for Parked {
-    fn verify<'a>(
-        &'a self,
-        _: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async {
             if self.0.fetch_add(1, Ordering::SeqCst) == 0 {
                 future::pending::<()>().await;
             }
-            Introspection::from_json(br#"{"active":true,"client_id":"me","sub":"user_1"}"#)
+            TokenInfo::from_introspection(br#"{"active":true,"client_id":"me","sub":"user_1"}"#)
         })
     }
 }

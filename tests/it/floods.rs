@@ -16,9 +16,7 @@ use allocation_counter::measure;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower::{Layer, Service, service_fn};
-use tower_clerk::{
-    AuthError, ClerkAuthLayer, Introspection, ManualClock, Stats, Verification, Verify,
-};
+use tower_clerk::{AuthError, ClerkAuthLayer, ManualClock, Stats, TokenInfo, Verification, Verify};
 
 use crate::schedules::{config, number, request};
 
@@ -222,7 +220,7 @@ impl Verify for Prefixed {
     fn verify<'a>(
         &'a self,
         verification: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         self.0.fetch_add(1, Ordering::Relaxed);
         let is_bad = verification.token().expose().starts_with("oat_bad");
         let answer = if is_bad {
@@ -230,7 +228,7 @@ impl Verify for Prefixed {
         } else {
             PADDED
         };
-        Box::pin(async { Introspection::from_json(answer.as_bytes()) })
+        Box::pin(async { TokenInfo::from_introspection(answer.as_bytes()) })
     }
 }
 

@@ -20,8 +20,8 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 use tower::{Layer, Service};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, Introspection, ManualClock,
-    Verification, Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ManualClock, TokenInfo, Verification,
+    Verify,
 };
 
 use crate::schedules::{config, number, request};
@@ -62,7 +62,7 @@ fn play(invalidations: Invalidations, schedules: u64) {
 struct Asked {
     token: usize,
     number: u32,
-    answer: oneshot::Sender<Result<Introspection, AuthError>>,
+    answer: oneshot::Sender<Result<TokenInfo, AuthError>>,
 }
 
 #[derive(Default)]
@@ -83,7 +83,7 @@ impl Verify for Gated {
     fn verify<'a>(
         &'a self,
         verification: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         let text = verification.token().expose();
         let token: usize = text.trim_start_matches("oat_").parse().unwrap();
         let (answer, waiting) = oneshot::channel();
@@ -306,7 +306,7 @@ impl Interleaving {
         let is_good = self.invalidations == Invalidations::None || self.rng.u32(..10) < 8;
         let answer = if is_good {
             let number = asked.number;
-            Introspection::from_json(
+            TokenInfo::from_introspection(
                 format!(
                     r#"{{"active":true,"client_id":"me","sub":"{SUBJECT}","number":{number}}}"#
                 )
@@ -315,7 +315,7 @@ impl Interleaving {
         } else {
             self.failures[asked.token] += 1;
             if self.rng.bool() {
-                Introspection::from_json(br#"{"active":false}"#)
+                TokenInfo::from_introspection(br#"{"active":false}"#)
             } else {
                 Err(AuthErrorKind::UpstreamUnavailable.into())
             }

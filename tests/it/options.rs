@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, Enrichment, Introspection, Transport,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, Enrichment, TokenInfo, Transport,
     TransportError, Verification, Verify,
     fake_clerk::{Endpoint, Fault, Field},
 };
@@ -367,9 +367,9 @@ impl Verify for Fixed {
     fn verify<'a>(
         &'a self,
         verification: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         assert_eq!(verification.token().expose(), "oat_abc");
-        Box::pin(async { Introspection::from_json(self.0.as_bytes()) })
+        Box::pin(async { TokenInfo::from_introspection(self.0.as_bytes()) })
     }
 }
 

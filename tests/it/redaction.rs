@@ -11,7 +11,7 @@ use tracing::{dispatcher::Dispatch, subscriber::NoSubscriber};
 
 use tower_clerk::{
     AuthError, BearerToken, ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder, Enrichment,
-    Introspection, RequirePermission, RequireRole, TokenKind, Verification, Verify,
+    RequirePermission, RequireRole, TokenInfo, TokenKind, Verification, Verify,
     fake_clerk::{Endpoint, Fault},
 };
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
@@ -172,9 +172,9 @@ async fn debug_texts_show_no_token_no_secret_and_no_person() {
         fn verify<'a>(
             &'a self,
             verification: Verification<'a>,
-        ) -> futures_util::future::BoxFuture<'a, Result<Introspection, AuthError>> {
+        ) -> futures_util::future::BoxFuture<'a, Result<TokenInfo, AuthError>> {
             let token: &BearerToken = verification.token();
-            let answer = Introspection::from_json(
+            let answer = TokenInfo::from_introspection(
                 br#"{"active":true,"client_id":"me","sub":"user_canary","x":"canary"}"#,
             );
             *self.0.lock().unwrap() = format!("{verification:?} {token:#?} {answer:#?}");
@@ -185,7 +185,7 @@ async fn debug_texts_show_no_token_no_secret_and_no_person() {
         fn verify<'a>(
             &'a self,
             verification: Verification<'a>,
-        ) -> futures_util::future::BoxFuture<'a, Result<Introspection, AuthError>> {
+        ) -> futures_util::future::BoxFuture<'a, Result<TokenInfo, AuthError>> {
             (**self).verify(verification)
         }
     }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfigBuilder, Enrichment, Introspection,
-    ProfileSource, TokenKind, Verification, Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfigBuilder, Enrichment, ProfileSource,
+    TokenInfo, TokenKind, Verification, Verify,
     fake_clerk::{Endpoint, Fault},
 };
 
@@ -346,9 +346,9 @@ async fn subject_that_is_a_path_goes_nowhere() {
         fn verify<'a>(
             &'a self,
             _: Verification<'a>,
-        ) -> futures_util::future::BoxFuture<'a, Result<Introspection, AuthError>> {
+        ) -> futures_util::future::BoxFuture<'a, Result<TokenInfo, AuthError>> {
             let answer = json!({"active": true, "client_id": "x", "sub": self.0});
-            let answer = Introspection::from_json(answer.to_string().as_bytes());
+            let answer = TokenInfo::from_introspection(answer.to_string().as_bytes());
             Box::pin(async { answer })
         }
     }

@@ -16,7 +16,7 @@ use crate::{
     config::Backend,
     upstream::{Channel, Endpoint, Purpose, Upstream},
     verify::{
-        Introspection, Verification, Verify,
+        TokenInfo, Verification, Verify,
         members::{actor, scopes, seconds, text, texts, violation},
     },
 };
@@ -72,7 +72,7 @@ impl Credential {
         }
     }
 
-    fn decode(self) -> fn(&Response<Bytes>) -> Result<Introspection, AuthError> {
+    fn decode(self) -> fn(&Response<Bytes>) -> Result<TokenInfo, AuthError> {
         match self {
             Self::OAuthToken => |response| decode(response, Self::OAuthToken),
             Self::MachineToken => |response| decode(response, Self::MachineToken),
@@ -83,7 +83,7 @@ impl Credential {
 
 /// One of the verifications.
 pub(crate) struct TokenEndpoint {
-    channel: Channel<Introspection>,
+    channel: Channel<TokenInfo>,
     backend: Backend,
     endpoint: Uri,
     member: &'static str,
@@ -104,7 +104,7 @@ impl Verify for TokenEndpoint {
     fn verify<'a>(
         &'a self,
         verification: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async move {
             let mut body = Map::new();
             let token = verification.token().expose();
@@ -117,10 +117,10 @@ impl Verify for TokenEndpoint {
     }
 }
 
-fn decode(response: &Response<Bytes>, credential: Credential) -> Result<Introspection, AuthError> {
+fn decode(response: &Response<Bytes>, credential: Credential) -> Result<TokenInfo, AuthError> {
     match read(response, credential.object())? {
         Answer::Found(members) => parse(members, credential).map_err(violation),
-        Answer::Unknown => Ok(Introspection::default()),
+        Answer::Unknown => Ok(TokenInfo::default()),
     }
 }
 
@@ -129,11 +129,11 @@ fn decode(response: &Response<Bytes>, credential: Credential) -> Result<Introspe
 fn parse(
     mut members: Map<String, Value>,
     credential: Credential,
-) -> Result<Introspection, &'static str> {
+) -> Result<TokenInfo, &'static str> {
     match members.remove("active") {
         None | Some(Value::Bool(true)) => {}
         // All that the OAuth endpoint says of a JWT that is no good.
-        Some(Value::Bool(false)) => return Ok(Introspection::default()),
+        Some(Value::Bool(false)) => return Ok(TokenInfo::default()),
         Some(_) => return Err("`active` is not a boolean"),
     }
     let mut must_be = |name| match members.remove(name) {
@@ -152,7 +152,7 @@ fn parse(
     for name in ["object", "sub", "scope", "exp", "iat"] {
         members.remove(name);
     }
-    Ok(Introspection {
+    Ok(TokenInfo {
         active: !revoked && !expired,
         sub: Some(subject),
         client_id: text(members.remove("client_id"))?,

@@ -4,7 +4,7 @@ use super::Capacity;
 use crate::{
     TokenKind,
     claims::{ActiveOrganization, Organization, Profile},
-    verify::{Introspection, members::actor},
+    verify::{TokenInfo, members::actor},
 };
 
 fn members(value: Value) -> Map<String, Value> {
@@ -15,15 +15,15 @@ fn members(value: Value) -> Map<String, Value> {
 }
 
 /// An answer with these members, as the readers read it.
-fn answer(org_id: Option<&str>, other: Value) -> Introspection {
+fn answer(org_id: Option<&str>, other: Value) -> TokenInfo {
     let other = members(other);
-    Introspection {
+    TokenInfo {
         active: true,
         org_id: org_id.map(ToOwned::to_owned),
         actor: actor(&other).unwrap(),
         organization: Organization::of_session(org_id, &other).unwrap(),
         other,
-        ..Introspection::default()
+        ..TokenInfo::default()
     }
 }
 

@@ -3,13 +3,13 @@ mod values;
 
 use serde_json::{Value, json};
 
-use super::Introspection;
+use super::TokenInfo;
 use crate::AuthErrorKind;
 
 /// What is read of a body, if it is an answer at all.
 #[track_caller]
-fn read(name: &str, body: impl AsRef<[u8]>) -> Introspection {
-    match Introspection::from_json(body.as_ref()) {
+fn read(name: &str, body: impl AsRef<[u8]>) -> TokenInfo {
+    match TokenInfo::from_introspection(body.as_ref()) {
         Ok(answer) => answer,
         Err(error) => panic!("{name}: {error}"),
     }
@@ -19,7 +19,7 @@ fn read(name: &str, body: impl AsRef<[u8]>) -> Introspection {
 fn reject(name: &str, body: impl AsRef<[u8]>) {
     let body = body.as_ref();
     for _ in 0..2 {
-        let error = Introspection::from_json(body).unwrap_err();
+        let error = TokenInfo::from_introspection(body).unwrap_err();
         assert_eq!(
             error.kind(),
             AuthErrorKind::InvalidUpstreamResponse,
@@ -409,7 +409,7 @@ fn debug_shows_whether_active_alone() {
         assert!(shown.contains("active: true"), "{shown}");
         assert!(!shown.contains("canary"), "{shown}");
     }
-    let error = Introspection::from_json(br#"{"active":"canary"}"#).unwrap_err();
+    let error = TokenInfo::from_introspection(br#"{"active":"canary"}"#).unwrap_err();
     assert!(
         !format!("{error:?} {error}").contains("canary"),
         "{error:?}"

@@ -20,7 +20,7 @@ use http::{HeaderMap, Response, StatusCode, header};
 use self::keys::KeySet;
 pub(crate) use self::keys::PublicKey;
 use super::{
-    Introspection, Rules, Verification, Verify,
+    Rules, TokenInfo, Verification, Verify,
     discovery::Address,
     document::{CachedDocument, Fetched, Version},
     jws::Jws,
@@ -91,7 +91,7 @@ impl Local {
         token: &str,
         kind: TokenKind,
         priority: Priority,
-    ) -> Result<Introspection, AuthError> {
+    ) -> Result<TokenInfo, AuthError> {
         let jws = Jws::parse(token, &self.algorithms)?;
         // Nothing of it counts before the signature is verified, below.
         let stated = read_payload(&jws, kind);
@@ -109,7 +109,7 @@ impl Local {
 
     /// Rejects what needs no key to be rejected: a token of another kind, one that is over, and one that names
     /// another issuer.
-    fn precheck(&self, stated: &Result<Introspection, AuthError>) -> Result<(), AuthError> {
+    fn precheck(&self, stated: &Result<TokenInfo, AuthError>) -> Result<(), AuthError> {
         match stated {
             Ok(stated) => {
                 let now = self.clock.now().unix_seconds();
@@ -123,7 +123,7 @@ impl Local {
 }
 
 /// What a token says, which has not been verified.
-fn read_payload(jws: &Jws<'_>, kind: TokenKind) -> Result<Introspection, AuthError> {
+fn read_payload(jws: &Jws<'_>, kind: TokenKind) -> Result<TokenInfo, AuthError> {
     let members = jws.payload()?;
     jws.header.check_kind(&members, kind)?;
     payload::read(members, kind)
@@ -134,7 +134,7 @@ impl Verify for Local {
     fn verify<'a>(
         &'a self,
         verification: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(self.read(
             verification.token().expose(),
             verification.kind(),

@@ -1,16 +1,16 @@
 use serde_json::{Value, json};
 
 use super::read;
-use crate::{TokenKind, claims::ActiveOrganization, verify::Introspection};
+use crate::{TokenKind, claims::ActiveOrganization, verify::TokenInfo};
 
-fn parse(kind: TokenKind, payload: Value) -> Result<Introspection, &'static str> {
+fn parse(kind: TokenKind, payload: Value) -> Result<TokenInfo, &'static str> {
     let Value::Object(members) = payload else {
         panic!("not an object");
     };
     read(members, kind)
 }
 
-fn others(answer: &Introspection) -> Vec<&str> {
+fn others(answer: &TokenInfo) -> Vec<&str> {
     answer.other.keys().map(String::as_str).collect()
 }
 

@@ -5,7 +5,7 @@ use crate::{
     TokenKind,
     claims::split_scope,
     observe::AudienceRejection,
-    verify::{Introspection, resource_uri::ResourceUri},
+    verify::{TokenInfo, resource_uri::ResourceUri},
 };
 
 /// The audiences that name this service.
@@ -51,7 +51,7 @@ impl Rules {
     /// What there is to say of a token that is for others. `client`: the one that vouched-for answers name.
     pub(crate) fn audience_rejection<'a>(
         &'a self,
-        stated: &'a Introspection,
+        stated: &'a TokenInfo,
         client: Option<&'a str>,
         kind: TokenKind,
     ) -> AudienceRejection<'a> {

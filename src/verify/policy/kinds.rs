@@ -18,13 +18,13 @@ use super::Rules;
 use crate::{
     AuthErrorKind, TokenKind,
     claims::{read::text, split_scope},
-    verify::Introspection,
+    verify::TokenInfo,
 };
 
 impl Rules {
     pub(super) fn check_kind(
         &self,
-        answer: &Introspection,
+        answer: &TokenInfo,
         kind: TokenKind,
     ) -> Result<(), AuthErrorKind> {
         match kind {
@@ -54,7 +54,7 @@ impl Rules {
         }
     }
 
-    fn check_client(&self, answer: &Introspection) -> Result<(), AuthErrorKind> {
+    fn check_client(&self, answer: &TokenInfo) -> Result<(), AuthErrorKind> {
         let client = answer.client_id.as_deref().filter(|id| !id.is_empty());
         let audience = answer.aud.as_deref().unwrap_or_default();
         let allowed = match (&self.allowed_clients, client) {
@@ -71,7 +71,7 @@ impl Rules {
     }
 
     /// Rejects a token of a client that is not allowed. One that names no client passes.
-    pub(super) fn check_named_client(&self, stated: &Introspection) -> Result<(), AuthErrorKind> {
+    pub(super) fn check_named_client(&self, stated: &TokenInfo) -> Result<(), AuthErrorKind> {
         match (&self.allowed_clients, &stated.client_id) {
             (Some(allowed), Some(client)) if !allowed.contains(client) => {
                 Err(AuthErrorKind::WrongClient)
@@ -83,7 +83,7 @@ impl Rules {
     /// Rejects a token for others. One that names no audience passes.
     pub(super) fn check_audience(
         &self,
-        answer: &Introspection,
+        answer: &TokenInfo,
         kind: TokenKind,
     ) -> Result<(), AuthErrorKind> {
         match &answer.aud {
@@ -95,7 +95,7 @@ impl Rules {
     }
 
     /// `azp`: the origin that a session token was issued to.
-    fn check_party(&self, answer: &Introspection) -> Result<(), AuthErrorKind> {
+    fn check_party(&self, answer: &TokenInfo) -> Result<(), AuthErrorKind> {
         let party = text(&answer.other, "azp")?;
         match (&self.authorized_parties, party) {
             (None, _) => Ok(()),
@@ -107,7 +107,7 @@ impl Rules {
     }
 
     /// `sts`: whether the user still has something to do before the session counts.
-    fn check_status(&self, answer: &Introspection) -> Result<(), AuthErrorKind> {
+    fn check_status(&self, answer: &TokenInfo) -> Result<(), AuthErrorKind> {
         match text(&answer.other, "sts")? {
             // Older tokens have none.
             None | Some("active") => Ok(()),
@@ -118,7 +118,7 @@ impl Rules {
     }
 
     /// A machine token names the machines that it is for: as scopes, or as the audience of a JWT.
-    fn check_machine(&self, answer: &Introspection) -> Result<(), AuthErrorKind> {
+    fn check_machine(&self, answer: &TokenInfo) -> Result<(), AuthErrorKind> {
         let Some(machines) = &self.machines else {
             return Ok(());
         };
@@ -137,7 +137,7 @@ impl Rules {
 }
 
 /// A subject with one of these beginnings.
-fn check_subject(answer: &Introspection, kinds: &[&str]) -> Result<(), AuthErrorKind> {
+fn check_subject(answer: &TokenInfo, kinds: &[&str]) -> Result<(), AuthErrorKind> {
     let sub = answer.sub.as_deref().unwrap_or_default();
     if kinds.iter().any(|kind| is_id(sub, kind)) {
         Ok(())
@@ -147,7 +147,7 @@ fn check_subject(answer: &Introspection, kinds: &[&str]) -> Result<(), AuthError
 }
 
 /// Where introspection names nobody, userinfo does, or the token is rejected there.
-fn check_no_machine(answer: &Introspection) -> Result<(), AuthErrorKind> {
+fn check_no_machine(answer: &TokenInfo) -> Result<(), AuthErrorKind> {
     match answer.sub.as_deref() {
         Some(sub) if sub.starts_with("mch_") => Err(AuthErrorKind::MissingSubject),
         _ => Ok(()),
@@ -155,7 +155,7 @@ fn check_no_machine(answer: &Introspection) -> Result<(), AuthErrorKind> {
 }
 
 /// What tokens of templates and ID tokens, which the same key signs, do not have; and a template may name anything.
-fn check_session(answer: &Introspection) -> Result<(), AuthErrorKind> {
+fn check_session(answer: &TokenInfo) -> Result<(), AuthErrorKind> {
     match text(&answer.other, "sid")? {
         Some(id) if is_id(id, "sess_") && !is_id_token(answer) => Ok(()),
         _ => Err(AuthErrorKind::NotSessionToken),
@@ -163,7 +163,7 @@ fn check_session(answer: &Introspection) -> Result<(), AuthErrorKind> {
 }
 
 /// Whether a JWT is an ID token, by what it says.
-pub(super) fn is_id_token(stated: &Introspection) -> bool {
+pub(super) fn is_id_token(stated: &TokenInfo) -> bool {
     let has = |name: &&str| stated.other.get(*name).is_some_and(|it| !it.is_null());
     stated.aud.is_some() && ["nonce", "at_hash", "c_hash"].iter().any(has)
 }

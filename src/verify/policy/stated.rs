@@ -10,23 +10,19 @@
 //! nothing but an id in it: the token is rejected, or has the claims of the answer.
 
 use super::{Rules, check_use, kinds::is_id_token};
-use crate::{AuthErrorKind, TokenKind, verify::Introspection};
+use crate::{AuthErrorKind, TokenKind, verify::TokenInfo};
 
 impl Rules {
     /// Checks what an OAuth JWT with a verified signature says, before anything else is known of it.
-    pub(crate) fn check_verified(
-        &self,
-        stated: &Introspection,
-        now: i64,
-    ) -> Result<(), AuthErrorKind> {
+    pub(crate) fn check_verified(&self, stated: &TokenInfo, now: i64) -> Result<(), AuthErrorKind> {
         self.check_statement(stated, TokenKind::OAuth, now)
     }
 
     /// Checks what an OAuth JWT says beside an answer that calls it active. Nobody has verified its signature.
     pub(crate) fn check_unverified(
         &self,
-        stated: &Introspection,
-        answer: &Introspection,
+        stated: &TokenInfo,
+        answer: &TokenInfo,
         now: i64,
     ) -> Result<(), AuthErrorKind> {
         check_use(stated)?;
@@ -43,8 +39,8 @@ impl Rules {
 
 /// Rejects a token that speaks of another subject or another client than the answer about it.
 pub(in crate::verify) fn check_agreement(
-    answer: &Introspection,
-    stated: &Introspection,
+    answer: &TokenInfo,
+    stated: &TokenInfo,
 ) -> Result<(), AuthErrorKind> {
     let differ = |one: &Option<String>, other: &Option<String>| {
         one.is_some() && other.is_some() && one != other

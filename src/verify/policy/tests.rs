@@ -3,7 +3,7 @@ mod parties;
 
 use std::sync::Arc;
 
-use super::{Audiences, Introspection, Rules};
+use super::{Audiences, Rules, TokenInfo};
 use crate::{
     AuthErrorKind::{
         self, Expired, Inactive, InsufficientScope, NotAccessToken, NotYetValid, SenderConstrained,
@@ -47,11 +47,11 @@ fn rules() -> Rules {
 }
 
 /// What Clerk's documented answer amounts to: active, and of our client.
-fn answer() -> Introspection {
-    Introspection {
+fn answer() -> TokenInfo {
+    TokenInfo {
         active: true,
         client_id: Some("client_1".to_owned()),
-        ..Introspection::default()
+        ..TokenInfo::default()
     }
 }
 
@@ -59,7 +59,7 @@ type Verdict = Result<(), AuthErrorKind>;
 
 struct Case<'a> {
     name: &'a str,
-    input: (&'a Rules, Introspection),
+    input: (&'a Rules, TokenInfo),
     expected: Verdict,
 }
 
@@ -77,7 +77,7 @@ fn check(case: &Case<'_>) {
 #[track_caller]
 fn check_all<T>(
     rules: &Rules,
-    set: impl Fn(&mut Introspection, T),
+    set: impl Fn(&mut TokenInfo, T),
     cases: impl IntoIterator<Item = (&'static str, T, Verdict)>,
 ) {
     for (name, value, expected) in cases {
@@ -97,7 +97,7 @@ fn rules_are_asked_in_their_order() {
         required_scopes: owned(&["email"]),
         ..rules()
     };
-    let mut answer = Introspection {
+    let mut answer = TokenInfo {
         active: false,
         client_id: Some("client_2".to_owned()),
         aud: Some(owned(&["https://other.example"])),
@@ -108,9 +108,9 @@ fn rules_are_asked_in_their_order() {
         token_type: Some("DPoP".to_owned()),
         token_use: Some("refresh_token".to_owned()),
         confirmation: true,
-        ..Introspection::default()
+        ..TokenInfo::default()
     };
-    let mut expect = |expected: Result<(), AuthErrorKind>, mend: fn(&mut Introspection)| {
+    let mut expect = |expected: Result<(), AuthErrorKind>, mend: fn(&mut TokenInfo)| {
         assert_eq!(rules.check(&answer, TokenKind::OAuth, NOW), expected);
         mend(&mut answer);
     };
@@ -145,7 +145,7 @@ fn inactive_is_rejected_whatever_else_it_says() {
         name: "inactive with claims",
         input: (
             &rules(),
-            Introspection {
+            TokenInfo {
                 active: false,
                 sub: Some("user_1".to_owned()),
                 exp: Some(NOW + 60),
@@ -159,9 +159,9 @@ fn inactive_is_rejected_whatever_else_it_says() {
         name: "active and nothing else",
         input: (
             &rules(),
-            Introspection {
+            TokenInfo {
                 active: true,
-                ..Introspection::default()
+                ..TokenInfo::default()
             },
         ),
         expected: Err(WrongClient),
@@ -170,7 +170,7 @@ fn inactive_is_rejected_whatever_else_it_says() {
 
 #[test]
 fn only_a_bearer_token_is_borne() {
-    let set = |answer: &mut Introspection, value: Option<&str>| {
+    let set = |answer: &mut TokenInfo, value: Option<&str>| {
         answer.token_type = value.map(ToOwned::to_owned);
     };
     // C077
@@ -185,13 +185,13 @@ fn only_a_bearer_token_is_borne() {
     ];
     check_all(&rules(), set, cases);
     // C078 C037
-    let set = |answer: &mut Introspection, value| answer.confirmation = value;
+    let set = |answer: &mut TokenInfo, value| answer.confirmation = value;
     check_all(
         &rules(),
         set,
         [("a confirmation", true, Err(SenderConstrained))],
     );
-    let set = |answer: &mut Introspection, value: Option<&str>| {
+    let set = |answer: &mut TokenInfo, value: Option<&str>| {
         answer.token_use = value.map(ToOwned::to_owned);
     };
     // C077
@@ -209,7 +209,7 @@ fn only_a_bearer_token_is_borne() {
 
 #[test]
 fn expiry_is_never_stretched() {
-    let set = |answer: &mut Introspection, value| answer.exp = value;
+    let set = |answer: &mut TokenInfo, value| answer.exp = value;
     let cases = [
         // C061
         ("absent", None, Ok(())),
@@ -257,14 +257,14 @@ fn leeway_is_the_one_given() {
         (60, 61, Err(NotYetValid)),
     ] {
         let rules = Rules { leeway, ..rules() };
-        let set = |answer: &mut Introspection, value| answer.nbf = Some(value);
+        let set = |answer: &mut TokenInfo, value| answer.nbf = Some(value);
         check_all(&rules, set, [("ahead", NOW + ahead, expected)]);
     }
     let rules = Rules {
         leeway: i64::MAX,
         ..rules()
     };
-    let set = |answer: &mut Introspection, value| answer.iat = Some(value);
+    let set = |answer: &mut TokenInfo, value| answer.iat = Some(value);
     check_all(&rules, set, [("endless leeway", i64::MAX, Ok(()))]);
 }
 
@@ -278,19 +278,19 @@ fn token_that_ends_before_it_begins_is_over() {
             ("ends a second after", (NOW + 3, NOW + 4), Ok(())),
         ]
     };
-    let set = |answer: &mut Introspection, (nbf, exp)| {
+    let set = |answer: &mut TokenInfo, (nbf, exp)| {
         answer.nbf = Some(nbf);
         answer.exp = Some(exp);
     };
     check_all(&rules(), set, cases());
-    let set = |answer: &mut Introspection, (iat, exp)| {
+    let set = |answer: &mut TokenInfo, (iat, exp)| {
         answer.iat = Some(iat);
         answer.exp = Some(exp);
     };
     check_all(&rules(), set, cases());
 }
 
-fn set_scope(answer: &mut Introspection, value: Option<&str>) {
+fn set_scope(answer: &mut TokenInfo, value: Option<&str>) {
     answer.scope = value.map(ToOwned::to_owned);
 }
 

@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 
 use super::TokenKind;
 use super::{
-    AuthError, AuthErrorKind, Enrichment, Introspection, OURS, Priority, Reply, Says, Shape,
-    Transport, TransportError, Userinfo, Verification, Verify, says, verifier, verify,
+    AuthError, AuthErrorKind, Enrichment, OURS, Priority, Reply, Says, Shape, TokenInfo, Transport,
+    TransportError, Userinfo, Verification, Verify, says, verifier, verify,
 };
 
 /// What happened, in order.
@@ -28,7 +28,7 @@ impl Verify for Slow {
     fn verify<'a>(
         &'a self,
         verification: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         assert_eq!(verification.token().expose(), "oat_1");
         self.log.lock().unwrap().push(if verification.is_refresh() {
             "refresh"

@@ -48,7 +48,7 @@ fn places(scripted: &Scripted) -> Vec<(&'static str, App, At, &'static str)> {
         (
             "introspection",
             App::new(scripted.config()),
-            At::Introspection,
+            At::TokenInfo,
             "oat_",
         ),
         ("userinfo", App::new(required), At::Userinfo, "oat_"),
@@ -246,31 +246,15 @@ async fn answer_about_our_credentials_is_one_in_every_documented_form() {
     let clerk = r#"{"errors":[{"code":"clerk_key_invalid","message":"no"}]}"#;
     let oauth = r#"{"error":"invalid_client"}"#;
     for (name, at, reply) in [
-        (
-            "401 without a body",
-            At::Introspection,
-            Reply::new(401, "", ""),
-        ),
-        (
-            "401 of OAuth",
-            At::Introspection,
-            Reply::new(401, JSON, oauth),
-        ),
+        ("401 without a body", At::TokenInfo, Reply::new(401, "", "")),
+        ("401 of OAuth", At::TokenInfo, Reply::new(401, JSON, oauth)),
         (
             "401 as text",
-            At::Introspection,
+            At::TokenInfo,
             Reply::new(401, "text/plain", "no"),
         ),
-        (
-            "403 of OAuth",
-            At::Introspection,
-            Reply::new(403, JSON, oauth),
-        ),
-        (
-            "403 of Clerk",
-            At::Introspection,
-            Reply::new(403, JSON, clerk),
-        ),
+        ("403 of OAuth", At::TokenInfo, Reply::new(403, JSON, oauth)),
+        ("403 of Clerk", At::TokenInfo, Reply::new(403, JSON, clerk)),
         ("401 of Clerk", At::ApiKey, Reply::new(401, JSON, clerk)),
         ("403 of OAuth", At::ApiKey, Reply::new(403, JSON, oauth)),
     ] {

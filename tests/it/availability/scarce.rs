@@ -38,7 +38,7 @@ async fn token_whose_profile_is_withheld_for_good_costs_no_more_calls_than_other
             assert!(answer.claims().profile().is_none(), "{name}");
             scripted.pass(SECOND).await;
         }
-        let calls = scripted.calls(At::Introspection) + scripted.calls(At::Userinfo);
+        let calls = scripted.calls(At::TokenInfo) + scripted.calls(At::Userinfo);
         assert!(calls <= 6, "{name}: {calls}");
     }
 }
@@ -78,7 +78,7 @@ async fn final_no_rejects_a_token_whose_profile_is_required() {
             }
             assert_eq!(app.inner_calls(), 0, "{name}");
             assert_eq!(
-                scripted.calls(At::Introspection),
+                scripted.calls(At::TokenInfo),
                 1,
                 "{name}, layer {layer}: remembered"
             );
@@ -126,7 +126,7 @@ async fn verification_comes_before_the_profile_if_calls_are_scarce() {
         for answer in answers.iter().filter(|answer| answer.status() != 200) {
             assert_eq!(answer.kind(), Some(AuthErrorKind::RateLimited));
         }
-        let calls = scripted.calls(At::Introspection) + scripted.calls(At::Userinfo);
+        let calls = scripted.calls(At::TokenInfo) + scripted.calls(At::Userinfo);
         assert!(calls <= 100, "{calls}");
     }
 }
@@ -160,11 +160,11 @@ async fn token_without_budget_for_its_profile_is_remembered_like_any_other() {
     let without = app.bearer("oat_3").await;
     without.assert_accepted();
     assert!(without.claims().profile().is_none());
-    let calls = scripted.calls(At::Introspection);
+    let calls = scripted.calls(At::TokenInfo);
     scripted.pass(12 * SECOND).await;
     app.bearer("oat_3").await.assert_accepted();
     assert_eq!(
-        scripted.calls(At::Introspection),
+        scripted.calls(At::TokenInfo),
         calls,
         "it is not verified again in five seconds"
     );

@@ -50,7 +50,7 @@ impl Reply {
 /// Which endpoint is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum At {
-    Introspection,
+    TokenInfo,
     Userinfo,
     ApiKey,
     User,
@@ -125,7 +125,7 @@ impl Scripted {
 
 fn index(at: At) -> usize {
     match at {
-        At::Introspection => 0,
+        At::TokenInfo => 0,
         At::Userinfo => 1,
         At::ApiKey => 2,
         At::User => 3,
@@ -139,7 +139,7 @@ fn target(request: &Request<Bytes>) -> (At, String) {
     if path.ends_with("/oauth/token_info") {
         let form = url::form_urlencoded::parse(body.as_bytes());
         let token = form.into_owned().find(|(name, _)| name == "token");
-        (At::Introspection, token.unwrap().1)
+        (At::TokenInfo, token.unwrap().1)
     } else if path.ends_with("/oauth/userinfo") {
         let bearer = request.headers()["authorization"].to_str().unwrap();
         (
@@ -168,7 +168,7 @@ fn good(at: At, about: &str) -> Reply {
         200,
         JSON,
         match at {
-            At::Introspection => format!(r#"{{"active":true,"client_id":"me","sub":"{user}"}}"#),
+            At::TokenInfo => format!(r#"{{"active":true,"client_id":"me","sub":"{user}"}}"#),
             At::Userinfo => format!(r#"{{"sub":"{user}","email":"ada@example.com"}}"#),
             At::ApiKey => format!(
                 r#"{{"object":"api_key","id":"ak_1","subject":"{user}","revoked":false,"expired":false}}"#

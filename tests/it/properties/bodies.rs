@@ -6,7 +6,7 @@ use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, Enrichment, Introspection, ManualClock,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, Enrichment, ManualClock, TokenInfo,
     Verification, Verify,
 };
 
@@ -136,11 +136,8 @@ const AUDIENCES: &[&str] = &[
 struct Told(Arc<Mutex<Vec<u8>>>);
 
 impl Verify for Told {
-    fn verify<'a>(
-        &'a self,
-        _: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
-        let answer = Introspection::from_json(&self.0.lock().expect("nobody panicked"));
+    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+        let answer = TokenInfo::from_introspection(&self.0.lock().expect("nobody panicked"));
         Box::pin(async { answer })
     }
 }
@@ -193,7 +190,7 @@ fn an_answer_is_read_and_opens_the_door_if_and_only_if_the_rules_say_so() {
         let (policy, app) = &apps[random.usize(..apps.len())];
         let text = String::from_utf8_lossy(&body).into_owned();
         let verdict = rules::judge(&body, policy);
-        let result = Introspection::from_json(&body);
+        let result = TokenInfo::from_introspection(&body);
         let is_answer = verdict != Verdict::NoAnswer;
         assert_eq!(result.is_ok(), is_answer, "{result:?} {text}");
         if let Err(error) = result {

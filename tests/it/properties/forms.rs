@@ -8,8 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Versio
 use tower::ServiceExt;
 use tower_clerk::{
     AuthError, AuthErrorKind, Claims, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment,
-    Introspection, JsonBody, ManualClock, McpSessionLayer, Organization, ProblemJson,
-    RequireClaims, RequireKind, RequireRole, RequireScopes, TokenKind, Verification, Verify,
+    JsonBody, ManualClock, McpSessionLayer, Organization, ProblemJson, RequireClaims, RequireKind,
+    RequireRole, RequireScopes, TokenInfo, TokenKind, Verification, Verify,
 };
 
 use super::{Nowhere, for_each_case, pick, runtime};
@@ -147,15 +147,15 @@ impl Verify for Verdicts {
     fn verify<'a>(
         &'a self,
         verification: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         let answer = match verification.token().expose() {
-            "oat_good" => Introspection::from_json(
+            "oat_good" => TokenInfo::from_introspection(
                 br#"{"active":true,"sub":"user_1","client_id":"me","scope":"email"}"#,
             ),
-            "oat_narrow" => Introspection::from_json(
+            "oat_narrow" => TokenInfo::from_introspection(
                 br#"{"active":true,"sub":"user_1","client_id":"me","scope":"profile"}"#,
             ),
-            "oat_bad" => Introspection::from_json(br#"{"active":false}"#),
+            "oat_bad" => TokenInfo::from_introspection(br#"{"active":false}"#),
             _ => Err(AuthErrorKind::UpstreamUnavailable.into()),
         };
         Box::pin(async { answer })

@@ -11,8 +11,8 @@ use futures_util::future::BoxFuture;
 use http::HeaderValue;
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, Introspection, ManualClock,
-    Verification, Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, ManualClock, TokenInfo, Verification,
+    Verify,
 };
 
 use super::{
@@ -150,10 +150,10 @@ impl Verify for Noted {
     fn verify<'a>(
         &'a self,
         verification: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         let token = verification.token().expose().to_owned();
         self.0.lock().expect("nobody panicked").push(token);
-        Box::pin(async { Introspection::from_json(br#"{"active":false}"#) })
+        Box::pin(async { TokenInfo::from_introspection(br#"{"active":false}"#) })
     }
 }
 

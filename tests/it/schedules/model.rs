@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::future::BoxFuture;
-use tower_clerk::{AuthError, AuthErrorKind, Introspection, Verification, Verify};
+use tower_clerk::{AuthError, AuthErrorKind, TokenInfo, Verification, Verify};
 
 /// What a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,7 +108,7 @@ impl Verify for Clerk {
     fn verify<'a>(
         &'a self,
         verification: Verification<'a>,
-    ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async move {
             let (index, asked, health, answer, detours) =
                 self.lock().ask(verification.token().expose());
@@ -118,10 +118,10 @@ impl Verify for Clerk {
             self.lock().land(index, asked, health, answer.is_some());
             match (health, answer) {
                 (Health::Down(AuthErrorKind::InvalidUpstreamResponse), _) => {
-                    Introspection::from_json(br#"{"active":true,"sub":"#)
+                    TokenInfo::from_introspection(br#"{"active":true,"sub":"#)
                 }
                 (Health::Down(kind), _) => Err(kind.into()),
-                (Health::Up, answer) => Introspection::from_json(
+                (Health::Up, answer) => TokenInfo::from_introspection(
                     answer
                         .unwrap_or_else(|| r#"{"active":false}"#.into())
                         .as_bytes(),

@@ -10,7 +10,7 @@ use tower_clerk::{
         self, Expired, MalformedToken, MissingSubject, NotAccessToken, NotYetValid,
         SenderConstrained, WrongAudience, WrongClient, WrongIssuer,
     },
-    ClerkAuthLayer, Introspection, ManualClock, OAuthEndpoint, Verification, Verify,
+    ClerkAuthLayer, ManualClock, OAuthEndpoint, TokenInfo, Verification, Verify,
 };
 
 use crate::{
@@ -372,9 +372,9 @@ async fn what_a_users_own_verifier_says_counts_alone() {
         fn verify<'a>(
             &'a self,
             _: Verification<'a>,
-        ) -> BoxFuture<'a, Result<Introspection, AuthError>> {
+        ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
             let answer = br#"{"active":true,"client_id":"me","sub":"user_1"}"#;
-            Box::pin(future::ready(Introspection::from_json(answer)))
+            Box::pin(future::ready(TokenInfo::from_introspection(answer)))
         }
     }
 

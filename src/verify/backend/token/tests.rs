@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use super::{
     super::{read, tests::response},
-    Answer, Credential, Introspection,
+    Answer, Credential, TokenInfo,
 };
 use crate::{AuthErrorKind, TokenKind};
 
@@ -35,7 +35,7 @@ fn without(name: &str) -> String {
     members.to_string()
 }
 
-fn decode(body: &str) -> Result<Introspection, AuthErrorKind> {
+fn decode(body: &str) -> Result<TokenInfo, AuthErrorKind> {
     let decode = Credential::OAuthToken.decode();
     decode(&response(200, "application/json", body)).map_err(|error| error.kind())
 }

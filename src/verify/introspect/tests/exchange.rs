@@ -7,7 +7,7 @@ use http::{HeaderValue, Method, Request, Response, Uri, header};
 
 use super::super::{
     super::{Verification, Verify},
-    Introspect, Introspection, basic_credentials,
+    Introspect, TokenInfo, basic_credentials,
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Transport, TransportError,
@@ -34,7 +34,7 @@ struct Case<'a> {
 #[track_caller]
 fn check(case: &Case<'_>) {
     let (status, content_type, body) = case.input;
-    let outcome = Introspection::from_response(&response(status, content_type, body));
+    let outcome = TokenInfo::from_response(&response(status, content_type, body));
     let found = outcome
         .as_ref()
         .map(|answer| answer.active)

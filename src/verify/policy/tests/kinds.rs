@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{ISSUER, Introspection, NOW, Rules, Verdict, owned, rules};
+use super::{ISSUER, NOW, Rules, TokenInfo, Verdict, owned, rules};
 use crate::{
     AuthErrorKind::{
         MalformedToken, MissingSubject, NotSessionToken, PendingSession, UnauthorizedParty,
@@ -10,32 +10,32 @@ use crate::{
 };
 
 /// What a session token says, read here.
-fn session() -> Introspection {
+fn session() -> TokenInfo {
     let Value::Object(other) = json!({ "sid": "sess_1", "sts": "active", "fva": [0, -1] }) else {
         unreachable!("it is an object");
     };
-    Introspection {
+    TokenInfo {
         active: true,
         sub: Some("user_1".to_owned()),
         iss: Some(ISSUER.to_owned()),
         exp: Some(NOW + 60),
         is_local: true,
         other,
-        ..Introspection::default()
+        ..TokenInfo::default()
     }
 }
 
 /// What is said of an opaque token of this subject.
-fn opaque(subject: &str) -> Introspection {
-    Introspection {
+fn opaque(subject: &str) -> TokenInfo {
+    TokenInfo {
         active: true,
         sub: Some(subject.to_owned()),
-        ..Introspection::default()
+        ..TokenInfo::default()
     }
 }
 
 #[track_caller]
-fn check(name: &str, rules: &Rules, kind: TokenKind, answer: &Introspection, expected: Verdict) {
+fn check(name: &str, rules: &Rules, kind: TokenKind, answer: &TokenInfo, expected: Verdict) {
     assert_eq!(rules.check(answer, kind, NOW), expected, "{name}");
 }
 
@@ -64,7 +64,7 @@ fn every_kind_has_subjects_of_its_own() {
     };
     for (name, subject, expected) in cases {
         for (kind, expected) in TokenKind::ALL.into_iter().zip(expected) {
-            let answer = Introspection {
+            let answer = TokenInfo {
                 sub: subject.map(ToOwned::to_owned),
                 client_id: Some("client_1".to_owned()),
                 ..session()
@@ -81,7 +81,7 @@ fn every_kind_has_subjects_of_its_own() {
 }
 
 /// A session token with a claim of its own; null: without it.
-fn session_with(claim: &str, value: Value) -> Introspection {
+fn session_with(claim: &str, value: Value) -> TokenInfo {
     let mut answer = session();
     answer.other.insert(claim.to_owned(), value);
     answer
@@ -226,7 +226,7 @@ fn claims_of_sessions_mean_nothing_elsewhere() {
         (TokenKind::ApiKey, "user_1"),
         (TokenKind::Machine, "mch_1"),
     ] {
-        let answer = Introspection {
+        let answer = TokenInfo {
             client_id: Some("client_1".to_owned()),
             other: other.clone(),
             ..opaque(subject)
@@ -266,7 +266,7 @@ fn an_audience_must_name_us_and_may_have_to_be_there() {
             (TokenKind::Session, session()),
             (TokenKind::ApiKey, opaque("user_1")),
         ] {
-            let answer = Introspection {
+            let answer = TokenInfo {
                 aud: audience.map(owned),
                 ..answer
             };
@@ -320,7 +320,7 @@ fn a_machine_token_is_addressed_to_us() {
         ),
     ];
     for (name, (scope, audience), expected) in cases {
-        let answer = Introspection {
+        let answer = TokenInfo {
             scope: scope.map(ToOwned::to_owned),
             aud: audience.map(owned),
             ..opaque("mch_1")
@@ -340,7 +340,7 @@ fn clients_are_those_of_oauth_tokens() {
         (TokenKind::Session, "user_1", Ok(())),
     ] {
         for client in [None, Some("client_2".to_owned())] {
-            let answer = Introspection {
+            let answer = TokenInfo {
                 sub: Some(subject.to_owned()),
                 client_id: client,
                 ..session()

@@ -1,4 +1,4 @@
-use super::{ISSUER, Introspection, Rules, Verdict, answer, check_all, owned, rules};
+use super::{ISSUER, Rules, TokenInfo, Verdict, answer, check_all, owned, rules};
 use crate::{
     AuthErrorKind::{WrongAudience, WrongClient, WrongIssuer},
     TokenKind,
@@ -8,7 +8,7 @@ type Audiences<'a> = Option<&'a [&'a str]>;
 
 type Parties = (Option<&'static str>, Option<&'static [&'static str]>);
 
-fn set_parties(answer: &mut Introspection, (client, audience): Parties) {
+fn set_parties(answer: &mut TokenInfo, (client, audience): Parties) {
     answer.client_id = client.map(ToOwned::to_owned);
     answer.aud = audience.map(owned);
 }
@@ -100,7 +100,7 @@ fn any_client_is_some_client() {
 
 #[test]
 fn audience_names_us_byte_for_byte() {
-    let set = |answer: &mut Introspection, value: Option<&[&str]>| answer.aud = value.map(owned);
+    let set = |answer: &mut TokenInfo, value: Option<&[&str]>| answer.aud = value.map(owned);
     let no = Err(WrongAudience);
     let cases: [(&str, Audiences<'_>, Verdict); 18] = [
         ("absent", None, Ok(())),
@@ -150,7 +150,7 @@ fn audience_that_names_us_is_told() {
         ("another", Some(owned(&["x"])), false),
         ("ours", Some(owned(&["x", "client_1"])), true),
     ] {
-        let answer = Introspection { aud, ..answer() };
+        let answer = TokenInfo { aud, ..answer() };
         let named = answer.aud.unwrap_or_default();
         let audiences = rules().audiences;
         assert_eq!(
@@ -163,7 +163,7 @@ fn audience_that_names_us_is_told() {
 
 #[test]
 fn issuer_is_ours_byte_for_byte() {
-    let set = |answer: &mut Introspection, value: Option<&str>| {
+    let set = |answer: &mut TokenInfo, value: Option<&str>| {
         answer.iss = value.map(ToOwned::to_owned);
     };
     // C067
