@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower::{Layer, Service};
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, ClerkConfig, TokenInfo, Transport, TransportError, Verification,
+    AuthError, ClerkAuthLayer, ClerkConfig, TokenInfo, Transport, TransportError, VerifyRequest,
     Verify,
 };
 
@@ -111,7 +111,7 @@ fn bytes(runtime: &tokio::runtime::Runtime, entries: usize) {
 struct Introspected;
 
 impl Verify for Introspected {
-    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+    fn verify<'a>(&'a self, _: VerifyRequest<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async { TokenInfo::from_introspection(INTROSPECTION.as_bytes()) })
     }
 }

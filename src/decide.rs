@@ -23,7 +23,7 @@ use crate::{
 pub(crate) enum Decision {
     Pass(ClerkClaims),
     Reject(Rejected),
-    Wait(Verification),
+    Wait(PendingVerification),
 }
 
 /// Why a request is rejected, and what was seen of its token.
@@ -42,7 +42,7 @@ impl From<AuthErrorKind> for Rejected {
 }
 
 /// A verification that a request waits for.
-pub(crate) type Verification = BoxFuture<'static, Result<ClerkClaims, Rejected>>;
+pub(crate) type PendingVerification = BoxFuture<'static, Result<ClerkClaims, Rejected>>;
 
 impl Auth {
     /// From the headers to a decision: no I/O, nothing awaited.

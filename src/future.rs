@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
-    RejectResponse, auth::Auth, decide::Verification, integrations, passage::Passage, reject,
+    RejectResponse, auth::Auth, decide::PendingVerification, integrations, passage::Passage, reject,
     service::inject,
 };
 
@@ -50,7 +50,7 @@ pin_project! {
         },
         // The token is being verified.
         Verify {
-            verification: Verification,
+            verification: PendingVerification,
             waiting: Option<Box<Waiting<S, ReqBody, R>>>,
         },
         // The inner service becomes ready for a request that was let through.
@@ -99,7 +99,7 @@ where
     }
 
     pub(crate) fn verify(
-        verification: Verification,
+        verification: PendingVerification,
         request: Request<ReqBody>,
         inner: S,
         auth: Arc<Auth>,

@@ -30,7 +30,7 @@ use sha2::{Digest, Sha256};
 use tower::Service;
 use tower_clerk::{
     AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, TokenInfo, TokenKind,
-    Verification, Verify, fake_clerk::FakeClerk,
+    VerifyRequest, Verify, fake_clerk::FakeClerk,
 };
 
 /// The service behind all layers: it drops the request and answers.
@@ -153,7 +153,7 @@ pub struct Says;
 impl Verify for Says {
     fn verify<'a>(
         &'a self,
-        verification: Verification<'a>,
+        verification: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         let is_bad = verification.token().expose().starts_with(BAD_TOKEN);
         let answer = if is_bad {

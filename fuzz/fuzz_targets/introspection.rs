@@ -9,7 +9,7 @@ use futures_util::future::BoxFuture;
 use libfuzzer_sys::fuzz_target;
 use tower_clerk::{
     AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, TokenInfo, ManualClock,
-    Verification, Verify,
+    VerifyRequest, Verify,
 };
 
 use self::rules::{Policy, Verdict};
@@ -28,7 +28,7 @@ struct Given(Arc<Mutex<Vec<u8>>>);
 impl Verify for Given {
     fn verify<'a>(
         &'a self,
-        _: Verification<'a>,
+        _: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         let answer = TokenInfo::from_introspection(&self.0.lock().unwrap());
         Box::pin(async { answer })

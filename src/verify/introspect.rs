@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::{
-    Verification, Verify,
+    VerifyRequest, Verify,
     discovery::Address,
     error_form::{is_about_our_credentials, is_html},
     members::{Members, actor, body, flag, scopes, seconds, text, texts, violation},
@@ -196,7 +196,7 @@ impl Introspect {
 impl Verify for Introspect {
     fn verify<'a>(
         &'a self,
-        verification: Verification<'a>,
+        verification: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async move {
             let endpoint = self.address.get(Some(verification.priority())).await?;

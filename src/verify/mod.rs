@@ -41,7 +41,7 @@ pub use introspect::TokenInfo;
 pub(crate) use policy::Rules;
 pub(crate) use route::Sources;
 pub(crate) use shape::Shape;
-pub use source::{Verification, Verify};
+pub use source::{VerifyRequest, Verify};
 
 use self::{enrich::Person, introspect::is_not_introspected, needs::Needs, route::Route};
 use crate::{
@@ -181,7 +181,7 @@ impl Verifier {
         priority: Priority,
     ) -> Result<TokenInfo, AuthError> {
         let kind = kind_of(shape);
-        let verification = Verification {
+        let verification = VerifyRequest {
             token,
             kind,
             priority,

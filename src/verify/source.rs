@@ -27,19 +27,19 @@ pub trait Verify: Send + Sync + 'static {
     /// Asks about a token.
     fn verify<'a>(
         &'a self,
-        verification: Verification<'a>,
+        verification: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>>;
 }
 
 /// What a [`Verify`] is asked.
 #[derive(Clone, Copy, Debug)]
-pub struct Verification<'a> {
+pub struct VerifyRequest<'a> {
     pub(super) token: &'a BearerToken,
     pub(super) kind: TokenKind,
     pub(super) priority: Priority,
 }
 
-impl<'a> Verification<'a> {
+impl<'a> VerifyRequest<'a> {
     /// The token in question.
     pub fn token(&self) -> &'a BearerToken {
         self.token

@@ -16,7 +16,7 @@ use http::{Request, Response, Uri, header};
 use serde_json::{Value, json};
 
 use super::{
-    Enrich, Interner, Priority, Rules, Shape, Sources, TokenInfo, UserinfoEndpoint, Verification,
+    Enrich, Interner, Priority, Rules, Shape, Sources, TokenInfo, UserinfoEndpoint, VerifyRequest,
     Verified, Verifier, Verify, policy::Audiences, verified::is_usable_subject,
 };
 use crate::{
@@ -46,7 +46,7 @@ impl Clock for Still {
 struct Says(Result<TokenInfo, AuthError>);
 
 impl Verify for Says {
-    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+    fn verify<'a>(&'a self, _: VerifyRequest<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(future::ready(self.0.clone()))
     }
 }

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, TokenInfo, Verification, Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, TokenInfo, VerifyRequest, Verify,
     fake_clerk::{Endpoint, Fault},
 };
 
@@ -174,7 +174,7 @@ async fn a_token_that_cannot_be_verified_is_rejected_in_an_outage() {
 struct Confused;
 
 impl Verify for Confused {
-    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+    fn verify<'a>(&'a self, _: VerifyRequest<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async { Err(AuthErrorKind::MissingCredentials.into()) })
     }
 }

@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, Enrichment, TokenInfo, Verification, Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, Enrichment, TokenInfo, VerifyRequest, Verify,
     fake_clerk::{Endpoint, Fault},
 };
 
@@ -100,7 +100,7 @@ impl Gated {
 }
 
 impl Verify for Gated {
-    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+    fn verify<'a>(&'a self, _: VerifyRequest<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async {
             self.asked.fetch_add(1, Ordering::SeqCst);
             self.gate.acquire().await.unwrap().forget();
@@ -174,7 +174,7 @@ async fn a_verifier_that_never_answers_is_given_up() {
 struct Panicking(AtomicUsize);
 
 impl Verify for Panicking {
-    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+    fn verify<'a>(&'a self, _: VerifyRequest<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async {
             tokio::task::yield_now().await;
             assert!(
@@ -261,7 +261,7 @@ struct Wavering(Gated);
 impl Verify for Wavering {
     fn verify<'a>(
         &'a self,
-        verification: Verification<'a>,
+        verification: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async move {
             let is_first = self.0.asked() == 0;
@@ -298,7 +298,7 @@ async fn an_invalidation_wins_over_a_rejection_under_way() {
 struct Slow(Duration);
 
 impl Verify for Slow {
-    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+    fn verify<'a>(&'a self, _: VerifyRequest<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async {
             sleep(self.0).await;
             TokenInfo::from_introspection(br#"{"active":true,"client_id":"me","sub":"user_1"}"#)
@@ -365,7 +365,7 @@ async fn one_deadline_covers_all_that_a_request_waits_for() {
 struct Parked(Arc<AtomicUsize>);
 
 impl Verify for Parked {
-    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+    fn verify<'a>(&'a self, _: VerifyRequest<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async {
             if self.0.fetch_add(1, Ordering::SeqCst) == 0 {
                 future::pending::<()>().await;

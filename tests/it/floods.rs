@@ -16,7 +16,7 @@ use allocation_counter::measure;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower::{Layer, Service, service_fn};
-use tower_clerk::{AuthError, ClerkAuthLayer, ManualClock, Stats, TokenInfo, Verification, Verify};
+use tower_clerk::{AuthError, ClerkAuthLayer, ManualClock, Stats, TokenInfo, VerifyRequest, Verify};
 
 use crate::schedules::{config, number, request};
 
@@ -219,7 +219,7 @@ struct Prefixed(Arc<AtomicUsize>);
 impl Verify for Prefixed {
     fn verify<'a>(
         &'a self,
-        verification: Verification<'a>,
+        verification: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         self.0.fetch_add(1, Ordering::Relaxed);
         let is_bad = verification.token().expose().starts_with("oat_bad");

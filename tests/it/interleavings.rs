@@ -20,7 +20,7 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 use tower::{Layer, Service};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ManualClock, TokenInfo, Verification,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ManualClock, TokenInfo, VerifyRequest,
     Verify,
 };
 
@@ -82,7 +82,7 @@ struct Gated(Arc<Mutex<Questions>>);
 impl Verify for Gated {
     fn verify<'a>(
         &'a self,
-        verification: Verification<'a>,
+        verification: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         let text = verification.token().expose();
         let token: usize = text.trim_start_matches("oat_").parse().unwrap();

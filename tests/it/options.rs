@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, Enrichment, TokenInfo, Transport,
-    TransportError, Verification, Verify,
+    TransportError, VerifyRequest, Verify,
     fake_clerk::{Endpoint, Fault, Field},
 };
 
@@ -366,7 +366,7 @@ struct Fixed(&'static str);
 impl Verify for Fixed {
     fn verify<'a>(
         &'a self,
-        verification: Verification<'a>,
+        verification: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         assert_eq!(verification.token().expose(), "oat_abc");
         Box::pin(async { TokenInfo::from_introspection(self.0.as_bytes()) })

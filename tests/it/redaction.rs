@@ -11,7 +11,7 @@ use tracing::{dispatcher::Dispatch, subscriber::NoSubscriber};
 
 use tower_clerk::{
     AuthError, BearerToken, ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder, Enrichment,
-    RequirePermission, RequireRole, TokenInfo, TokenKind, Verification, Verify,
+    RequirePermission, RequireRole, TokenInfo, TokenKind, VerifyRequest, Verify,
     fake_clerk::{Endpoint, Fault},
 };
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
@@ -171,7 +171,7 @@ async fn debug_texts_show_no_token_no_secret_and_no_person() {
     impl Verify for Shows {
         fn verify<'a>(
             &'a self,
-            verification: Verification<'a>,
+            verification: VerifyRequest<'a>,
         ) -> futures_util::future::BoxFuture<'a, Result<TokenInfo, AuthError>> {
             let token: &BearerToken = verification.token();
             let answer = TokenInfo::from_introspection(
@@ -184,7 +184,7 @@ async fn debug_texts_show_no_token_no_secret_and_no_person() {
     impl Verify for &'static Shows {
         fn verify<'a>(
             &'a self,
-            verification: Verification<'a>,
+            verification: VerifyRequest<'a>,
         ) -> futures_util::future::BoxFuture<'a, Result<TokenInfo, AuthError>> {
             (**self).verify(verification)
         }

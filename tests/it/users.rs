@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfigBuilder, Enrichment, ProfileSource,
-    TokenInfo, TokenKind, Verification, Verify,
+    TokenInfo, TokenKind, VerifyRequest, Verify,
     fake_clerk::{Endpoint, Fault},
 };
 
@@ -345,7 +345,7 @@ async fn subject_that_is_a_path_goes_nowhere() {
     impl Verify for Says {
         fn verify<'a>(
             &'a self,
-            _: Verification<'a>,
+            _: VerifyRequest<'a>,
         ) -> futures_util::future::BoxFuture<'a, Result<TokenInfo, AuthError>> {
             let answer = json!({"active": true, "client_id": "x", "sub": self.0});
             let answer = TokenInfo::from_introspection(answer.to_string().as_bytes());

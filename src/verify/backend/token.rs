@@ -16,7 +16,7 @@ use crate::{
     config::Backend,
     upstream::{Channel, Endpoint, Purpose, Upstream},
     verify::{
-        TokenInfo, Verification, Verify,
+        TokenInfo, VerifyRequest, Verify,
         members::{actor, scopes, seconds, text, texts, violation},
     },
 };
@@ -103,7 +103,7 @@ impl TokenEndpoint {
 impl Verify for TokenEndpoint {
     fn verify<'a>(
         &'a self,
-        verification: Verification<'a>,
+        verification: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async move {
             let mut body = Map::new();

@@ -20,7 +20,7 @@ use http::{HeaderMap, Response, StatusCode, header};
 use self::keys::KeySet;
 pub(crate) use self::keys::PublicKey;
 use super::{
-    Rules, TokenInfo, Verification, Verify,
+    Rules, TokenInfo, VerifyRequest, Verify,
     discovery::Address,
     document::{CachedDocument, Fetched, Version},
     jws::Jws,
@@ -133,7 +133,7 @@ fn read_payload(jws: &Jws<'_>, kind: TokenKind) -> Result<TokenInfo, AuthError> 
 impl Verify for Local {
     fn verify<'a>(
         &'a self,
-        verification: Verification<'a>,
+        verification: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(self.read(
             verification.token().expose(),

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::TokenKind;
 use super::{
     AuthError, AuthErrorKind, Enrichment, OURS, Priority, Reply, Says, Shape, TokenInfo, Transport,
-    TransportError, Userinfo, Verification, Verify, says, verifier, verify,
+    TransportError, Userinfo, VerifyRequest, Verify, says, verifier, verify,
 };
 
 /// What happened, in order.
@@ -27,7 +27,7 @@ struct Slow {
 impl Verify for Slow {
     fn verify<'a>(
         &'a self,
-        verification: Verification<'a>,
+        verification: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         assert_eq!(verification.token().expose(), "oat_1");
         self.log.lock().unwrap().push(if verification.is_refresh() {

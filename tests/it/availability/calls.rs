@@ -7,7 +7,7 @@ use std::{
 
 use futures_util::future::{BoxFuture, join_all};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, TokenInfo, Verification, Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, TokenInfo, VerifyRequest, Verify,
 };
 
 use super::script::{At, JSON, MILLISECOND, Reply, SECOND, Scripted};
@@ -127,7 +127,7 @@ async fn pause_that_clerk_asks_for_ends_as_soon_as_a_token_in_use_is_verified() 
 struct Patient(Duration);
 
 impl Verify for Patient {
-    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+    fn verify<'a>(&'a self, _: VerifyRequest<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         let error = AuthError::new(AuthErrorKind::UpstreamUnavailable);
         Box::pin(async move { Err(error.with_retry_after(self.0)) })
     }

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, Enrichment, ManualClock, TokenInfo,
-    Verification, Verify,
+    VerifyRequest, Verify,
 };
 
 use super::{
@@ -136,7 +136,7 @@ const AUDIENCES: &[&str] = &[
 struct Told(Arc<Mutex<Vec<u8>>>);
 
 impl Verify for Told {
-    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+    fn verify<'a>(&'a self, _: VerifyRequest<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         let answer = TokenInfo::from_introspection(&self.0.lock().expect("nobody panicked"));
         Box::pin(async { answer })
     }

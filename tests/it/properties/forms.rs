@@ -9,7 +9,7 @@ use tower::ServiceExt;
 use tower_clerk::{
     AuthError, AuthErrorKind, Claims, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment,
     JsonBody, ManualClock, McpSessionLayer, Organization, ProblemJson, RequireClaims, RequireKind,
-    RequireRole, RequireScopes, TokenInfo, TokenKind, Verification, Verify,
+    RequireRole, RequireScopes, TokenInfo, TokenKind, VerifyRequest, Verify,
 };
 
 use super::{Nowhere, for_each_case, pick, runtime};
@@ -146,7 +146,7 @@ struct Verdicts;
 impl Verify for Verdicts {
     fn verify<'a>(
         &'a self,
-        verification: Verification<'a>,
+        verification: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         let answer = match verification.token().expose() {
             "oat_good" => TokenInfo::from_introspection(

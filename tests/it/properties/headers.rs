@@ -11,7 +11,7 @@ use futures_util::future::BoxFuture;
 use http::HeaderValue;
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, ManualClock, TokenInfo, Verification,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, ManualClock, TokenInfo, VerifyRequest,
     Verify,
 };
 
@@ -149,7 +149,7 @@ struct Noted(Arc<Mutex<Vec<String>>>);
 impl Verify for Noted {
     fn verify<'a>(
         &'a self,
-        verification: Verification<'a>,
+        verification: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         let token = verification.token().expose().to_owned();
         self.0.lock().expect("nobody panicked").push(token);

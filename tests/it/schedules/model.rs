@@ -6,7 +6,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::future::BoxFuture;
-use tower_clerk::{AuthError, AuthErrorKind, TokenInfo, Verification, Verify};
+use tower_clerk::{AuthError, AuthErrorKind, TokenInfo, VerifyRequest, Verify};
 
 /// What a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Clerk {
 impl Verify for Clerk {
     fn verify<'a>(
         &'a self,
-        verification: Verification<'a>,
+        verification: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         Box::pin(async move {
             let (index, asked, health, answer, detours) =

@@ -10,7 +10,7 @@ use tower_clerk::{
         self, Expired, MalformedToken, MissingSubject, NotAccessToken, NotYetValid,
         SenderConstrained, WrongAudience, WrongClient, WrongIssuer,
     },
-    ClerkAuthLayer, ManualClock, OAuthEndpoint, TokenInfo, Verification, Verify,
+    ClerkAuthLayer, ManualClock, OAuthEndpoint, TokenInfo, VerifyRequest, Verify,
 };
 
 use crate::{
@@ -371,7 +371,7 @@ async fn what_a_users_own_verifier_says_counts_alone() {
     impl Verify for Own {
         fn verify<'a>(
             &'a self,
-            _: Verification<'a>,
+            _: VerifyRequest<'a>,
         ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
             let answer = br#"{"active":true,"client_id":"me","sub":"user_1"}"#;
             Box::pin(future::ready(TokenInfo::from_introspection(answer)))

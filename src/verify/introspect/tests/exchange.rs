@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, Uri, header};
 
 use super::super::{
-    super::{Verification, Verify},
+    super::{VerifyRequest, Verify},
     Introspect, TokenInfo, basic_credentials,
 };
 use crate::{
@@ -249,7 +249,7 @@ async fn question_is_put_as_the_rfc_has_it() {
     ] {
         let answer = response(200, Some("application/json"), br#"{"active":true}"#);
         let (introspect, asked) = introspect(answer);
-        let verification = Verification {
+        let verification = VerifyRequest {
             kind: crate::TokenKind::OAuth,
             token: &BearerToken::new(token),
             priority: Priority::FirstSeen,
@@ -288,7 +288,7 @@ async fn trouble_is_handed_on() {
         (503, AuthErrorKind::UpstreamUnavailable),
     ] {
         let (introspect, asked) = introspect(response(status, None, b""));
-        let verification = Verification {
+        let verification = VerifyRequest {
             kind: crate::TokenKind::OAuth,
             token: &BearerToken::new("oat_abc"),
             priority: Priority::Refresh,
