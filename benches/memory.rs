@@ -11,8 +11,8 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower::{Layer, Service};
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, ClerkConfig, TokenInfo, Transport, TransportError, VerifyRequest,
-    Verify,
+    AuthError, ClerkAuthLayer, ClerkConfig, TokenInfo, Transport, TransportError, Verify,
+    VerifyRequest,
 };
 
 use crate::support::{

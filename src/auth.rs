@@ -11,7 +11,7 @@ use crate::verify::jwt::Local;
 use crate::{
     AuthError, ClerkConfig, Enrichment, OAuthEndpoint, ProfileSource, ResourceMetadata, Verify,
     bearer::CookieNames,
-    cache::{Cache, Keyer, Lifetimes, UserCache},
+    cache::{Cache, Lifetimes, TokenHasher, UserCache},
     clock::Clock,
     observe::{AudienceLog, Observer, Vitals, audience_cannot_be_shown},
     reject::Challenges,
@@ -73,7 +73,7 @@ impl Auth {
             userinfo: UserinfoEndpoint::new(&upstream, addresses.userinfo),
             users: users(&config, &upstream),
         };
-        let keyer = Keyer::new(secret(), &[config.instance.issuer(), &config.client_id]);
+        let keyer = TokenHasher::new(secret(), &[config.instance.issuer(), &config.client_id]);
         let lifetimes = Lifetimes::new(config.cache_ttl, config.stale_if_error);
         let challenges = Arc::new(Challenges::new(
             &config.rules.required_scopes,

@@ -11,7 +11,7 @@ use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims, TokenKind,
     auth::Auth,
     bearer::{self, Credentials},
-    cache::{Arrival, Key, Lookup},
+    cache::{Arrival, Lookup, TokenDigest},
     clock::Now,
     observe::{CacheState, Seen},
     upstream::Priority,
@@ -115,7 +115,7 @@ impl Auth {
         self: &Arc<Self>,
         credentials: Credentials<'_>,
         is_cookie: bool,
-        key: Key,
+        key: TokenDigest,
         was_good: bool,
         now: Now,
     ) -> Decision {
@@ -154,7 +154,7 @@ impl Auth {
     }
 
     /// Of a token that is remembered as rejected, or as one that Clerk cannot answer about.
-    fn decide_bad(&self, shape: Shape, key: Key, error: AuthError) -> Decision {
+    fn decide_bad(&self, shape: Shape, key: TokenDigest, error: AuthError) -> Decision {
         self.cache.hit_bad();
         let mut state = CacheState::Negative;
         let verdict = self.bridge(&key, error, &mut state);

@@ -13,8 +13,8 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
-    RejectResponse, auth::Auth, decide::PendingVerification, integrations, passage::Passage, reject,
-    service::inject,
+    RejectResponse, auth::Auth, decide::PendingVerification, integrations, passage::Passage,
+    reject, service::inject,
 };
 
 pin_project! {

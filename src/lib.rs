@@ -235,7 +235,7 @@ pub use self::{
     service::ClerkAuth,
     session::{McpSession, McpSessionFuture, McpSessionLayer},
     upstream::{Transport, TransportError},
-    verify::{TokenInfo, VerifyRequest, Verify},
+    verify::{TokenInfo, Verify, VerifyRequest},
 };
 
 /// The README's code, compiled and run.

@@ -9,7 +9,7 @@ use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims,
     auth::Auth,
     bearer::Credentials,
-    cache::{Arrival, Join, Key, Landed, Lookup, Outcome, single_flight},
+    cache::{Arrival, Join, Landed, Lookup, Outcome, TokenDigest, single_flight},
     decide::Rejected,
     observe::{CacheState, Seen},
     upstream::Priority,
@@ -19,7 +19,7 @@ use crate::{
 /// What is to be verified, and how urgently.
 #[derive(Clone)]
 pub(crate) struct Task {
-    pub(crate) key: Key,
+    pub(crate) key: TokenDigest,
     pub(crate) token: BearerToken,
     pub(crate) shape: Shape,
     pub(crate) priority: Priority,
@@ -99,7 +99,7 @@ impl Auth {
     }
 
     /// What has become known of a token since it was looked up.
-    fn known(&self, key: Key) -> Option<Result<ClerkClaims, AuthError>> {
+    fn known(&self, key: TokenDigest) -> Option<Result<ClerkClaims, AuthError>> {
         let now = self.clock.now();
         match self.cache.get_good(&key, now) {
             Lookup::Good { claims, .. } | Lookup::Stale { claims } => Some(Ok(claims)),
@@ -110,7 +110,7 @@ impl Auth {
     /// Falls back on an older verdict if Clerk is unavailable and the configuration allows it.
     pub(crate) fn bridge(
         &self,
-        key: &Key,
+        key: &TokenDigest,
         error: AuthError,
         state: &mut CacheState,
     ) -> Result<ClerkClaims, AuthError> {
@@ -128,7 +128,7 @@ impl Auth {
     /// Has a good token verified again in the background. No request waits for it: if it cannot be
     /// started, the entry just ends in its time.
     #[cold]
-    pub(crate) fn refresh(self: &Arc<Self>, key: Key, credentials: Credentials<'_>) {
+    pub(crate) fn refresh(self: &Arc<Self>, key: TokenDigest, credentials: Credentials<'_>) {
         let Ok(token) = credentials.token() else {
             return;
         };

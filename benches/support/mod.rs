@@ -29,8 +29,8 @@ use http::{
 use sha2::{Digest, Sha256};
 use tower::Service;
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, TokenInfo, TokenKind,
-    VerifyRequest, Verify, fake_clerk::FakeClerk,
+    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, TokenInfo, TokenKind, Verify,
+    VerifyRequest, fake_clerk::FakeClerk,
 };
 
 /// The service behind all layers: it drops the request and answers.

@@ -3,8 +3,8 @@
 use std::{sync::Arc, time::Duration};
 
 use super::{
+    digest::TokenDigest,
     entry::NegativeEntry,
-    key::Key,
     memory::{Release, Store},
 };
 use crate::observe::StoreMetrics;
@@ -19,7 +19,7 @@ impl Bad {
         let metrics = Arc::new(StoreMetrics::negative());
         let released = {
             let metrics = Arc::clone(&metrics);
-            move |_: &Key, _: &NegativeEntry, release: Release| release.tell(&metrics)
+            move |_: &TokenDigest, _: &NegativeEntry, release: Release| release.tell(&metrics)
         };
         Self {
             store: Store::new(capacity, longest_life, |_| 1, released),
@@ -27,7 +27,7 @@ impl Bad {
         }
     }
 
-    pub(super) fn get(&self, key: &Key) -> Option<NegativeEntry> {
+    pub(super) fn get(&self, key: &TokenDigest) -> Option<NegativeEntry> {
         self.store.get(key)
     }
 
@@ -41,20 +41,20 @@ impl Bad {
         self.metrics.missed();
     }
 
-    pub(super) fn insert(&self, key: Key, rejection: NegativeEntry) {
+    pub(super) fn insert(&self, key: TokenDigest, rejection: NegativeEntry) {
         self.metrics.inserted();
         self.store.insert(key, rejection);
     }
 
     /// Removes what is over.
-    pub(super) fn remove_expired(&self, key: &Key) {
+    pub(super) fn remove_expired(&self, key: &TokenDigest) {
         if self.store.take(key) {
             self.metrics.expired();
         }
     }
 
     /// Removes what no longer holds.
-    pub(super) fn invalidate(&self, key: &Key) {
+    pub(super) fn invalidate(&self, key: &TokenDigest) {
         if self.store.take(key) {
             self.metrics.invalidated(1);
         }

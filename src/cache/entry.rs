@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use super::key::Key;
+use super::digest::TokenDigest;
 use crate::{
     AuthError, AuthErrorKind,
     claims::Claims,
@@ -75,7 +75,7 @@ impl Deadline {
 #[repr(C)]
 pub(crate) struct Entry {
     /// Of which token it is.
-    key: Key,
+    key: TokenDigest,
     /// Which invalidations it is later than.
     pub(super) epoch: u64,
     /// From when, on the monotonic clock, a hit asks for a refresh.
@@ -98,7 +98,7 @@ pub(crate) struct Entry {
 impl Entry {
     pub(super) fn new(
         verified: Verified,
-        key: Key,
+        key: TokenDigest,
         epoch: u64,
         lifetimes: Lifetimes,
         now: Now,
@@ -130,7 +130,7 @@ impl Entry {
         }
     }
 
-    pub(super) fn key(&self) -> &Key {
+    pub(super) fn key(&self) -> &TokenDigest {
         &self.key
     }
 

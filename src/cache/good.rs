@@ -13,9 +13,9 @@ use std::{
 };
 
 use super::{
+    digest::TokenDigest,
     entry::Entry,
     index::Index,
-    key::Key,
     memory::{Release, Store},
 };
 use crate::{
@@ -40,7 +40,7 @@ impl Good {
         let metrics = Arc::new(StoreMetrics::positive());
         let released = {
             let (index, metrics) = (Arc::clone(&index), Arc::clone(&metrics));
-            move |_: &Key, entry: &Arc<Entry>, release: Release| {
+            move |_: &TokenDigest, entry: &Arc<Entry>, release: Release| {
                 index.remove_entry(entry);
                 release.tell(&metrics);
             }
@@ -56,13 +56,17 @@ impl Good {
     }
 
     #[inline(always)]
-    pub(super) fn read<T>(&self, key: &Key, read: impl FnOnce(&Arc<Entry>) -> T) -> Option<T> {
+    pub(super) fn read<T>(
+        &self,
+        key: &TokenDigest,
+        read: impl FnOnce(&Arc<Entry>) -> T,
+    ) -> Option<T> {
         self.index.read(key, read)
     }
 
     /// Notes that a token was asked for and not there. Of newcomers, the store admits those that are
     /// asked for more often than what they would replace.
-    pub(super) fn missed(&self, key: &Key) {
+    pub(super) fn missed(&self, key: &TokenDigest) {
         self.metrics.missed();
         self.tell(key);
     }
@@ -73,7 +77,7 @@ impl Good {
     }
 
     /// Notes a hit, and tells the store where it is news.
-    pub(super) fn hit(&self, key: &Key, is_news: bool) {
+    pub(super) fn hit(&self, key: &TokenDigest, is_news: bool) {
         self.metrics.hit();
         if is_news {
             self.tell(key);
@@ -82,7 +86,7 @@ impl Good {
 
     /// Tells the store that a token was asked for.
     #[cold]
-    fn tell(&self, key: &Key) {
+    fn tell(&self, key: &TokenDigest) {
         drop(self.store.get(key));
     }
 
@@ -104,21 +108,21 @@ impl Good {
     }
 
     /// Removes what is over.
-    pub(super) fn remove_expired(&self, key: &Key) {
+    pub(super) fn remove_expired(&self, key: &TokenDigest) {
         if self.remove(key) {
             self.metrics.expired();
         }
     }
 
     /// Removes what no longer holds.
-    pub(super) fn invalidate(&self, key: &Key) {
+    pub(super) fn invalidate(&self, key: &TokenDigest) {
         if self.remove(key) {
             self.metrics.invalidated(1);
         }
     }
 
     /// Whether there was anything to remove.
-    pub(super) fn remove(&self, key: &Key) -> bool {
+    pub(super) fn remove(&self, key: &TokenDigest) -> bool {
         let was_there = self.index.remove(key);
         self.store.remove(key);
         was_there

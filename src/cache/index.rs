@@ -19,8 +19,8 @@ use std::{
 };
 
 use super::{
+    digest::{PrehashedHasher, TokenDigest},
     entry::Entry,
-    key::{Key, KeyHasher},
 };
 use crate::sync::ShardedLock;
 
@@ -36,14 +36,14 @@ struct Shard {
     entries: ShardedLock<Entries>,
 }
 
-type Entries = HashSet<Held, KeyHasher>;
+type Entries = HashSet<Held, PrehashedHasher>;
 
 /// An entry that is known by its key.
 #[derive(Clone, Debug)]
 struct Held(Arc<Entry>);
 
-impl Borrow<Key> for Held {
-    fn borrow(&self) -> &Key {
+impl Borrow<TokenDigest> for Held {
+    fn borrow(&self) -> &TokenDigest {
         self.0.key()
     }
 }
@@ -72,7 +72,11 @@ impl Index {
 
     /// Reads an entry in its place, so that a hit need not count one more owner of it.
     #[inline(always)]
-    pub(super) fn read<T>(&self, key: &Key, read: impl FnOnce(&Arc<Entry>) -> T) -> Option<T> {
+    pub(super) fn read<T>(
+        &self,
+        key: &TokenDigest,
+        read: impl FnOnce(&Arc<Entry>) -> T,
+    ) -> Option<T> {
         let entries = self.shard(key).entries.read();
         entries
             .unwrap_or_else(PoisonError::into_inner)
@@ -87,7 +91,7 @@ impl Index {
     }
 
     /// Whether there was one to remove.
-    pub(super) fn remove(&self, key: &Key) -> bool {
+    pub(super) fn remove(&self, key: &TokenDigest) -> bool {
         let old = self.change(key, |entries| entries.take(key));
         old.is_some()
     }
@@ -132,12 +136,12 @@ impl Index {
         }
     }
 
-    fn change<T>(&self, key: &Key, change: impl FnOnce(&mut Entries) -> T) -> T {
+    fn change<T>(&self, key: &TokenDigest, change: impl FnOnce(&mut Entries) -> T) -> T {
         let entries = self.shard(key).entries.write();
         change(&mut entries.unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn shard(&self, key: &Key) -> &Shard {
+    fn shard(&self, key: &TokenDigest) -> &Shard {
         &self.shards[key.shard() % SHARDS]
     }
 }

@@ -18,7 +18,7 @@ use std::{
 };
 
 use super::{
-    key::{Key, KeyHasher},
+    digest::{PrehashedHasher, TokenDigest},
     single_flight::SingleFlight,
 };
 use crate::sync::{AtomicU64, RwLock, RwLockReadGuard, RwLockWriteGuard};
@@ -37,7 +37,7 @@ struct Marks {
     /// So is every verdict before this that is not in the cache.
     under_way_floor: u64,
     subjects: HashMap<Box<str>, u64>,
-    tokens: HashMap<Key, u64, KeyHasher>,
+    tokens: HashMap<TokenDigest, u64, PrehashedHasher>,
 }
 
 /// The marks are so many that the cache should be swept: see [`Invalidations::replace_marks`].
@@ -51,7 +51,7 @@ impl Invalidations {
         self.latest.load(Ordering::SeqCst)
     }
 
-    pub(super) fn invalidate_token(&self, key: Key) -> Many {
+    pub(super) fn invalidate_token(&self, key: TokenDigest) -> Many {
         self.invalidate(|marks, epoch| {
             marks.tokens.insert(key, epoch);
         })
@@ -62,7 +62,11 @@ impl Invalidations {
     ///
     /// The mark is set while none starts or ends: an outcome is remembered before, and so removed, or finds the
     /// mark.
-    pub(super) fn invalidate_under_way<T>(&self, flights: &SingleFlight<Key, T>, key: Key) -> Many
+    pub(super) fn invalidate_under_way<T>(
+        &self,
+        flights: &SingleFlight<TokenDigest, T>,
+        key: TokenDigest,
+    ) -> Many
     where
         T: Clone + Send + Sync + 'static,
     {
@@ -96,12 +100,17 @@ impl Invalidations {
     }
 
     /// Whether a verdict of this epoch that is in the cache was invalidated since.
-    pub(super) fn is_cached_invalid(&self, epoch: u64, key: Key, subject: Option<&str>) -> bool {
+    pub(super) fn is_cached_invalid(
+        &self,
+        epoch: u64,
+        key: TokenDigest,
+        subject: Option<&str>,
+    ) -> bool {
         !self.is_latest(epoch) && self.read().is_invalid(epoch, key, subject)
     }
 
     /// Whether a verdict of this epoch that is not in the cache was invalidated since: it must not get there.
-    pub(super) fn is_invalid(&self, epoch: u64, key: Key, subject: Option<&str>) -> bool {
+    pub(super) fn is_invalid(&self, epoch: u64, key: TokenDigest, subject: Option<&str>) -> bool {
         if self.is_latest(epoch) {
             return false;
         }
@@ -112,7 +121,13 @@ impl Invalidations {
     /// Whether a request may wait for a verification of this epoch, which another request started. If it has
     /// waited in vain for one, only for one that it cannot be overtaken by: so it waits for two at the most.
     /// `called` and `arrived` as for [`counts`](Self::counts).
-    pub(super) fn may_join(&self, called: u64, arrived: u64, key: Key, again: bool) -> bool {
+    pub(super) fn may_join(
+        &self,
+        called: u64,
+        arrived: u64,
+        key: TokenDigest,
+        again: bool,
+    ) -> bool {
         called >= arrived || !again && !self.is_invalid(called, key, None)
     }
 
@@ -126,7 +141,7 @@ impl Invalidations {
         &self,
         called: u64,
         arrived: u64,
-        key: Key,
+        key: TokenDigest,
         subject: Option<&str>,
     ) -> bool {
         called >= arrived || !self.is_invalid(called, key, subject)
@@ -169,7 +184,7 @@ impl Invalidations {
 }
 
 impl Marks {
-    fn is_invalid(&self, epoch: u64, key: Key, subject: Option<&str>) -> bool {
+    fn is_invalid(&self, epoch: u64, key: TokenDigest, subject: Option<&str>) -> bool {
         let is_later = |mark: Option<&u64>| mark.is_some_and(|mark| *mark > epoch);
         self.floor > epoch
             || is_later(self.tokens.get(&key))

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use moka::{notification::RemovalCause, sync::Cache};
 
-use super::key::{Key, KeyHasher};
+use super::digest::{PrehashedHasher, TokenDigest};
 use crate::observe::StoreMetrics;
 
 /// Why a store let go of a value.
@@ -24,7 +24,7 @@ pub(super) enum Release {
 /// A store of values of one kind.
 #[derive(Clone, Debug)]
 pub(crate) struct Store<V: Clone + Send + Sync + 'static> {
-    cache: Cache<Key, V, KeyHasher>,
+    cache: Cache<TokenDigest, V, PrehashedHasher>,
 }
 
 impl<V: Clone + Send + Sync + 'static> Store<V> {
@@ -36,31 +36,31 @@ impl<V: Clone + Send + Sync + 'static> Store<V> {
         capacity: u64,
         longest_life: Duration,
         weight: fn(&V) -> u32,
-        released: impl Fn(&Key, &V, Release) + Send + Sync + 'static,
+        released: impl Fn(&TokenDigest, &V, Release) + Send + Sync + 'static,
     ) -> Self {
         let cache = Cache::builder()
             .max_capacity(capacity)
             .time_to_live(longest_life)
             .weigher(move |_, value| weight(value))
             .eviction_listener(move |key, value, cause| released(&key, &value, cause.into()))
-            .build_with_hasher(KeyHasher::default());
+            .build_with_hasher(PrehashedHasher::default());
         Self { cache }
     }
 
-    pub(crate) fn get(&self, key: &Key) -> Option<V> {
+    pub(crate) fn get(&self, key: &TokenDigest) -> Option<V> {
         self.cache.get(key)
     }
 
-    pub(super) fn insert(&self, key: Key, value: V) {
+    pub(super) fn insert(&self, key: TokenDigest, value: V) {
         self.cache.insert(key, value);
     }
 
-    pub(crate) fn remove(&self, key: &Key) {
+    pub(crate) fn remove(&self, key: &TokenDigest) {
         self.cache.invalidate(key);
     }
 
     /// Removes a value, and says whether there was one.
-    pub(super) fn take(&self, key: &Key) -> bool {
+    pub(super) fn take(&self, key: &TokenDigest) -> bool {
         self.cache.remove(key).is_some()
     }
 

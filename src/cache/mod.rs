@@ -8,7 +8,7 @@ mod entry;
 mod good;
 mod index;
 mod invalidation;
-mod key;
+mod digest;
 mod memory;
 mod returning;
 pub(crate) mod single_flight;
@@ -24,8 +24,8 @@ use self::{
     returning::Returning,
 };
 pub(crate) use self::{
+    digest::{TokenDigest, TokenHasher},
     entry::{Entry, Lifetimes},
-    key::{Key, Keyer},
     single_flight::{Join, Landed, Outcome, SingleFlight},
     user::UserCache,
     verdict::Arrival,
@@ -50,20 +50,20 @@ pub(crate) enum Lookup {
 
 /// See the module docs.
 pub(crate) struct Cache {
-    keyer: Keyer,
+    keyer: TokenHasher,
     lifetimes: Lifetimes,
     good: Good,
     bad: Bad,
     returning: Returning,
     invalidations: Invalidations,
-    pub(crate) flights: Arc<SingleFlight<Key, Arc<Entry>>>,
+    pub(crate) flights: Arc<SingleFlight<TokenDigest, Arc<Entry>>>,
 }
 
 impl Cache {
     /// `capacity` is the number of good tokens that are remembered; a tenth as many bad ones are.
     /// `timeout`: how long a verification takes at most.
     pub(crate) fn new(
-        keyer: Keyer,
+        keyer: TokenHasher,
         lifetimes: Lifetimes,
         capacity: u64,
         timeout: Duration,
@@ -80,14 +80,14 @@ impl Cache {
         }
     }
 
-    pub(crate) fn key(&self, token: impl AsRef<[u8]>) -> Key {
+    pub(crate) fn key(&self, token: impl AsRef<[u8]>) -> TokenDigest {
         self.keyer.key(token)
     }
 
     /// Looks for a good token. Always in its caller's place, as what it calls on the way of a hit: else what is
     /// found goes through memory a few times.
     #[inline(always)]
-    pub(crate) fn get_good(&self, key: &Key, now: Now) -> Lookup {
+    pub(crate) fn get_good(&self, key: &TokenDigest, now: Now) -> Lookup {
         match self.good.read(key, |entry| self.judge(entry, now)) {
             Some(Some(lookup)) => lookup,
             Some(None) => Lookup::Unknown {
@@ -98,7 +98,7 @@ impl Cache {
     }
 
     /// Why a token is rejected, if that is remembered. Of one that is not known to be good.
-    pub(crate) fn get_bad(&self, key: Key, now: Now) -> Option<AuthError> {
+    pub(crate) fn get_bad(&self, key: TokenDigest, now: Now) -> Option<AuthError> {
         let rejection = self.bad.get(&key)?;
         if self
             .invalidations
@@ -115,7 +115,7 @@ impl Cache {
 
     /// Removes an entry that is over, or invalidated. Whether it was good to its end.
     #[cold]
-    fn forget(&self, key: Key) -> bool {
+    fn forget(&self, key: TokenDigest) -> bool {
         let is_invalid = |entry: &Arc<Entry>| self.is_invalid(entry);
         let was_good = self.good.read(&key, is_invalid) == Some(false);
         if was_good {
@@ -164,7 +164,7 @@ impl Cache {
     }
 
     /// Notes a request that was let through.
-    pub(crate) fn hit(&self, key: &Key, is_news: bool) {
+    pub(crate) fn hit(&self, key: &TokenDigest, is_news: bool) {
         self.good.hit(key, is_news);
     }
 
@@ -174,7 +174,7 @@ impl Cache {
     }
 
     /// Notes a request whose token has to be asked about.
-    pub(crate) fn missed(&self, key: Key) {
+    pub(crate) fn missed(&self, key: TokenDigest) {
         self.good.missed(&key);
         self.bad.missed();
     }
@@ -192,13 +192,13 @@ impl Cache {
     }
 
     /// Whether a token was valid before, so that a flood of tokens never seen must not keep it out.
-    pub(crate) fn is_returning(&self, key: Key, now: Now) -> bool {
+    pub(crate) fn is_returning(&self, key: TokenDigest, now: Now) -> bool {
         self.returning.contains(key, now)
     }
 
     /// What may be used while Clerk is unavailable: an older verdict, if the configuration allows it, or one that
     /// has come meanwhile.
-    pub(crate) fn bridge(&self, key: &Key, now: Now) -> Option<ClerkClaims> {
+    pub(crate) fn bridge(&self, key: &TokenDigest, now: Now) -> Option<ClerkClaims> {
         let bridge = |entry: &Arc<Entry>| {
             let claims = ClerkClaims::of(Arc::clone(entry));
             if self.is_invalid(entry) || !entry.is_usable(now) {

@@ -19,7 +19,7 @@ use std::{
     sync::PoisonError,
 };
 
-use super::{entry::Deadline, key::Key};
+use super::{digest::TokenDigest, entry::Deadline};
 use crate::{clock::Now, sync::Mutex};
 
 /// The set of digests.
@@ -63,7 +63,7 @@ impl Returning {
     }
 
     /// Whether a token was valid before.
-    pub(super) fn contains(&self, key: Key, now: Now) -> bool {
+    pub(super) fn contains(&self, key: TokenDigest, now: Now) -> bool {
         self.with(|set| {
             let token = set.tokens.get(&key.prefix());
             token.is_some_and(|token| !token.until.has_passed(now))
@@ -71,7 +71,7 @@ impl Returning {
     }
 
     /// Notes a positive verdict. `expires`: the end of the token, in Unix seconds.
-    pub(super) fn insert(&self, key: Key, subject: &str, expires: Option<i64>, now: Now) {
+    pub(super) fn insert(&self, key: TokenDigest, subject: &str, expires: Option<i64>, now: Now) {
         let remaining = expires.map_or(u64::MAX, |end| {
             let end = u64::try_from(end).unwrap_or(0).saturating_mul(1000);
             end.saturating_sub(now.wall)
@@ -81,7 +81,7 @@ impl Returning {
         self.with(|set| set.insert(key.prefix(), subject, until, self.capacity));
     }
 
-    pub(super) fn remove(&self, key: Key) {
+    pub(super) fn remove(&self, key: TokenDigest) {
         self.with(|set| set.remove(key.prefix()));
     }
 

@@ -24,7 +24,7 @@ use std::{
 use tokio::{sync::watch, task::yield_now, time::Instant};
 
 use self::run::Run;
-use super::{Entry, key::KeyHasher};
+use super::{Entry, digest::PrehashedHasher};
 use crate::{
     AuthError, AuthErrorKind,
     sync::{Mutex, MutexGuard, Spawner, until},
@@ -46,7 +46,7 @@ pub(crate) struct SingleFlight<K, T> {
 
 #[derive(Debug)]
 struct Flights<K, T> {
-    by_key: HashMap<K, Flight<T>, KeyHasher>,
+    by_key: HashMap<K, Flight<T>, PrehashedHasher>,
     /// How many flights were started.
     started: u64,
 }

@@ -5,7 +5,7 @@ mod schedules;
 
 use std::time::Duration;
 
-use super::{Cache, Entry, Keyer, Lifetimes, Lookup, Outcome};
+use super::{Cache, Entry, Lifetimes, Lookup, Outcome, TokenHasher};
 use crate::{AuthError, AuthErrorKind, clock::Now, verify::Verified};
 
 const START: Now = Now {
@@ -24,7 +24,7 @@ fn later(millis: u64) -> Now {
 /// A cache with a TTL and a stale time, in seconds.
 fn cache(ttl: u64, stale_if_error: u64, capacity: u64) -> Cache {
     Cache::new(
-        Keyer::new([7; 32], &["realm"]),
+        TokenHasher::new([7; 32], &["realm"]),
         Lifetimes::new(
             Duration::from_secs(ttl),
             Duration::from_secs(stale_if_error),

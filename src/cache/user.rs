@@ -8,9 +8,9 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
+    digest::{TokenDigest, TokenHasher},
     entry::{Deadline, NEGATIVE_TTL},
     invalidation::{Invalidations, Many},
-    key::{Key, Keyer},
     memory::{Release, Store},
     single_flight::{self, Landed, Outcome, SingleFlight},
 };
@@ -18,10 +18,10 @@ use crate::{AuthError, AuthErrorKind, User, clock::Clock};
 
 /// The users that were asked for lately, by their ids.
 pub(crate) struct UserCache {
-    keyer: Keyer,
+    keyer: TokenHasher,
     store: Store<Known>,
     invalidations: Invalidations,
-    flights: Arc<SingleFlight<Key, Known>>,
+    flights: Arc<SingleFlight<TokenDigest, Known>>,
     timeout: Duration,
     clock: Arc<dyn Clock>,
     is_off: bool,
@@ -49,7 +49,7 @@ impl UserCache {
     ) -> Self {
         let ttl = Duration::from_millis(USER_TTL);
         Self {
-            keyer: Keyer::new(secret, &["users"]),
+            keyer: TokenHasher::new(secret, &["users"]),
             store: Store::new(capacity, ttl, Known::weight, |_, _, _: Release| {}),
             invalidations: Invalidations::default(),
             flights: SingleFlight::new(timeout),
@@ -124,7 +124,7 @@ impl UserCache {
         self.store.clear();
     }
 
-    fn look(&self, key: Key) -> Option<Option<Arc<User>>> {
+    fn look(&self, key: TokenDigest) -> Option<Option<Arc<User>>> {
         let known = self.store.get(&key)?;
         let holds = !known.until.has_passed(self.clock.now())
             && !self.invalidations.is_cached_invalid(known.epoch, key, None);
@@ -149,7 +149,7 @@ impl UserCache {
         (epoch, fetch.await.map(known))
     }
 
-    fn remember(&self, key: Key, epoch: u64, outcome: &Outcome<Known>) {
+    fn remember(&self, key: TokenDigest, epoch: u64, outcome: &Outcome<Known>) {
         if let Ok(known) = outcome
             && !self.is_off
             && !self.invalidations.is_invalid(epoch, key, None)

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Cache, Entry, Key, Outcome, entry::NegativeEntry};
+use super::{Cache, Entry, Outcome, TokenDigest, entry::NegativeEntry};
 use crate::{AuthError, clock::Now, verify::Verified};
 
 /// When a request arrived.
@@ -18,13 +18,25 @@ pub(crate) struct Arrival {
 
 impl Cache {
     /// Whether a request may wait for a verification of this epoch.
-    pub(crate) fn may_join(&self, key: Key, epoch: u64, arrival: Arrival, again: bool) -> bool {
+    pub(crate) fn may_join(
+        &self,
+        key: TokenDigest,
+        epoch: u64,
+        arrival: Arrival,
+        again: bool,
+    ) -> bool {
         self.invalidations
             .may_join(epoch, arrival.epoch, key, again)
     }
 
     /// Whether the outcome of a verification of this epoch counts for a request.
-    pub(crate) fn counts(&self, key: Key, epoch: u64, arrival: Arrival, outcome: &Outcome) -> bool {
+    pub(crate) fn counts(
+        &self,
+        key: TokenDigest,
+        epoch: u64,
+        arrival: Arrival,
+        outcome: &Outcome,
+    ) -> bool {
         let subject = match outcome {
             Ok(entry) => Some(&*entry.claims().subject),
             // Nothing was found out.
@@ -38,7 +50,7 @@ impl Cache {
     /// The outcome of a verification. It is not remembered yet.
     pub(crate) fn conclude(
         &self,
-        key: Key,
+        key: TokenDigest,
         epoch: u64,
         result: Result<Verified, AuthError>,
         now: Now,
@@ -52,7 +64,7 @@ impl Cache {
     /// for tokens of this kind.
     pub(crate) fn remember(
         &self,
-        key: Key,
+        key: TokenDigest,
         epoch: u64,
         outcome: &Outcome,
         is_called_for: bool,

@@ -12,7 +12,7 @@ use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 
 use super::{id::SessionId, rejection, store::Sessions};
-use crate::{ClerkClaims, RequireFuture, cache::Key, observe};
+use crate::{ClerkClaims, RequireFuture, cache::TokenDigest, observe};
 
 pin_project! {
     /// The future of [`McpSession`](crate::McpSession).
@@ -37,7 +37,10 @@ pub(super) enum After {
         claims: ClerkClaims,
     },
     /// The caller's own session is over.
-    End { sessions: Arc<Sessions>, key: Key },
+    End {
+        sessions: Arc<Sessions>,
+        key: TokenDigest,
+    },
 }
 
 impl<F, ResBody> McpSessionFuture<F, ResBody> {

@@ -13,13 +13,13 @@ use std::{
 
 use crate::{
     ClerkClaims, TokenKind,
-    cache::{Key, Keyer},
+    cache::{TokenDigest, TokenHasher},
     clock::{Clock, millis},
 };
 
 /// See the module docs.
 pub(super) struct Sessions {
-    keyer: Keyer,
+    keyer: TokenHasher,
     table: Mutex<Table>,
     clock: Arc<dyn Clock>,
 }
@@ -30,9 +30,9 @@ struct Table {
     share: usize,
     /// In milliseconds.
     idle_timeout: u64,
-    sessions: HashMap<Key, Session>,
+    sessions: HashMap<TokenDigest, Session>,
     /// The sessions by their last use, the oldest use first.
-    uses: BTreeMap<Use, Key>,
+    uses: BTreeMap<Use, TokenDigest>,
     /// The uses of each holder's sessions. A holder without sessions is not in it.
     holders: HashMap<Arc<Holder>, BTreeSet<Use>>,
     next: u64,
@@ -75,7 +75,7 @@ impl Sessions {
         getrandom::fill(&mut secret).expect("the operating system gives random numbers");
         let count = |sessions: u64| usize::try_from(sessions.max(1)).unwrap_or(usize::MAX);
         Self {
-            keyer: Keyer::new(secret, &[]),
+            keyer: TokenHasher::new(secret, &[]),
             table: Mutex::new(Table {
                 capacity: count(capacity),
                 share: count(share.min(capacity)),
@@ -89,19 +89,19 @@ impl Sessions {
         }
     }
 
-    pub(super) fn key(&self, id: &str) -> Key {
+    pub(super) fn key(&self, id: &str) -> TokenDigest {
         self.keyer.key(id)
     }
 
     /// Returns whether a session exists and belongs to the principal of these claims, who uses it now.
-    pub(super) fn is_owned(&self, key: &Key, claims: &ClerkClaims) -> bool {
+    pub(super) fn is_owned(&self, key: &TokenDigest, claims: &ClerkClaims) -> bool {
         let now = self.clock.now().mono;
         self.table(now).touch(key, claims, now) == Some(true)
     }
 
     /// Binds a session to the principal of these claims, unless it is bound already. Returns whether it
     /// is theirs.
-    pub(super) fn bind(&self, key: Key, claims: &ClerkClaims) -> bool {
+    pub(super) fn bind(&self, key: TokenDigest, claims: &ClerkClaims) -> bool {
         let now = self.clock.now().mono;
         let mut table = self.table(now);
         table.touch(&key, claims, now).unwrap_or_else(|| {
@@ -110,7 +110,7 @@ impl Sessions {
         })
     }
 
-    pub(super) fn end(&self, key: &Key) {
+    pub(super) fn end(&self, key: &TokenDigest) {
         self.lock().remove(key);
     }
 
@@ -136,7 +136,7 @@ impl Sessions {
 impl Table {
     /// Marks a session as used by its owner. `None`: it is unknown. `Some(false)`: it is another's, whose
     /// attempts do not keep it alive.
-    fn touch(&mut self, key: &Key, claims: &ClerkClaims, now: u64) -> Option<bool> {
+    fn touch(&mut self, key: &TokenDigest, claims: &ClerkClaims, now: u64) -> Option<bool> {
         let used = self.next_use(now);
         let session = self.sessions.get_mut(key)?;
         if !session.is_of(claims) {
@@ -154,7 +154,7 @@ impl Table {
 
     /// Adds a session that is unknown so far. Beyond its share, its holder loses the session that it has
     /// not used for longest.
-    fn open(&mut self, key: Key, claims: &ClerkClaims, now: u64) {
+    fn open(&mut self, key: TokenDigest, claims: &ClerkClaims, now: u64) {
         let holder = Arc::new(Holder::of(claims));
         let (holder, own) = match self.holders.get_key_value(&holder) {
             Some((holder, uses)) => (Arc::clone(holder), uses.first().copied()),
@@ -202,7 +202,7 @@ impl Table {
         }
     }
 
-    fn remove(&mut self, key: &Key) {
+    fn remove(&mut self, key: &TokenDigest) {
         let Some(session) = self.sessions.remove(key) else {
             return;
         };

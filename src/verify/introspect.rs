@@ -13,7 +13,7 @@ use serde_json::{Map, Value};
 use url::form_urlencoded;
 
 use super::{
-    VerifyRequest, Verify,
+    Verify, VerifyRequest,
     discovery::Address,
     error_form::{is_about_our_credentials, is_html},
     members::{Members, actor, body, flag, scopes, seconds, text, texts, violation},

@@ -41,7 +41,7 @@ pub use introspect::TokenInfo;
 pub(crate) use policy::Rules;
 pub(crate) use route::Sources;
 pub(crate) use shape::Shape;
-pub use source::{VerifyRequest, Verify};
+pub use source::{Verify, VerifyRequest};
 
 use self::{enrich::Person, introspect::is_not_introspected, needs::Needs, route::Route};
 use crate::{

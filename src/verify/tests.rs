@@ -16,8 +16,8 @@ use http::{Request, Response, Uri, header};
 use serde_json::{Value, json};
 
 use super::{
-    Enrich, Interner, Priority, Rules, Shape, Sources, TokenInfo, UserinfoEndpoint, VerifyRequest,
-    Verified, Verifier, Verify, policy::Audiences, verified::is_usable_subject,
+    Enrich, Interner, Priority, Rules, Shape, Sources, TokenInfo, UserinfoEndpoint, Verified,
+    Verifier, Verify, VerifyRequest, policy::Audiences, verified::is_usable_subject,
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, JwtVerification, TokenKind, Transport,

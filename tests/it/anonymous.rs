@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, TokenInfo, VerifyRequest, Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, TokenInfo, Verify, VerifyRequest,
     fake_clerk::{Endpoint, Fault},
 };
 

@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, Enrichment, TokenInfo, VerifyRequest, Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, Enrichment, TokenInfo, Verify, VerifyRequest,
     fake_clerk::{Endpoint, Fault},
 };
 

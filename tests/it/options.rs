@@ -10,7 +10,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, Enrichment, TokenInfo, Transport,
-    TransportError, VerifyRequest, Verify,
+    TransportError, Verify, VerifyRequest,
     fake_clerk::{Endpoint, Fault, Field},
 };
 

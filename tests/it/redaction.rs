@@ -11,7 +11,7 @@ use tracing::{dispatcher::Dispatch, subscriber::NoSubscriber};
 
 use tower_clerk::{
     AuthError, BearerToken, ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder, Enrichment,
-    RequirePermission, RequireRole, TokenInfo, TokenKind, VerifyRequest, Verify,
+    RequirePermission, RequireRole, TokenInfo, TokenKind, Verify, VerifyRequest,
     fake_clerk::{Endpoint, Fault},
 };
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};

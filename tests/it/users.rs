@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfigBuilder, Enrichment, ProfileSource,
-    TokenInfo, TokenKind, VerifyRequest, Verify,
+    TokenInfo, TokenKind, Verify, VerifyRequest,
     fake_clerk::{Endpoint, Fault},
 };
 

@@ -1,7 +1,7 @@
 use std::{mem::offset_of, sync::atomic::AtomicU32, time::Duration};
 
 use super::{
-    super::{Key, Keyer},
+    super::{TokenDigest, TokenHasher},
     Deadline, Entry, Lifetimes, NegativeEntry,
 };
 use crate::{AuthError, AuthErrorKind, claims::Claims, clock::Now, verify::Verified};
@@ -38,8 +38,8 @@ fn later_wall(millis: u64) -> Now {
 }
 
 /// A key that cuts off so many thousandths.
-fn key(per_mille: u64) -> Key {
-    let keyer = Keyer::new([7; 32], &[]);
+fn key(per_mille: u64) -> TokenDigest {
+    let keyer = TokenHasher::new([7; 32], &[]);
     (0..)
         .map(|number: u32| keyer.key(number.to_string()))
         .find(|key| key.prefix() % 101 == per_mille)
@@ -58,7 +58,7 @@ fn what_a_hit_reads_lies_together() {
     // Behind the two counts of owners, and together with them within the 128 bytes that are fetched at once.
     let counts = 2 * size_of::<usize>();
     let ends = [
-        offset_of!(Entry, key) + size_of::<Key>(),
+        offset_of!(Entry, key) + size_of::<TokenDigest>(),
         offset_of!(Entry, epoch) + size_of::<u64>(),
         offset_of!(Entry, refresh_from) + size_of::<u64>(),
         offset_of!(Entry, fresh) + size_of::<Deadline>(),

@@ -2,7 +2,7 @@ use std::{sync::Arc, thread, time::Duration};
 
 use super::{GENERATIONS, Good};
 use crate::{
-    cache::{Entry, Key, Keyer, Lifetimes},
+    cache::{Entry, Lifetimes, TokenDigest, TokenHasher},
     clock::Now,
     verify::Verified,
 };
@@ -11,8 +11,8 @@ fn good(capacity: u64) -> Good {
     Good::new(capacity, Duration::from_secs(300))
 }
 
-fn key(n: u64) -> Key {
-    Keyer::new([7; 32], &[]).key(n.to_string())
+fn key(n: u64) -> TokenDigest {
+    TokenHasher::new([7; 32], &[]).key(n.to_string())
 }
 
 fn entry(n: u64) -> Arc<Entry> {

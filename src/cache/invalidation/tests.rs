@@ -1,18 +1,23 @@
 use super::{
-    super::{Key, Keyer},
+    super::{TokenDigest, TokenHasher},
     Invalidations, MANY, Many,
 };
 
 /// Whether a verdict is invalid, be it in the cache or under way.
 #[track_caller]
-fn is_invalid(invalidations: &Invalidations, epoch: u64, key: Key, subject: Option<&str>) -> bool {
+fn is_invalid(
+    invalidations: &Invalidations,
+    epoch: u64,
+    key: TokenDigest,
+    subject: Option<&str>,
+) -> bool {
     let cached = invalidations.is_cached_invalid(epoch, key, subject);
     assert_eq!(invalidations.is_invalid(epoch, key, subject), cached);
     cached
 }
 
-fn key(token: &str) -> Key {
-    Keyer::new([7; 32], &[]).key(token)
+fn key(token: &str) -> TokenDigest {
+    TokenHasher::new([7; 32], &[]).key(token)
 }
 
 fn token(invalidations: &Invalidations, token: &str) {

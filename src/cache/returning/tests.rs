@@ -1,5 +1,5 @@
 use super::{
-    super::{Key, key::Keyer},
+    super::{TokenDigest, digest::TokenHasher},
     CAPACITY, LIFE, PER_SUBJECT, Returning,
 };
 use crate::clock::Now;
@@ -17,8 +17,8 @@ fn later(millis: u64) -> Now {
     }
 }
 
-fn key(token: &str) -> Key {
-    Keyer::new([7; 32], &[]).key(token)
+fn key(token: &str) -> TokenDigest {
+    TokenHasher::new([7; 32], &[]).key(token)
 }
 
 fn insert(set: &Returning, token: &str, subject: &str) {

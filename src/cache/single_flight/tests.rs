@@ -17,12 +17,12 @@ use tokio::{
 };
 
 use super::{
-    super::{Key, Keyer, Lifetimes},
+    super::{Lifetimes, TokenDigest, TokenHasher},
     Entry, GRACE, Join, Landed, MAX_STARTS, Outcome, SingleFlight, Waiter, wait,
 };
 use crate::{AuthError, AuthErrorKind, clock::Now, verify::Verified};
 
-type Flights = SingleFlight<Key, Arc<Entry>>;
+type Flights = SingleFlight<TokenDigest, Arc<Entry>>;
 
 const LIMIT: Duration = Duration::from_secs(2);
 
@@ -30,8 +30,8 @@ fn flights() -> Arc<Flights> {
     SingleFlight::new(LIMIT)
 }
 
-fn key(token: &str) -> Key {
-    Keyer::new([7; 32], &[]).key(token)
+fn key(token: &str) -> TokenDigest {
+    TokenHasher::new([7; 32], &[]).key(token)
 }
 
 fn good(subject: &str) -> Outcome {
@@ -53,7 +53,7 @@ fn good(subject: &str) -> Outcome {
 /// Joins while nothing is known, and remembers nothing.
 fn join_any<F>(
     flights: &Arc<Flights>,
-    key: Key,
+    key: TokenDigest,
     start: impl FnOnce() -> F,
 ) -> Result<Join<Arc<Entry>, ()>, AuthError>
 where
@@ -67,7 +67,7 @@ where
 /// The same, of which nothing can be known.
 fn board<F>(
     flights: &Arc<Flights>,
-    key: Key,
+    key: TokenDigest,
     start: impl FnOnce() -> F,
 ) -> Result<Waiter<Arc<Entry>>, AuthError>
 where

@@ -18,7 +18,9 @@ use tokio::time::Instant;
 use super::{START, bad, cache, good, token};
 use crate::{
     AuthErrorKind,
-    cache::{Arrival, Cache, Key, Landed, Lookup, Outcome, SingleFlight, single_flight::wait},
+    cache::{
+        Arrival, Cache, Landed, Lookup, Outcome, SingleFlight, TokenDigest, single_flight::wait,
+    },
 };
 
 const SCHEDULES: usize = 2_000;
@@ -70,7 +72,7 @@ fn request(cache: &Arc<Cache>, clerk: &Arc<Clerk>, token: &str) -> bool {
 fn verification(
     cache: Arc<Cache>,
     clerk: Arc<Clerk>,
-    key: Key,
+    key: TokenDigest,
 ) -> (
     impl Future<Output = (u64, Outcome)> + Send,
     impl FnOnce(u64, &Outcome) + Send,
@@ -162,7 +164,7 @@ fn shuttle_a_superseded_verification_never_overwrites_a_newer_one() {
     // fault C1, fault C3
     check_random(
         || {
-            let flights = SingleFlight::<Key, u64>::new(Duration::from_secs(3_600));
+            let flights = SingleFlight::<TokenDigest, u64>::new(Duration::from_secs(3_600));
             let key = cache(30, 0, 10).key("a");
             let latest = Arc::new(AtomicUsize::new(0));
             let remembered = Arc::new(AtomicUsize::new(0));

@@ -16,7 +16,7 @@ use crate::{
     config::Backend,
     upstream::{Channel, Endpoint, Purpose, Upstream},
     verify::{
-        TokenInfo, VerifyRequest, Verify,
+        TokenInfo, Verify, VerifyRequest,
         members::{actor, scopes, seconds, text, texts, violation},
     },
 };

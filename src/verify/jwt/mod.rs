@@ -20,7 +20,7 @@ use http::{HeaderMap, Response, StatusCode, header};
 use self::keys::KeySet;
 pub(crate) use self::keys::PublicKey;
 use super::{
-    Rules, TokenInfo, VerifyRequest, Verify,
+    Rules, TokenInfo, Verify, VerifyRequest,
     discovery::Address,
     document::{CachedDocument, Fetched, Version},
     jws::Jws,

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 use super::TokenKind;
 use super::{
     AuthError, AuthErrorKind, Enrichment, OURS, Priority, Reply, Says, Shape, TokenInfo, Transport,
-    TransportError, Userinfo, VerifyRequest, Verify, says, verifier, verify,
+    TransportError, Userinfo, Verify, VerifyRequest, says, verifier, verify,
 };
 
 /// What happened, in order.

@@ -7,7 +7,7 @@ use std::{
 
 use futures_util::future::{BoxFuture, join_all};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, TokenInfo, VerifyRequest, Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, TokenInfo, Verify, VerifyRequest,
 };
 
 use super::script::{At, JSON, MILLISECOND, Reply, SECOND, Scripted};

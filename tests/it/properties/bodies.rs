@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, Enrichment, ManualClock, TokenInfo,
-    VerifyRequest, Verify,
+    Verify, VerifyRequest,
 };
 
 use super::{

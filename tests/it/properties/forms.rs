@@ -9,7 +9,7 @@ use tower::ServiceExt;
 use tower_clerk::{
     AuthError, AuthErrorKind, Claims, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment,
     JsonBody, ManualClock, McpSessionLayer, Organization, ProblemJson, RequireClaims, RequireKind,
-    RequireRole, RequireScopes, TokenInfo, TokenKind, VerifyRequest, Verify,
+    RequireRole, RequireScopes, TokenInfo, TokenKind, Verify, VerifyRequest,
 };
 
 use super::{Nowhere, for_each_case, pick, runtime};

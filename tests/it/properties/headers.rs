@@ -11,8 +11,8 @@ use futures_util::future::BoxFuture;
 use http::HeaderValue;
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, ManualClock, TokenInfo, VerifyRequest,
-    Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, ManualClock, TokenInfo, Verify,
+    VerifyRequest,
 };
 
 use super::{

@@ -10,7 +10,7 @@ use tower_clerk::{
         self, Expired, MalformedToken, MissingSubject, NotAccessToken, NotYetValid,
         SenderConstrained, WrongAudience, WrongClient, WrongIssuer,
     },
-    ClerkAuthLayer, ManualClock, OAuthEndpoint, TokenInfo, VerifyRequest, Verify,
+    ClerkAuthLayer, ManualClock, OAuthEndpoint, TokenInfo, Verify, VerifyRequest,
 };
 
 use crate::{

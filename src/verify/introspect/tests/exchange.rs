@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, Uri, header};
 
 use super::super::{
-    super::{VerifyRequest, Verify},
+    super::{Verify, VerifyRequest},
     Introspect, TokenInfo, basic_credentials,
 };
 use crate::{

@@ -5,24 +5,24 @@ use std::{
 
 use sha2::{Digest, Sha256};
 
-use super::{Key, KeyHasher, Keyer, Prefix};
+use super::{Prefix, PrehashedHasher, TokenDigest, TokenHasher};
 
 const SECRET: [u8; 32] = [7; 32];
 
-fn key(realm: &[&str], token: &str) -> Key {
-    Keyer::new(SECRET, realm).key(token)
+fn key(realm: &[&str], token: &str) -> TokenDigest {
+    TokenHasher::new(SECRET, realm).key(token)
 }
 
 #[test]
 fn key_is_a_function_of_secret_realm_and_token() {
     let realm = ["https://clerk.example.com", "client_1"];
     assert_eq!(key(&realm, "tok"), key(&realm, "tok"));
-    let keyer = Keyer::new(SECRET, &realm);
+    let keyer = TokenHasher::new(SECRET, &realm);
     assert_eq!(keyer.key("tok"), keyer.clone().key("tok"));
     let mut other = SECRET;
     other[31] ^= 1;
     // C103
-    assert_ne!(Keyer::new(other, &realm).key("tok"), keyer.key("tok"));
+    assert_ne!(TokenHasher::new(other, &realm).key("tok"), keyer.key("tok"));
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn key_is_the_documented_digest() {
         expected.update(realm.finalize());
         expected.update(&token);
         let expected: [u8; 32] = expected.finalize().into();
-        let Key(words) = key(&["ab", ""], &token);
+        let TokenDigest(words) = key(&["ab", ""], &token);
         assert_eq!(
             words.map(u32::to_be_bytes).as_flattened(),
             expected,
@@ -77,14 +77,14 @@ fn no_byte_moves_across_a_border_unseen() {
 
 #[test]
 fn prefix_is_the_first_eight_bytes() {
-    let key = Key([0x0102_0304, 0x0506_0708, 9, 10, 11, 12, 13, 0x0e0f]);
+    let key = TokenDigest([0x0102_0304, 0x0506_0708, 9, 10, 11, 12, 13, 0x0e0f]);
     assert_eq!((key.prefix(), key.shard()), (0x0102_0304_0506_0708, 0x0e0f));
 }
 
 #[test]
 fn hasher_hands_the_prefix_on() {
     let key = key(&["realm"], "tok");
-    assert_eq!(KeyHasher::default().hash_one(key), key.prefix());
+    assert_eq!(PrehashedHasher::default().hash_one(key), key.prefix());
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn hasher_takes_other_input_too() {
 #[test]
 fn prefix_spreads_the_keys() {
     // C103: it is where a table looks, and what jitter comes from.
-    let keyer = Keyer::new([7; 32], &[]);
+    let keyer = TokenHasher::new([7; 32], &[]);
     let prefixes: HashSet<_> = (0..1_000)
         .map(|number| keyer.key(number.to_string()).prefix())
         .collect();

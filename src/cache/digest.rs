@@ -10,9 +10,9 @@ use sha2::{Digest, Sha256, block_api::compress256};
 /// SHA-256 of a secret, the realm, and a token. Without the secret nobody can choose tokens whose keys
 /// collide in a table, nor recognise a token by its key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Key([u32; 8]);
+pub(crate) struct TokenDigest([u32; 8]);
 
-impl Key {
+impl TokenDigest {
     /// The first eight bytes, as good as any eight of a digest.
     pub(crate) fn prefix(self) -> u64 {
         let [first, second, ..] = self.0;
@@ -26,16 +26,16 @@ impl Key {
     }
 }
 
-impl Hash for Key {
+impl Hash for TokenDigest {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.prefix());
     }
 }
 
 /// A hasher for keys, which are hashed already.
-pub(crate) type KeyHasher = BuildHasherDefault<Prefix>;
+pub(crate) type PrehashedHasher = BuildHasherDefault<Prefix>;
 
-/// Takes the one number that a [`Key`] feeds it.
+/// Takes the one number that a [`TokenDigest`] feeds it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Prefix(u64);
 
@@ -61,12 +61,12 @@ impl Hasher for Prefix {
 /// The rounds of SHA-256 are the library's; the padding is spelled out here, since there is one shape of
 /// message only, and the library's buffer for all shapes costs a third of the whole digest.
 #[derive(Clone)]
-pub(crate) struct Keyer {
+pub(crate) struct TokenHasher {
     /// The state of the digest after its first block, so that a token of up to 55 bytes costs one.
     primed: [u32; 8],
 }
 
-impl Keyer {
+impl TokenHasher {
     /// `secret` is drawn at random for each layer; `realm` is everything else that a verdict depends
     /// on: the issuer, our client id, the endpoints. Its parts are told apart by their lengths, so
     /// that no byte can move from one to the next unseen.
@@ -85,7 +85,7 @@ impl Keyer {
     }
 
     #[inline]
-    pub(crate) fn key(&self, token: impl AsRef<[u8]>) -> Key {
+    pub(crate) fn key(&self, token: impl AsRef<[u8]>) -> TokenDigest {
         let token = token.as_ref();
         let mut state = self.primed;
         let (blocks, rest) = token.as_chunks();
@@ -108,7 +108,7 @@ impl Keyer {
             *end = bits.to_be_bytes();
         }
         compress256(&mut state, slice::from_ref(&last));
-        Key(state)
+        TokenDigest(state)
     }
 }
 
