@@ -15,7 +15,7 @@ use crate::{
     clock::Now,
     observe::{CacheState, Seen},
     upstream::Priority,
-    verify::Shape,
+    verify::TokenFormat,
     wait::Task,
 };
 
@@ -123,14 +123,14 @@ impl Auth {
             Ok(token) => token,
             Err(kind) => return Decision::Reject(kind.into()),
         };
-        if is_cookie && Shape::of(token).kind() != Some(TokenKind::Session) {
+        if is_cookie && TokenFormat::of(token).kind() != Some(TokenKind::Session) {
             return Decision::Reject(AuthErrorKind::UnsupportedToken.into());
         }
         if let Some(error) = self.cache.get_bad(key, now) {
-            return self.decide_bad(Shape::of(token), key, error);
+            return self.decide_bad(TokenFormat::of(token), key, error);
         }
-        let shape = match self.verifier.admit(token, now.unix_seconds()) {
-            Ok(shape) => shape,
+        let format = match self.verifier.admit(token, now.unix_seconds()) {
+            Ok(format) => format,
             Err(kind) => return Decision::Reject(kind.into()),
         };
         self.observer.missed();
@@ -143,7 +143,7 @@ impl Auth {
         let task = Task {
             key,
             token: BearerToken::new(token),
-            shape,
+            format,
             priority,
         };
         let arrival = Arrival {
@@ -154,12 +154,12 @@ impl Auth {
     }
 
     /// Of a token that is remembered as rejected, or as one that Clerk cannot answer about.
-    fn decide_bad(&self, shape: Shape, key: TokenDigest, error: AuthError) -> Decision {
+    fn decide_bad(&self, format: TokenFormat, key: TokenDigest, error: AuthError) -> Decision {
         self.cache.hit_bad();
         let mut state = CacheState::Negative;
         let verdict = self.bridge(&key, error, &mut state);
         let seen = Seen {
-            token: Some(shape),
+            token: Some(format),
             cache: Some(state),
         };
         match verdict {

@@ -13,7 +13,7 @@ use crate::{
     decide::Rejected,
     observe::{CacheState, Seen},
     upstream::Priority,
-    verify::Shape,
+    verify::TokenFormat,
 };
 
 /// What is to be verified, and how urgently.
@@ -21,7 +21,7 @@ use crate::{
 pub(crate) struct Task {
     pub(crate) key: TokenDigest,
     pub(crate) token: BearerToken,
-    pub(crate) shape: Shape,
+    pub(crate) format: TokenFormat,
     pub(crate) priority: Priority,
 }
 
@@ -38,7 +38,7 @@ impl Auth {
             verdict => verdict,
         };
         let seen = Seen {
-            token: Some(task.shape),
+            token: Some(task.format),
             cache: Some(state),
         };
         match verdict {
@@ -135,7 +135,7 @@ impl Auth {
         let task = Task {
             key,
             token: BearerToken::new(token),
-            shape: Shape::of(token),
+            format: TokenFormat::of(token),
             priority: Priority::Refresh,
         };
         let join = self.cache.flights.join(
@@ -161,20 +161,20 @@ impl Auth {
         impl Future<Output = (u64, Outcome)> + Send,
         impl FnOnce(u64, &Outcome) + Send,
     ) {
-        let (key, shape) = (task.key, task.shape);
+        let (key, format) = (task.key, task.format);
         let auth = Arc::clone(&self);
         let verification = async move {
             // When Clerk is called: what was invalidated before does not concern the outcome.
             let epoch = auth.cache.epoch();
             let start = Instant::now();
-            let verification = auth.verifier.verify(&task.token, shape, task.priority);
+            let verification = auth.verifier.verify(&task.token, format, task.priority);
             let result = verification.await;
-            auth.observer.verified(&result, shape, start.elapsed());
+            auth.observer.verified(&result, format, start.elapsed());
             let now = auth.clock.now();
             (epoch, auth.cache.conclude(key, epoch, result, now))
         };
         let remember = move |epoch, outcome: &Outcome| {
-            let calls = self.verifier.calls(shape);
+            let calls = self.verifier.calls(format);
             self.cache
                 .remember(key, epoch, outcome, calls, self.clock.now());
         };

@@ -31,20 +31,20 @@ pub use self::{
     stats::Stats,
 };
 use self::{metrics::RequestMetrics, stats::Counters};
-use crate::{AuthError, AuthErrorKind, cache::Cache, verify::Shape};
+use crate::{AuthError, AuthErrorKind, cache::Cache, verify::TokenFormat};
 
 /// What has been found out about a request when it is decided.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen {
     /// What its token looks like, where somebody looked.
-    pub(crate) token: Option<Shape>,
+    pub(crate) token: Option<TokenFormat>,
     /// Where the verdict came from, where there is one.
     pub(crate) cache: Option<CacheState>,
 }
 
 impl Seen {
     fn token_kind(self) -> Option<&'static str> {
-        self.token.map(Shape::as_str)
+        self.token.map(TokenFormat::as_str)
     }
 
     fn cache_state(self) -> Option<&'static str> {
@@ -133,11 +133,11 @@ impl Observer {
     pub(crate) fn verified<T>(
         &self,
         result: &Result<T, AuthError>,
-        shape: Shape,
+        format: TokenFormat,
         elapsed: Duration,
     ) {
         let seen = Seen {
-            token: Some(shape),
+            token: Some(format),
             cache: None,
         };
         match result {

@@ -9,8 +9,8 @@ use crate::JwtAlgorithm;
 use crate::{
     AuthErrorKind, TokenKind,
     verify::{
+        format::{is_access_token_type, jwt_kind},
         members::Members,
-        shape::{is_access_token_type, jwt_kind},
     },
 };
 

@@ -21,7 +21,7 @@ mod payload;
 pub(crate) mod policy;
 pub(crate) mod resource_uri;
 mod route;
-mod shape;
+mod format;
 mod source;
 mod statement;
 mod userinfo;
@@ -37,10 +37,10 @@ use std::{
 use futures_util::{future, poll};
 use tokio::time::Instant;
 
+pub(crate) use format::TokenFormat;
 pub use introspect::TokenInfo;
 pub(crate) use policy::Rules;
 pub(crate) use route::Sources;
-pub(crate) use shape::Shape;
 pub use source::{Verify, VerifyRequest};
 
 use self::{enrich::Person, introspect::is_not_introspected, needs::Needs, route::Route};
@@ -74,38 +74,38 @@ pub(crate) struct Verifier {
 
 impl Verifier {
     /// Whether the token is worth asking about at all: it is of a kind that is accepted, and not over.
-    pub(crate) fn admit(&self, token: &str, now: i64) -> Result<Shape, AuthErrorKind> {
-        let shape = Shape::of(token);
-        if shape == Shape::Unprefixed && !self.accept_unprefixed
-            || !self.rules.accept.contains(kind_of(shape))
+    pub(crate) fn admit(&self, token: &str, now: i64) -> Result<TokenFormat, AuthErrorKind> {
+        let format = TokenFormat::of(token);
+        if format == TokenFormat::Unprefixed && !self.accept_unprefixed
+            || !self.rules.accept.contains(kind_of(format))
         {
             return Err(AuthErrorKind::UnsupportedToken);
         }
-        let route = self.sources.route(shape);
+        let route = self.sources.route(format);
         let route = route.ok_or(AuthErrorKind::UnsupportedToken)?;
         let leeway = match route {
             Route::Local(_) => self.rules.leeway,
             Route::Online(_) | Route::LocalThenOnline { .. } => 0,
         };
-        match shape {
-            Shape::Jwt { exp: Some(exp), .. } if exp.saturating_add(leeway) <= now => {
+        match format {
+            TokenFormat::Jwt { exp: Some(exp), .. } if exp.saturating_add(leeway) <= now => {
                 Err(AuthErrorKind::Expired)
             }
-            shape => Ok(shape),
+            format => Ok(format),
         }
     }
 
     /// Whether Clerk has to be called for a token, however its profile is come by: its signature alone does not
     /// verify it.
-    pub(crate) fn calls(&self, shape: Shape) -> bool {
-        !matches!(self.sources.route(shape), Some(Route::Local(_)))
+    pub(crate) fn calls(&self, format: TokenFormat) -> bool {
+        !matches!(self.sources.route(format), Some(Route::Local(_)))
     }
 
     /// Verifies a token, within the configured time.
     pub(crate) async fn verify(
         &self,
         token: &BearerToken,
-        shape: Shape,
+        format: TokenFormat,
         priority: Priority,
     ) -> Result<Verified, AuthError> {
         let deadline = Instant::now() + self.timeout;
@@ -113,10 +113,10 @@ impl Verifier {
         // wait for it no longer than until then.
         let optional_until = deadline - self.timeout / 20;
         let until = |is_needed| if is_needed { deadline } else { optional_until };
-        let kind = kind_of(shape);
+        let kind = kind_of(format);
         let enriches = self.enrich.is_by_userinfo(kind);
         let is_required = enriches && self.enrich.is_required();
-        let mut introspection = pin!(within(deadline, self.ask(token, shape, priority)));
+        let mut introspection = pin!(within(deadline, self.ask(token, format, priority)));
         let (answer, early) = if priority == Priority::Refresh && enriches {
             match poll!(&mut introspection) {
                 // As it does if Clerk is known to be down: userinfo is left alone, too.
@@ -136,7 +136,7 @@ impl Verifier {
         self.check(&answer, kind)?;
 
         let needs = Needs {
-            vouching: !self.is_access_token(&answer, shape),
+            vouching: !self.is_access_token(&answer, format),
             subject: answer.sub.is_none(),
             profile: is_required,
         };
@@ -170,27 +170,27 @@ impl Verifier {
             user,
             complete: has_profile && has_user,
         };
-        self.conclude(answer, person, shape)
+        self.conclude(answer, person, format)
     }
 
     /// Asks whoever can tell.
     async fn ask(
         &self,
         token: &BearerToken,
-        shape: Shape,
+        format: TokenFormat,
         priority: Priority,
     ) -> Result<TokenInfo, AuthError> {
-        let kind = kind_of(shape);
+        let kind = kind_of(format);
         let verification = VerifyRequest {
             token,
             kind,
             priority,
         };
-        let route = self.sources.route(shape);
+        let route = self.sources.route(format);
         match route.ok_or(AuthErrorKind::UnsupportedToken)? {
             Route::Online(source) => {
                 let answer = source.verify(verification).await?;
-                self.check_unverified(&answer, token, shape)?;
+                self.check_unverified(&answer, token, format)?;
                 Ok(answer)
             }
             Route::Local(source) => source.verify(verification).await,
@@ -237,9 +237,9 @@ impl Verifier {
         &self,
         answer: &TokenInfo,
         token: &BearerToken,
-        shape: Shape,
+        format: TokenFormat,
     ) -> Result<(), AuthErrorKind> {
-        let is_jwt = matches!(shape, Shape::Jwt { .. });
+        let is_jwt = matches!(format, TokenFormat::Jwt { .. });
         if !is_jwt || !answer.active || self.sources.oauth_is_custom {
             return Ok(());
         }
@@ -269,17 +269,17 @@ impl Verifier {
 
     /// Whether anything vouches for an access token. Introspection alone does not: it calls refresh
     /// tokens active too.
-    fn is_access_token(&self, answer: &TokenInfo, shape: Shape) -> bool {
+    fn is_access_token(&self, answer: &TokenInfo, format: TokenFormat) -> bool {
         // A `token_type` of another kind has been rejected by now. An audience shows nothing: what is said of a
         // refresh token may name that of its grant.
-        shape != Shape::Unprefixed || answer.token_type.is_some()
+        format != TokenFormat::Unprefixed || answer.token_type.is_some()
     }
 }
 
 /// The kind by whose rules a token has to pass. What has no shape of Clerk's is asked about as an OAuth
 /// token, if at all.
-fn kind_of(shape: Shape) -> TokenKind {
-    shape.kind().unwrap_or(TokenKind::OAuth)
+fn kind_of(format: TokenFormat) -> TokenKind {
+    format.kind().unwrap_or(TokenKind::OAuth)
 }
 
 #[cfg(test)]

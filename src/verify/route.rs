@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{Shape, Verify};
+use super::{TokenFormat, Verify};
 use crate::{JwtVerification, TokenKind};
 
 /// Who can be asked. What there is nobody for is not accepted.
@@ -36,14 +36,16 @@ pub(super) enum Route<'a> {
 
 impl Sources {
     /// `None` where nobody can tell.
-    pub(super) fn route(&self, shape: Shape) -> Option<Route<'_>> {
+    pub(super) fn route(&self, format: TokenFormat) -> Option<Route<'_>> {
         let oauth = self.oauth.as_deref();
         let local = self.local.as_deref();
-        match shape {
-            Shape::Opaque(TokenKind::OAuth) | Shape::Unprefixed => oauth.map(Route::Online),
-            Shape::Opaque(TokenKind::Machine) => self.machine.as_deref().map(Route::Online),
-            Shape::Opaque(TokenKind::ApiKey) => self.api_key.as_deref().map(Route::Online),
-            Shape::Jwt {
+        match format {
+            TokenFormat::Opaque(TokenKind::OAuth) | TokenFormat::Unprefixed => {
+                oauth.map(Route::Online)
+            }
+            TokenFormat::Opaque(TokenKind::Machine) => self.machine.as_deref().map(Route::Online),
+            TokenFormat::Opaque(TokenKind::ApiKey) => self.api_key.as_deref().map(Route::Online),
+            TokenFormat::Jwt {
                 kind: TokenKind::OAuth,
                 ..
             } => match self.oauth_jwts {
@@ -54,13 +56,13 @@ impl Sources {
                     online: oauth?,
                 }),
             },
-            Shape::Jwt {
+            TokenFormat::Jwt {
                 kind: TokenKind::Session | TokenKind::Machine,
                 ..
             } => local.map(Route::Local),
             // There are none of these.
-            Shape::Opaque(TokenKind::Session)
-            | Shape::Jwt {
+            TokenFormat::Opaque(TokenKind::Session)
+            | TokenFormat::Jwt {
                 kind: TokenKind::ApiKey,
                 ..
             } => None,

@@ -16,7 +16,7 @@ use http::{Request, Response, Uri, header};
 use serde_json::{Value, json};
 
 use super::{
-    Enrich, Interner, Priority, Rules, Shape, Sources, TokenInfo, UserinfoEndpoint, Verified,
+    Enrich, Interner, Priority, Rules, Sources, TokenFormat, TokenInfo, UserinfoEndpoint, Verified,
     Verifier, Verify, VerifyRequest, policy::Audiences, verified::is_usable_subject,
 };
 use crate::{
@@ -178,20 +178,20 @@ fn says(members: Value) -> Says {
 
 async fn verify(
     verifier: &Verifier,
-    shape: Shape,
+    format: TokenFormat,
     priority: Priority,
 ) -> Result<Verified, AuthError> {
     verifier
-        .verify(&BearerToken::new("oat_1"), shape, priority)
+        .verify(&BearerToken::new("oat_1"), format, priority)
         .await
 }
 
 #[test]
-fn token_is_admitted_by_its_shape() {
+fn token_is_admitted_by_its_format() {
     struct Case {
         name: &'static str,
         input: (&'static str, i64),
-        expected: Result<Shape, AuthErrorKind>,
+        expected: Result<TokenFormat, AuthErrorKind>,
     }
 
     #[track_caller]
@@ -201,7 +201,7 @@ fn token_is_admitted_by_its_shape() {
         assert_eq!(verifier.admit(token, now), case.expected, "{}", case.name);
         verifier.accept_unprefixed = false;
         let expected = match case.expected {
-            Ok(Shape::Unprefixed) => Err(AuthErrorKind::UnsupportedToken),
+            Ok(TokenFormat::Unprefixed) => Err(AuthErrorKind::UnsupportedToken),
             expected => expected,
         };
         assert_eq!(
@@ -214,7 +214,7 @@ fn token_is_admitted_by_its_shape() {
 
     // {"exp":10}
     let jwt = "eyJhbGciOiJub25lIiwidHlwIjoiYXQrand0In0.eyJleHAiOjEwfQ.c2ln";
-    let oauth = |exp| Shape::Jwt {
+    let oauth = |exp| TokenFormat::Jwt {
         kind: TokenKind::OAuth,
         exp,
     };
@@ -222,9 +222,13 @@ fn token_is_admitted_by_its_shape() {
         (
             "opaque",
             ("oat_1", NOW),
-            Ok(Shape::Opaque(TokenKind::OAuth)),
+            Ok(TokenFormat::Opaque(TokenKind::OAuth)),
         ),
-        ("a refresh token", ("ort_1", NOW), Ok(Shape::Unprefixed)),
+        (
+            "a refresh token",
+            ("ort_1", NOW),
+            Ok(TokenFormat::Unprefixed),
+        ),
         (
             "a session token",
             ("e30.e30.c", NOW),

@@ -3,7 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    Shape, TokenInfo, Verifier, capacity::Capacity, enrich::Person, kind_of, userinfo::Userinfo,
+    TokenFormat, TokenInfo, Verifier, capacity::Capacity, enrich::Person, kind_of,
+    userinfo::Userinfo,
 };
 use crate::{
     AuthError, AuthErrorKind, TokenKind,
@@ -82,9 +83,9 @@ impl Verifier {
         &self,
         mut answer: TokenInfo,
         person: Person,
-        shape: Shape,
+        format: TokenFormat,
     ) -> Result<Verified, AuthError> {
-        let kind = kind_of(shape);
+        let kind = kind_of(format);
         let end = self.rules.end_of(&answer);
         let (subject, profile) = match (answer.sub.take(), person.userinfo) {
             (Some(sub), userinfo) => (sub, userinfo.map(|userinfo| userinfo.profile)),
@@ -94,10 +95,10 @@ impl Verifier {
         if !is_usable_subject(&subject) {
             return Err(AuthErrorKind::MissingSubject.into());
         }
-        let claimed_expiry = match shape {
+        let claimed_expiry = match format {
             // What was read from the token itself is in the answer.
-            Shape::Jwt { exp, .. } if !answer.is_local => exp,
-            Shape::Jwt { .. } | Shape::Opaque(_) | Shape::Unprefixed => None,
+            TokenFormat::Jwt { exp, .. } if !answer.is_local => exp,
+            TokenFormat::Jwt { .. } | TokenFormat::Opaque(_) | TokenFormat::Unprefixed => None,
         };
         let expires = earliest([end, claimed_expiry]);
         let presumed_end = answer

@@ -1,13 +1,15 @@
 use serde_json::{Value, json};
 
 use super::{
-    Enrichment, NOW, OURS, Priority, Reply, Shape, Userinfo, Verified, says, verifier, verify,
+    Enrichment, NOW, OURS, Priority, Reply, TokenFormat, Userinfo, Verified, says, verifier, verify,
 };
 use crate::TokenKind;
 
-async fn verified(answer: Value, shape: Shape, enrichment: Enrichment) -> Verified {
+async fn verified(answer: Value, format: TokenFormat, enrichment: Enrichment) -> Verified {
     let verifier = verifier(says(answer), Userinfo::new(OURS), enrichment);
-    verify(&verifier, shape, Priority::FirstSeen).await.unwrap()
+    verify(&verifier, format, Priority::FirstSeen)
+        .await
+        .unwrap()
 }
 
 #[tokio::test(start_paused = true)]
@@ -26,7 +28,7 @@ async fn claims_are_those_of_the_answer() {
     });
     let verified = verified(
         answer,
-        Shape::Opaque(TokenKind::OAuth),
+        TokenFormat::Opaque(TokenKind::OAuth),
         Enrichment::BestEffort,
     )
     .await;
@@ -64,7 +66,7 @@ async fn claims_are_those_of_the_answer() {
 async fn unknown_claims_stay_unknown() {
     let verified = verified(
         json!({ "sub": "user_1" }),
-        Shape::Opaque(TokenKind::OAuth),
+        TokenFormat::Opaque(TokenKind::OAuth),
         Enrichment::Off,
     )
     .await;
@@ -86,7 +88,12 @@ async fn unknown_claims_stay_unknown() {
 async fn delegation_is_shown_and_not_merged() {
     // C081
     let answer = json!({ "sub": "user_1", "act": { "sub": "user_2" } });
-    let verified = verified(answer, Shape::Opaque(TokenKind::OAuth), Enrichment::Off).await;
+    let verified = verified(
+        answer,
+        TokenFormat::Opaque(TokenKind::OAuth),
+        Enrichment::Off,
+    )
+    .await;
     assert_eq!(verified.claims().subject(), "user_1");
     let all: Value = verified.claims().claims_as().unwrap();
     assert_eq!(all["act"], json!({ "sub": "user_2" }));
@@ -97,23 +104,23 @@ async fn verdict_is_good_until_the_earliest_end() {
     struct Case {
         name: &'static str,
         /// `exp` and `iat` of the answer, and the shape.
-        input: (Option<i64>, Option<i64>, Shape),
+        input: (Option<i64>, Option<i64>, TokenFormat),
         /// When the token is over, and until when the verdict may be remembered.
         expected: (Option<i64>, Option<i64>),
     }
 
     async fn check(case: &Case) {
-        let (exp, iat, shape) = case.input;
+        let (exp, iat, format) = case.input;
         let answer = json!({ "sub": "user_1", "exp": exp, "iat": iat });
-        let verified = verified(answer, shape, Enrichment::Off).await;
+        let verified = verified(answer, format, Enrichment::Off).await;
         let found = (verified.expires(), verified.good_until());
         assert_eq!(found, case.expected, "{}", case.name);
         // What is only claimed by the token itself is not told to anybody.
         assert_eq!(verified.claims().expires_at(), exp, "{}", case.name);
     }
 
-    let opaque = Shape::Opaque(TokenKind::OAuth);
-    let jwt = |exp| Shape::Jwt {
+    let opaque = TokenFormat::Opaque(TokenKind::OAuth);
+    let jwt = |exp| TokenFormat::Jwt {
         kind: TokenKind::OAuth,
         exp,
     };
@@ -200,7 +207,7 @@ async fn organization_comes_from_either_answer() {
         let verifier = verifier(says(members), userinfo, Enrichment::BestEffort);
         let verified = verify(
             &verifier,
-            Shape::Opaque(TokenKind::OAuth),
+            TokenFormat::Opaque(TokenKind::OAuth),
             Priority::FirstSeen,
         )
         .await
@@ -215,7 +222,7 @@ async fn what_introspection_calls_userinfo_is_none() {
     let verifier = verifier(says(members), Userinfo::new(OURS), Enrichment::Off);
     let verified = verify(
         &verifier,
-        Shape::Opaque(TokenKind::OAuth),
+        TokenFormat::Opaque(TokenKind::OAuth),
         Priority::FirstSeen,
     )
     .await

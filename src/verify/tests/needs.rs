@@ -8,7 +8,7 @@ use super::{
         self, Inactive, InvalidUpstreamResponse, MissingSubject, NotAccessToken,
         ProfileUnavailable, RateLimited, UpstreamUnavailable,
     },
-    Enrichment, OURS, Priority, Reply, Shape, THEIRS, Userinfo, says, verifier, verify,
+    Enrichment, OURS, Priority, Reply, THEIRS, TokenFormat, Userinfo, says, verifier, verify,
 };
 
 const REJECTED: Reply = Reply::Json(401, r#"{"error":"invalid_token"}"#);
@@ -22,7 +22,7 @@ const BROKEN: Reply = Reply::Json(200, r#"{"email":"a@b.example"}"#);
 const DOWN: Reply = Reply::Json(500, "");
 
 /// What introspection says beside being active, the token's shape, and userinfo's reply.
-type Input = (Value, Shape, Reply);
+type Input = (Value, TokenFormat, Reply);
 
 /// Subject, address, and whether all was fetched; and how often userinfo was asked.
 type Expected = (Result<Found, AuthErrorKind>, usize);
@@ -36,11 +36,11 @@ struct Case {
 
 async fn check(enrichment: Enrichment, case: Case) {
     let name = format!("{enrichment:?}: {}", case.name);
-    let (answer, shape, reply) = case.input;
+    let (answer, format, reply) = case.input;
     for priority in [Priority::FirstSeen, Priority::Refresh] {
         let userinfo = Userinfo::new(reply);
         let verifier = verifier(says(answer.clone()), userinfo.clone(), enrichment);
-        let outcome = verify(&verifier, shape, priority).await;
+        let outcome = verify(&verifier, format, priority).await;
         let outcome = outcome.map(|verified| (verified.claims(), verified.is_complete()));
         let found = outcome
             .as_ref()
@@ -76,9 +76,9 @@ fn unnamed() -> Value {
     json!({})
 }
 
-const OPAQUE: Shape = Shape::Opaque(TokenKind::OAuth);
-const OTHER: Shape = Shape::Unprefixed;
-const JWT: Shape = Shape::Jwt {
+const OPAQUE: TokenFormat = TokenFormat::Opaque(TokenKind::OAuth);
+const OTHER: TokenFormat = TokenFormat::Unprefixed;
+const JWT: TokenFormat = TokenFormat::Jwt {
     kind: TokenKind::OAuth,
     exp: None,
 };

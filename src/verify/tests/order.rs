@@ -11,8 +11,8 @@ use tokio::time::{Instant, sleep};
 
 use super::TokenKind;
 use super::{
-    AuthError, AuthErrorKind, Enrichment, OURS, Priority, Reply, Says, Shape, TokenInfo, Transport,
-    TransportError, Userinfo, Verify, VerifyRequest, says, verifier, verify,
+    AuthError, AuthErrorKind, Enrichment, OURS, Priority, Reply, Says, TokenFormat, TokenInfo,
+    Transport, TransportError, Userinfo, Verify, VerifyRequest, says, verifier, verify,
 };
 
 /// What happened, in order.
@@ -73,7 +73,7 @@ async fn unknown_token_is_introspected_before_anything_else() {
     let start = Instant::now();
     verify(
         &verifier,
-        Shape::Opaque(TokenKind::OAuth),
+        TokenFormat::Opaque(TokenKind::OAuth),
         Priority::FirstSeen,
     )
     .await
@@ -92,7 +92,7 @@ async fn known_token_is_asked_about_in_both_places_at_once() {
     let start = Instant::now();
     verify(
         &verifier,
-        Shape::Opaque(TokenKind::OAuth),
+        TokenFormat::Opaque(TokenKind::OAuth),
         Priority::Refresh,
     )
     .await
@@ -151,7 +151,7 @@ async fn rejected_token_is_never_shown_to_userinfo() {
             let userinfo = Userinfo::new(OURS);
             let source = Says(source.0.clone());
             let verifier = verifier(source, userinfo.clone(), Enrichment::Required);
-            let error = verify(&verifier, Shape::Opaque(TokenKind::OAuth), priority)
+            let error = verify(&verifier, TokenFormat::Opaque(TokenKind::OAuth), priority)
                 .await
                 .unwrap_err();
             assert_eq!(error.kind(), expected, "{name}, {priority:?}");
@@ -174,7 +174,7 @@ async fn userinfo_never_widens_what_introspection_said() {
     );
     let verified = verify(
         &verifier,
-        Shape::Opaque(TokenKind::OAuth),
+        TokenFormat::Opaque(TokenKind::OAuth),
         Priority::FirstSeen,
     )
     .await
@@ -202,7 +202,7 @@ async fn verification_has_one_deadline() {
         let source = slow(&log, delay);
         let verifier = verifier(source, Userinfo::new(reply), Enrichment::BestEffort);
         let start = Instant::now();
-        let outcome = verify(&verifier, Shape::Opaque(TokenKind::OAuth), priority).await;
+        let outcome = verify(&verifier, TokenFormat::Opaque(TokenKind::OAuth), priority).await;
         let found = outcome.map(|verified| verified.claims().profile().is_some());
         let elapsed = start.elapsed().as_millis();
         let (expected, after) = case.expected;

@@ -76,7 +76,7 @@ fn only_what_says_that_it_is_good_is_good() {
         ("as documented", answer(&[]), Ok(true)),
         ("active", with("active", json!(true)), Ok(true)),
         (
-            "the second shape",
+            "the second format",
             r#"{"active":false}"#.to_owned(),
             Ok(false),
         ),

@@ -1,21 +1,21 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use super::Shape;
+use super::TokenFormat;
 use crate::TokenKind::{self, ApiKey, Machine, OAuth, Session};
 
 struct Case {
     name: &'static str,
     input: String,
-    expected: Shape,
+    expected: TokenFormat,
 }
 
 #[track_caller]
 fn check(case: &Case) {
-    assert_eq!(Shape::of(&case.input), case.expected, "{}", case.name);
+    assert_eq!(TokenFormat::of(&case.input), case.expected, "{}", case.name);
 }
 
 #[track_caller]
-fn check_all<const N: usize>(cases: [(&'static str, String, Shape); N]) {
+fn check_all<const N: usize>(cases: [(&'static str, String, TokenFormat); N]) {
     for (name, input, expected) in cases {
         check(&Case {
             name,
@@ -25,11 +25,11 @@ fn check_all<const N: usize>(cases: [(&'static str, String, Shape); N]) {
     }
 }
 
-const OPAQUE: Shape = Shape::Opaque(OAuth);
-const NO_EXP: Shape = of(Session, None);
+const OPAQUE: TokenFormat = TokenFormat::Opaque(OAuth);
+const NO_EXP: TokenFormat = of(Session, None);
 
-const fn of(kind: TokenKind, exp: Option<i64>) -> Shape {
-    Shape::Jwt { kind, exp }
+const fn of(kind: TokenKind, exp: Option<i64>) -> TokenFormat {
+    TokenFormat::Jwt { kind, exp }
 }
 
 fn jwt(payload: impl AsRef<[u8]>) -> String {
@@ -46,32 +46,44 @@ fn shape_is_told_by_prefix_and_parts() {
         ("an access token", text("oat_abc"), OPAQUE),
         ("the prefix alone", text("oat_"), OPAQUE),
         ("the prefix and dots", text("oat_a.b.c"), OPAQUE),
-        ("the prefix in capitals", text("OAT_abc"), Shape::Unprefixed),
-        ("half the prefix", text("oat"), Shape::Unprefixed),
-        ("the prefix later", text("xoat_abc"), Shape::Unprefixed),
-        ("a refresh token", text("ort_abc"), Shape::Unprefixed),
-        ("a session id", text("sess_abc"), Shape::Unprefixed),
-        ("an API key", text("ak_abc"), Shape::Opaque(ApiKey)),
-        ("a machine token", text("mt_abc"), Shape::Opaque(Machine)),
-        ("nothing", text(""), Shape::Unprefixed),
+        (
+            "the prefix in capitals",
+            text("OAT_abc"),
+            TokenFormat::Unprefixed,
+        ),
+        ("half the prefix", text("oat"), TokenFormat::Unprefixed),
+        (
+            "the prefix later",
+            text("xoat_abc"),
+            TokenFormat::Unprefixed,
+        ),
+        ("a refresh token", text("ort_abc"), TokenFormat::Unprefixed),
+        ("a session id", text("sess_abc"), TokenFormat::Unprefixed),
+        ("an API key", text("ak_abc"), TokenFormat::Opaque(ApiKey)),
+        (
+            "a machine token",
+            text("mt_abc"),
+            TokenFormat::Opaque(Machine),
+        ),
+        ("nothing", text(""), TokenFormat::Unprefixed),
         ("three parts", text("aA0-_.b.c"), NO_EXP),
-        ("two parts", text("a.b"), Shape::Unprefixed),
-        ("four parts", text("a.b.c.d"), Shape::Unprefixed),
-        ("five parts", text("a.b.c.d.e"), Shape::Unprefixed),
+        ("two parts", text("a.b"), TokenFormat::Unprefixed),
+        ("four parts", text("a.b.c.d"), TokenFormat::Unprefixed),
+        ("five parts", text("a.b.c.d.e"), TokenFormat::Unprefixed),
         (
             "four parts, the last empty",
             text("a.b.c."),
-            Shape::Unprefixed,
+            TokenFormat::Unprefixed,
         ),
-        ("an empty header", text(".b.c"), Shape::Unprefixed),
-        ("an empty payload", text("a..c"), Shape::Unprefixed),
-        ("an empty signature", text("a.b."), Shape::Unprefixed),
-        ("a plus", text("a.b+.c"), Shape::Unprefixed),
-        ("a slash", text("a.b/.c"), Shape::Unprefixed),
-        ("padding", text("a.b.c="), Shape::Unprefixed),
-        ("a tilde", text("~.b.c"), Shape::Unprefixed),
+        ("an empty header", text(".b.c"), TokenFormat::Unprefixed),
+        ("an empty payload", text("a..c"), TokenFormat::Unprefixed),
+        ("an empty signature", text("a.b."), TokenFormat::Unprefixed),
+        ("a plus", text("a.b+.c"), TokenFormat::Unprefixed),
+        ("a slash", text("a.b/.c"), TokenFormat::Unprefixed),
+        ("padding", text("a.b.c="), TokenFormat::Unprefixed),
+        ("a tilde", text("~.b.c"), TokenFormat::Unprefixed),
         // C025 B43
-        ("only dots", ".".repeat(4096), Shape::Unprefixed),
+        ("only dots", ".".repeat(4096), TokenFormat::Unprefixed),
     ]);
 }
 

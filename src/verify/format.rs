@@ -26,7 +26,7 @@ use crate::TokenKind;
 
 /// What a token looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Shape {
+pub(crate) enum TokenFormat {
     /// A token with a prefix of Clerk's.
     Opaque(TokenKind),
     /// Three base64url parts (RFC 7515 §3.1), with the `exp` that the payload claims, if any.
@@ -35,7 +35,7 @@ pub(crate) enum Shape {
     Unprefixed,
 }
 
-impl Shape {
+impl TokenFormat {
     pub(crate) fn of(token: &str) -> Self {
         for (prefix, kind) in PREFIXES {
             if token.starts_with(prefix) {
