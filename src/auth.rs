@@ -17,7 +17,7 @@ use crate::{
     reject::Challenges,
     upstream::Upstream,
     verify::{
-        Credential, Enrich, Interner, Sources, TokenEndpoint, UserinfoEndpoint, Users, Verifier,
+        Credential, Enrich, Interner, TokenEndpoint, UserinfoEndpoint, Users, Verifier, Verifiers,
         discovery::{Addresses, Discovery},
         introspect::Introspect,
     },
@@ -57,7 +57,7 @@ impl Auth {
         if config.requires_what_is_not_shown && !oauth_is_custom {
             audience_cannot_be_shown();
         }
-        let sources = Sources {
+        let verifiers = Verifiers {
             oauth_is_custom,
             oauth: oauth.or_else(|| online(&config, &upstream, &addresses)),
             machine: backend(&config, &upstream, Credential::MachineToken),
@@ -91,7 +91,7 @@ impl Auth {
             max_token_length: config.max_token_length,
             session_cookie: config.session_cookie,
             verifier: Verifier {
-                sources,
+                verifiers,
                 rules: config.rules,
                 challenges,
                 enrich,

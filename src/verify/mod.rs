@@ -20,7 +20,7 @@ mod needs;
 mod payload;
 pub(crate) mod policy;
 pub(crate) mod resource_uri;
-mod route;
+mod strategy;
 mod format;
 mod source;
 mod statement;
@@ -40,10 +40,10 @@ use tokio::time::Instant;
 pub(crate) use format::TokenFormat;
 pub use introspect::TokenInfo;
 pub(crate) use policy::Rules;
-pub(crate) use route::Sources;
 pub use source::{Verify, VerifyRequest};
+pub(crate) use strategy::Verifiers;
 
-use self::{enrich::Person, introspect::is_not_introspected, needs::Needs, route::Route};
+use self::{enrich::Person, introspect::is_not_introspected, needs::Needs, strategy::Strategy};
 use crate::{
     AuthError, AuthErrorKind, BearerToken, TokenKind,
     clock::{Clock, Now},
@@ -59,7 +59,7 @@ pub(crate) use verified::Verified;
 
 /// Everything that a verification needs.
 pub(crate) struct Verifier {
-    pub(crate) sources: Sources,
+    pub(crate) verifiers: Verifiers,
     pub(crate) rules: Arc<Rules>,
     pub(crate) challenges: Arc<Challenges>,
     pub(crate) enrich: Enrich,
@@ -81,11 +81,11 @@ impl Verifier {
         {
             return Err(AuthErrorKind::UnsupportedToken);
         }
-        let route = self.sources.route(format);
-        let route = route.ok_or(AuthErrorKind::UnsupportedToken)?;
-        let leeway = match route {
-            Route::Local(_) => self.rules.leeway,
-            Route::Online(_) | Route::LocalThenOnline { .. } => 0,
+        let strategy = self.verifiers.strategy(format);
+        let strategy = strategy.ok_or(AuthErrorKind::UnsupportedToken)?;
+        let leeway = match strategy {
+            Strategy::Local(_) => self.rules.leeway,
+            Strategy::Online(_) | Strategy::LocalThenOnline { .. } => 0,
         };
         match format {
             TokenFormat::Jwt { exp: Some(exp), .. } if exp.saturating_add(leeway) <= now => {
@@ -98,7 +98,7 @@ impl Verifier {
     /// Whether Clerk has to be called for a token, however its profile is come by: its signature alone does not
     /// verify it.
     pub(crate) fn calls(&self, format: TokenFormat) -> bool {
-        !matches!(self.sources.route(format), Some(Route::Local(_)))
+        !matches!(self.verifiers.strategy(format), Some(Strategy::Local(_)))
     }
 
     /// Verifies a token, within the configured time.
@@ -186,15 +186,15 @@ impl Verifier {
             kind,
             priority,
         };
-        let route = self.sources.route(format);
-        match route.ok_or(AuthErrorKind::UnsupportedToken)? {
-            Route::Online(source) => {
+        let strategy = self.verifiers.strategy(format);
+        match strategy.ok_or(AuthErrorKind::UnsupportedToken)? {
+            Strategy::Online(source) => {
                 let answer = source.verify(verification).await?;
                 self.check_unverified(&answer, token, format)?;
                 Ok(answer)
             }
-            Route::Local(source) => source.verify(verification).await,
-            Route::LocalThenOnline { local, online } => {
+            Strategy::Local(source) => source.verify(verification).await,
+            Strategy::LocalThenOnline { local, online } => {
                 let stated = local.verify(verification).await?;
                 self.check_verified(&stated)?;
                 match online.verify(verification).await {
@@ -211,7 +211,7 @@ impl Verifier {
         if !answer.active {
             return Ok(answer);
         }
-        if self.sources.oauth_is_custom {
+        if self.verifiers.oauth_is_custom {
             // It knows what it does if it speaks of somebody else.
             return Ok(answer.clone().with_statement(stated).unwrap_or(answer));
         }
@@ -240,7 +240,7 @@ impl Verifier {
         format: TokenFormat,
     ) -> Result<(), AuthErrorKind> {
         let is_jwt = matches!(format, TokenFormat::Jwt { .. });
-        if !is_jwt || !answer.active || self.sources.oauth_is_custom {
+        if !is_jwt || !answer.active || self.verifiers.oauth_is_custom {
             return Ok(());
         }
         let stated = statement::read(token.expose())?;

@@ -16,8 +16,8 @@ use http::{Request, Response, Uri, header};
 use serde_json::{Value, json};
 
 use super::{
-    Enrich, Interner, Priority, Rules, Sources, TokenFormat, TokenInfo, UserinfoEndpoint, Verified,
-    Verifier, Verify, VerifyRequest, policy::Audiences, verified::is_usable_subject,
+    Enrich, Interner, Priority, Rules, TokenFormat, TokenInfo, UserinfoEndpoint, Verified,
+    Verifier, Verifiers, Verify, VerifyRequest, policy::Audiences, verified::is_usable_subject,
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, JwtVerification, TokenKind, Transport,
@@ -143,7 +143,7 @@ fn verifier(source: impl Verify, userinfo: impl Transport, enrichment: Enrichmen
     let upstream = Upstream::new(Arc::new(userinfo), second, None, Arc::new(Still));
     let endpoint = Uri::from_static("https://clerk.example.com/oauth/userinfo");
     Verifier {
-        sources: Sources {
+        verifiers: Verifiers {
             oauth: Some(Arc::new(source)),
             oauth_is_custom: true,
             machine: None,

@@ -6,7 +6,7 @@ use super::{TokenFormat, Verify};
 use crate::{JwtVerification, TokenKind};
 
 /// Who can be asked. What there is nobody for is not accepted.
-pub(crate) struct Sources {
+pub(crate) struct Verifiers {
     /// About OAuth tokens.
     pub(crate) oauth: Option<Arc<dyn Verify>>,
     /// Whether that is a user's own: what it says of a JWT counts, whatever the JWT says.
@@ -22,7 +22,7 @@ pub(crate) struct Sources {
 
 /// The way to a verdict.
 #[derive(Clone, Copy)]
-pub(super) enum Route<'a> {
+pub(super) enum Strategy<'a> {
     /// Somebody else is asked.
     Online(&'a dyn Verify),
     /// The signature says it.
@@ -34,24 +34,26 @@ pub(super) enum Route<'a> {
     },
 }
 
-impl Sources {
+impl Verifiers {
     /// `None` where nobody can tell.
-    pub(super) fn route(&self, format: TokenFormat) -> Option<Route<'_>> {
+    pub(super) fn strategy(&self, format: TokenFormat) -> Option<Strategy<'_>> {
         let oauth = self.oauth.as_deref();
         let local = self.local.as_deref();
         match format {
             TokenFormat::Opaque(TokenKind::OAuth) | TokenFormat::Unprefixed => {
-                oauth.map(Route::Online)
+                oauth.map(Strategy::Online)
             }
-            TokenFormat::Opaque(TokenKind::Machine) => self.machine.as_deref().map(Route::Online),
-            TokenFormat::Opaque(TokenKind::ApiKey) => self.api_key.as_deref().map(Route::Online),
+            TokenFormat::Opaque(TokenKind::Machine) => {
+                self.machine.as_deref().map(Strategy::Online)
+            }
+            TokenFormat::Opaque(TokenKind::ApiKey) => self.api_key.as_deref().map(Strategy::Online),
             TokenFormat::Jwt {
                 kind: TokenKind::OAuth,
                 ..
             } => match self.oauth_jwts {
-                JwtVerification::Introspect => oauth.map(Route::Online),
-                JwtVerification::Local => local.map(Route::Local),
-                JwtVerification::LocalThenIntrospect => Some(Route::LocalThenOnline {
+                JwtVerification::Introspect => oauth.map(Strategy::Online),
+                JwtVerification::Local => local.map(Strategy::Local),
+                JwtVerification::LocalThenIntrospect => Some(Strategy::LocalThenOnline {
                     local: local?,
                     online: oauth?,
                 }),
@@ -59,7 +61,7 @@ impl Sources {
             TokenFormat::Jwt {
                 kind: TokenKind::Session | TokenKind::Machine,
                 ..
-            } => local.map(Route::Local),
+            } => local.map(Strategy::Local),
             // There are none of these.
             TokenFormat::Opaque(TokenKind::Session)
             | TokenFormat::Jwt {
