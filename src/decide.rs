@@ -77,13 +77,13 @@ impl Auth {
     ) -> Decision {
         let now = self.clock.now();
         let key = self.cache.key(credentials.as_bytes());
-        match self.cache.get_good(&key, now) {
-            Lookup::Good { claims, .. } | Lookup::Stale { claims }
+        match self.cache.get_positive(&key, now) {
+            Lookup::Hit { claims, .. } | Lookup::Stale { claims }
                 if IS_COOKIE && claims.kind() != TokenKind::Session =>
             {
                 Decision::Reject(AuthErrorKind::UnsupportedToken.into())
             }
-            Lookup::Good {
+            Lookup::Hit {
                 claims,
                 is_news,
                 refresh,
@@ -126,7 +126,7 @@ impl Auth {
         if is_cookie && TokenFormat::of(token).kind() != Some(TokenKind::Session) {
             return Decision::Reject(AuthErrorKind::UnsupportedToken.into());
         }
-        if let Some(error) = self.cache.get_bad(key, now) {
+        if let Some(error) = self.cache.get_negative(key, now) {
             return self.decide_bad(TokenFormat::of(token), key, error);
         }
         let format = match self.verifier.admit(token, now.unix_seconds()) {
@@ -155,7 +155,7 @@ impl Auth {
 
     /// Of a token that is remembered as rejected, or as one that Clerk cannot answer about.
     fn decide_bad(&self, format: TokenFormat, key: TokenDigest, error: AuthError) -> Decision {
-        self.cache.hit_bad();
+        self.cache.hit_negative();
         let mut state = CacheState::Negative;
         let verdict = self.bridge(&key, error, &mut state);
         let seen = Seen {

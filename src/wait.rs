@@ -101,9 +101,9 @@ impl Auth {
     /// What has become known of a token since it was looked up.
     fn known(&self, key: TokenDigest) -> Option<Result<ClerkClaims, AuthError>> {
         let now = self.clock.now();
-        match self.cache.get_good(&key, now) {
-            Lookup::Good { claims, .. } | Lookup::Stale { claims } => Some(Ok(claims)),
-            Lookup::Unknown { .. } => self.cache.get_bad(key, now).map(Err),
+        match self.cache.get_positive(&key, now) {
+            Lookup::Hit { claims, .. } | Lookup::Stale { claims } => Some(Ok(claims)),
+            Lookup::Unknown { .. } => self.cache.get_negative(key, now).map(Err),
         }
     }
 

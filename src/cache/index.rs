@@ -1,7 +1,7 @@
 //! Where hits are looked up: every good token that the store remembers, in a plain set.
 //!
 //! The store bounds and resists floods, and a look at it costs seven times as much as one at a set, for
-//! it notes who is in use. So the set answers, and the store is told now and then, see `good.rs`.
+//! it notes who is in use. So the set answers, and the store is told now and then, see `positive.rs`.
 //!
 //! It has nothing but pointers to entries, which have their keys: so small, it is more often in the processor's caches
 //! than the entries are. Whoever makes a shard larger looks at all its entries once more.

@@ -3,9 +3,9 @@
 //! Good and bad ones are apart, so that a flood of bad tokens evicts no good one. The cache belongs to
 //! one configuration: an entry is a verdict under its rules. Nothing here asks anybody.
 
-mod bad;
+mod negative;
 mod entry;
-mod good;
+mod positive;
 mod index;
 mod invalidation;
 mod digest;
@@ -17,18 +17,18 @@ mod verdict;
 
 use std::{sync::Arc, time::Duration};
 
-use self::{
-    bad::Bad,
-    good::Good,
-    invalidation::{Invalidations, Many},
-    returning::Returning,
-};
 pub(crate) use self::{
     digest::{TokenDigest, TokenHasher},
     entry::{Entry, Lifetimes},
     single_flight::{Join, Landed, Outcome, SingleFlight},
     user::UserCache,
     verdict::Arrival,
+};
+use self::{
+    invalidation::{Invalidations, Many},
+    negative::Negative,
+    positive::Positive,
+    returning::Returning,
 };
 use crate::{AuthError, ClerkClaims, clock::Now};
 
@@ -37,7 +37,7 @@ use crate::{AuthError, ClerkClaims, clock::Now};
 pub(crate) enum Lookup {
     /// It is good. `is_news`: the store has not heard lately that it is in use. `refresh`: the end of
     /// the entry is near, and it is on this request to have it verified again in the background.
-    Good {
+    Hit {
         claims: ClerkClaims,
         is_news: bool,
         refresh: bool,
@@ -52,8 +52,8 @@ pub(crate) enum Lookup {
 pub(crate) struct Cache {
     keyer: TokenHasher,
     lifetimes: Lifetimes,
-    good: Good,
-    bad: Bad,
+    positive: Positive,
+    negative: Negative,
     returning: Returning,
     invalidations: Invalidations,
     pub(crate) flights: Arc<SingleFlight<TokenDigest, Arc<Entry>>>,
@@ -72,8 +72,8 @@ impl Cache {
         Self {
             keyer,
             lifetimes,
-            good: Good::new(capacity, longest),
-            bad: Bad::new((capacity / 10).max(1), longest),
+            positive: Positive::new(capacity, longest),
+            negative: Negative::new((capacity / 10).max(1), longest),
             returning: Returning::new(),
             invalidations: Invalidations::default(),
             flights: SingleFlight::new(timeout),
@@ -87,8 +87,8 @@ impl Cache {
     /// Looks for a good token. Always in its caller's place, as what it calls on the way of a hit: else what is
     /// found goes through memory a few times.
     #[inline(always)]
-    pub(crate) fn get_good(&self, key: &TokenDigest, now: Now) -> Lookup {
-        match self.good.read(key, |entry| self.judge(entry, now)) {
+    pub(crate) fn get_positive(&self, key: &TokenDigest, now: Now) -> Lookup {
+        match self.positive.read(key, |entry| self.judge(entry, now)) {
             Some(Some(lookup)) => lookup,
             Some(None) => Lookup::Unknown {
                 was_good: self.forget(*key),
@@ -98,17 +98,17 @@ impl Cache {
     }
 
     /// Why a token is rejected, if that is remembered. Of one that is not known to be good.
-    pub(crate) fn get_bad(&self, key: TokenDigest, now: Now) -> Option<AuthError> {
-        let rejection = self.bad.get(&key)?;
+    pub(crate) fn get_negative(&self, key: TokenDigest, now: Now) -> Option<AuthError> {
+        let rejection = self.negative.get(&key)?;
         if self
             .invalidations
             .is_cached_invalid(rejection.epoch, key, None)
         {
-            self.bad.invalidate(&key);
+            self.negative.invalidate(&key);
         } else if let Some(error) = rejection.error(now) {
             return Some(error);
         } else {
-            self.bad.remove_expired(&key);
+            self.negative.remove_expired(&key);
         }
         None
     }
@@ -117,11 +117,11 @@ impl Cache {
     #[cold]
     fn forget(&self, key: TokenDigest) -> bool {
         let is_invalid = |entry: &Arc<Entry>| self.is_invalid(entry);
-        let was_good = self.good.read(&key, is_invalid) == Some(false);
+        let was_good = self.positive.read(&key, is_invalid) == Some(false);
         if was_good {
-            self.good.remove_expired(&key);
+            self.positive.remove_expired(&key);
         } else {
-            self.good.invalidate(&key);
+            self.positive.invalidate(&key);
         }
         was_good
     }
@@ -131,9 +131,9 @@ impl Cache {
     fn judge(&self, entry: &Arc<Entry>, now: Now) -> Option<Lookup> {
         // Nearly always nothing was invalidated since, and the end is far: two looks, none at the claims.
         if self.invalidations.is_latest(entry.epoch) && entry.is_young(now) {
-            return Some(Lookup::Good {
+            return Some(Lookup::Hit {
                 claims: ClerkClaims::of(Arc::clone(entry)),
-                is_news: entry.is_news(self.good.generation()),
+                is_news: entry.is_news(self.positive.generation()),
                 refresh: false,
             });
         }
@@ -149,9 +149,9 @@ impl Cache {
         let claims = ClerkClaims::of(Arc::clone(entry));
         // What is fresh is usable, too.
         if entry.is_fresh(now) {
-            return Some(Lookup::Good {
+            return Some(Lookup::Hit {
                 claims,
-                is_news: entry.is_news(self.good.generation()),
+                is_news: entry.is_news(self.positive.generation()),
                 refresh: entry.claim_refresh(now),
             });
         }
@@ -165,23 +165,23 @@ impl Cache {
 
     /// Notes a request that was let through.
     pub(crate) fn hit(&self, key: &TokenDigest, is_news: bool) {
-        self.good.hit(key, is_news);
+        self.positive.hit(key, is_news);
     }
 
     /// Notes a request whose token was known to be bad.
-    pub(crate) fn hit_bad(&self) {
-        self.bad.hit();
+    pub(crate) fn hit_negative(&self) {
+        self.negative.hit();
     }
 
     /// Notes a request whose token has to be asked about.
     pub(crate) fn missed(&self, key: TokenDigest) {
-        self.good.missed(&key);
-        self.bad.missed();
+        self.positive.missed(&key);
+        self.negative.missed();
     }
 
     /// Notes a verification that was started ahead of time.
     pub(crate) fn refreshing(&self) {
-        self.good.refreshing();
+        self.positive.refreshing();
     }
 
     /// Whether an entry of the cache was invalidated, at any time since its verification began.
@@ -209,7 +209,7 @@ impl Cache {
                 Some(claims.into_stale())
             }
         };
-        self.good.read(key, bridge).flatten()
+        self.positive.read(key, bridge).flatten()
     }
 
     /// The number of the latest invalidation: that of a request that arrives now, or of a verification that is
@@ -223,8 +223,8 @@ impl Cache {
     pub(crate) fn invalidate(&self, token: &str) {
         let key = self.key(token);
         let Many(are_many) = self.invalidations.invalidate_under_way(&self.flights, key);
-        self.good.invalidate(&key);
-        self.bad.invalidate(&key);
+        self.positive.invalidate(&key);
+        self.negative.invalidate(&key);
         self.returning.remove(key);
         if are_many {
             self.sweep();
@@ -245,8 +245,8 @@ impl Cache {
     pub(crate) fn clear(&self) {
         self.invalidations.invalidate_all();
         self.flights.settle();
-        self.good.clear();
-        self.bad.clear();
+        self.positive.clear();
+        self.negative.clear();
         self.returning.clear();
     }
 
@@ -255,13 +255,13 @@ impl Cache {
     fn sweep(&self) {
         self.invalidations.replace_marks(|| {
             self.flights.settle();
-            self.good.remove_all(|entry| self.is_invalid(entry));
+            self.positive.remove_all(|entry| self.is_invalid(entry));
         });
     }
 
     /// How many good and bad tokens are remembered.
     pub(crate) fn len(&self) -> (u64, u64) {
-        (self.good.len(), self.bad.len())
+        (self.positive.len(), self.negative.len())
     }
 }
 

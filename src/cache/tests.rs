@@ -72,8 +72,8 @@ fn conclude(
 /// A lookup in one word.
 fn look(cache: &Cache, token: &str, now: Now) -> String {
     let key = cache.key(token);
-    match cache.get_good(&key, now) {
-        Lookup::Good {
+    match cache.get_positive(&key, now) {
+        Lookup::Hit {
             claims, refresh, ..
         } => {
             assert!(!claims.is_stale());
@@ -84,7 +84,7 @@ fn look(cache: &Cache, token: &str, now: Now) -> String {
             assert!(claims.is_stale());
             format!("stale: {}", claims.subject())
         }
-        Lookup::Unknown { .. } => match (cache.get_bad(key, now), cache.bridge(&key, now)) {
+        Lookup::Unknown { .. } => match (cache.get_negative(key, now), cache.bridge(&key, now)) {
             (Some(error), _) => format!("bad: {:?}", error.kind()),
             (None, Some(claims)) => format!("last: {}", claims.subject()),
             (None, None) => "unknown".to_owned(),

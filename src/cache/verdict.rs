@@ -81,10 +81,10 @@ impl Cache {
                     self.returning.insert(key, subject, entry.expires(), now);
                 }
                 if entry.is_fresh(now) {
-                    self.good.insert(entry);
-                    self.bad.invalidate(&key);
+                    self.positive.insert(entry);
+                    self.negative.invalidate(&key);
                 } else {
-                    self.good.remove(&key);
+                    self.positive.remove(&key);
                 }
             }
             Err(error) => {
@@ -93,14 +93,14 @@ impl Cache {
                 }
                 if error.kind().is_authoritative() {
                     self.returning.remove(key);
-                    self.good.invalidate(&key);
+                    self.positive.invalidate(&key);
                 } else {
-                    self.good.read(&key, |entry| entry.back_off(error, now));
+                    self.positive.read(&key, |entry| entry.back_off(error, now));
                 }
                 if let Some(rejection) = NegativeEntry::new(error, epoch, now)
                     && !self.lifetimes.is_off()
                 {
-                    self.bad.insert(key, rejection);
+                    self.negative.insert(key, rejection);
                 }
             }
         }

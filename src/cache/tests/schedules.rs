@@ -36,9 +36,9 @@ struct Clerk {
 /// let through.
 fn request(cache: &Arc<Cache>, clerk: &Arc<Clerk>, token: &str) -> bool {
     let key = cache.key(token);
-    let known = || match cache.get_good(&key, START) {
-        Lookup::Good { .. } | Lookup::Stale { .. } => Some(true),
-        Lookup::Unknown { .. } => cache.get_bad(key, START).map(|_| false),
+    let known = || match cache.get_positive(&key, START) {
+        Lookup::Hit { .. } | Lookup::Stale { .. } => Some(true),
+        Lookup::Unknown { .. } => cache.get_negative(key, START).map(|_| false),
     };
     if let Some(known) = known() {
         return known;

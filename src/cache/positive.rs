@@ -23,7 +23,7 @@ use crate::{
     sync::{AtomicU32, AtomicU64},
 };
 
-pub(super) struct Good {
+pub(super) struct Positive {
     index: Arc<Index>,
     store: Store<Arc<Entry>>,
     insertions: AtomicU64,
@@ -33,7 +33,7 @@ pub(super) struct Good {
     metrics: Arc<StoreMetrics>,
 }
 
-impl Good {
+impl Positive {
     pub(super) fn new(capacity: u64, longest_life: Duration) -> Self {
         let index = Arc::new(Index::new());
         let weight = |entry: &Arc<Entry>| entry.weight();

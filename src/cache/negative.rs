@@ -9,12 +9,12 @@ use super::{
 };
 use crate::observe::StoreMetrics;
 
-pub(super) struct Bad {
+pub(super) struct Negative {
     store: Store<NegativeEntry>,
     metrics: Arc<StoreMetrics>,
 }
 
-impl Bad {
+impl Negative {
     pub(super) fn new(capacity: u64, longest_life: Duration) -> Self {
         let metrics = Arc::new(StoreMetrics::negative());
         let released = {

@@ -1,14 +1,14 @@
 use std::{sync::Arc, thread, time::Duration};
 
-use super::{GENERATIONS, Good};
+use super::{GENERATIONS, Positive};
 use crate::{
     cache::{Entry, Lifetimes, TokenDigest, TokenHasher},
     clock::Now,
     verify::Verified,
 };
 
-fn good(capacity: u64) -> Good {
-    Good::new(capacity, Duration::from_secs(300))
+fn good(capacity: u64) -> Positive {
+    Positive::new(capacity, Duration::from_secs(300))
 }
 
 fn key(n: u64) -> TokenDigest {
@@ -22,7 +22,7 @@ fn entry(n: u64) -> Arc<Entry> {
     Arc::new(Entry::new(verified, key(n), 0, lifetimes, now))
 }
 
-impl Good {
+impl Positive {
     /// The entries of the index, by whether the store has the very same.
     fn indexed(&self) -> (usize, usize) {
         let mut counts = (0, 0);
