@@ -85,10 +85,10 @@ impl Auth {
             }
             Lookup::Hit {
                 claims,
-                is_news,
+                needs_touch,
                 refresh,
             } => {
-                self.cache.hit(&key, is_news);
+                self.cache.hit(&key, needs_touch);
                 self.observer.hit();
                 if refresh {
                     self.refresh(key, credentials);

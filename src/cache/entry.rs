@@ -82,7 +82,7 @@ pub(crate) struct Entry {
     refresh_from: u64,
     fresh: Deadline,
     /// In which generation of the store a hit was last told to it.
-    told: AtomicU32,
+    last_touch: AtomicU32,
     failures: AtomicU32,
     /// Before this, on the monotonic clock, nobody asks Clerk again ahead of time. Set by the hit that
     /// starts a refresh, and by a verification that failed.
@@ -117,7 +117,7 @@ impl Entry {
             epoch,
             refresh_from: now.mono.saturating_add(life - life / 5),
             fresh: Deadline::after(now, life),
-            told: AtomicU32::new(NEVER),
+            last_touch: AtomicU32::new(NEVER),
             failures: AtomicU32::new(0),
             next_attempt: AtomicU64::new(0),
             usable: Deadline::after(
@@ -166,11 +166,11 @@ impl Entry {
     }
 
     /// Whether the store should be told of this hit: the first in each generation.
-    pub(super) fn is_news(&self, generation: u32) -> bool {
-        if self.told.load(Ordering::Relaxed) == generation {
+    pub(super) fn needs_touch(&self, touch_window: u32) -> bool {
+        if self.last_touch.load(Ordering::Relaxed) == touch_window {
             return false;
         }
-        self.told.store(generation, Ordering::Relaxed);
+        self.last_touch.store(touch_window, Ordering::Relaxed);
         true
     }
 

@@ -76,7 +76,7 @@ impl<V: Clone + Send + Sync + 'static> Store<V> {
 }
 
 impl Release {
-    pub(super) fn tell(self, metrics: &StoreMetrics) {
+    pub(super) fn count(self, metrics: &StoreMetrics) {
         metrics.released();
         match self {
             Self::Expired => metrics.expired(),

@@ -35,11 +35,11 @@ use crate::{AuthError, ClerkClaims, clock::Now};
 /// Whether a token is known to be good.
 #[derive(Debug)]
 pub(crate) enum Lookup {
-    /// It is good. `is_news`: the store has not heard lately that it is in use. `refresh`: the end of
+    /// It is good. `needs_touch`: the store has not heard lately that it is in use. `refresh`: the end of
     /// the entry is near, and it is on this request to have it verified again in the background.
     Hit {
         claims: ClerkClaims,
-        is_news: bool,
+        needs_touch: bool,
         refresh: bool,
     },
     /// It was good, Clerk could not be asked a moment ago, and old verdicts may be used meanwhile.
@@ -133,7 +133,7 @@ impl Cache {
         if self.invalidations.is_latest(entry.epoch) && entry.is_young(now) {
             return Some(Lookup::Hit {
                 claims: ClerkClaims::of(Arc::clone(entry)),
-                is_news: entry.is_news(self.positive.generation()),
+                needs_touch: entry.needs_touch(self.positive.touch_window()),
                 refresh: false,
             });
         }
@@ -151,7 +151,7 @@ impl Cache {
         if entry.is_fresh(now) {
             return Some(Lookup::Hit {
                 claims,
-                is_news: entry.is_news(self.positive.generation()),
+                needs_touch: entry.needs_touch(self.positive.touch_window()),
                 refresh: entry.claim_refresh(now),
             });
         }
@@ -164,8 +164,8 @@ impl Cache {
     }
 
     /// Notes a request that was let through.
-    pub(crate) fn hit(&self, key: &TokenDigest, is_news: bool) {
-        self.positive.hit(key, is_news);
+    pub(crate) fn hit(&self, key: &TokenDigest, needs_touch: bool) {
+        self.positive.hit(key, needs_touch);
     }
 
     /// Notes a request whose token was known to be bad.

@@ -19,7 +19,7 @@ impl Negative {
         let metrics = Arc::new(StoreMetrics::negative());
         let released = {
             let metrics = Arc::clone(&metrics);
-            move |_: &TokenDigest, _: &NegativeEntry, release: Release| release.tell(&metrics)
+            move |_: &TokenDigest, _: &NegativeEntry, release: Release| release.count(&metrics)
         };
         Self {
             store: Store::new(capacity, longest_life, |_| 1, released),

@@ -5,7 +5,7 @@
 //!
 //! The store must know who is in use, or it evicts the wrong ones; but it evicts only where something is
 //! inserted. So time is counted in insertions: the store is told of the first hit of an entry in every
-//! generation, of which [`GENERATIONS`] fill it once. Where little is inserted, hits cost it nothing.
+//! generation, of which [`TOUCH_WINDOWS`] fill it once. Where little is inserted, hits cost it nothing.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -27,9 +27,9 @@ pub(super) struct Positive {
     index: Arc<Index>,
     store: Store<Arc<Entry>>,
     insertions: AtomicU64,
-    generation: AtomicU32,
+    touch_window: AtomicU32,
     /// How many insertions make a generation.
-    generation_len: u64,
+    touch_window_len: u64,
     metrics: Arc<StoreMetrics>,
 }
 
@@ -42,15 +42,15 @@ impl Positive {
             let (index, metrics) = (Arc::clone(&index), Arc::clone(&metrics));
             move |_: &TokenDigest, entry: &Arc<Entry>, release: Release| {
                 index.remove_entry(entry);
-                release.tell(&metrics);
+                release.count(&metrics);
             }
         };
         Self {
             index,
             store: Store::new(capacity, longest_life, weight, released),
             insertions: AtomicU64::new(0),
-            generation: AtomicU32::new(0),
-            generation_len: (capacity / GENERATIONS).max(1),
+            touch_window: AtomicU32::new(0),
+            touch_window_len: (capacity / TOUCH_WINDOWS).max(1),
             metrics,
         }
     }
@@ -68,25 +68,25 @@ impl Positive {
     /// asked for more often than what they would replace.
     pub(super) fn missed(&self, key: &TokenDigest) {
         self.metrics.missed();
-        self.tell(key);
+        self.touch(key);
     }
 
     /// The generation that it is now.
-    pub(super) fn generation(&self) -> u32 {
-        self.generation.load(Ordering::Relaxed)
+    pub(super) fn touch_window(&self) -> u32 {
+        self.touch_window.load(Ordering::Relaxed)
     }
 
     /// Notes a hit, and tells the store where it is news.
-    pub(super) fn hit(&self, key: &TokenDigest, is_news: bool) {
+    pub(super) fn hit(&self, key: &TokenDigest, needs_touch: bool) {
         self.metrics.hit();
-        if is_news {
-            self.tell(key);
+        if needs_touch {
+            self.touch(key);
         }
     }
 
     /// Tells the store that a token was asked for.
     #[cold]
-    fn tell(&self, key: &TokenDigest) {
+    fn touch(&self, key: &TokenDigest) {
         drop(self.store.get(key));
     }
 
@@ -97,9 +97,9 @@ impl Positive {
         self.metrics.inserted();
         self.store.insert(*entry.key(), Arc::clone(entry));
         let insertions = self.insertions.fetch_add(1, Ordering::Relaxed);
-        let generation = insertions / self.generation_len % u64::from(u32::MAX);
-        self.generation
-            .store(u32::try_from(generation).unwrap_or(0), Ordering::Relaxed);
+        let touch_window = insertions / self.touch_window_len % u64::from(u32::MAX);
+        self.touch_window
+            .store(u32::try_from(touch_window).unwrap_or(0), Ordering::Relaxed);
     }
 
     /// Notes that a verification was started ahead of time.
@@ -148,7 +148,7 @@ impl Positive {
 }
 
 /// Enough for a token in use to stand out from those that come once, while the store fills.
-const GENERATIONS: u64 = 64;
+const TOUCH_WINDOWS: u64 = 64;
 
 #[cfg(test)]
 mod tests;

@@ -62,7 +62,7 @@ fn what_a_hit_reads_lies_together() {
         offset_of!(Entry, epoch) + size_of::<u64>(),
         offset_of!(Entry, refresh_from) + size_of::<u64>(),
         offset_of!(Entry, fresh) + size_of::<Deadline>(),
-        offset_of!(Entry, told) + size_of::<AtomicU32>(),
+        offset_of!(Entry, last_touch) + size_of::<AtomicU32>(),
     ];
     assert!(ends.iter().all(|end| counts + end <= 128), "{ends:?}");
 }

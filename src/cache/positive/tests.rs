@@ -1,6 +1,6 @@
 use std::{sync::Arc, thread, time::Duration};
 
-use super::{GENERATIONS, Positive};
+use super::{Positive, TOUCH_WINDOWS};
 use crate::{
     cache::{Entry, Lifetimes, TokenDigest, TokenHasher},
     clock::Now,
@@ -105,21 +105,21 @@ fn threads_leave_nothing_in_the_index_that_the_store_does_not_have() {
 
 #[test]
 fn the_first_hit_of_a_generation_is_news() {
-    let good = good(GENERATIONS * 3);
+    let good = good(TOUCH_WINDOWS * 3);
     let in_use = entry(0);
-    assert!(in_use.is_news(good.generation()));
-    assert!(!in_use.is_news(good.generation()));
+    assert!(in_use.needs_touch(good.touch_window()));
+    assert!(!in_use.needs_touch(good.touch_window()));
     let mut news = Vec::new();
     for n in 1..=12 {
         good.insert(&entry(n));
-        if in_use.is_news(good.generation()) {
+        if in_use.needs_touch(good.touch_window()) {
             news.push(n);
         }
-        assert!(!in_use.is_news(good.generation()), "{n}");
+        assert!(!in_use.needs_touch(good.touch_window()), "{n}");
     }
     assert_eq!(
         news,
         [4, 7, 10],
-        "every third insertion begins a generation"
+        "every third insertion begins a touch_window"
     );
 }
