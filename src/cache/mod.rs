@@ -6,10 +6,10 @@
 mod negative;
 mod entry;
 mod positive;
-mod index;
+mod hot_index;
 mod invalidation;
 mod digest;
-mod memory;
+mod store;
 mod returning;
 pub(crate) mod single_flight;
 mod user;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use super::{
     digest::TokenDigest,
     entry::NegativeEntry,
-    memory::{Release, Store},
+    store::{Release, Store},
 };
 use crate::observe::StoreMetrics;
 

@@ -15,8 +15,8 @@ use std::{
 use super::{
     digest::TokenDigest,
     entry::Entry,
-    index::Index,
-    memory::{Release, Store},
+    hot_index::HotIndex,
+    store::{Release, Store},
 };
 use crate::{
     observe::StoreMetrics,
@@ -24,7 +24,7 @@ use crate::{
 };
 
 pub(super) struct Positive {
-    index: Arc<Index>,
+    index: Arc<HotIndex>,
     store: Store<Arc<Entry>>,
     insertions: AtomicU64,
     touch_window: AtomicU32,
@@ -35,7 +35,7 @@ pub(super) struct Positive {
 
 impl Positive {
     pub(super) fn new(capacity: u64, longest_life: Duration) -> Self {
-        let index = Arc::new(Index::new());
+        let index = Arc::new(HotIndex::new());
         let weight = |entry: &Arc<Entry>| entry.weight();
         let metrics = Arc::new(StoreMetrics::positive());
         let released = {

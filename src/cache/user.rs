@@ -11,8 +11,8 @@ use super::{
     digest::{TokenDigest, TokenHasher},
     entry::{Deadline, NEGATIVE_TTL},
     invalidation::{Invalidations, Many},
-    memory::{Release, Store},
     single_flight::{self, Landed, Outcome, SingleFlight},
+    store::{Release, Store},
 };
 use crate::{AuthError, AuthErrorKind, User, clock::Clock};
 

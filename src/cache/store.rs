@@ -18,7 +18,7 @@ pub(super) enum Release {
     /// There was no room for it.
     Evicted,
     /// Somebody asked for it: it was replaced, removed or cleared.
-    Asked,
+    Explicit,
 }
 
 /// A store of values of one kind.
@@ -82,7 +82,7 @@ impl Release {
             Self::Expired => metrics.expired(),
             Self::Evicted => metrics.evicted(),
             // Whoever asked for it knows why.
-            Self::Asked => {}
+            Self::Explicit => {}
         }
     }
 }
@@ -92,7 +92,7 @@ impl From<RemovalCause> for Release {
         match cause {
             RemovalCause::Expired => Self::Expired,
             RemovalCause::Size => Self::Evicted,
-            RemovalCause::Explicit | RemovalCause::Replaced => Self::Asked,
+            RemovalCause::Explicit | RemovalCause::Replaced => Self::Explicit,
         }
     }
 }

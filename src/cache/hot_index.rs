@@ -25,7 +25,7 @@ use super::{
 use crate::sync::ShardedLock;
 
 #[derive(Debug)]
-pub(super) struct Index {
+pub(super) struct HotIndex {
     shards: Box<[Shard; SHARDS]>,
 }
 
@@ -36,33 +36,33 @@ struct Shard {
     entries: ShardedLock<Entries>,
 }
 
-type Entries = HashSet<Held, PrehashedHasher>;
+type Entries = HashSet<ByDigest, PrehashedHasher>;
 
 /// An entry that is known by its key.
 #[derive(Clone, Debug)]
-struct Held(Arc<Entry>);
+struct ByDigest(Arc<Entry>);
 
-impl Borrow<TokenDigest> for Held {
+impl Borrow<TokenDigest> for ByDigest {
     fn borrow(&self) -> &TokenDigest {
         self.0.key()
     }
 }
 
-impl Hash for Held {
+impl Hash for ByDigest {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.0.key().hash(state);
     }
 }
 
-impl PartialEq for Held {
+impl PartialEq for ByDigest {
     fn eq(&self, other: &Self) -> bool {
         self.0.key() == other.0.key()
     }
 }
 
-impl Eq for Held {}
+impl Eq for ByDigest {}
 
-impl Index {
+impl HotIndex {
     pub(super) fn new() -> Self {
         let shards: Box<[Shard]> = (0..SHARDS).map(|_| Shard::default()).collect();
         Self {
@@ -87,7 +87,7 @@ impl Index {
     pub(super) fn insert(&self, entry: Arc<Entry>) {
         let key = *entry.key();
         // Freed when the lock is.
-        let _old = self.change(&key, |entries| entries.replace(Held(entry)));
+        let _old = self.change(&key, |entries| entries.replace(ByDigest(entry)));
     }
 
     /// Whether there was one to remove.
