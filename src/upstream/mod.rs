@@ -73,7 +73,7 @@ pub(crate) struct Upstream {
 }
 
 /// The way to one endpoint.
-pub(crate) struct Channel<T> {
+pub(crate) struct EndpointClient<T> {
     stack: BoxCloneSyncService<Call, T, CallError>,
     /// Random, so that a digest says nothing of a token.
     hasher: RandomState,
@@ -102,11 +102,11 @@ impl Upstream {
     }
 
     /// The way to an endpoint whose answers are read by `decode`.
-    pub(crate) fn channel<T: Send + 'static>(
+    pub(crate) fn client<T: Send + 'static>(
         &self,
         endpoint: Endpoint,
         decode: Decode<T>,
-    ) -> Channel<T> {
+    ) -> EndpointClient<T> {
         let watch = Watch::new(endpoint, Arc::clone(&self.vitals));
         let breaker = Breaker::new(
             self.attempt_timeout,
@@ -136,14 +136,14 @@ impl Upstream {
             watch,
         }));
         let stack = ServiceBuilder::new().retry(retry).service(attempt);
-        Channel {
+        EndpointClient {
             stack: BoxCloneSyncService::new(stack),
             hasher: RandomState::new(),
         }
     }
 }
 
-impl<T> Channel<T> {
+impl<T> EndpointClient<T> {
     /// Calls the endpoint about a token or a subject.
     ///
     /// # Errors

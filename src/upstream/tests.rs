@@ -12,8 +12,8 @@ use futures_util::future::{self, BoxFuture};
 use tokio::{sync::Semaphore, task::JoinHandle, time::Instant};
 
 use super::{
-    Channel, Endpoint, MAX_IN_FLIGHT, MAX_WAITING, Priority, Purpose, Transport, TransportError,
-    Upstream, default_rate_limit, is_json,
+    Endpoint, EndpointClient, MAX_IN_FLIGHT, MAX_WAITING, Priority, Purpose, Transport,
+    TransportError, Upstream, default_rate_limit, is_json,
 };
 use crate::{AuthError, AuthErrorKind, clock::SystemClock};
 
@@ -166,7 +166,10 @@ impl Transport for Gate {
 type Call = JoinHandle<Result<Response<Bytes>, AuthError>>;
 
 /// A way to one endpoint, whose answers are taken as they are.
-fn channel(transport: impl Transport, attempt_timeout: Duration) -> Arc<Channel<Response<Bytes>>> {
+fn client(
+    transport: impl Transport,
+    attempt_timeout: Duration,
+) -> Arc<EndpointClient<Response<Bytes>>> {
     channel_to(Endpoint::Introspection, transport, attempt_timeout)
 }
 
@@ -174,21 +177,21 @@ fn channel_to(
     endpoint: Endpoint,
     transport: impl Transport,
     attempt_timeout: Duration,
-) -> Arc<Channel<Response<Bytes>>> {
+) -> Arc<EndpointClient<Response<Bytes>>> {
     let clock = Arc::new(SystemClock);
     let upstream = Upstream::new(Arc::new(transport), attempt_timeout, None, clock);
-    Arc::new(upstream.channel(endpoint, |response| Ok(response.clone())))
+    Arc::new(upstream.client(endpoint, |response| Ok(response.clone())))
 }
 
-fn call(channel: &Arc<Channel<Response<Bytes>>>) -> Call {
-    call_as(channel, Priority::FirstSeen)
+fn call(client: &Arc<EndpointClient<Response<Bytes>>>) -> Call {
+    call_as(client, Priority::FirstSeen)
 }
 
-fn call_as(channel: &Arc<Channel<Response<Bytes>>>, priority: Priority) -> Call {
-    let channel = Arc::clone(channel);
+fn call_as(client: &Arc<EndpointClient<Response<Bytes>>>, priority: Priority) -> Call {
+    let client = Arc::clone(client);
     tokio::spawn(async move {
         let request = Request::new(Bytes::new());
-        channel
+        client
             .call(Purpose::needed(priority), "oat_1", request)
             .await
     })
@@ -218,7 +221,7 @@ async fn calls_beyond_the_limits_wait_and_beyond_those_are_shed() {
     // fault B5
     assert_eq!((MAX_IN_FLIGHT, MAX_WAITING), (64, 1_024));
     let gate = Gate::new();
-    let upstream = channel(gate.clone(), Duration::from_secs(3_600));
+    let upstream = client(gate.clone(), Duration::from_secs(3_600));
     let mut calls: Vec<Call> = Vec::new();
     let mut counts = (0, 0);
     for (priority, in_flight, waiting) in [
@@ -277,7 +280,7 @@ impl Transport for Slow {
 #[tokio::test(start_paused = true)]
 async fn call_that_would_be_sent_too_late_to_be_answered_is_not_sent() {
     // fault B5: it would end at the deadline of its request, and open the circuit breaker for all.
-    let upstream = channel(Slow(Duration::from_millis(800)), Duration::from_secs(1));
+    let upstream = client(Slow(Duration::from_millis(800)), Duration::from_secs(1));
     let calls: Vec<_> = (0..100).map(|_| call(&upstream)).collect();
     let start = Instant::now();
     let (mut answered, mut shed) = (0, 0);
@@ -299,7 +302,7 @@ async fn call_that_would_be_sent_too_late_to_be_answered_is_not_sent() {
 #[tokio::test(start_paused = true)]
 async fn call_that_is_dropped_makes_room() {
     let gate = Gate::new();
-    let upstream = channel(gate.clone(), Duration::from_secs(3_600));
+    let upstream = client(gate.clone(), Duration::from_secs(3_600));
     let first = call(&upstream);
     let _others: Vec<_> = (0..64).map(|_| call(&upstream)).collect();
     settle().await;
@@ -312,7 +315,7 @@ async fn call_that_is_dropped_makes_room() {
 #[tokio::test(start_paused = true)]
 async fn attempt_has_its_time_and_who_waited_learns_at_once_that_clerk_is_down() {
     // C085
-    let upstream = channel(Gate::new(), Duration::from_secs(1));
+    let upstream = client(Gate::new(), Duration::from_secs(1));
     let start = Instant::now();
     let calls: Vec<_> = (0..=MAX_IN_FLIGHT)
         .map(|_| {

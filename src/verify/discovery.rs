@@ -126,14 +126,14 @@ impl From<Uri> for Address {
 
 impl Discovery {
     fn new(config: &ClerkConfig, upstream: &Upstream, trust: Trust) -> Self {
-        let channel = Arc::new(upstream.channel(Endpoint::Discovery, decode));
+        let client = Arc::new(upstream.client(Endpoint::Discovery, decode));
         let endpoint = config.instance.discovery_endpoint();
         let patience = config.timeout;
         let fetch = move || -> BoxFuture<'static, _> {
-            let (channel, endpoint) = (Arc::clone(&channel), endpoint.clone());
+            let (client, endpoint) = (Arc::clone(&client), endpoint.clone());
             let trust = trust.clone();
             Box::pin(async move {
-                let Members(members) = channel.get(endpoint, patience).await?;
+                let Members(members) = client.get(endpoint, patience).await?;
                 let document = trust.endpoints(&members).map_err(violation)?;
                 // Nothing depends on how old a copy is.
                 Ok(Fetched {

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
     claims::{ActiveOrganization, Actor},
-    upstream::{Channel, Endpoint, Purpose, Upstream},
+    upstream::{Endpoint, EndpointClient, Purpose, Upstream},
 };
 
 /// What an authorization server says of a token (RFC 7662 §2.2), decoded strictly and not judged yet.
@@ -154,7 +154,7 @@ impl fmt::Debug for TokenInfo {
 
 /// Asks Clerk: the [`Verify`] that a layer has unless it is given another.
 pub(crate) struct Introspect {
-    channel: Channel<TokenInfo>,
+    client: EndpointClient<TokenInfo>,
     address: Address,
     credentials: HeaderValue,
 }
@@ -166,7 +166,7 @@ impl Introspect {
         credentials: HeaderValue,
     ) -> Self {
         Self {
-            channel: upstream.channel(Endpoint::Introspection, TokenInfo::from_response),
+            client: upstream.client(Endpoint::Introspection, TokenInfo::from_response),
             address: address.into(),
             credentials,
         }
@@ -203,7 +203,7 @@ impl Verify for Introspect {
             let token = verification.token();
             let request = self.request(endpoint, token);
             let purpose = Purpose::needed(verification.priority());
-            self.channel.call(purpose, token.expose(), request).await
+            self.client.call(purpose, token.expose(), request).await
         })
     }
 }

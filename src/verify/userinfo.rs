@@ -9,7 +9,7 @@ use super::{
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
     claims::Profile,
-    upstream::{Channel, Endpoint, Purpose, Upstream},
+    upstream::{Endpoint, EndpointClient, Purpose, Upstream},
 };
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
@@ -25,14 +25,14 @@ pub(crate) struct Userinfo {
 
 /// Asks userinfo.
 pub(crate) struct UserinfoEndpoint {
-    channel: Channel<Userinfo>,
+    client: EndpointClient<Userinfo>,
     address: Address,
 }
 
 impl UserinfoEndpoint {
     pub(crate) fn new(upstream: &Upstream, address: impl Into<Address>) -> Self {
         Self {
-            channel: upstream.channel(Endpoint::Userinfo, decode),
+            client: upstream.client(Endpoint::Userinfo, decode),
             address: address.into(),
         }
     }
@@ -44,7 +44,7 @@ impl UserinfoEndpoint {
         purpose: Purpose,
     ) -> Result<Userinfo, AuthError> {
         let request = request(self.address.get(Some(purpose.priority())).await?, token)?;
-        self.channel.call(purpose, token.expose(), request).await
+        self.client.call(purpose, token.expose(), request).await
     }
 }
 

@@ -14,7 +14,7 @@ use crate::{
     AuthError, TokenKind,
     claims::ActiveOrganization,
     config::Backend,
-    upstream::{Channel, Endpoint, Purpose, Upstream},
+    upstream::{Endpoint, EndpointClient, Purpose, Upstream},
     verify::{
         TokenInfo, Verify, VerifyRequest,
         members::{actor, scopes, seconds, text, texts, violation},
@@ -83,7 +83,7 @@ impl Credential {
 
 /// One of the verifications.
 pub(crate) struct TokenEndpoint {
-    channel: Channel<TokenInfo>,
+    client: EndpointClient<TokenInfo>,
     backend: Backend,
     endpoint: Uri,
     member: &'static str,
@@ -92,7 +92,7 @@ pub(crate) struct TokenEndpoint {
 impl TokenEndpoint {
     pub(crate) fn new(upstream: &Upstream, backend: &Backend, credential: Credential) -> Self {
         Self {
-            channel: upstream.channel(credential.endpoint(), credential.decode()),
+            client: upstream.client(credential.endpoint(), credential.decode()),
             backend: backend.clone(),
             endpoint: backend.endpoint(credential.path()),
             member: credential.member(),
@@ -112,7 +112,7 @@ impl Verify for TokenEndpoint {
             let body = Some(Value::Object(body));
             let request = request(&self.backend, self.endpoint.clone(), body);
             let purpose = Purpose::needed(verification.priority());
-            self.channel.call(purpose, token, request).await
+            self.client.call(purpose, token, request).await
         })
     }
 }

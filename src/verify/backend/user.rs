@@ -12,7 +12,7 @@ use crate::{
     AuthError, AuthErrorKind, User,
     cache::UserCache,
     config::Backend,
-    upstream::{Channel, Endpoint, Priority, Purpose, Upstream, within},
+    upstream::{Endpoint, EndpointClient, Priority, Purpose, Upstream, within},
     verify::members::{flag, violation},
 };
 
@@ -24,7 +24,7 @@ pub(crate) struct Users {
 }
 
 struct UserEndpoint {
-    channel: Channel<Fetched>,
+    client: EndpointClient<Fetched>,
     backend: Backend,
 }
 
@@ -40,7 +40,7 @@ impl Users {
         timeout: Duration,
     ) -> Self {
         let endpoint = UserEndpoint {
-            channel: upstream.channel(Endpoint::BackendUser, decode),
+            client: upstream.client(Endpoint::BackendUser, decode),
             backend: backend.clone(),
         };
         Self {
@@ -94,7 +94,7 @@ impl UserEndpoint {
         // The token is good by now, even if it was never seen before. It must not have the share of those that
         // may be bad: a flood of them would hide that its user is banned.
         let purpose = Purpose::needed(priority.min(Priority::Returning));
-        let call = self.channel.call(purpose, id, request);
+        let call = self.client.call(purpose, id, request);
         let fetched = within(Instant::now() + time, call).await?;
         match fetched {
             Some((told, _)) if told != id => Err(AuthErrorKind::Inactive.into()),

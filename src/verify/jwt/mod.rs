@@ -145,15 +145,15 @@ impl Verify for Local {
 
 impl Published {
     fn new(config: &ClerkConfig, upstream: &Upstream, address: Address) -> Self {
-        let channel = Arc::new(upstream.channel(Endpoint::Keys, decode));
+        let client = Arc::new(upstream.client(Endpoint::Keys, decode));
         // For a fetch, retries and all.
         let patience = config.timeout;
         let fetch = move || -> BoxFuture<'static, _> {
-            let (channel, address) = (Arc::clone(&channel), address.clone());
+            let (client, address) = (Arc::clone(&client), address.clone());
             Box::pin(async move {
                 // The fetch runs in the background, however many requests wait for it.
                 let endpoint = address.get(None).await?;
-                channel.get(endpoint, patience).await
+                client.get(endpoint, patience).await
             })
         };
         let (clock, waiters) = (Arc::clone(&config.clock), Arc::clone(&upstream.waiters));
