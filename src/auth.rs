@@ -13,7 +13,7 @@ use crate::{
     bearer::CookieNames,
     cache::{Cache, Lifetimes, TokenHasher, UserCache},
     clock::Clock,
-    observe::{AudienceLog, Observer, Vitals, audience_cannot_be_shown},
+    observe::{AudienceLog, HealthState, Observer, audience_cannot_be_shown},
     reject::Challenges,
     upstream::Upstream,
     verify::{
@@ -34,7 +34,7 @@ pub(crate) struct Auth {
     #[cfg(feature = "jwt")]
     local: Option<Arc<Local>>,
     pub(crate) observer: Observer,
-    pub(crate) vitals: Arc<Vitals>,
+    pub(crate) health: Arc<HealthState>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) max_token_length: usize,
     /// The cookie that counts where there are no bearer credentials.
@@ -87,7 +87,7 @@ impl Auth {
             #[cfg(feature = "jwt")]
             local,
             observer: Observer::new(),
-            vitals: Arc::clone(&upstream.vitals),
+            health: Arc::clone(&upstream.health),
             max_token_length: config.max_token_length,
             session_cookie: config.session_cookie,
             verifier: Verifier {

@@ -195,7 +195,7 @@ impl<R> ClerkAuthLayer<R> {
     ///
     /// A layer that has not been used yet knows nothing: all fields have their defaults.
     pub fn health(&self) -> Health {
-        self.auth.vitals.health()
+        self.auth.health.health()
     }
 }
 

@@ -74,7 +74,7 @@ impl BreakerState {
 
 /// What [`Health`] is read from.
 #[derive(Debug, Default)]
-pub(crate) struct Vitals {
+pub(crate) struct HealthState {
     has_been_called: AtomicBool,
     is_reachable: AtomicBool,
     /// In milliseconds since the Unix epoch; zero if never.
@@ -87,7 +87,7 @@ pub(crate) struct Vitals {
     not_understood: [Mutex<Vec<u64>>; Endpoint::ALL.len()],
 }
 
-impl Vitals {
+impl HealthState {
     pub(crate) fn health(&self) -> Health {
         let called = self.has_been_called.load(Ordering::Acquire);
         let good = self.last_success.load(Ordering::Relaxed);

@@ -8,7 +8,7 @@ mod health;
 mod metrics;
 mod per_minute;
 mod stats;
-mod watch;
+mod endpoint;
 mod words;
 
 use std::time::Duration;
@@ -17,13 +17,13 @@ use tracing::level_filters::LevelFilter;
 
 pub(crate) use self::{
     audience::{AudienceLog, AudienceRejection},
+    endpoint::{EndpointObserver, UpstreamCall},
     events::{
         audience_cannot_be_shown, metadata_unserved, missing_layer, session_of_another,
         session_rejected, session_unusable, unreadable_organization,
     },
-    health::Vitals,
+    health::HealthState,
     metrics::StoreMetrics,
-    watch::{UpstreamCall, Watch},
     words::{CacheState, CallResult, Outcome},
 };
 pub use self::{

@@ -30,7 +30,7 @@ use crate::{
     AuthError, AuthErrorKind,
     clock::Clock,
     error::MAX_RETRY_AFTER,
-    observe::{CallResult, UpstreamCall, Watch},
+    observe::{CallResult, EndpointObserver, UpstreamCall},
 };
 
 /// What is to be called, and for whom.
@@ -55,7 +55,7 @@ pub(super) struct Parts<T> {
     pub(super) limiter: RateLimiter,
     pub(super) in_flight: Arc<InFlight>,
     pub(super) clock: Arc<dyn Clock>,
-    pub(super) watch: Arc<Watch>,
+    pub(super) observer: Arc<EndpointObserver>,
 }
 
 /// What a call holds that may be sent.
@@ -104,11 +104,11 @@ impl<T> Parts<T> {
             mut permit,
             reservation,
             place: _place,
-        } = permitted.inspect_err(|error| error.observe(&self.watch, purpose.priority()))?;
+        } = permitted.inspect_err(|error| error.observe(&self.observer, purpose.priority()))?;
         pass.sent();
         permit.sent();
         reservation.start(self.clock.precise());
-        let observed = self.watch.call(about);
+        let observed = self.observer.call(about);
         let result = self.exchange(request, &observed).await;
         let came_to = result
             .as_ref()

@@ -14,7 +14,7 @@ use std::{
 use super::Priority;
 use crate::{
     clock::{Clock, Now, millis},
-    observe::{BreakerState, Watch},
+    observe::{BreakerState, EndpointObserver},
 };
 
 /// Lets calls through while they succeed. After [`FAILURES_TO_OPEN`] failures in a row it lets nothing
@@ -26,7 +26,7 @@ pub(super) struct Breaker {
     /// blocked, and another call may probe.
     longest_probe: u64,
     clock: Arc<dyn Clock>,
-    watch: Arc<Watch>,
+    observer: Arc<EndpointObserver>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -159,14 +159,14 @@ impl Breaker {
     pub(super) fn new(
         attempt_timeout: Duration,
         clock: Arc<dyn Clock>,
-        watch: Arc<Watch>,
+        observer: Arc<EndpointObserver>,
     ) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State::Closed { failures: 0 }),
             // It may wait for a place in flight before it is sent, which another call holds for as long.
             longest_probe: millis(attempt_timeout.saturating_mul(2).saturating_add(PAUSE)),
             clock,
-            watch,
+            observer,
         })
     }
 
@@ -201,7 +201,7 @@ impl Breaker {
     fn change(&self, state: &mut State, next: State) {
         let before = mem::replace(state, next);
         if before.seen() != next.seen() {
-            self.watch.breaker(next.seen());
+            self.observer.breaker(next.seen());
         }
     }
 

@@ -8,7 +8,7 @@ use ::http::StatusCode;
 use super::{Priority, TransportError, breaker::Evidence};
 use crate::{
     AuthError, AuthErrorKind,
-    observe::{CallResult, Watch},
+    observe::{CallResult, EndpointObserver},
 };
 
 /// Why a call came to nothing.
@@ -103,12 +103,12 @@ impl CallError {
     }
 
     /// Reports a call that was not made.
-    pub(super) fn observe(&self, watch: &Watch, priority: Priority) {
+    pub(super) fn observe(&self, observer: &EndpointObserver, priority: Priority) {
         match self {
-            Self::Paused(_) => watch.not_called("Clerk asked for a pause"),
-            Self::BreakerOpen(_) => watch.not_called("the circuit breaker is open"),
-            Self::RateLimited(_) => watch.shed(priority, "the rate limit is reached"),
-            Self::Overloaded => watch.shed(priority, "too many calls are waiting"),
+            Self::Paused(_) => observer.not_called("Clerk asked for a pause"),
+            Self::BreakerOpen(_) => observer.not_called("the circuit breaker is open"),
+            Self::RateLimited(_) => observer.shed(priority, "the rate limit is reached"),
+            Self::Overloaded => observer.shed(priority, "too many calls are waiting"),
             _ => {}
         }
     }

@@ -55,7 +55,7 @@ pub(crate) use self::{
 use crate::{
     AuthError, AuthErrorKind,
     clock::Clock,
-    observe::{Vitals, Watch},
+    observe::{EndpointObserver, HealthState},
 };
 
 /// What the endpoints of a layer share.
@@ -69,7 +69,7 @@ pub(crate) struct Upstream {
     in_flight: Arc<InFlight>,
     /// The bound on all that waits for Clerk, be it for a place in flight or for a document.
     pub(crate) waiters: Arc<Waiters>,
-    pub(crate) vitals: Arc<Vitals>,
+    pub(crate) health: Arc<HealthState>,
 }
 
 /// The way to one endpoint.
@@ -97,7 +97,7 @@ impl Upstream {
             retry_budget: retry::budget(),
             in_flight: InFlight::new(MAX_IN_FLIGHT, attempt_timeout, Arc::clone(&waiters)),
             waiters,
-            vitals: Arc::default(),
+            health: Arc::default(),
         }
     }
 
@@ -107,11 +107,11 @@ impl Upstream {
         endpoint: Endpoint,
         decode: Decode<T>,
     ) -> EndpointClient<T> {
-        let watch = Watch::new(endpoint, Arc::clone(&self.vitals));
+        let observer = EndpointObserver::new(endpoint, Arc::clone(&self.health));
         let breaker = Breaker::new(
             self.attempt_timeout,
             Arc::clone(&self.clock),
-            Arc::clone(&watch),
+            Arc::clone(&observer),
         );
         let limiter = if endpoint.is_backend() {
             &self.backend
@@ -121,7 +121,7 @@ impl Upstream {
         let retry = RetryOnce::new(
             Arc::clone(&self.retry_budget),
             Arc::clone(&breaker),
-            Arc::clone(&watch),
+            Arc::clone(&observer),
         );
         let attempt = Attempt(Arc::new(Parts {
             endpoint,
@@ -133,7 +133,7 @@ impl Upstream {
             limiter: limiter.clone(),
             in_flight: Arc::clone(&self.in_flight),
             clock: Arc::clone(&self.clock),
-            watch,
+            observer,
         }));
         let stack = ServiceBuilder::new().retry(retry).service(attempt);
         EndpointClient {

@@ -9,7 +9,7 @@ use tower::retry::{
 };
 
 use super::{attempt::Call, breaker::Breaker, call_error::CallError};
-use crate::observe::Watch;
+use crate::observe::EndpointObserver;
 
 /// Retries once, after a random pause (full jitter), if the budget allows it. Clones share the budget.
 #[derive(Clone)]
@@ -17,17 +17,21 @@ pub(super) struct RetryOnce {
     is_spent: bool,
     budget: Arc<TpsBudget>,
     breaker: Arc<Breaker>,
-    watch: Arc<Watch>,
+    observer: Arc<EndpointObserver>,
 }
 
 impl RetryOnce {
     /// `breaker`: while it is not closed, another attempt could only be rejected.
-    pub(super) fn new(budget: Arc<TpsBudget>, breaker: Arc<Breaker>, watch: Arc<Watch>) -> Self {
+    pub(super) fn new(
+        budget: Arc<TpsBudget>,
+        breaker: Arc<Breaker>,
+        observer: Arc<EndpointObserver>,
+    ) -> Self {
         Self {
             is_spent: false,
             budget,
             breaker,
-            watch,
+            observer,
         }
     }
 }
@@ -49,7 +53,7 @@ impl<T> Policy<Call, T, CallError> for RetryOnce {
                     return None;
                 }
                 let is_granted = self.breaker.is_closed() && self.budget.withdraw();
-                self.watch.retry(is_granted);
+                self.observer.retry(is_granted);
                 if !is_granted {
                     return None;
                 }

@@ -186,8 +186,8 @@ impl Told {
     }
 }
 
-fn watch() -> Arc<Watch> {
-    Watch::new(Endpoint::Introspection, Arc::default())
+fn observer() -> Arc<EndpointObserver> {
+    EndpointObserver::new(Endpoint::Introspection, Arc::default())
 }
 
 fn admit(breaker: &Arc<Breaker>) -> Option<Permit> {
@@ -202,7 +202,7 @@ fn send(breaker: &Arc<Breaker>) -> Option<Permit> {
 
 fn open_breaker() -> (Arc<Told>, Arc<Breaker>) {
     let clock = Arc::new(Told(0.into()));
-    let breaker = Breaker::new(PAUSE, Arc::<Told>::clone(&clock), watch());
+    let breaker = Breaker::new(PAUSE, Arc::<Told>::clone(&clock), observer());
     for _ in 0..FAILURES_TO_OPEN {
         send(&breaker).unwrap().settle(Evidence::Failure);
     }
@@ -213,7 +213,7 @@ fn open_breaker() -> (Arc<Told>, Arc<Breaker>) {
 #[test]
 fn call_that_is_dropped_after_it_was_sent_has_failed() {
     let clock = Arc::new(Told(0.into()));
-    let breaker = Breaker::new(PAUSE, clock, watch());
+    let breaker = Breaker::new(PAUSE, clock, observer());
     for _ in 0..FAILURES_TO_OPEN {
         drop(send(&breaker));
     }
@@ -224,7 +224,7 @@ fn call_that_is_dropped_after_it_was_sent_has_failed() {
 fn call_that_is_not_sent_or_shows_nothing_counts_for_nothing() {
     // fault B1
     let clock = Arc::new(Told(0.into()));
-    let breaker = Breaker::new(PAUSE, clock, watch());
+    let breaker = Breaker::new(PAUSE, clock, observer());
     for _ in 0..2 * FAILURES_TO_OPEN {
         drop(admit(&breaker).unwrap());
         send(&breaker).unwrap().settle(Evidence::Nothing);

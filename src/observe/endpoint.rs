@@ -5,24 +5,24 @@ use std::{error::Error, sync::Arc, time::Duration};
 use http::StatusCode;
 use tokio::time::Instant;
 
-use super::{BreakerState, CallResult, Vitals, events, metrics::UpstreamMetrics};
+use super::{BreakerState, CallResult, HealthState, events, metrics::UpstreamMetrics};
 use crate::{
     clock::Now,
     upstream::{Endpoint, Priority},
 };
 
 /// Whom the stack of an endpoint tells what happens in it.
-pub(crate) struct Watch {
+pub(crate) struct EndpointObserver {
     endpoint: Endpoint,
-    vitals: Arc<Vitals>,
+    health: Arc<HealthState>,
     metrics: UpstreamMetrics,
 }
 
-impl Watch {
-    pub(crate) fn new(endpoint: Endpoint, vitals: Arc<Vitals>) -> Arc<Self> {
+impl EndpointObserver {
+    pub(crate) fn new(endpoint: Endpoint, health: Arc<HealthState>) -> Arc<Self> {
         Arc::new(Self {
             endpoint,
-            vitals,
+            health,
             metrics: UpstreamMetrics::new(endpoint),
         })
     }
@@ -40,7 +40,7 @@ impl Watch {
 
     /// A call was not made.
     pub(crate) fn not_called(&self, why: &'static str) {
-        let state = self.vitals.breaker_of(self.endpoint);
+        let state = self.health.breaker_of(self.endpoint);
         events::not_called(self.endpoint, state, why);
     }
 
@@ -57,7 +57,7 @@ impl Watch {
 
     /// The circuit breaker has changed.
     pub(crate) fn breaker(&self, state: BreakerState) {
-        self.vitals.breaker(self.endpoint, state);
+        self.health.breaker(self.endpoint, state);
         self.metrics.breaker(state);
         events::breaker(self.endpoint, state);
     }
@@ -66,7 +66,7 @@ impl Watch {
         self.metrics.in_flight.decrement(1.0);
         self.metrics.duration.record(elapsed.as_secs_f64());
         self.metrics.request(result);
-        self.vitals.called(self.endpoint, result, about, now);
+        self.health.called(self.endpoint, result, about, now);
         if self.endpoint == Endpoint::BackendUser && result == CallResult::CredentialsRejected {
             events::secret_key_rejected(self.endpoint, elapsed);
         }
@@ -75,7 +75,7 @@ impl Watch {
 
 /// One call to Clerk, timed. One that is dropped without a word was given up at a deadline.
 pub(crate) struct UpstreamCall {
-    watch: Arc<Watch>,
+    watch: Arc<EndpointObserver>,
     about: Option<u64>,
     start: Instant,
     is_over: bool,
