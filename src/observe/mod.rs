@@ -9,7 +9,7 @@ mod metrics;
 mod per_minute;
 mod stats;
 mod endpoint;
-mod words;
+mod labels;
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ pub(crate) use self::{
         session_rejected, session_unusable, unreadable_organization,
     },
     health::HealthState,
+    labels::{CacheState, CallResult, Outcome},
     metrics::StoreMetrics,
-    words::{CacheState, CallResult, Outcome},
 };
 pub use self::{
     health::{BreakerState, Health},
