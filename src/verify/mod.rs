@@ -5,7 +5,7 @@
 //! time, and userinfo's answer counts only if introspection's passes.
 
 mod backend;
-mod capacity;
+mod acting_context;
 pub(crate) mod discovery;
 mod document;
 mod enrich;

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    TokenFormat, TokenInfo, Verifier, capacity::Capacity, enrich::Person, kind_of,
+    TokenFormat, TokenInfo, Verifier, acting_context::ActingContext, enrich::Person, kind_of,
     userinfo::Userinfo,
 };
 use crate::{
@@ -107,10 +107,10 @@ impl Verifier {
             .map(|iat| iat.saturating_add(ACCESS_TOKEN_LIFE));
         // Userinfo may have been asked for another reason.
         let profile = profile.filter(|_| self.enrich.is_by_userinfo(kind));
-        let Capacity {
+        let ActingContext {
             organization,
             session,
-        } = Capacity::of(&answer, kind, &subject, profile.as_ref());
+        } = ActingContext::of(&answer, kind, &subject, profile.as_ref());
         if organization == ActiveOrganization::Unreadable {
             self.unreadable_organization
                 .call_once(observe::unreadable_organization);

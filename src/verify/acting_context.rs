@@ -9,12 +9,12 @@ use crate::{
     claims::{ActiveOrganization, Organization, Profile, Session},
 };
 
-pub(super) struct Capacity {
+pub(super) struct ActingContext {
     pub(super) organization: ActiveOrganization,
     pub(super) session: Option<Box<Session>>,
 }
 
-impl Capacity {
+impl ActingContext {
     /// Of an answer that passed the rules.
     pub(super) fn of(
         answer: &TokenInfo,

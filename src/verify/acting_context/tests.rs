@@ -1,6 +1,6 @@
 use serde_json::{Map, Value, json};
 
-use super::Capacity;
+use super::ActingContext;
 use crate::{
     TokenKind,
     claims::{ActiveOrganization, Organization, Profile},
@@ -27,8 +27,8 @@ fn answer(org_id: Option<&str>, other: Value) -> TokenInfo {
     }
 }
 
-fn organization(capacity: &Capacity) -> Option<&Organization> {
-    match &capacity.organization {
+fn organization(context: &ActingContext) -> Option<&Organization> {
+    match &context.organization {
         ActiveOrganization::Known(organization) => Some(organization),
         ActiveOrganization::None | ActiveOrganization::Unreadable => None,
     }
@@ -44,8 +44,8 @@ fn profile(organization: &str) -> Profile {
 }
 
 /// Id and slug.
-fn known(capacity: &Capacity) -> Option<(&str, Option<&str>)> {
-    let organization = organization(capacity)?;
+fn known(context: &ActingContext) -> Option<(&str, Option<&str>)> {
+    let organization = organization(context)?;
     Some((organization.id(), organization.slug()))
 }
 
@@ -71,9 +71,9 @@ fn an_oauth_token_has_the_organization_of_the_consent() {
         ),
     ] {
         let answer = answer(org_id, json!({}));
-        let capacity = Capacity::of(&answer, TokenKind::OAuth, "user_1", profile);
-        assert_eq!(known(&capacity), expected, "{name}");
-        let organization = organization(&capacity);
+        let context = ActingContext::of(&answer, TokenKind::OAuth, "user_1", profile);
+        assert_eq!(known(&context), expected, "{name}");
+        let organization = organization(&context);
         assert_eq!(organization.and_then(Organization::role), None, "{name}");
     }
 }
@@ -85,8 +85,8 @@ fn a_key_of_an_organization_acts_in_it() {
         ("user_1", None),
         ("mch_1", None),
     ] {
-        let capacity = Capacity::of(&answer(None, json!({})), TokenKind::ApiKey, subject, None);
-        assert_eq!(known(&capacity), expected, "{subject}");
+        let context = ActingContext::of(&answer(None, json!({})), TokenKind::ApiKey, subject, None);
+        assert_eq!(known(&context), expected, "{subject}");
     }
 }
 
@@ -116,9 +116,9 @@ fn each_kind_has_what_it_has() {
     ] {
         for claims in everything() {
             let answer = answer(Some("org_1"), claims);
-            let capacity = Capacity::of(&answer, kind, subject, None);
-            let organization = organization(&capacity);
-            let session = capacity.session.as_deref();
+            let context = ActingContext::of(&answer, kind, subject, None);
+            let organization = organization(&context);
+            let session = context.session.as_deref();
             let found = [
                 organization.is_some(),
                 organization.is_some_and(|it| it.has_role("org:admin")),
@@ -134,13 +134,13 @@ fn each_kind_has_what_it_has() {
 fn an_unreadable_organization_is_that_of_a_session_alone() {
     // fault E14
     let answer = answer(Some("org_1"), json!({ "v": 3, "o": { "id": "org_1" } }));
-    let session = Capacity::of(&answer, TokenKind::Session, "user_1", None);
+    let session = ActingContext::of(&answer, TokenKind::Session, "user_1", None);
     assert!(session.organization == ActiveOrganization::Unreadable);
-    let consent = Capacity::of(&answer, TokenKind::OAuth, "user_1", None);
+    let consent = ActingContext::of(&answer, TokenKind::OAuth, "user_1", None);
     assert_eq!(known(&consent), Some(("org_1", None)));
     for (kind, subject) in [(TokenKind::ApiKey, "user_1"), (TokenKind::Machine, "mch_1")] {
-        let capacity = Capacity::of(&answer, kind, subject, None);
-        assert!(capacity.organization == ActiveOrganization::None);
+        let context = ActingContext::of(&answer, kind, subject, None);
+        assert!(context.organization == ActiveOrganization::None);
     }
 }
 
@@ -154,8 +154,8 @@ fn a_statement_fills_in_what_the_answer_leaves_open() {
         let both = answer(None, said).with_statement(stated.clone()).unwrap();
         let expected = json!({ "x": 1, "act": { "sub": "user_2" }, "jti": "j1" });
         assert_eq!(Value::Object(both.other.clone()), expected);
-        let capacity = Capacity::of(&both, TokenKind::OAuth, "user_1", None);
-        let actor = capacity.session.as_ref().and_then(|it| it.actor());
+        let context = ActingContext::of(&both, TokenKind::OAuth, "user_1", None);
+        let actor = context.session.as_ref().and_then(|it| it.actor());
         assert_eq!(actor.map(|it| it.subject()), Some("user_2"));
     }
     let other = answer(None, json!({ "act": { "sub": "user_3" }, "jti": "j2" }));
