@@ -13,7 +13,7 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
-    RejectResponse, auth::Auth, decide::PendingVerification, integrations, passage::Passage,
+    RejectResponse, auth::Auth, decide::PendingVerification, integrations, options::LayerOptions,
     reject, service::inject,
 };
 
@@ -71,7 +71,7 @@ struct Waiting<S, ReqBody, R> {
     inner: S,
     auth: Arc<Auth>,
     reject: R,
-    passage: Passage,
+    options: LayerOptions,
 }
 
 impl<S, ReqBody, ResBody, R> ResponseFuture<S, ReqBody, ResBody, R>
@@ -104,7 +104,7 @@ where
         inner: S,
         auth: Arc<Auth>,
         reject: R,
-        passage: Passage,
+        options: LayerOptions,
     ) -> Self {
         Self {
             state: State::Verify {
@@ -114,7 +114,7 @@ where
                     inner,
                     auth,
                     reject,
-                    passage,
+                    options,
                 })),
             },
         }
@@ -189,7 +189,7 @@ where
                         }
                     }
                     Err(rejection) => {
-                        let is_grpc = waiting.passage.is_grpc(&waiting.request);
+                        let is_grpc = waiting.options.is_grpc(&waiting.request);
                         let response = waiting.auth.reject(rejection, is_grpc, &waiting.reject);
                         Self::Reject {
                             response: Some(response),
@@ -203,7 +203,7 @@ where
                 ready!(waiting.inner.poll_ready(cx))?;
                 let mut waiting = slot.take().expect("it was there a line above");
                 let future = waiting.inner.call(waiting.request);
-                Self::call_for(future, !waiting.passage.is_http_status_only())
+                Self::call_for(future, !waiting.options.is_http_status_only())
             }
             // It waits no longer.
             StateProj::Call { .. } | StateProj::CallForStatus { .. } | StateProj::Reject { .. } => {

@@ -6,7 +6,7 @@ use tower_layer::Layer;
 
 use crate::{
     AuthError, ClerkAuth, ClerkConfig, EmptyBody, Health, ResourceMetadata, Stats, Verify,
-    auth::Auth, passage::Passage,
+    auth::Auth, options::LayerOptions,
 };
 
 /// Lets through what carries a good token, with [`ClerkClaims`](crate::ClerkClaims) in the request's
@@ -18,7 +18,7 @@ use crate::{
 pub struct ClerkAuthLayer<R = EmptyBody> {
     auth: Arc<Auth>,
     reject: R,
-    passage: Passage,
+    options: LayerOptions,
 }
 
 impl ClerkAuthLayer {
@@ -50,7 +50,7 @@ impl ClerkAuthLayer {
         Self {
             auth: Arc::new(auth),
             reject: EmptyBody,
-            passage: Passage::default(),
+            options: LayerOptions::default(),
         }
     }
 }
@@ -63,7 +63,7 @@ impl<R> ClerkAuthLayer<R> {
         ClerkAuthLayer {
             auth: self.auth,
             reject,
-            passage: self.passage,
+            options: self.options,
         }
     }
 
@@ -88,7 +88,7 @@ impl<R> ClerkAuthLayer<R> {
     /// ```
     #[must_use]
     pub fn optional(mut self) -> Self {
-        self.passage = self.passage.optional();
+        self.options = self.options.optional();
         self
     }
 
@@ -103,7 +103,7 @@ impl<R> ClerkAuthLayer<R> {
     /// It holds for this layer and what is cloned from it.
     #[must_use]
     pub fn strip_authorization(mut self) -> Self {
-        self.passage = self.passage.strip_authorization();
+        self.options = self.options.strip_authorization();
         self
     }
 
@@ -119,7 +119,7 @@ impl<R> ClerkAuthLayer<R> {
     /// layer and its clones made afterwards.
     #[must_use]
     pub fn http_status_only(mut self) -> Self {
-        self.passage = self.passage.http_status_only();
+        self.options = self.options.http_status_only();
         self
     }
 
@@ -207,7 +207,7 @@ impl<S, R: Clone> Layer<S> for ClerkAuthLayer<R> {
             inner,
             Arc::clone(&self.auth),
             self.reject.clone(),
-            self.passage,
+            self.options,
         )
     }
 }
@@ -216,7 +216,7 @@ impl<R> fmt::Debug for ClerkAuthLayer<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClerkAuthLayer")
             .field("rules", &self.auth.verifier.rules)
-            .field("passage", &self.passage)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }

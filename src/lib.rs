@@ -178,7 +178,7 @@ mod decide;
 mod wait;
 mod future;
 mod metadata;
-mod passage;
+mod options;
 mod bearer;
 mod kind;
 mod cache;

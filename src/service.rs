@@ -13,7 +13,7 @@ use crate::{
     ClerkClaims, RejectResponse, ResponseFuture,
     auth::Auth,
     decide::{Decision, Rejected},
-    passage::{self, Passage},
+    options::{self, LayerOptions},
 };
 
 /// The service that [`ClerkAuthLayer`](crate::ClerkAuthLayer) makes. See the [crate docs](crate).
@@ -22,16 +22,16 @@ pub struct ClerkAuth<S, R = crate::EmptyBody> {
     inner: S,
     auth: Arc<Auth>,
     reject: R,
-    passage: Passage,
+    options: LayerOptions,
 }
 
 impl<S, R> ClerkAuth<S, R> {
-    pub(crate) fn new(inner: S, auth: Arc<Auth>, reject: R, passage: Passage) -> Self {
+    pub(crate) fn new(inner: S, auth: Arc<Auth>, reject: R, options: LayerOptions) -> Self {
         Self {
             inner,
             auth,
             reject,
-            passage,
+            options,
         }
     }
 }
@@ -63,37 +63,37 @@ where
         match self.auth.decide(request.headers_mut()) {
             Decision::Pass(claims) => {
                 inject(&mut request, claims);
-                if self.passage.changes_nothing() {
+                if self.options.changes_nothing() {
                     // The very instance that was polled ready.
                     return ResponseFuture::call(self.inner.call(request));
                 }
-                self.passage.strip(&mut request);
+                self.options.strip(&mut request);
                 let future = self.inner.call(request);
-                ResponseFuture::call_for(future, !self.passage.is_http_status_only())
+                ResponseFuture::call_for(future, !self.options.is_http_status_only())
             }
-            Decision::Reject(rejection) if self.passage.admits(&rejection.error) => {
-                passage::anonymize(&self.auth, &mut request);
+            Decision::Reject(rejection) if self.options.admits(&rejection.error) => {
+                options::anonymize(&self.auth, &mut request);
                 // What stands behind may still reject it, and not every framework knows the form.
-                let is_grpc = self.passage.is_grpc(&request);
+                let is_grpc = self.options.is_grpc(&request);
                 ResponseFuture::call_for(self.inner.call(request), is_grpc)
             }
             Decision::Reject(rejection) => {
                 give_up_readiness(&mut self.inner);
-                let is_grpc = self.passage.is_grpc(&request);
+                let is_grpc = self.options.is_grpc(&request);
                 let response = self.auth.reject(rejection, is_grpc, &self.reject);
                 ResponseFuture::reject(response)
             }
             Decision::Wait(verification) => {
                 give_up_readiness(&mut self.inner);
                 // The verification has the token.
-                self.passage.strip(&mut request);
+                self.options.strip(&mut request);
                 ResponseFuture::verify(
                     verification,
                     request,
                     self.inner.clone(),
                     Arc::clone(&self.auth),
                     self.reject.clone(),
-                    self.passage,
+                    self.options,
                 )
             }
         }

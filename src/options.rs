@@ -11,9 +11,9 @@ use crate::{
 
 /// The options of a layer that its clones do not share. One byte, so that a cache hit tests all of them at once.
 #[derive(Clone, Copy, Default)]
-pub(crate) struct Passage(u8);
+pub(crate) struct LayerOptions(u8);
 
-impl Passage {
+impl LayerOptions {
     /// Requests without credentials pass, too.
     const OPTIONAL: u8 = 1;
     /// The header of the token does not.
@@ -70,9 +70,9 @@ impl Passage {
     }
 }
 
-impl fmt::Debug for Passage {
+impl fmt::Debug for LayerOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Passage")
+        f.debug_struct("LayerOptions")
             .field("optional", &self.has(Self::OPTIONAL))
             .field("strip_authorization", &self.has(Self::STRIP_AUTHORIZATION))
             .field("http_status_only", &self.has(Self::HTTP_STATUS_ONLY))
