@@ -7,8 +7,8 @@ use tokio::{task::yield_now, time::Instant};
 
 use super::{
     backend::Users,
-    needs::{is_final, unavailable},
     userinfo::{Userinfo, UserinfoEndpoint},
+    userinfo_policy::{is_final, unavailable},
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, TokenKind, User,
@@ -25,7 +25,7 @@ pub(crate) struct Enrich {
 }
 
 /// What was found out of the subject, beside what the answer about the token says.
-pub(super) struct Person {
+pub(super) struct SubjectDetails {
     pub(super) userinfo: Option<Userinfo>,
     pub(super) user: Option<Arc<User>>,
     /// Whether nothing is missing that was to be fetched.

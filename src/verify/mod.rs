@@ -16,7 +16,7 @@ mod jws;
 #[cfg(feature = "jwt")]
 pub(crate) mod jwt;
 mod members;
-mod needs;
+mod userinfo_policy;
 mod payload;
 pub(crate) mod policy;
 pub(crate) mod resource_uri;
@@ -43,7 +43,10 @@ pub(crate) use policy::Rules;
 pub use source::{Verify, VerifyRequest};
 pub(crate) use strategy::Verifiers;
 
-use self::{enrich::Person, introspect::is_not_introspected, needs::Needs, strategy::Strategy};
+use self::{
+    enrich::SubjectDetails, introspect::is_not_introspected, strategy::Strategy,
+    userinfo_policy::UserinfoPolicy,
+};
 use crate::{
     AuthError, AuthErrorKind, BearerToken, TokenKind,
     clock::{Clock, Now},
@@ -135,12 +138,12 @@ impl Verifier {
         };
         self.check(&answer, kind)?;
 
-        let needs = Needs {
+        let policy = UserinfoPolicy {
             vouching: !self.is_access_token(&answer, format),
             subject: answer.sub.is_none(),
             profile: is_required,
         };
-        let is_needed = needs.any();
+        let is_needed = policy.any();
         let userinfo = match early {
             // Nothing is known yet if the call was not worth as much as it is now.
             Some(Err(error)) if is_needed && error.was_not_called() => None,
@@ -156,7 +159,7 @@ impl Verifier {
             None => None,
         };
         let (userinfo, has_profile) = match userinfo {
-            Some(userinfo) => needs.check(&answer, userinfo)?,
+            Some(userinfo) => policy.check(&answer, userinfo)?,
             None => (None, true),
         };
         let subject = answer.sub.as_deref();
@@ -165,12 +168,12 @@ impl Verifier {
             .enrich
             .user(subject.unwrap_or_default(), priority, deadline)
             .await?;
-        let person = Person {
+        let details = SubjectDetails {
             userinfo,
             user,
             complete: has_profile && has_user,
         };
-        self.conclude(answer, person, format)
+        self.conclude(answer, details, format)
     }
 
     /// Asks whoever can tell.

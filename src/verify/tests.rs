@@ -1,5 +1,5 @@
 mod claims;
-mod needs;
+mod userinfo_policy;
 mod order;
 
 use std::{

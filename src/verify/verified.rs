@@ -3,8 +3,8 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    TokenFormat, TokenInfo, Verifier, acting_context::ActingContext, enrich::Person, kind_of,
-    userinfo::Userinfo,
+    TokenFormat, TokenInfo, Verifier, acting_context::ActingContext, enrich::SubjectDetails,
+    kind_of, userinfo::Userinfo,
 };
 use crate::{
     AuthError, AuthErrorKind, TokenKind,
@@ -82,12 +82,12 @@ impl Verifier {
     pub(super) fn conclude(
         &self,
         mut answer: TokenInfo,
-        person: Person,
+        details: SubjectDetails,
         format: TokenFormat,
     ) -> Result<Verified, AuthError> {
         let kind = kind_of(format);
         let end = self.rules.end_of(&answer);
-        let (subject, profile) = match (answer.sub.take(), person.userinfo) {
+        let (subject, profile) = match (answer.sub.take(), details.userinfo) {
             (Some(sub), userinfo) => (sub, userinfo.map(|userinfo| userinfo.profile)),
             (None, Some(Userinfo { sub, profile, .. })) => (sub, Some(profile)),
             (None, None) => return Err(AuthErrorKind::MissingSubject.into()),
@@ -132,7 +132,7 @@ impl Verifier {
             organization,
             session,
             profile: profile.map(Box::new),
-            user: person.user,
+            user: details.user,
             other: (!answer.other.is_empty())
                 .then(|| serde_json::Value::Object(answer.other).to_string().into()),
             rules: Arc::clone(&self.rules),
@@ -142,7 +142,7 @@ impl Verifier {
             claims,
             expires,
             good_until: earliest([expires, presumed_end]),
-            complete: person.complete,
+            complete: details.complete,
         })
     }
 }

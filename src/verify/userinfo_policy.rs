@@ -4,7 +4,7 @@ use super::{TokenInfo, members::violation, userinfo::Userinfo};
 use crate::{AuthError, AuthErrorKind};
 
 /// For what a verification cannot do without userinfo.
-pub(super) struct Needs {
+pub(super) struct UserinfoPolicy {
     /// That this is an access token at all: userinfo's 200 shows it.
     pub(super) vouching: bool,
     /// The subject.
@@ -13,7 +13,7 @@ pub(super) struct Needs {
     pub(super) profile: bool,
 }
 
-impl Needs {
+impl UserinfoPolicy {
     pub(super) fn any(&self) -> bool {
         self.vouching || self.subject || self.profile
     }
