@@ -13,8 +13,12 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
-    RejectResponse, auth::Auth, decide::PendingVerification, integrations, options::LayerOptions,
-    reject, service::inject,
+    RejectResponse,
+    authenticator::{Authenticator, PendingVerification},
+    integrations,
+    options::LayerOptions,
+    reject,
+    service::inject,
 };
 
 pin_project! {
@@ -69,7 +73,7 @@ struct Waiting<S, ReqBody, R> {
     request: Request<ReqBody>,
     /// Not polled ready yet: it holds nothing of what others need.
     inner: S,
-    auth: Arc<Auth>,
+    auth: Arc<Authenticator>,
     reject: R,
     options: LayerOptions,
 }
@@ -102,7 +106,7 @@ where
         verification: PendingVerification,
         request: Request<ReqBody>,
         inner: S,
-        auth: Arc<Auth>,
+        auth: Arc<Authenticator>,
         reject: R,
         options: LayerOptions,
     ) -> Self {

@@ -6,7 +6,7 @@ use tower_layer::Layer;
 
 use crate::{
     AuthError, ClerkAuth, ClerkConfig, EmptyBody, Health, ResourceMetadata, Stats, Verify,
-    auth::Auth, options::LayerOptions,
+    authenticator::Authenticator, options::LayerOptions,
 };
 
 /// Lets through what carries a good token, with [`ClerkClaims`](crate::ClerkClaims) in the request's
@@ -16,7 +16,7 @@ use crate::{
 /// Clerk. Two layers share nothing, even of the same configuration: a cache belongs to one set of rules.
 #[derive(Clone)]
 pub struct ClerkAuthLayer<R = EmptyBody> {
-    auth: Arc<Auth>,
+    auth: Arc<Authenticator>,
     reject: R,
     options: LayerOptions,
 }
@@ -32,7 +32,7 @@ impl ClerkAuthLayer {
     /// Where the operating system has no random numbers to give.
     #[must_use]
     pub fn new(config: ClerkConfig) -> Self {
-        Self::of(Auth::new(config, None))
+        Self::of(Authenticator::new(config, None))
     }
 
     /// Makes a layer that asks somebody else about OAuth tokens than the configuration says. The rules, the
@@ -43,10 +43,10 @@ impl ClerkAuthLayer {
     /// Where the operating system has no random numbers to give.
     #[must_use]
     pub fn with_verifier(config: ClerkConfig, verifier: impl Verify) -> Self {
-        Self::of(Auth::new(config, Some(Arc::new(verifier))))
+        Self::of(Authenticator::new(config, Some(Arc::new(verifier))))
     }
 
-    fn of(auth: Auth) -> Self {
+    fn of(auth: Authenticator) -> Self {
         Self {
             auth: Arc::new(auth),
             reject: EmptyBody,

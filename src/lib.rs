@@ -172,10 +172,9 @@
 
 mod config;
 mod layer;
-mod auth;
+mod authenticator;
 mod service;
-mod decide;
-mod wait;
+
 mod future;
 mod metadata;
 mod options;

@@ -6,7 +6,8 @@ use std::{fmt, sync::Arc};
 use http::{Request, header::AUTHORIZATION};
 
 use crate::{
-    AuthError, AuthErrorKind, ClerkClaims, auth::Auth, reject, require::present::Anonymous,
+    AuthError, AuthErrorKind, ClerkClaims, authenticator::Authenticator, reject,
+    require::present::Anonymous,
 };
 
 /// The options of a layer that its clones do not share. One byte, so that a cache hit tests all of them at once.
@@ -81,7 +82,7 @@ impl fmt::Debug for LayerOptions {
 }
 
 /// Makes a request one of nobody: claims that were there before are not this layer's.
-pub(crate) fn anonymize<B>(auth: &Auth, request: &mut Request<B>) {
+pub(crate) fn anonymize<B>(auth: &Authenticator, request: &mut Request<B>) {
     auth.observer.passed_anonymous();
     let extensions = request.extensions_mut();
     extensions.remove::<ClerkClaims>();

@@ -11,8 +11,7 @@ use tower_service::Service;
 
 use crate::{
     ClerkClaims, RejectResponse, ResponseFuture,
-    auth::Auth,
-    decide::{Decision, Rejected},
+    authenticator::{Authenticator, Decision, Rejected},
     options::{self, LayerOptions},
 };
 
@@ -20,13 +19,18 @@ use crate::{
 #[derive(Clone)]
 pub struct ClerkAuth<S, R = crate::EmptyBody> {
     inner: S,
-    auth: Arc<Auth>,
+    auth: Arc<Authenticator>,
     reject: R,
     options: LayerOptions,
 }
 
 impl<S, R> ClerkAuth<S, R> {
-    pub(crate) fn new(inner: S, auth: Arc<Auth>, reject: R, options: LayerOptions) -> Self {
+    pub(crate) fn new(
+        inner: S,
+        auth: Arc<Authenticator>,
+        reject: R,
+        options: LayerOptions,
+    ) -> Self {
         Self {
             inner,
             auth,
@@ -60,7 +64,7 @@ where
             give_up_readiness(&mut self.inner);
             return ResponseFuture::reject(response);
         }
-        match self.auth.decide(request.headers_mut()) {
+        match self.auth.lookup(request.headers_mut()) {
             Decision::Pass(claims) => {
                 inject(&mut request, claims);
                 if self.options.changes_nothing() {
@@ -108,7 +112,7 @@ impl<S: fmt::Debug, R> fmt::Debug for ClerkAuth<S, R> {
     }
 }
 
-impl Auth {
+impl Authenticator {
     /// The one place where a rejection becomes a response.
     pub(crate) fn reject<B: 'static>(
         &self,

@@ -1,4 +1,7 @@
-//! [`Auth`]: what a layer, its clones and its services share, put together by the configuration.
+//! [`Authenticator`]: what a layer, its clones and its services share, put together by the configuration.
+
+mod lookup;
+mod verify;
 
 use std::{
     fmt,
@@ -6,6 +9,7 @@ use std::{
     sync::{Arc, Once},
 };
 
+pub(crate) use self::lookup::{Decision, PendingVerification, Rejected};
 #[cfg(feature = "jwt")]
 use crate::verify::jwt::Local;
 use crate::{
@@ -24,7 +28,7 @@ use crate::{
 };
 
 /// What a layer, its clones and its services share.
-pub(crate) struct Auth {
+pub(crate) struct Authenticator {
     pub(crate) cache: Cache,
     pub(crate) verifier: Verifier,
     pub(crate) challenges: Arc<Challenges>,
@@ -41,7 +45,7 @@ pub(crate) struct Auth {
     pub(crate) session_cookie: Option<CookieNames>,
 }
 
-impl Auth {
+impl Authenticator {
     /// `oauth`: who is asked about OAuth tokens, where that is not for the configuration to say.
     pub(crate) fn new(config: ClerkConfig, oauth: Option<Arc<dyn Verify>>) -> Self {
         let upstream = Upstream::new(
@@ -124,9 +128,9 @@ impl Auth {
     }
 }
 
-impl fmt::Debug for Auth {
+impl fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Auth").finish_non_exhaustive()
+        f.debug_struct("Authenticator").finish_non_exhaustive()
     }
 }
 

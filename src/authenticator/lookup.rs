@@ -9,14 +9,13 @@ use tokio::time::Instant;
 
 use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims, TokenKind,
-    auth::Auth,
+    authenticator::{Authenticator, verify::Task},
     bearer::{self, Credentials},
     cache::{Arrival, Lookup, TokenDigest},
     clock::Now,
     observe::{CacheState, Seen},
     upstream::Priority,
     verify::TokenFormat,
-    wait::Task,
 };
 
 /// What becomes of a request.
@@ -44,26 +43,26 @@ impl From<AuthErrorKind> for Rejected {
 /// A verification that a request waits for.
 pub(crate) type PendingVerification = BoxFuture<'static, Result<ClerkClaims, Rejected>>;
 
-impl Auth {
+impl Authenticator {
     /// From the headers to a decision: no I/O, nothing awaited.
-    pub(crate) fn decide(self: &Arc<Self>, headers: &mut HeaderMap) -> Decision {
+    pub(crate) fn lookup(self: &Arc<Self>, headers: &mut HeaderMap) -> Decision {
         match bearer::parse(headers, self.max_token_length) {
-            Ok(credentials) => self.decide_on::<false>(credentials),
+            Ok(credentials) => self.lookup_credentials::<false>(credentials),
             // A malformed header is not made up for by anything.
-            Err(AuthErrorKind::MissingCredentials) => self.decide_without_header(headers),
+            Err(AuthErrorKind::MissingCredentials) => self.lookup_without_header(headers),
             Err(kind) => Decision::Reject(kind.into()),
         }
     }
 
     /// Of a request whose header has no bearer token. Apart, so that those with one need not carry its weight.
     #[inline(never)]
-    fn decide_without_header(self: &Arc<Self>, headers: &mut HeaderMap) -> Decision {
+    fn lookup_without_header(self: &Arc<Self>, headers: &mut HeaderMap) -> Decision {
         let found = match &self.session_cookie {
             Some(names) => names.parse(headers, self.max_token_length),
             None => Err(AuthErrorKind::MissingCredentials),
         };
         match found {
-            Ok(credentials) => self.decide_on::<true>(credentials),
+            Ok(credentials) => self.lookup_credentials::<true>(credentials),
             Err(kind) => Decision::Reject(kind.into()),
         }
     }
@@ -71,7 +70,7 @@ impl Auth {
     /// Of what stands where a token should. From a cookie, a session token alone passes, whatever is known of
     /// others: a browser sends it along for any page. The compiler knows which it is: a header does not pay for
     /// it.
-    fn decide_on<const IS_COOKIE: bool>(
+    fn lookup_credentials<const IS_COOKIE: bool>(
         self: &Arc<Self>,
         credentials: Credentials<'_>,
     ) -> Decision {
@@ -104,14 +103,14 @@ impl Auth {
                 Decision::Pass(claims)
             }
             Lookup::Unknown { was_good } => {
-                self.decide_unknown(credentials, IS_COOKIE, key, was_good, now)
+                self.lookup_unknown(credentials, IS_COOKIE, key, was_good, now)
             }
         }
     }
 
     /// Of a token that is not known to be good. Apart, so that hits need not carry its weight.
     #[inline(never)]
-    fn decide_unknown(
+    fn lookup_unknown(
         self: &Arc<Self>,
         credentials: Credentials<'_>,
         is_cookie: bool,
@@ -127,7 +126,7 @@ impl Auth {
             return Decision::Reject(AuthErrorKind::UnsupportedToken.into());
         }
         if let Some(error) = self.cache.get_negative(key, now) {
-            return self.decide_bad(TokenFormat::of(token), key, error);
+            return self.reject_known(TokenFormat::of(token), key, error);
         }
         let format = match self.verifier.admit(token, now.unix_seconds()) {
             Ok(format) => format,
@@ -154,7 +153,7 @@ impl Auth {
     }
 
     /// Of a token that is remembered as rejected, or as one that Clerk cannot answer about.
-    fn decide_bad(&self, format: TokenFormat, key: TokenDigest, error: AuthError) -> Decision {
+    fn reject_known(&self, format: TokenFormat, key: TokenDigest, error: AuthError) -> Decision {
         self.cache.hit_negative();
         let mut state = CacheState::Negative;
         let verdict = self.bridge(&key, error, &mut state);

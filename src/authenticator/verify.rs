@@ -7,10 +7,9 @@ use tokio::time::Instant;
 
 use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims,
-    auth::Auth,
+    authenticator::{Authenticator, Rejected},
     bearer::Credentials,
     cache::{Arrival, Join, Landed, Lookup, Outcome, TokenDigest, single_flight},
-    decide::Rejected,
     observe::{CacheState, Seen},
     upstream::Priority,
     verify::TokenFormat,
@@ -18,14 +17,14 @@ use crate::{
 
 /// What is to be verified, and how urgently.
 #[derive(Clone)]
-pub(crate) struct Task {
+pub(super) struct Task {
     pub(crate) key: TokenDigest,
     pub(crate) token: BearerToken,
     pub(crate) format: TokenFormat,
     pub(crate) priority: Priority,
 }
 
-impl Auth {
+impl Authenticator {
     /// Waits for a verdict on a token, and tells what it was.
     pub(crate) async fn verify(
         self: Arc<Self>,
