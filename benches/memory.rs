@@ -99,7 +99,7 @@ fn bytes(runtime: &tokio::runtime::Runtime, entries: usize) {
             }
         });
     });
-    let kept = layer.stats().entries;
+    let kept = layer.authenticator().stats().entries;
     assert_eq!(kept, entries as u64);
     println!(
         "{kept} tokens, {} bytes of JSON each: {} bytes an entry, everything included",

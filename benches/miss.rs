@@ -187,7 +187,7 @@ async fn flood() {
     for _ in 0..2 {
         warm(&mut service, &hot).await;
     }
-    let before = layer.stats();
+    let before = layer.authenticator().stats();
     let mut rng = fastrand::Rng::with_seed(11);
     for n in 0..FLOOD {
         let once = rng.u64(..);
@@ -198,7 +198,7 @@ async fn flood() {
         }
         pass(&mut service, request(&hot[rng.usize(..HOT)])).await;
     }
-    let hits = layer.stats().hits - before.hits;
+    let hits = layer.authenticator().stats().hits - before.hits;
     println!(
         "Flood: {FLOOD} tokens that come once, half of them bad, before a cache of 10,000: {:.3} % of the \
          requests with one of {HOT} tokens in use were hits.",

@@ -38,7 +38,7 @@ fn cors() -> CorsLayer {
 
 async fn serve() -> Result<(), Box<dyn Error>> {
     let auth = ClerkAuthLayer::new(ClerkConfig::from_env()?);
-    let metadata = auth.resource_metadata();
+    let metadata = auth.authenticator().resource_metadata();
     let mut app = Router::new()
         .route("/me", get(me))
         // Protects the routes above it. Unlike `layer`, it leaves paths that do not exist a 404.

@@ -55,7 +55,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let auth = ClerkAuthLayer::new(ClerkConfig::from_env()?);
     // The layer stands around the inner service alone; what is open never passes it.
     let protected = auth.layer(service_fn(me));
-    let metadata = auth.resource_metadata();
+    let metadata = auth.authenticator().resource_metadata();
     let app = service_fn(move |request: Request<Incoming>| {
         let (protected, metadata) = (protected.clone(), metadata.clone());
         async move {

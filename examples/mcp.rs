@@ -132,6 +132,7 @@ where
 
 fn app(auth: ClerkAuthLayer) -> Result<Router, Box<dyn Error>> {
     let metadata = auth
+        .authenticator()
         .resource_metadata()
         .ok_or("CLERK_RESOURCE must be the address of this server, such as http://host/mcp")?;
     let resource = Uri::try_from(metadata.url())?;

@@ -16,7 +16,7 @@ use reqwest::{Client, ClientBuilder, Response, StatusCode};
 use serde_json::Value;
 use tokio::{net::TcpListener, time::Instant};
 use tower_clerk::{
-    ClerkAuthLayer, ClerkClaims, ClerkConfig,
+    ClerkAuthLayer, ClerkClaims, ClerkConfig, Tokens,
     fake_clerk::{Endpoint, FakeClerk, Fault},
 };
 
@@ -116,7 +116,7 @@ async fn with_cache(walk: &mut Walk<'_>, auth: &ClerkAuthLayer, tokens: [&str; 4
     walk.step("another good token", Some(&token), 200, Asked).await?;
     walk.clerk.revoke(&token);
     walk.step("revoked at Clerk: good until the 30 s end …", Some(&token), 200, NotAsked).await?;
-    auth.invalidate(&token);
+    auth.authenticator().invalidate(Tokens::one(&token));
     walk.step("… or until `layer.invalidate(token)`", Some(&token), 401, Asked).await?;
 
     walk.begin("Clerk is down: it answers 503").await?;

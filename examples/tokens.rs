@@ -52,7 +52,7 @@ async fn serve(config: ClerkConfig) -> Result<String> {
     let auth = ClerkAuthLayer::new(config);
     // Without it, the first JWT would wait for the keys. It is no reason not to start that they cannot be
     // had now.
-    if let Err(error) = auth.warm_up().await {
+    if let Err(error) = auth.authenticator().warm_up().await {
         eprintln!("not warmed up: {error}");
     }
     let listener = TcpListener::bind(&address).await.map_err(|error| {

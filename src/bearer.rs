@@ -51,6 +51,14 @@ impl<'a> Credentials<'a> {
         self.0
     }
 
+    /// Takes a token that is not in a header.
+    pub(crate) fn of(token: &'a str, max_len: usize) -> Result<Self, AuthErrorKind> {
+        if token.len() > max_len {
+            return Err(AuthErrorKind::TokenTooLong);
+        }
+        Ok(Self(token.as_bytes()))
+    }
+
     /// The token, if it is a token68.
     pub(crate) fn token(self) -> Result<&'a str, AuthErrorKind> {
         if !is_token68(self.0) {

@@ -4,7 +4,6 @@ use std::{
     fmt,
     future::Future,
     pin::Pin,
-    sync::Arc,
     task::{Context, Poll, ready},
 };
 
@@ -73,7 +72,7 @@ struct Waiting<S, ReqBody, R> {
     request: Request<ReqBody>,
     /// Not polled ready yet: it holds nothing of what others need.
     inner: S,
-    auth: Arc<Authenticator>,
+    authenticator: Authenticator,
     reject: R,
     options: LayerOptions,
 }
@@ -106,7 +105,7 @@ where
         verification: PendingVerification,
         request: Request<ReqBody>,
         inner: S,
-        auth: Arc<Authenticator>,
+        authenticator: Authenticator,
         reject: R,
         options: LayerOptions,
     ) -> Self {
@@ -116,7 +115,7 @@ where
                 waiting: Some(Box::new(Waiting {
                     request,
                     inner,
-                    auth,
+                    authenticator,
                     reject,
                     options,
                 })),
@@ -194,7 +193,10 @@ where
                     }
                     Err(rejection) => {
                         let is_grpc = waiting.options.is_grpc(&waiting.request);
-                        let response = waiting.auth.reject(rejection, is_grpc, &waiting.reject);
+                        let response =
+                            waiting
+                                .authenticator
+                                .reject(rejection, is_grpc, &waiting.reject);
                         Self::Reject {
                             response: Some(response),
                         }

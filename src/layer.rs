@@ -4,10 +4,7 @@ use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
-use crate::{
-    AuthError, ClerkAuth, ClerkConfig, EmptyBody, Health, ResourceMetadata, Stats, Verify,
-    authenticator::Authenticator, options::LayerOptions,
-};
+use crate::{Authenticator, ClerkAuth, ClerkConfig, EmptyBody, Verify, options::LayerOptions};
 
 /// Lets through what carries a good token, with [`ClerkClaims`](crate::ClerkClaims) in the request's
 /// extensions. See the [crate docs](crate).
@@ -16,7 +13,7 @@ use crate::{
 /// Clerk. Two layers share nothing, even of the same configuration: a cache belongs to one set of rules.
 #[derive(Clone)]
 pub struct ClerkAuthLayer<R = EmptyBody> {
-    auth: Arc<Authenticator>,
+    authenticator: Authenticator,
     reject: R,
     options: LayerOptions,
 }
@@ -32,7 +29,7 @@ impl ClerkAuthLayer {
     /// Where the operating system has no random numbers to give.
     #[must_use]
     pub fn new(config: ClerkConfig) -> Self {
-        Self::of(Authenticator::new(config, None))
+        Authenticator::new(config).into()
     }
 
     /// Makes a layer that asks somebody else about OAuth tokens than the configuration says. The rules, the
@@ -43,15 +40,7 @@ impl ClerkAuthLayer {
     /// Where the operating system has no random numbers to give.
     #[must_use]
     pub fn with_verifier(config: ClerkConfig, verifier: impl Verify) -> Self {
-        Self::of(Authenticator::new(config, Some(Arc::new(verifier))))
-    }
-
-    fn of(auth: Authenticator) -> Self {
-        Self {
-            auth: Arc::new(auth),
-            reject: EmptyBody,
-            options: LayerOptions::default(),
-        }
+        Authenticator::with_verifier(config, Some(Arc::new(verifier))).into()
     }
 }
 
@@ -61,7 +50,7 @@ impl<R> ClerkAuthLayer<R> {
     #[must_use]
     pub fn reject_with<T>(self, reject: T) -> ClerkAuthLayer<T> {
         ClerkAuthLayer {
-            auth: self.auth,
+            authenticator: self.authenticator,
             reject,
             options: self.options,
         }
@@ -123,79 +112,21 @@ impl<R> ClerkAuthLayer<R> {
         self
     }
 
-    /// What this service says of itself as a protected resource (RFC 9728), to mount it where the layer
-    /// does not see the requests for it. `None` where no
-    /// [`resource`](crate::ClerkConfigBuilder::resource) is configured, or one that is no web address.
-    pub fn resource_metadata(&self) -> Option<ResourceMetadata> {
-        self.auth.metadata.clone()
+    /// Returns the authenticator of this layer: to verify tokens from elsewhere, to invalidate, for metadata, counts
+    /// and health.
+    pub fn authenticator(&self) -> &Authenticator {
+        &self.authenticator
     }
+}
 
-    /// Fetches the metadata and the key set of the instance, where they are needed, before the first token waits
-    /// for them. Where there is nothing to fetch, or it is there already, nothing happens.
-    ///
-    /// # Errors
-    ///
-    /// Why it could not be fetched. Do not let a service fail to start for it: the layer tries again
-    /// with the requests that come.
-    ///
-    /// # Cancel safety
-    ///
-    /// A caller that stops waiting leaves the fetch as it is: it goes on in a task of its own, within the
-    /// [`timeout`](crate::ClerkConfigBuilder::timeout). If its runtime is blocked or shut down, the next request
-    /// that needs the document fetches it.
-    pub fn warm_up(&self) -> impl Future<Output = Result<(), AuthError>> + Send + use<R> {
-        self.auth.warm_up()
-    }
-
-    /// Invalidates a token, for instance because it was revoked. It is verified anew for every request that
-    /// arrives after this has returned.
-    ///
-    /// A verification that is under way still counts for requests that arrived before, and is not cached.
-    /// A token that is verified by its signature alone passes the next verification until it expires, revoked or not.
-    ///
-    /// It costs other tokens nothing, however many are invalidated: one that is neither cached nor being
-    /// verified leaves no trace.
-    pub fn invalidate(&self, token: &str) {
-        self.auth.cache.invalidate(token);
-    }
-
-    /// Invalidates all tokens of a subject (`user_…`), as [`invalidate`](Self::invalidate) does with one, and
-    /// what the Backend API has answered about the subject.
-    pub fn invalidate_subject(&self, subject: &str) {
-        // Ordering: before the tokens. A verification that begins after those are forgotten must not find
-        // the old user.
-        self.auth.verifier.enrich.invalidate(subject);
-        self.auth.cache.invalidate_subject(subject);
-    }
-
-    /// Invalidates everything, as [`invalidate`](Self::invalidate) does with one token.
-    pub fn clear(&self) {
-        self.auth.verifier.enrich.clear();
-        self.auth.cache.clear();
-    }
-
-    /// What the layer has done so far and holds now. Counting the entries has the cache cleaned up:
-    /// ask every few seconds, not on every request.
-    pub fn stats(&self) -> Stats {
-        self.auth.observer.stats(&self.auth.cache)
-    }
-
-    /// Whether Clerk works, as far as the layer knows from its own calls. It asks nobody, and costs nothing.
-    ///
-    /// # Readiness probes
-    ///
-    /// Do not let readiness depend on it: where Clerk is down, all replicas would fail their probes at the
-    /// same moment and be taken out together, with them the requests whose tokens are remembered, the
-    /// routes that need none, and the 503 with `Retry-After` that tells clients to come back. Rather
-    /// let it raise an alarm, and bridge outages with
-    /// [`stale_if_error`](crate::ClerkConfigBuilder::stale_if_error). What is no outage of Clerk's may well keep a
-    /// new replica from taking over: that
-    /// [`credentials_rejected`](Health::credentials_rejected) is true, for then this replica's
-    /// configuration is wrong.
-    ///
-    /// A layer that has not been used yet knows nothing: all fields have their defaults.
-    pub fn health(&self) -> Health {
-        self.auth.health.health()
+/// Makes a layer that shares the cache of an authenticator.
+impl From<Authenticator> for ClerkAuthLayer {
+    fn from(authenticator: Authenticator) -> Self {
+        Self {
+            authenticator,
+            reject: EmptyBody,
+            options: LayerOptions::default(),
+        }
     }
 }
 
@@ -205,7 +136,7 @@ impl<S, R: Clone> Layer<S> for ClerkAuthLayer<R> {
     fn layer(&self, inner: S) -> Self::Service {
         ClerkAuth::new(
             inner,
-            Arc::clone(&self.auth),
+            self.authenticator.clone(),
             self.reject.clone(),
             self.options,
         )
@@ -215,7 +146,7 @@ impl<S, R: Clone> Layer<S> for ClerkAuthLayer<R> {
 impl<R> fmt::Debug for ClerkAuthLayer<R> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClerkAuthLayer")
-            .field("rules", &self.auth.verifier.rules)
+            .field("authenticator", &self.authenticator)
             .field("options", &self.options)
             .finish_non_exhaustive()
     }

@@ -96,7 +96,7 @@
 //! request says. Clients of MCP begin there.
 //!
 //! A layer that does not see these requests, since it stands below the root, cannot answer them: then mount
-//! [`resource_metadata`](ClerkAuthLayer::resource_metadata) at the root.
+//! [`resource_metadata`](Authenticator::resource_metadata) at the root.
 //!
 //! # Rules by route
 //!
@@ -107,7 +107,7 @@
 //! # What an attacker can and cannot do
 //!
 //! * A revoked token is accepted until its entry ends: [30 s](ClerkConfigBuilder::cache_ttl) by default.
-//!   [`ClerkAuthLayer::invalidate`] ends it at once, in this process.
+//!   [`Authenticator::invalidate`] ends it at once, in this process.
 //! * Tokens are not kept: the cache knows them by a keyed digest. They are in no log, no error and no
 //!   `Debug` text, and neither is who a person is.
 //! * A refresh token, an ID token of another shape, or a session id never reaches Clerk.
@@ -173,6 +173,7 @@
 mod config;
 mod layer;
 mod authenticator;
+mod tokens;
 mod service;
 
 mod future;
@@ -214,6 +215,7 @@ pub use self::integrations::{
     Claims, ClaimsRejection, InvalidClaims, MissingClaim, MissingLayer, Unauthenticated,
 };
 pub use self::{
+    authenticator::Authenticator,
     bearer::BearerToken,
     claims::{Actor, ClerkClaims, Organization, Profile, User},
     config::{
@@ -233,6 +235,7 @@ pub use self::{
     },
     service::ClerkAuth,
     session::{McpSession, McpSessionFuture, McpSessionLayer},
+    tokens::Tokens,
     upstream::{Transport, TransportError},
     verify::{TokenInfo, Verify, VerifyRequest},
 };

@@ -1,7 +1,7 @@
 //! What differs between a layer and its clones: how requests get through. What is known of tokens, and what
 //! they must be, is shared.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use http::{Request, header::AUTHORIZATION};
 
@@ -82,9 +82,8 @@ impl fmt::Debug for LayerOptions {
 }
 
 /// Makes a request one of nobody: claims that were there before are not this layer's.
-pub(crate) fn anonymize<B>(auth: &Authenticator, request: &mut Request<B>) {
-    auth.observer.passed_anonymous();
+pub(crate) fn anonymize<B>(authenticator: &Authenticator, request: &mut Request<B>) {
     let extensions = request.extensions_mut();
     extensions.remove::<ClerkClaims>();
-    extensions.insert(Anonymous::new(Arc::clone(&auth.challenges)));
+    extensions.insert(Anonymous::new(authenticator.pass_anonymous()));
 }

@@ -2,7 +2,6 @@
 
 use std::{
     fmt, mem,
-    sync::Arc,
     task::{Context, Poll},
 };
 
@@ -19,7 +18,7 @@ use crate::{
 #[derive(Clone)]
 pub struct ClerkAuth<S, R = crate::EmptyBody> {
     inner: S,
-    auth: Arc<Authenticator>,
+    authenticator: Authenticator,
     reject: R,
     options: LayerOptions,
 }
@@ -27,13 +26,13 @@ pub struct ClerkAuth<S, R = crate::EmptyBody> {
 impl<S, R> ClerkAuth<S, R> {
     pub(crate) fn new(
         inner: S,
-        auth: Arc<Authenticator>,
+        authenticator: Authenticator,
         reject: R,
         options: LayerOptions,
     ) -> Self {
         Self {
             inner,
-            auth,
+            authenticator,
             reject,
             options,
         }
@@ -57,14 +56,14 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         // Before anything that a request could get wrong, or Clerk be needed for.
-        if let Some(metadata) = &self.auth.metadata
+        if let Some(metadata) = self.authenticator.metadata()
             && metadata.is_at(request.uri().path())
             && let Some(response) = metadata.answer_as(request.method(), &self.reject)
         {
             give_up_readiness(&mut self.inner);
             return ResponseFuture::reject(response);
         }
-        match self.auth.lookup(request.headers_mut()) {
+        match self.authenticator.lookup(request.headers_mut()) {
             Decision::Pass(claims) => {
                 inject(&mut request, claims);
                 if self.options.changes_nothing() {
@@ -76,7 +75,7 @@ where
                 ResponseFuture::call_for(future, !self.options.is_http_status_only())
             }
             Decision::Reject(rejection) if self.options.admits(&rejection.error) => {
-                options::anonymize(&self.auth, &mut request);
+                options::anonymize(&self.authenticator, &mut request);
                 // What stands behind may still reject it, and not every framework knows the form.
                 let is_grpc = self.options.is_grpc(&request);
                 ResponseFuture::call_for(self.inner.call(request), is_grpc)
@@ -84,7 +83,7 @@ where
             Decision::Reject(rejection) => {
                 give_up_readiness(&mut self.inner);
                 let is_grpc = self.options.is_grpc(&request);
-                let response = self.auth.reject(rejection, is_grpc, &self.reject);
+                let response = self.authenticator.reject(rejection, is_grpc, &self.reject);
                 ResponseFuture::reject(response)
             }
             Decision::Wait(verification) => {
@@ -95,7 +94,7 @@ where
                     verification,
                     request,
                     self.inner.clone(),
-                    Arc::clone(&self.auth),
+                    self.authenticator.clone(),
                     self.reject.clone(),
                     self.options,
                 )
@@ -120,11 +119,8 @@ impl Authenticator {
         is_grpc: bool,
         reject: &impl RejectResponse<B>,
     ) -> Response<B> {
-        let Rejected { error, seen } = rejection;
-        self.observer.rejected(&error, seen);
-        self.challenges
-            .rejection(&error, is_grpc)
-            .into_response(error, reject)
+        self.rejection(&rejection, is_grpc)
+            .into_response(rejection.error, reject)
     }
 }
 

@@ -26,7 +26,7 @@ async fn me(claims: ClerkClaims) -> Json<ClerkClaims> {
 /// Not ready where nothing but another configuration helps. An outage of Clerk's is none of it: all
 /// replicas would be taken out at once, with those requests, too, that need no Clerk.
 async fn ready(auth: ClerkAuthLayer) -> (StatusCode, &'static str) {
-    if auth.health().credentials_rejected {
+    if auth.authenticator().health().credentials_rejected {
         let why = "Clerk rejects the client id and secret\n";
         return (StatusCode::SERVICE_UNAVAILABLE, why);
     }

@@ -1,8 +1,6 @@
 //! What becomes of a request: decided at once from what is known of its token, or by a verification that it
 //! waits for.
 
-use std::sync::Arc;
-
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use tokio::time::Instant;
@@ -45,8 +43,8 @@ pub(crate) type PendingVerification = BoxFuture<'static, Result<ClerkClaims, Rej
 
 impl Authenticator {
     /// From the headers to a decision: no I/O, nothing awaited.
-    pub(crate) fn lookup(self: &Arc<Self>, headers: &mut HeaderMap) -> Decision {
-        match bearer::parse(headers, self.max_token_length) {
+    pub(crate) fn lookup(&self, headers: &mut HeaderMap) -> Decision {
+        match bearer::parse(headers, self.shared.max_token_length) {
             Ok(credentials) => self.lookup_credentials::<false>(credentials),
             // A malformed header is not made up for by anything.
             Err(AuthErrorKind::MissingCredentials) => self.lookup_without_header(headers),
@@ -54,11 +52,19 @@ impl Authenticator {
         }
     }
 
+    /// Decides about a token that did not arrive in a header.
+    pub(super) fn lookup_token(&self, token: &str) -> Decision {
+        match Credentials::of(token, self.shared.max_token_length) {
+            Ok(credentials) => self.lookup_credentials::<false>(credentials),
+            Err(kind) => Decision::Reject(kind.into()),
+        }
+    }
+
     /// Of a request whose header has no bearer token. Apart, so that those with one need not carry its weight.
     #[inline(never)]
-    fn lookup_without_header(self: &Arc<Self>, headers: &mut HeaderMap) -> Decision {
-        let found = match &self.session_cookie {
-            Some(names) => names.parse(headers, self.max_token_length),
+    fn lookup_without_header(&self, headers: &mut HeaderMap) -> Decision {
+        let found = match &self.shared.session_cookie {
+            Some(names) => names.parse(headers, self.shared.max_token_length),
             None => Err(AuthErrorKind::MissingCredentials),
         };
         match found {
@@ -70,13 +76,10 @@ impl Authenticator {
     /// Of what stands where a token should. From a cookie, a session token alone passes, whatever is known of
     /// others: a browser sends it along for any page. The compiler knows which it is: a header does not pay for
     /// it.
-    fn lookup_credentials<const IS_COOKIE: bool>(
-        self: &Arc<Self>,
-        credentials: Credentials<'_>,
-    ) -> Decision {
-        let now = self.clock.now();
-        let key = self.cache.key(credentials.as_bytes());
-        match self.cache.get_positive(&key, now) {
+    fn lookup_credentials<const IS_COOKIE: bool>(&self, credentials: Credentials<'_>) -> Decision {
+        let now = self.shared.clock.now();
+        let key = self.shared.cache.key(credentials.as_bytes());
+        match self.shared.cache.get_positive(&key, now) {
             Lookup::Hit { claims, .. } | Lookup::Stale { claims }
                 if IS_COOKIE && claims.kind() != TokenKind::Session =>
             {
@@ -87,8 +90,8 @@ impl Authenticator {
                 needs_touch,
                 refresh,
             } => {
-                self.cache.hit(&key, needs_touch);
-                self.observer.hit();
+                self.shared.cache.hit(&key, needs_touch);
+                self.shared.observer.hit();
                 if refresh {
                     self.refresh(key, credentials);
                 }
@@ -99,7 +102,7 @@ impl Authenticator {
                     cache: Some(CacheState::Stale),
                     ..Seen::default()
                 };
-                self.observer.passed(seen, true);
+                self.shared.observer.passed(seen, true);
                 Decision::Pass(claims)
             }
             Lookup::Unknown { was_good } => {
@@ -111,7 +114,7 @@ impl Authenticator {
     /// Of a token that is not known to be good. Apart, so that hits need not carry its weight.
     #[inline(never)]
     fn lookup_unknown(
-        self: &Arc<Self>,
+        &self,
         credentials: Credentials<'_>,
         is_cookie: bool,
         key: TokenDigest,
@@ -125,16 +128,16 @@ impl Authenticator {
         if is_cookie && TokenFormat::of(token).kind() != Some(TokenKind::Session) {
             return Decision::Reject(AuthErrorKind::UnsupportedToken.into());
         }
-        if let Some(error) = self.cache.get_negative(key, now) {
+        if let Some(error) = self.shared.cache.get_negative(key, now) {
             return self.reject_known(TokenFormat::of(token), key, error);
         }
-        let format = match self.verifier.admit(token, now.unix_seconds()) {
+        let format = match self.shared.verifier.admit(token, now.unix_seconds()) {
             Ok(format) => format,
             Err(kind) => return Decision::Reject(kind.into()),
         };
-        self.observer.missed();
-        self.cache.missed(key);
-        let priority = if was_good || self.cache.is_returning(key, now) {
+        self.shared.observer.missed();
+        self.shared.cache.missed(key);
+        let priority = if was_good || self.shared.cache.is_returning(key, now) {
             Priority::Returning
         } else {
             Priority::FirstSeen
@@ -146,15 +149,15 @@ impl Authenticator {
             priority,
         };
         let arrival = Arrival {
-            epoch: self.cache.epoch(),
-            deadline: Instant::now() + self.verifier.timeout,
+            epoch: self.shared.cache.epoch(),
+            deadline: Instant::now() + self.shared.verifier.timeout,
         };
-        Decision::Wait(Box::pin(Arc::clone(self).verify(task, arrival)))
+        Decision::Wait(Box::pin(self.clone().verify_task(task, arrival)))
     }
 
     /// Of a token that is remembered as rejected, or as one that Clerk cannot answer about.
     fn reject_known(&self, format: TokenFormat, key: TokenDigest, error: AuthError) -> Decision {
-        self.cache.hit_negative();
+        self.shared.cache.hit_negative();
         let mut state = CacheState::Negative;
         let verdict = self.bridge(&key, error, &mut state);
         let seen = Seen {
@@ -163,11 +166,11 @@ impl Authenticator {
         };
         match verdict {
             Ok(claims) => {
-                self.observer.passed(seen, claims.is_stale());
+                self.shared.observer.passed(seen, claims.is_stale());
                 Decision::Pass(claims)
             }
             Err(error) => {
-                self.observer.hit_negative();
+                self.shared.observer.hit_negative();
                 Decision::Reject(Rejected { error, seen })
             }
         }

@@ -1,120 +1,191 @@
-//! [`Authenticator`]: what a layer, its clones and its services share, put together by the configuration.
+//! [`Authenticator`]: verifies the token of a request, from the cache or by a verification.
+//!
+//! `lookup` is the synchronous half: it accepts, rejects, or returns a verification to wait for. `verify` is the
+//! asynchronous half. `build` makes the parts from a configuration.
 
+mod build;
 mod lookup;
 mod verify;
 
-use std::{
-    fmt,
-    future::Future,
-    sync::{Arc, Once},
+use std::{fmt, future::Future, sync::Arc};
+
+use http::{
+    HeaderMap,
+    header::{AUTHORIZATION, COOKIE},
+    request::Parts,
 };
 
 pub(crate) use self::lookup::{Decision, PendingVerification, Rejected};
 #[cfg(feature = "jwt")]
 use crate::verify::jwt::Local;
 use crate::{
-    AuthError, ClerkConfig, Enrichment, OAuthEndpoint, ProfileSource, ResourceMetadata, Verify,
+    AuthError, ClerkClaims, ClerkConfig, Health, Rejection, ResourceMetadata, Stats, Tokens,
+    Verify,
     bearer::CookieNames,
-    cache::{Cache, Lifetimes, TokenHasher, UserCache},
+    cache::Cache,
     clock::Clock,
-    observe::{AudienceLog, HealthState, Observer, audience_cannot_be_shown},
-    reject::Challenges,
-    upstream::Upstream,
-    verify::{
-        Credential, Enrich, Interner, TokenEndpoint, UserinfoEndpoint, Users, Verifier, Verifiers,
-        discovery::{Addresses, Discovery},
-        introspect::Introspect,
-    },
+    observe::{HealthState, Observer},
+    reject::{self, Challenges},
+    tokens::Selection,
+    verify::{Verifier, discovery::Discovery},
 };
 
-/// What a layer, its clones and its services share.
-pub(crate) struct Authenticator {
-    pub(crate) cache: Cache,
-    pub(crate) verifier: Verifier,
-    pub(crate) challenges: Arc<Challenges>,
-    /// What is answered without a token, where there is any.
-    pub(crate) metadata: Option<ResourceMetadata>,
+/// Verifies tokens, without a middleware.
+///
+/// It is the core of [`ClerkAuthLayer`](crate::ClerkAuthLayer), for everything that is not an HTTP request of a
+/// tower service: the first message of a WebSocket, a framework with HTTP types of its own, a job queue.
+///
+/// Cloning copies one pointer. Clones, and the layers made from them, share one cache and one connection pool. Two
+/// authenticators share nothing, even if their configurations are equal: a cache belongs to one set of rules.
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// use tower_clerk::{Authenticator, ClerkAuthLayer, ClerkConfig, Tokens};
+/// # let clerk = tower_clerk::fake_clerk::FakeClerk::start()?;
+/// # let cfg = ClerkConfig::builder(clerk.url())
+/// #     .client_credentials(clerk.client_id(), clerk.client_secret()).build()?;
+/// # let token = clerk.token("user_1").issue();
+///
+/// let authenticator = Authenticator::new(cfg);
+/// let layer = ClerkAuthLayer::from(authenticator.clone()); // shares the cache
+///
+/// let claims = authenticator.verify(&token).await?;
+/// assert_eq!(claims.subject(), "user_1");
+/// authenticator.invalidate(Tokens::one(&token)); // the next request verifies it again
+/// # drop(layer);
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+pub struct Authenticator {
+    shared: Arc<Shared>,
+}
+
+/// The parts of an authenticator.
+struct Shared {
+    cache: Cache,
+    verifier: Verifier,
+    challenges: Arc<Challenges>,
+    /// `None` without a resource that is a web address.
+    metadata: Option<ResourceMetadata>,
     discovery: Option<Arc<Discovery>>,
     #[cfg(feature = "jwt")]
     local: Option<Arc<Local>>,
-    pub(crate) observer: Observer,
-    pub(crate) health: Arc<HealthState>,
-    pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) max_token_length: usize,
-    /// The cookie that counts where there are no bearer credentials.
-    pub(crate) session_cookie: Option<CookieNames>,
+    observer: Observer,
+    health: Arc<HealthState>,
+    clock: Arc<dyn Clock>,
+    max_token_length: usize,
+    /// The cookie that is read if there is no bearer token; `None` if cookies are ignored.
+    session_cookie: Option<CookieNames>,
 }
 
 impl Authenticator {
-    /// `oauth`: who is asked about OAuth tokens, where that is not for the configuration to say.
-    pub(crate) fn new(config: ClerkConfig, oauth: Option<Arc<dyn Verify>>) -> Self {
-        let upstream = Upstream::new(
-            Arc::clone(&config.transport),
-            config.attempt_timeout,
-            config.rate_limit,
-            Arc::clone(&config.clock),
-        );
-        let addresses = Addresses::of(&config, &upstream);
-        #[cfg(feature = "jwt")]
-        let local = Local::of(&config, &upstream, &addresses.keys).map(Arc::new);
-        let oauth_is_custom = oauth.is_some();
-        if config.requires_what_is_not_shown && !oauth_is_custom {
-            audience_cannot_be_shown();
-        }
-        let verifiers = Verifiers {
-            oauth_is_custom,
-            oauth: oauth.or_else(|| online(&config, &upstream, &addresses)),
-            machine: backend(&config, &upstream, Credential::MachineToken),
-            api_key: backend(&config, &upstream, Credential::ApiKey),
-            #[cfg(feature = "jwt")]
-            local: local.clone().map(|local| -> Arc<dyn Verify> { local }),
-            #[cfg(not(feature = "jwt"))]
-            local: None,
-            oauth_jwts: config.oauth_jwts,
-        };
-        let enrich = Enrich {
-            enrichment: config.enrichment,
-            userinfo: UserinfoEndpoint::new(&upstream, addresses.userinfo),
-            users: users(&config, &upstream),
-        };
-        let keyer = TokenHasher::new(secret(), &[config.instance.issuer(), &config.client_id]);
-        let lifetimes = Lifetimes::new(config.cache_ttl, config.stale_if_error);
-        let challenges = Arc::new(Challenges::new(
-            &config.rules.required_scopes,
-            config.resource_metadata.as_ref().map(ResourceMetadata::url),
-        ));
+    /// Makes an authenticator with a cache of its own. It sends no request before the first token arrives.
+    ///
+    /// With the feature `metrics`, install the recorder first: metrics go to the recorder that is installed now.
+    ///
+    /// # Panics
+    ///
+    /// If the operating system provides no random numbers.
+    #[must_use]
+    pub fn new(config: ClerkConfig) -> Self {
+        Self::with_verifier(config, None)
+    }
+
+    pub(crate) fn with_verifier(config: ClerkConfig, oauth: Option<Arc<dyn Verify>>) -> Self {
         Self {
-            cache: Cache::new(keyer, lifetimes, config.cache_capacity, config.timeout),
-            challenges: Arc::clone(&challenges),
-            metadata: config.resource_metadata,
-            discovery: addresses.discovery,
-            #[cfg(feature = "jwt")]
-            local,
-            observer: Observer::new(),
-            health: Arc::clone(&upstream.health),
-            max_token_length: config.max_token_length,
-            session_cookie: config.session_cookie,
-            verifier: Verifier {
-                verifiers,
-                rules: config.rules,
-                challenges,
-                enrich,
-                accept_unprefixed: config.accept_unprefixed,
-                timeout: config.timeout,
-                clock: Arc::clone(&config.clock),
-                strings: Interner::default(),
-                unreadable_organization: Once::new(),
-                audience_log: AudienceLog::default(),
-            },
-            clock: config.clock,
+            shared: Arc::new(Shared::new(config, oauth)),
         }
     }
 
-    /// Has what is kept of the instance there before the first token comes.
-    pub(crate) fn warm_up(&self) -> impl Future<Output = Result<(), AuthError>> + Send + use<> {
-        let discovery = self.discovery.clone();
+    /// Authenticates a request: extracts its token from the `Authorization` header, or from Clerk's cookie if that
+    /// is configured, and verifies it.
+    ///
+    /// It does what [`ClerkAuthLayer`](crate::ClerkAuthLayer) does, and leaves the request as it is.
+    ///
+    /// # Errors
+    ///
+    /// The [`Rejection`] to respond with: status, challenge, and the form (gRPC or HTTP) that fits the request.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not cancel a verification that other requests wait for.
+    pub async fn authenticate(&self, request: &Parts) -> Result<ClerkClaims, Rejection> {
+        let is_grpc = reject::is_grpc(&request.method, request.version, &request.headers);
+        let mut headers = HeaderMap::new();
+        for name in [AUTHORIZATION, COOKIE] {
+            for value in request.headers.get_all(&name) {
+                headers.append(&name, value.clone());
+            }
+        }
+        let decision = self.lookup(&mut headers);
+        self.wait(decision)
+            .await
+            .map_err(|rejected| self.rejection(&rejected, is_grpc))
+    }
+
+    /// Verifies a token that did not arrive in a header, such as the first message of a WebSocket. Every kind of
+    /// token that the configuration accepts is accepted.
+    ///
+    /// The verdict comes from the cache if there is one. So a service can verify the token of a long connection
+    /// again every minute.
+    ///
+    /// # Errors
+    ///
+    /// The reason why the token is not accepted. An error that [is an outage](crate::AuthErrorKind::is_outage)
+    /// concerns Clerk, not the token.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not cancel a verification that other requests wait for.
+    pub async fn verify(&self, token: &str) -> Result<ClerkClaims, AuthError> {
+        let decision = self.lookup_token(token);
+        self.wait(decision).await.map_err(|rejected| {
+            self.observe_rejection(&rejected);
+            rejected.error
+        })
+    }
+
+    /// Removes verdicts from the cache. Every request that arrives after this returns is verified again.
+    ///
+    /// A verification that is under way still counts for requests that arrived before, and is not cached. A token
+    /// that is verified by its signature alone passes the next verification until it expires.
+    ///
+    /// Other tokens keep their entries. A token that is neither cached nor being verified leaves no trace, so
+    /// invalidating it costs no memory.
+    pub fn invalidate(&self, tokens: Tokens<'_>) {
+        let (cache, enrich) = (&self.shared.cache, &self.shared.verifier.enrich);
+        match tokens.0 {
+            Selection::One(token) => cache.invalidate(token),
+            Selection::OfSubject(subject) => {
+                // Ordering: users before tokens. A verification that starts after the tokens are removed must not
+                // find the old user.
+                enrich.invalidate(subject);
+                cache.invalidate_subject(subject);
+            }
+            Selection::All => {
+                enrich.clear();
+                cache.clear();
+            }
+        }
+    }
+
+    /// Fetches the discovery metadata and the key set, if the configuration needs them, before the first token
+    /// arrives. Without anything to fetch it returns at once.
+    ///
+    /// # Errors
+    ///
+    /// The reason why a document could not be fetched. Start the service nevertheless: the next request that needs
+    /// the document fetches it.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future does not cancel the fetch. It continues in a task of its own, for at most the
+    /// [`timeout`](crate::ClerkConfigBuilder::timeout).
+    pub fn warm_up(&self) -> impl Future<Output = Result<(), AuthError>> + Send + use<> {
+        let discovery = self.shared.discovery.clone();
         #[cfg(feature = "jwt")]
-        let local = self.local.clone();
+        let local = self.shared.local.clone();
         async move {
             if let Some(discovery) = discovery {
                 discovery.warm_up().await?;
@@ -126,61 +197,76 @@ impl Authenticator {
             Ok(())
         }
     }
+
+    /// Returns the metadata of this service as a protected resource (RFC 9728), to serve it where the layer does
+    /// not see the requests for it.
+    ///
+    /// `None` without a [`resource`](crate::ClerkConfigBuilder::resource), or if the resource is not a web address.
+    pub fn resource_metadata(&self) -> Option<ResourceMetadata> {
+        self.shared.metadata.clone()
+    }
+
+    /// The metadata that the layer serves.
+    pub(crate) fn metadata(&self) -> Option<&ResourceMetadata> {
+        self.shared.metadata.as_ref()
+    }
+
+    /// Returns counts since the start, and the number of entries now.
+    ///
+    /// Counting the entries makes the cache remove expired ones. Call this every few seconds, not on every request.
+    pub fn stats(&self) -> Stats {
+        self.shared.observer.stats(&self.shared.cache)
+    }
+
+    /// Returns the state of Clerk, as far as it shows in the calls of this authenticator. It makes no call.
+    ///
+    /// All fields have their defaults before the first call.
+    ///
+    /// # Readiness probes
+    ///
+    /// Do not make readiness depend on it. During an outage of Clerk all replicas would fail their probes at the
+    /// same time. That would also stop requests whose tokens are cached, and routes that need no token. Raise an
+    /// alarm instead, and bridge outages with [`stale_if_error`](crate::ClerkConfigBuilder::stale_if_error).
+    ///
+    /// [`credentials_rejected`](Health::credentials_rejected) is different: the configuration of this replica is
+    /// wrong. A new replica may stay unready because of it.
+    pub fn health(&self) -> Health {
+        self.shared.health.health()
+    }
+
+    /// Waits for a decision.
+    async fn wait(&self, decision: Decision) -> Result<ClerkClaims, Rejected> {
+        match decision {
+            Decision::Pass(claims) => Ok(claims),
+            Decision::Reject(rejected) => Err(rejected),
+            Decision::Wait(verification) => verification.await,
+        }
+    }
+
+    /// The one place where the reason of a rejection becomes its form.
+    pub(crate) fn rejection(&self, rejected: &Rejected, is_grpc: bool) -> Rejection {
+        self.observe_rejection(rejected);
+        self.shared.challenges.rejection(&rejected.error, is_grpc)
+    }
+
+    fn observe_rejection(&self, rejected: &Rejected) {
+        self.shared
+            .observer
+            .rejected(&rejected.error, rejected.seen);
+    }
+
+    /// Notes that a request passes without claims, and returns the challenges of rules behind the layer.
+    pub(crate) fn pass_anonymous(&self) -> Arc<Challenges> {
+        self.shared.observer.passed_anonymous();
+        Arc::clone(&self.shared.challenges)
+    }
 }
 
+/// Shows the rules, and no token or secret.
 impl fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authenticator").finish_non_exhaustive()
+        f.debug_struct("Authenticator")
+            .field("rules", &self.shared.verifier.rules)
+            .finish_non_exhaustive()
     }
-}
-
-/// Whom the configuration says to ask about OAuth tokens.
-fn online(
-    config: &ClerkConfig,
-    upstream: &Upstream,
-    addresses: &Addresses,
-) -> Option<Arc<dyn Verify>> {
-    match config.oauth_endpoint {
-        OAuthEndpoint::Introspection => {
-            let credentials = config.credentials.clone()?;
-            let address = addresses.introspection.clone();
-            Some(Arc::new(Introspect::new(upstream, address, credentials)))
-        }
-        OAuthEndpoint::BackendApi => backend(config, upstream, Credential::OAuthToken),
-    }
-}
-
-/// One of the Backend API's verifications, where tokens of that kind are accepted and there is a key to it.
-fn backend(
-    config: &ClerkConfig,
-    upstream: &Upstream,
-    credential: Credential,
-) -> Option<Arc<dyn Verify>> {
-    let backend = config.backend.as_ref()?;
-    if !config.rules.accept.contains(credential.kind()) {
-        return None;
-    }
-    Some(Arc::new(TokenEndpoint::new(upstream, backend, credential)))
-}
-
-/// Where profiles come from the Backend API.
-fn users(config: &ClerkConfig, upstream: &Upstream) -> Option<Users> {
-    let backend = config.backend.as_ref()?;
-    if config.profile_source != ProfileSource::BackendApi || config.enrichment == Enrichment::Off {
-        return None;
-    }
-    let cache = UserCache::new(
-        secret(),
-        config.cache_capacity,
-        config.timeout,
-        config.cache_ttl.is_zero(),
-        Arc::clone(&config.clock),
-    );
-    Some(Users::new(upstream, backend, cache, config.timeout))
-}
-
-fn secret() -> [u8; 32] {
-    let mut secret = [0; 32];
-    getrandom::fill(&mut secret).expect("the operating system gives random numbers");
-    secret
 }

@@ -1,7 +1,7 @@
 //! What a decision waits for: one verification for all who have the same token, in a task of its own, and what
 //! its outcome means for each of them.
 
-use std::{future::Future, sync::Arc};
+use std::future::Future;
 
 use tokio::time::Instant;
 
@@ -26,13 +26,13 @@ pub(super) struct Task {
 
 impl Authenticator {
     /// Waits for a verdict on a token, and tells what it was.
-    pub(crate) async fn verify(
-        self: Arc<Self>,
+    pub(super) async fn verify_task(
+        self,
         task: Task,
         arrival: Arrival,
     ) -> Result<ClerkClaims, Rejected> {
         let mut state = CacheState::Miss;
-        let verdict = match self.wait(&task, arrival, &mut state).await {
+        let verdict = match self.verdict(&task, arrival, &mut state).await {
             Err(error) => self.bridge(&task.key, error, &mut state),
             verdict => verdict,
         };
@@ -42,7 +42,7 @@ impl Authenticator {
         };
         match verdict {
             Ok(claims) => {
-                self.observer.passed(seen, claims.is_stale());
+                self.shared.observer.passed(seen, claims.is_stale());
                 Ok(claims)
             }
             Err(error) => Err(Rejected { error, seen }),
@@ -51,8 +51,8 @@ impl Authenticator {
 
     /// Waits for a verdict: that of a verification under way, or of a new one. `state`: where it comes
     /// from.
-    async fn wait(
-        self: &Arc<Self>,
+    async fn verdict(
+        &self,
         task: &Task,
         arrival: Arrival,
         state: &mut CacheState,
@@ -62,18 +62,18 @@ impl Authenticator {
         // verification began after the request arrived.
         for again in [false, true] {
             let join = || {
-                let join = self.cache.flights.join(
+                let join = self.shared.cache.flights.join(
                     key,
-                    |epoch| self.cache.may_join(key, epoch, arrival, again),
+                    |epoch| self.shared.cache.may_join(key, epoch, arrival, again),
                     || self.known(key),
-                    || self.cache.epoch(),
-                    |_| Arc::clone(self).run(task.clone()),
+                    || self.shared.cache.epoch(),
+                    |_| self.clone().run(task.clone()),
                 )?;
                 if let Join::Pending(waiter) = &join
                     && waiter.is_shared
                 {
                     *state = CacheState::Coalesced;
-                    self.observer.coalesced();
+                    self.shared.observer.coalesced();
                 }
                 Ok(join)
             };
@@ -83,11 +83,11 @@ impl Authenticator {
                     return verdict;
                 }
                 Landed::Flight { epoch, outcome } => {
-                    if !self.cache.counts(key, epoch, arrival, &outcome) {
+                    if !self.shared.cache.counts(key, epoch, arrival, &outcome) {
                         continue;
                     }
                     let entry = outcome?;
-                    if entry.has_expired(self.clock.now()) {
+                    if entry.has_expired(self.shared.clock.now()) {
                         return Err(AuthErrorKind::Expired.into());
                     }
                     return Ok(ClerkClaims::of(entry));
@@ -99,15 +99,15 @@ impl Authenticator {
 
     /// What has become known of a token since it was looked up.
     fn known(&self, key: TokenDigest) -> Option<Result<ClerkClaims, AuthError>> {
-        let now = self.clock.now();
-        match self.cache.get_positive(&key, now) {
+        let now = self.shared.clock.now();
+        match self.shared.cache.get_positive(&key, now) {
             Lookup::Hit { claims, .. } | Lookup::Stale { claims } => Some(Ok(claims)),
-            Lookup::Unknown { .. } => self.cache.get_negative(key, now).map(Err),
+            Lookup::Unknown { .. } => self.shared.cache.get_negative(key, now).map(Err),
         }
     }
 
     /// Falls back on an older verdict if Clerk is unavailable and the configuration allows it.
-    pub(crate) fn bridge(
+    pub(super) fn bridge(
         &self,
         key: &TokenDigest,
         error: AuthError,
@@ -116,7 +116,11 @@ impl Authenticator {
         if !error.kind().is_outage() {
             return Err(error);
         }
-        let verdict = self.cache.bridge(key, self.clock.now()).ok_or(error);
+        let verdict = self
+            .shared
+            .cache
+            .bridge(key, self.shared.clock.now())
+            .ok_or(error);
         *state = match &verdict {
             Ok(_) => state_of(&verdict),
             Err(_) => *state,
@@ -127,7 +131,7 @@ impl Authenticator {
     /// Has a good token verified again in the background. No request waits for it: if it cannot be
     /// started, the entry just ends in its time.
     #[cold]
-    pub(crate) fn refresh(self: &Arc<Self>, key: TokenDigest, credentials: Credentials<'_>) {
+    pub(super) fn refresh(&self, key: TokenDigest, credentials: Credentials<'_>) {
         let Ok(token) = credentials.token() else {
             return;
         };
@@ -137,45 +141,51 @@ impl Authenticator {
             format: TokenFormat::of(token),
             priority: Priority::Refresh,
         };
-        let join = self.cache.flights.join(
+        let join = self.shared.cache.flights.join(
             key,
             |_| true,
             || None::<()>,
-            || self.cache.epoch(),
-            |_| Arc::clone(self).run(task),
+            || self.shared.cache.epoch(),
+            |_| self.clone().run(task),
         );
         if let Ok(Join::Pending(waiter)) = join
             && !waiter.is_shared
         {
-            self.cache.refreshing();
-            self.observer.refreshing();
+            self.shared.cache.refreshing();
+            self.shared.observer.refreshing();
         }
     }
 
     /// One verification, and what remembers its outcome.
     fn run(
-        self: Arc<Self>,
+        self,
         task: Task,
     ) -> (
         impl Future<Output = (u64, Outcome)> + Send,
         impl FnOnce(u64, &Outcome) + Send,
     ) {
         let (key, format) = (task.key, task.format);
-        let auth = Arc::clone(&self);
+        let auth = self.clone();
         let verification = async move {
             // When Clerk is called: what was invalidated before does not concern the outcome.
-            let epoch = auth.cache.epoch();
+            let epoch = auth.shared.cache.epoch();
             let start = Instant::now();
-            let verification = auth.verifier.verify(&task.token, format, task.priority);
+            let verification = auth
+                .shared
+                .verifier
+                .verify(&task.token, format, task.priority);
             let result = verification.await;
-            auth.observer.verified(&result, format, start.elapsed());
-            let now = auth.clock.now();
-            (epoch, auth.cache.conclude(key, epoch, result, now))
+            auth.shared
+                .observer
+                .verified(&result, format, start.elapsed());
+            let now = auth.shared.clock.now();
+            (epoch, auth.shared.cache.conclude(key, epoch, result, now))
         };
         let remember = move |epoch, outcome: &Outcome| {
-            let calls = self.verifier.calls(format);
-            self.cache
-                .remember(key, epoch, outcome, calls, self.clock.now());
+            let calls = self.shared.verifier.calls(format);
+            self.shared
+                .cache
+                .remember(key, epoch, outcome, calls, self.shared.clock.now());
         };
         (verification, remember)
     }

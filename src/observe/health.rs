@@ -13,7 +13,7 @@ use crate::{clock::Now, upstream::Endpoint};
 
 /// How the way to Clerk has been lately. Nobody is asked for it.
 ///
-/// See [`ClerkAuthLayer::health`](crate::ClerkAuthLayer::health).
+/// See [`Authenticator::health`](crate::Authenticator::health).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {

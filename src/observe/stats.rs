@@ -6,7 +6,7 @@ use crossbeam_utils::CachePadded;
 
 /// What a layer has done since it was made, and what it holds now.
 ///
-/// See [`ClerkAuthLayer::stats`](crate::ClerkAuthLayer::stats).
+/// See [`Authenticator::stats`](crate::Authenticator::stats).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {

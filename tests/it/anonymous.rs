@@ -100,7 +100,7 @@ async fn no_credentials_of_ours_pass_without_claims() {
         }
     }
     assert_eq!(world.clerk.total_calls(), 0);
-    let stats = lenient.stats();
+    let stats = lenient.authenticator().stats();
     assert_eq!((stats.anonymous, stats.rejected), (12, 12));
 }
 
@@ -140,7 +140,7 @@ async fn what_claims_to_be_a_token_is_never_taken_for_none() {
             assert_eq!(rejected.unwrap_err(), expected, "{shown}");
         }
     }
-    assert_eq!(layer.stats().anonymous, 0);
+    assert_eq!(layer.authenticator().stats().anonymous, 0);
 }
 
 #[tokio::test]
@@ -187,7 +187,7 @@ async fn a_verifier_cannot_turn_a_token_into_none() {
         let rejected = pass(&layer, bearer("oat_a")).await;
         assert_eq!(rejected.unwrap_err(), AuthErrorKind::MissingCredentials);
     }
-    assert_eq!(layer.stats().anonymous, 0);
+    assert_eq!(layer.authenticator().stats().anonymous, 0);
 }
 
 #[tokio::test]
@@ -239,7 +239,7 @@ async fn anonymous_requests_are_counted_and_logged() {
     let guard = log.subscribe();
     app.send(&[]).await.assert_accepted();
     drop(guard);
-    let stats = app.layer.stats();
+    let stats = app.layer.authenticator().stats();
     assert_eq!((stats.anonymous, stats.rejected), (1, 0));
     assert_eq!((stats.hits, stats.misses), (0, 0));
     assert_eq!(app.inner_calls(), 1);
@@ -305,7 +305,7 @@ async fn the_token_stays_with_the_layer_on_every_way_through() {
     assert_eq!(world.calls(), (1, 1));
     world.clock.advance(Duration::from_secs(26));
     check("refresh ahead", false).await;
-    while stripping.stats().in_flight > 0 {
+    while stripping.authenticator().stats().in_flight > 0 {
         tokio::task::yield_now().await;
     }
     world
@@ -314,7 +314,7 @@ async fn the_token_stays_with_the_layer_on_every_way_through() {
     world.clock.advance(Duration::from_secs(31));
     check("bridged", true).await;
     check("stale", true).await;
-    assert!(stripping.stats().stale >= 3);
+    assert!(stripping.authenticator().stats().stale >= 3);
     world.clerk.heal_all();
 
     // With a cache that is off, every request is a miss.

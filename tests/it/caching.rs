@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tower_clerk::{
-    AuthErrorKind,
+    AuthErrorKind, Tokens,
     fake_clerk::{Endpoint, Fault, Field},
 };
 
@@ -91,7 +91,7 @@ async fn a_ttl_of_zero_asks_every_time() {
             .assert_rejected(401, AuthErrorKind::Inactive);
     }
     assert_eq!(world.calls(), (5, 3));
-    let stats = app.layer.stats();
+    let stats = app.layer.authenticator().stats();
     assert_eq!((stats.entries, stats.negative_entries), (0, 0));
 }
 
@@ -257,7 +257,7 @@ async fn what_a_token_provokes_is_remembered_for_it_alone() {
         world.clock.advance(5 * SECOND);
         app.bearer(&token).await.assert_accepted();
     }
-    assert_eq!(app.layer.stats().entries, 12);
+    assert_eq!(app.layer.authenticator().stats().entries, 12);
 }
 
 #[tokio::test]
@@ -278,7 +278,7 @@ async fn what_a_token_provokes_leaves_its_entry() {
         settled(&app).await;
     }
     assert_eq!(world.clerk.calls(Endpoint::Introspection), 2);
-    assert_eq!(app.layer.stats().entries, 1);
+    assert_eq!(app.layer.authenticator().stats().entries, 1);
 }
 
 #[tokio::test]
@@ -296,7 +296,7 @@ async fn bad_tokens_evict_no_good_one() {
     let calls = world.calls();
     app.bearer(&token).await.assert_accepted();
     assert_eq!(world.calls(), calls);
-    let stats = app.layer.stats();
+    let stats = app.layer.authenticator().stats();
     assert_eq!(stats.entries, 1);
     assert!(stats.negative_entries <= 1, "a tenth of the capacity");
 }
@@ -311,7 +311,7 @@ async fn the_cache_is_bounded() {
             .await
             .assert_accepted();
     }
-    assert!(app.layer.stats().entries <= 20);
+    assert!(app.layer.authenticator().stats().entries <= 20);
 }
 
 #[tokio::test]
@@ -328,7 +328,7 @@ async fn a_token_can_be_invalidated() {
         world.clerk.revoke(token);
         app.bearer(token).await.assert_accepted();
     }
-    app.layer.invalidate(&token);
+    app.layer.authenticator().invalidate(Tokens::one(&token));
     for _ in 0..2 {
         app.bearer(&token)
             .await
@@ -347,7 +347,7 @@ async fn an_invalidated_rejection_is_asked_about_anew() {
     app.bearer(&token)
         .await
         .assert_rejected(401, AuthErrorKind::Inactive);
-    app.layer.invalidate(&token);
+    app.layer.authenticator().invalidate(Tokens::one(&token));
     app.bearer(&token).await.assert_accepted();
 }
 
@@ -360,7 +360,9 @@ async fn a_subject_can_be_invalidated() {
         app.bearer(token).await.assert_accepted();
         world.clerk.revoke(token);
     }
-    app.layer.invalidate_subject("user_1");
+    app.layer
+        .authenticator()
+        .invalidate(Tokens::of_subject("user_1"));
     for token in &tokens[..2] {
         app.bearer(token)
             .await
@@ -384,7 +386,7 @@ async fn everything_can_be_forgotten() {
     app.bearer("oat_bad")
         .await
         .assert_rejected(401, AuthErrorKind::Inactive);
-    app.layer.clear();
+    app.layer.authenticator().invalidate(Tokens::all());
     app.bearer(&token).await.assert_accepted();
     app.bearer("oat_bad")
         .await
@@ -408,7 +410,7 @@ async fn a_refresh_ahead_replaces_the_whole_entry() {
     }
     settled(&app).await;
     assert_eq!(world.calls(), (2, 2));
-    assert_eq!(app.layer.stats().refreshes, 1);
+    assert_eq!(app.layer.authenticator().stats().refreshes, 1);
     let answer = app.bearer(&token).await;
     assert_eq!(
         answer.claims().profile().unwrap().name(),
@@ -486,7 +488,7 @@ async fn a_stale_verdict_bridges_an_outage() {
         answer.assert_accepted();
         assert!(answer.claims().is_stale());
     }
-    assert_eq!(app.layer.stats().stale, 3);
+    assert_eq!(app.layer.authenticator().stats().stale, 3);
     // A token that nobody knows is not let in.
     let unknown = world.clerk.token("user_2").issue();
     app.bearer(&unknown)
@@ -574,7 +576,7 @@ async fn staleness_never_reaches_past_exp_nor_an_invalidation() {
     world.clock.advance(11 * SECOND);
     assert_eq!(app.bearer(&token).await.status(), 503);
     assert!(app.bearer(&other).await.claims().is_stale());
-    app.layer.invalidate(&other);
+    app.layer.authenticator().invalidate(Tokens::one(&other));
     assert_eq!(app.bearer(&other).await.status(), 503);
 }
 
@@ -598,7 +600,7 @@ async fn without_the_option_nothing_is_stale() {
 
 /// Waits until no verification is under way.
 async fn settled(app: &App) {
-    while app.layer.stats().in_flight > 0 {
+    while app.layer.authenticator().stats().in_flight > 0 {
         tokio::task::yield_now().await;
     }
 }

@@ -259,9 +259,13 @@ async fn no_other_kind_passes_from_the_cookie() {
         for _ in 0..2 {
             app.bearer(token).await.assert_accepted();
         }
-        let hits = app.layer.stats().hits;
+        let hits = app.layer.authenticator().stats().hits;
         check(&app, from_cookie("known from the header", token)).await;
-        assert_eq!(app.layer.stats().hits, hits, "it counts as none");
+        assert_eq!(
+            app.layer.authenticator().stats().hits,
+            hits,
+            "it counts as none"
+        );
         app.bearer(token).await.assert_accepted();
     }
 }
@@ -289,7 +293,7 @@ async fn header_and_cookie_share_a_verdict_on_a_session_token() {
     app.bearer(&token).await.assert_accepted();
     let answer = app.send(&[("cookie", &format!("__session={token}"))]).await;
     answer.assert_accepted();
-    assert_eq!(app.layer.stats().hits, 1);
+    assert_eq!(app.layer.authenticator().stats().hits, 1);
 }
 
 #[tokio::test]

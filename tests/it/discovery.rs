@@ -202,10 +202,10 @@ async fn warming_up_fetches_it() {
     let world = World::over_sockets();
     let app = App::new(discovering(&world));
     world.clerk.fail(METADATA, Fault::status(500));
-    let error = app.layer.warm_up().await.unwrap_err();
+    let error = app.layer.authenticator().warm_up().await.unwrap_err();
     assert_eq!(error.kind(), AuthErrorKind::UpstreamUnavailable);
     world.clerk.heal(METADATA);
-    app.layer.warm_up().await.unwrap();
+    app.layer.authenticator().warm_up().await.unwrap();
     let calls = world.clerk.calls(METADATA);
     app.bearer(&world.clerk.token("user_1").issue())
         .await

@@ -234,7 +234,7 @@ fn worlds() -> impl Iterator<Item = (Kind, World)> {
 
 /// Waits until no verification is under way.
 async fn settled(app: &App) {
-    while app.layer.stats().in_flight > 0 {
+    while app.layer.authenticator().stats().in_flight > 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
 }

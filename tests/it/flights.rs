@@ -19,7 +19,7 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, Enrichment, TokenInfo, Verify, VerifyRequest,
+    AuthError, AuthErrorKind, ClerkAuthLayer, Enrichment, TokenInfo, Tokens, Verify, VerifyRequest,
     fake_clerk::{Endpoint, Fault},
 };
 
@@ -45,7 +45,7 @@ async fn ten_thousand_first_requests_are_one_verification() {
     }
     assert_eq!(world.calls(), (1, 1));
     assert_eq!(app.inner_calls(), 10_000);
-    assert_eq!(app.layer.stats().in_flight, 0);
+    assert_eq!(app.layer.authenticator().stats().in_flight, 0);
 }
 
 #[tokio::test]
@@ -152,10 +152,10 @@ async fn nothing_is_left_when_all_hang_up() {
         assert!(poll!(&mut request).is_pending());
     }
     run().await;
-    assert_eq!(app.layer.stats().in_flight, 100);
+    assert_eq!(app.layer.authenticator().stats().in_flight, 100);
     gated.gate.add_permits(100);
     run().await;
-    assert_eq!(app.layer.stats().in_flight, 0);
+    assert_eq!(app.layer.authenticator().stats().in_flight, 0);
     assert_eq!(app.inner_calls(), 0);
 }
 
@@ -168,7 +168,7 @@ async fn a_verifier_that_never_answers_is_given_up() {
         .await
         .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
     run().await;
-    assert_eq!(app.layer.stats().in_flight, 0);
+    assert_eq!(app.layer.authenticator().stats().in_flight, 0);
 }
 
 struct Panicking(AtomicUsize);
@@ -201,9 +201,17 @@ async fn a_verifier_that_panics_is_trouble_and_the_token_stays_usable() {
 type Invalidate = fn(&ClerkAuthLayer);
 
 const WAYS: [(&str, Invalidate); 3] = [
-    ("the token", |layer| layer.invalidate("oat_abc")),
-    ("the subject", |layer| layer.invalidate_subject("user_1")),
-    ("everything", ClerkAuthLayer::clear),
+    ("the token", |layer| {
+        layer.authenticator().invalidate(Tokens::one("oat_abc"))
+    }),
+    ("the subject", |layer| {
+        layer
+            .authenticator()
+            .invalidate(Tokens::of_subject("user_1"))
+    }),
+    ("everything", |layer| {
+        layer.authenticator().invalidate(Tokens::all())
+    }),
 ];
 
 #[tokio::test]
@@ -247,7 +255,7 @@ async fn a_verdict_that_was_overtaken_is_not_remembered() {
         invalidate(&app.layer);
         gated.gate.add_permits(2);
         before.await.assert_accepted();
-        assert_eq!(app.layer.stats().entries, 0, "{name}");
+        assert_eq!(app.layer.authenticator().stats().entries, 0, "{name}");
         for _ in 0..2 {
             app.bearer("oat_abc").await.assert_accepted();
             assert_eq!(gated.asked(), 2, "{name}");
@@ -283,7 +291,7 @@ async fn an_invalidation_wins_over_a_rejection_under_way() {
     let mut before = pin!(app.bearer("oat_abc"));
     assert!(poll!(&mut before).is_pending());
     run().await;
-    app.layer.invalidate("oat_abc");
+    app.layer.authenticator().invalidate(Tokens::one("oat_abc"));
     let mut after = pin!(app.bearer("oat_abc"));
     assert!(poll!(&mut after).is_pending());
     run().await;
@@ -336,7 +344,7 @@ async fn invalidations_without_end_keep_no_request_out() {
                     answer.assert_accepted();
                 }
                 assert!(start.elapsed() <= Duration::from_millis(2_140), "{name}");
-                assert_eq!(app.layer.stats().entries, 0, "{name}");
+                assert_eq!(app.layer.authenticator().stats().entries, 0, "{name}");
             }
             storm.abort();
         }
@@ -351,7 +359,9 @@ async fn one_deadline_covers_all_that_a_request_waits_for() {
     let mut first = pin!(app.bearer("oat_abc"));
     assert!(poll!(&mut first).is_pending());
     sleep(Duration::from_millis(100)).await;
-    app.layer.invalidate_subject("user_1");
+    app.layer
+        .authenticator()
+        .invalidate(Tokens::of_subject("user_1"));
     let start = Instant::now();
     app.bearer("oat_abc")
         .await
@@ -424,7 +434,7 @@ fn a_parked_runtime_keeps_no_request_of_another_waiting() {
     drop(first);
     runtime().block_on(async { app.bearer("oat_abc").await.assert_accepted() });
     assert_eq!(parked.0.load(Ordering::SeqCst), 2);
-    assert_eq!(app.layer.stats().in_flight, 0);
+    assert_eq!(app.layer.authenticator().stats().in_flight, 0);
 }
 
 #[test]
@@ -445,7 +455,7 @@ fn a_verification_that_is_lost_with_its_runtime_is_started_again_by_one() {
         app.bearer("oat_abc").await.assert_accepted();
     });
     assert_eq!(parked.0.load(Ordering::SeqCst), 2);
-    assert_eq!(app.layer.stats().in_flight, 0);
+    assert_eq!(app.layer.authenticator().stats().in_flight, 0);
 }
 
 #[test]
@@ -467,7 +477,7 @@ fn a_runtime_that_shuts_down_takes_nothing_with_it() {
         run().await;
     });
     drop(first);
-    assert_eq!(app.layer.stats().in_flight, 0);
+    assert_eq!(app.layer.authenticator().stats().in_flight, 0);
     gated.gate.add_permits(1);
     runtime().block_on(async { app.bearer("oat_abc").await.assert_accepted() });
 }

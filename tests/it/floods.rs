@@ -28,7 +28,7 @@ fn bad_tokens_take_nothing_from_good_ones() {
     let flood = Flood::new(CAPACITY);
     let hits = flood.drown("oat_bad", number("FLOOD", 30_000));
     assert_eq!(hits.lost, 0, "of {}", hits.asked);
-    let stats = flood.layer.stats();
+    let stats = flood.layer.authenticator().stats();
     assert_eq!(stats.entries, HOT);
     assert!(stats.negative_entries <= CAPACITY / 10, "{stats:?}");
     assert_eq!(stats.in_flight, 0);
@@ -42,7 +42,7 @@ fn good_tokens_that_come_once_do_not_displace_those_in_use() {
     let kept = 1.0 - f64::from(hits.lost) / f64::from(hits.asked);
     println!("hot tokens: {:.4} % kept of {}", kept * 100.0, hits.asked);
     assert!(kept >= 0.999, "{hits:?}");
-    let stats = flood.layer.stats();
+    let stats = flood.layer.authenticator().stats();
     assert!(stats.entries <= CAPACITY, "{stats:?}");
     assert!(stats.entries >= CAPACITY * 9 / 10, "it is full: {stats:?}");
 }
@@ -67,7 +67,7 @@ fn malformed_tokens_cost_no_call_and_are_not_remembered() {
         assert!(!response.status().is_success(), "{token}");
     }
     assert_eq!(flood.asked(), asked);
-    let stats = flood.layer.stats();
+    let stats = flood.layer.authenticator().stats();
     assert_eq!((stats.entries, stats.negative_entries), (HOT, 0));
 }
 
@@ -87,7 +87,7 @@ fn one_token_is_one_entry_however_it_is_written() {
         }
     }
     assert_eq!(flood.asked(), asked);
-    assert_eq!(flood.layer.stats().entries, HOT);
+    assert_eq!(flood.layer.authenticator().stats().entries, HOT);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn an_entry_takes_no_more_memory_than_documented() {
         }
         kept = Some(flood);
     });
-    let entries = kept.unwrap().layer.stats().entries;
+    let entries = kept.unwrap().layer.authenticator().stats().entries;
     assert_eq!(entries, ENTRIES + HOT);
     let entries = i64::try_from(entries).unwrap();
     let (live, most) = (
@@ -127,7 +127,7 @@ fn a_flood_does_not_grow_the_process() {
     let before = resident();
     flood.drown("oat_once", number("FLOOD", 30_000));
     flood.drown("oat_bad", number("FLOOD", 30_000));
-    flood.assert_bounded(flood.layer.stats());
+    flood.assert_bounded(flood.layer.authenticator().stats());
     if let (Some(before), Some(after)) = (before, resident()) {
         println!("resident: {} MiB, then {} MiB", before >> 20, after >> 20);
         assert!(after.saturating_sub(before) < 256 << 20);
@@ -185,7 +185,7 @@ impl Flood {
             hits.lost += u32::from(self.asked() > before);
             // Every so often, as somebody who watches the counts would.
             if n % 10_000 == 0 {
-                self.assert_bounded(self.layer.stats());
+                self.assert_bounded(self.layer.authenticator().stats());
             }
         }
         hits

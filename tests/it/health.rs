@@ -20,7 +20,7 @@ async fn a_layer_that_was_not_used_knows_nothing() {
     let app = world.app();
     app.send(&[]).await;
     app.bearer("garbage").await;
-    let health = app.layer.health();
+    let health = app.layer.authenticator().health();
     assert_eq!(health.reachable, None);
     assert_eq!(health.last_success, None);
     assert!(!health.credentials_rejected);
@@ -103,7 +103,7 @@ async fn it_says_what_the_last_call_came_to() {
         if good {
             last_good = world.clock.unix_seconds();
         }
-        let health = app.layer.health();
+        let health = app.layer.authenticator().health();
         assert_eq!(health.reachable, Some(reachable), "{name}");
         assert_eq!(health.credentials_rejected, credentials_rejected, "{name}");
         let at = UNIX_EPOCH + Duration::from_secs(last_good);
@@ -111,7 +111,10 @@ async fn it_says_what_the_last_call_came_to() {
         assert!(told >= at && told < at + SECOND, "{name}: {told:?}");
         assert_eq!(good, !is_fault, "{name}");
     }
-    assert_eq!(app.clone().layer.health(), app.layer.health());
+    assert_eq!(
+        app.clone().layer.authenticator().health(),
+        app.layer.authenticator().health()
+    );
 }
 
 #[tokio::test]
@@ -120,15 +123,27 @@ async fn it_says_what_each_breaker_does() {
     let stub = Stub::always(Reply::status(500));
     let app = stub.app(&clock);
     for number in 0..10 {
-        assert_eq!(app.layer.health().introspection, BreakerState::Closed);
+        assert_eq!(
+            app.layer.authenticator().health().introspection,
+            BreakerState::Closed
+        );
         app.bearer(&token(number)).await;
     }
-    assert_eq!(app.layer.health().introspection, BreakerState::Open);
-    assert_eq!(app.layer.health().userinfo, BreakerState::Closed);
-    assert_eq!(app.layer.health().reachable, Some(false));
+    assert_eq!(
+        app.layer.authenticator().health().introspection,
+        BreakerState::Open
+    );
+    assert_eq!(
+        app.layer.authenticator().health().userinfo,
+        BreakerState::Closed
+    );
+    assert_eq!(app.layer.authenticator().health().reachable, Some(false));
 
     clock.advance(SECOND);
-    assert_eq!(app.layer.health().introspection, BreakerState::Open);
+    assert_eq!(
+        app.layer.authenticator().health().introspection,
+        BreakerState::Open
+    );
     stub.reply(Reply::Gate);
     let probe = tokio::spawn({
         let app = app.clone();
@@ -137,11 +152,17 @@ async fn it_says_what_each_breaker_does() {
     while stub.waiting() == 0 {
         tokio::task::yield_now().await;
     }
-    assert_eq!(app.layer.health().introspection, BreakerState::HalfOpen);
+    assert_eq!(
+        app.layer.authenticator().health().introspection,
+        BreakerState::HalfOpen
+    );
     stub.open();
     probe.await.unwrap().assert_accepted();
-    assert_eq!(app.layer.health().introspection, BreakerState::Closed);
-    assert_eq!(app.layer.health().reachable, Some(true));
+    assert_eq!(
+        app.layer.authenticator().health().introspection,
+        BreakerState::Closed
+    );
+    assert_eq!(app.layer.authenticator().health().reachable, Some(true));
 }
 
 #[tokio::test]
@@ -153,7 +174,7 @@ async fn userinfo_that_is_down_is_no_fault_of_introspection() {
         let token = world.clerk.token("user_1").issue();
         app.bearer(&token).await.assert_accepted();
     }
-    let health = app.layer.health();
+    let health = app.layer.authenticator().health();
     assert_eq!(health.userinfo, BreakerState::Open);
     assert_eq!(health.introspection, BreakerState::Closed);
     assert_eq!(health.reachable, Some(false), "that was the last call");

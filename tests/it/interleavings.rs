@@ -20,7 +20,7 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 use tower::{Layer, Service};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ManualClock, TokenInfo, Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ManualClock, TokenInfo, Tokens, Verify,
     VerifyRequest,
 };
 
@@ -204,7 +204,7 @@ impl Interleaving {
                 .for_each(|index| self.poll(index));
         }
         self.assert(self.requests.is_empty(), "C117: somebody was left waiting");
-        let stats = self.layer.stats();
+        let stats = self.layer.authenticator().stats();
         self.assert(stats.in_flight == 0, "C117: a verification was left");
         let calls = self.inner.calls.load(Ordering::Relaxed);
         self.assert(calls == self.accepted, "C131: called for nobody");
@@ -330,15 +330,19 @@ impl Interleaving {
         let number = self.gated.0.lock().unwrap().number;
         let tokens = match self.rng.u32(..3) {
             0 => {
-                self.layer.invalidate(&format!("oat_{token}"));
+                self.layer
+                    .authenticator()
+                    .invalidate(Tokens::one(&format!("oat_{token}")));
                 token..=token
             }
             1 => {
-                self.layer.invalidate_subject(SUBJECT);
+                self.layer
+                    .authenticator()
+                    .invalidate(Tokens::of_subject(SUBJECT));
                 0..=TOKENS - 1
             }
             _ => {
-                self.layer.clear();
+                self.layer.authenticator().invalidate(Tokens::all());
                 0..=TOKENS - 1
             }
         };

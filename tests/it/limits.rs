@@ -13,7 +13,7 @@ use std::{
 use futures_util::future::join_all;
 use http::{HeaderValue, Request};
 use tokio::time::{Instant, sleep};
-use tower_clerk::{AuthErrorKind, ClerkAuthLayer, Enrichment, ManualClock};
+use tower_clerk::{AuthErrorKind, ClerkAuthLayer, Enrichment, ManualClock, Tokens};
 
 use crate::{
     stub::{Reply, Stub, token},
@@ -273,7 +273,7 @@ async fn a_flood_of_unknown_tokens_never_costs_a_known_one_its_refresh() {
         sleep(MILLISECOND).await;
         assert_eq!(stub.calls() - before, 20, "round {round}");
         assert_eq!(
-            app.layer.stats().refreshes,
+            app.layer.authenticator().stats().refreshes,
             20 * u64::try_from(round).unwrap()
         );
         // The reserve is not for the flood.
@@ -324,10 +324,14 @@ async fn a_burst_of_invalidations_leaves_the_tokens_of_others() {
     type Invalidate = fn(&ClerkAuthLayer, usize);
     let ways: [(&str, Invalidate); 2] = [
         ("tokens", |layer, number| {
-            layer.invalidate(&format!("oat_unknown_{number}"));
+            layer
+                .authenticator()
+                .invalidate(Tokens::one(&format!("oat_unknown_{number}")));
         }),
         ("subjects", |layer, number| {
-            layer.invalidate_subject(&format!("user_unknown_{number}"));
+            layer
+                .authenticator()
+                .invalidate(Tokens::of_subject(&format!("user_unknown_{number}")));
         }),
     ];
     for (name, invalidate) in ways {

@@ -33,6 +33,7 @@ mod schedules;
 mod interleavings;
 mod floods;
 mod outage;
+mod authenticator;
 mod availability;
 mod properties;
 mod rows;

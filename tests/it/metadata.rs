@@ -164,7 +164,7 @@ async fn axum_answers_without_a_token_whatever_is_sent() {
     let layer = layer(config(&world));
     let address = serve(routes().layer(layer.clone())).await;
     check_everything(&world, address).await;
-    assert_eq!(layer.stats().rejected, 0);
+    assert_eq!(layer.authenticator().stats().rejected, 0);
     // What is behind the layer is as closed as ever.
     for _ in 0..2 {
         assert_eq!(send(address, "GET", "/me", &[]).await.status(), 401);
@@ -250,7 +250,7 @@ async fn without_a_resource_there_is_none() {
         world.config().resource_name("An API"),
     ] {
         let layer = layer(config);
-        assert!(layer.resource_metadata().is_none());
+        assert!(layer.authenticator().resource_metadata().is_none());
         let address = serve(routes().layer(layer)).await;
         for _ in 0..2 {
             let rejected = send(address, "GET", ROOT, &[]).await;
@@ -305,7 +305,10 @@ async fn challenges_lead_to_it() {
         .resource(&resource);
     let layer = layer(config);
     let url = format!("http://{address}/.well-known/oauth-protected-resource/me");
-    assert_eq!(layer.resource_metadata().unwrap().url(), url);
+    assert_eq!(
+        layer.authenticator().resource_metadata().unwrap().url(),
+        url
+    );
     let app = routes().layer(layer);
     tokio::spawn(async { axum::serve(listener, app).await });
 
@@ -356,7 +359,7 @@ async fn challenges_lead_to_it() {
 async fn it_is_mounted_beside_a_layer_that_does_not_see_the_requests() {
     let world = World::new();
     let layer = layer(config(&world));
-    let metadata = layer.resource_metadata().unwrap();
+    let metadata = layer.authenticator().resource_metadata().unwrap();
     assert_eq!(metadata.url(), URL);
     let below = Router::new().nest("/api", routes().layer(layer.clone()));
     let routed = routes().route_layer(layer);
@@ -396,7 +399,7 @@ async fn a_router_is_made_of_every_resource() {
         ),
     ] {
         let layer = layer(world.config().resource(resource));
-        let router: Router = layer.resource_metadata().unwrap().router();
+        let router: Router = layer.authenticator().resource_metadata().unwrap().router();
         for address in [serve(router).await, serve(routes().layer(layer)).await] {
             for path in [ROOT, path] {
                 let got = send(address, "GET", path, &[]).await;
@@ -418,7 +421,7 @@ async fn each_of_two_layers_tells_of_its_own_resource() {
             .resource(format!("https://api.example.com/{name}"))
             .required_scopes([name]);
         let layer = layer(config);
-        let metadata = layer.resource_metadata().unwrap();
+        let metadata = layer.authenticator().resource_metadata().unwrap();
         let path = metadata.paths().last().unwrap().to_owned();
         app.nest(&format!("/{name}"), routes().layer(layer))
             .route_service(&path, metadata)
@@ -518,7 +521,12 @@ async fn a_body_of_ones_own_is_served_where_something_makes_it() {
         let shaped = layer.clone().reject_with(JsonBody).layer(inner());
         let response = shaped.oneshot(request()).await.unwrap();
         assert_eq!(response.status(), 200);
-        let json = layer.resource_metadata().unwrap().json().clone();
+        let json = layer
+            .authenticator()
+            .resource_metadata()
+            .unwrap()
+            .json()
+            .clone();
         assert_eq!(response.into_body().0, json);
     }
 }
@@ -526,7 +534,10 @@ async fn a_body_of_ones_own_is_served_where_something_makes_it() {
 #[tokio::test]
 async fn it_is_a_service_at_any_path() {
     let world = World::new();
-    let mut metadata = layer(config(&world)).resource_metadata().unwrap();
+    let mut metadata = layer(config(&world))
+        .authenticator()
+        .resource_metadata()
+        .unwrap();
     for path in ["/", "/anything", PATH] {
         for (method, status) in [
             (Method::GET, 200),

@@ -9,7 +9,7 @@ use std::{
 use futures_util::future::join;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use tower_clerk::{
-    ClerkAuthLayer, ClerkConfigBuilder, ManualClock,
+    ClerkAuthLayer, ClerkConfigBuilder, ManualClock, Tokens,
     fake_clerk::{Endpoint, Fault, Field},
 };
 
@@ -304,12 +304,14 @@ async fn events_and_entries_of_the_stores_are_counted() {
     world.clock.advance(26 * SECOND);
     app.bearer(&good).await;
     assert_eq!(meter.event("positive", "refresh_ahead"), 1.0);
-    while app.layer.stats().in_flight > 0 {
+    while app.layer.authenticator().stats().in_flight > 0 {
         tokio::task::yield_now().await;
     }
-    app.layer.invalidate(&good);
-    app.layer.invalidate("oat_bad");
-    app.layer.invalidate("oat_never_seen");
+    app.layer.authenticator().invalidate(Tokens::one(&good));
+    app.layer.authenticator().invalidate(Tokens::one("oat_bad"));
+    app.layer
+        .authenticator()
+        .invalidate(Tokens::one("oat_never_seen"));
     assert_eq!(meter.event("positive", "invalidate"), 1.0);
     assert_eq!(meter.event("negative", "invalidate"), 1.0);
     // There is room for ten good ones and one bad one.
@@ -317,7 +319,7 @@ async fn events_and_entries_of_the_stores_are_counted() {
         app.bearer(&world.clerk.token("user_1").issue()).await;
         app.bearer(&format!("oat_bad{number}")).await;
     }
-    let stats = app.layer.stats();
+    let stats = app.layer.authenticator().stats();
     assert!(meter.event("positive", "evict") >= 2.0);
     assert!(meter.event("negative", "evict") >= 11.0);
     for (store, entries) in [
@@ -327,8 +329,8 @@ async fn events_and_entries_of_the_stores_are_counted() {
         let shown = meter.get("cache_entries", &format!(r#"store="{store}""#));
         assert_eq!(shown.to_string(), entries.to_string(), "{store}");
     }
-    app.layer.clear();
-    app.layer.stats();
+    app.layer.authenticator().invalidate(Tokens::all());
+    app.layer.authenticator().stats();
     assert_eq!(meter.get("cache_entries", r#"store="positive""#), 0.0);
     assert_eq!(meter.get("cache_entries", r#"store="negative""#), 0.0);
 }
@@ -482,7 +484,7 @@ async fn calls_that_are_not_made_are_counted_by_priority() {
     for number in 0..12 {
         app.bearer(&token(number)).await.assert_accepted();
     }
-    while app.layer.stats().in_flight > 0 {
+    while app.layer.authenticator().stats().in_flight > 0 {
         tokio::task::yield_now().await;
     }
     assert_eq!((shed("first_seen"), shed("refresh")), (1.0, 3.0));
@@ -525,7 +527,7 @@ async fn old_verdicts_that_bridge_an_outage_are_counted() {
         assert!(answer.claims().is_stale());
         assert_eq!(meter.get("stale_served_total", ""), number);
     }
-    assert_eq!(app.layer.stats().stale, 2);
+    assert_eq!(app.layer.authenticator().stats().stale, 2);
 }
 
 #[tokio::test]

@@ -26,7 +26,7 @@ async fn stats_count_what_happened() {
     app.bearer("oat_bad").await;
     app.bearer("garbage").await;
     app.send(&[]).await;
-    let stats = app.layer.stats();
+    let stats = app.layer.authenticator().stats();
     assert_eq!(stats.hits, 1);
     assert_eq!(stats.negative_hits, 1);
     assert_eq!(stats.misses, 2);

@@ -58,7 +58,7 @@ impl Outage {
 
     /// Lets a second pass, and checks how often Clerk was bothered in it.
     async fn pass(&mut self, second: u64) {
-        while self.app.layer.stats().in_flight > 0 {
+        while self.app.layer.authenticator().stats().in_flight > 0 {
             tokio::task::yield_now().await;
         }
         let calls = self.world.calls();
@@ -136,7 +136,7 @@ async fn a_bridged_outage_is_marked_and_has_an_end() {
         }
         outage.pass(second).await;
     }
-    let stale = outage.app.layer.stats().stale;
+    let stale = outage.app.layer.authenticator().stats().stale;
     // Ten a second, for as long as it lasted.
     assert!(
         (STALE * 10 - 100..=STALE * 10 + 100 + TTL).contains(&stale),

@@ -253,7 +253,7 @@ async fn all_forms_of_a_good_credential_are_one_token() {
             .assert_accepted();
     }
     assert_eq!(world.calls(), (1, 1));
-    assert_eq!(app.layer.stats().entries, 1);
+    assert_eq!(app.layer.authenticator().stats().entries, 1);
 }
 
 #[tokio::test]
@@ -623,10 +623,18 @@ async fn trouble_at_clerk_is_never_a_401() {
             world.clerk.heal_all();
             let is_provoked = kind == AuthErrorKind::InvalidUpstreamResponse;
             let expected = u64::from(is_provoked);
-            assert_eq!(app.layer.stats().negative_entries, expected, "{name}");
+            assert_eq!(
+                app.layer.authenticator().stats().negative_entries,
+                expected,
+                "{name}"
+            );
             world.clock.advance(Duration::from_secs(5));
             app.bearer(&token).await;
-            assert_eq!(app.layer.stats().negative_entries, 0, "{name}");
+            assert_eq!(
+                app.layer.authenticator().stats().negative_entries,
+                0,
+                "{name}"
+            );
         }
     }
 }

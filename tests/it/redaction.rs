@@ -11,7 +11,7 @@ use tracing::{dispatcher::Dispatch, subscriber::NoSubscriber};
 
 use tower_clerk::{
     AuthError, BearerToken, ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder, Enrichment,
-    RequirePermission, RequireRole, TokenInfo, TokenKind, Verify, VerifyRequest,
+    RequirePermission, RequireRole, TokenInfo, TokenKind, Tokens, Verify, VerifyRequest,
     fake_clerk::{Endpoint, Fault},
 };
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
@@ -133,7 +133,7 @@ async fn logs_at_trace_show_no_token_no_secret_and_no_person() {
         ),
     ] {
         world.clerk.fail(endpoint, fault);
-        app.layer.clear();
+        app.layer.authenticator().invalidate(Tokens::all());
         for token in [&*good, &*jwt, &*refresh_token, "oat_badCanaryToken"] {
             for app in [&app, &wrong] {
                 let answer = app.bearer(token).await;
@@ -143,8 +143,10 @@ async fn logs_at_trace_show_no_token_no_secret_and_no_person() {
         world.clerk.heal_all();
     }
     texts += &format!("{:?}", app.bearer(&good).await);
-    app.layer.invalidate(&good);
-    app.layer.invalidate_subject("user_canary");
+    app.layer.authenticator().invalidate(Tokens::one(&good));
+    app.layer
+        .authenticator()
+        .invalidate(Tokens::of_subject("user_canary"));
     drop(guard);
     let log = log.text();
     assert!(
@@ -318,7 +320,10 @@ fn no_text_of_a_builder_shows_what_may_be_a_secret() {
             Ok(config) => {
                 texts += &format!("{config:?} {config:#?}");
                 let layer = ClerkAuthLayer::new(config);
-                let (stats, health) = (layer.stats(), layer.health());
+                let (stats, health) = (
+                    layer.authenticator().stats(),
+                    layer.authenticator().health(),
+                );
                 texts += &format!("{layer:?} {layer:#?} {stats:?} {health:?}");
                 texts += &format!("{:#?}", tower::Layer::layer(&layer, "inner"));
             }

@@ -291,7 +291,7 @@ async fn who_hangs_up_after_the_verdict_leaves_it_to_others() {
         ));
         handle.allow(0);
         // Until there is a verdict, and the inner service is what is waited for.
-        while layer.stats().entries == 0 {
+        while layer.authenticator().stats().entries == 0 {
             assert!(poll!(&mut waiting).is_pending());
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }

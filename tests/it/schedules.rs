@@ -19,7 +19,7 @@ use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use tower::{Layer, Service, service_fn};
 use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, ManualClock,
-    Transport, TransportError,
+    Tokens, Transport, TransportError,
 };
 
 use self::model::{Clerk, Health, Outcome, Token};
@@ -176,7 +176,7 @@ impl Schedule {
             self.take().await;
         }
         self.settle().await;
-        let in_flight = self.layer.stats().in_flight;
+        let in_flight = self.layer.authenticator().stats().in_flight;
         self.check(if in_flight == 0 {
             Ok(())
         } else {
@@ -274,16 +274,19 @@ impl Schedule {
             Step::Invalidate { token } => {
                 let mut model = self.clerk.lock();
                 model.invalidate(token);
-                self.layer.invalidate(&model.tokens[token].text);
+                self.layer
+                    .authenticator()
+                    .invalidate(Tokens::one(&model.tokens[token].text));
             }
             Step::InvalidateSubject { subject } => {
                 self.clerk.lock().invalidate_subject(subject);
                 self.layer
-                    .invalidate_subject(&model::subject(self.seed, subject));
+                    .authenticator()
+                    .invalidate(Tokens::of_subject(&model::subject(self.seed, subject)));
             }
             Step::Clear => {
                 self.clerk.lock().clear();
-                self.layer.clear();
+                self.layer.authenticator().invalidate(Tokens::all());
             }
             Step::Become(health) => self.clerk.lock().health = health,
             Step::Advance { ms } => {

@@ -71,7 +71,7 @@ async fn both_versions_tell_who_and_of_which_session() {
         }
     }
     // Two tokens, a first request each.
-    assert_eq!(app.layer.stats().hits, 4);
+    assert_eq!(app.layer.authenticator().stats().hits, 4);
 }
 
 #[tokio::test]

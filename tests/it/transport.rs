@@ -93,7 +93,7 @@ impl Row {
             assert_eq!(attempts, self.attempts * calls, "{name}, turn {turn}");
         }
         assert_eq!(app.inner_calls(), 0, "{name}");
-        let stats = app.layer.stats();
+        let stats = app.layer.authenticator().stats();
         let remembered = (stats.entries, stats.negative_entries);
         assert_eq!(remembered, (0, u64::from(is_provoked)), "{name}");
     }
@@ -384,7 +384,7 @@ async fn a_connection_that_was_closed_while_idle_is_replaced_unnoticed() {
             app.bearer("oat_2").await.assert_accepted();
             assert_eq!(server.requests(), 2, "each introspection counts once");
             assert_eq!(server.connections(), 2);
-            assert_eq!(app.layer.stats().misses, 2);
+            assert_eq!(app.layer.authenticator().stats().misses, 2);
         }
     }
 }

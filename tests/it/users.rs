@@ -8,7 +8,7 @@ use futures_util::future::join_all;
 use serde_json::json;
 use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfigBuilder, Enrichment, ProfileSource,
-    TokenInfo, TokenKind, Verify, VerifyRequest,
+    TokenInfo, TokenKind, Tokens, Verify, VerifyRequest,
     fake_clerk::{Endpoint, Fault},
 };
 
@@ -172,8 +172,11 @@ async fn forgotten_subject_is_fetched_anew() {
         app.bearer(&token).await.assert_accepted();
         world.clerk.user("user_1").email("new@example.com").save();
         match everybody {
-            true => app.layer.clear(),
-            false => app.layer.invalidate_subject("user_1"),
+            true => app.layer.authenticator().invalidate(Tokens::all()),
+            false => app
+                .layer
+                .authenticator()
+                .invalidate(Tokens::of_subject("user_1")),
         }
         let answer = app.bearer(&token).await;
         assert_eq!(
@@ -201,7 +204,9 @@ async fn fetch_under_way_does_not_survive_an_invalidation() {
     while calls(&world) == 0 {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    app.layer.invalidate_subject("user_1");
+    app.layer
+        .authenticator()
+        .invalidate(Tokens::of_subject("user_1"));
     // It counts for the request that came before (fault C3), and is not remembered.
     waiting.await.unwrap().assert_accepted();
     assert_eq!(calls(&world), 1);
@@ -399,7 +404,7 @@ async fn wrong_secret_key_is_logged_though_nobody_is_rejected() {
     );
     tokio::task::yield_now().await;
     drop(guard);
-    assert!(wrong.layer.health().credentials_rejected);
+    assert!(wrong.layer.authenticator().health().credentials_rejected);
     let text = log.text();
     let errors: Vec<_> = text.lines().filter(|line| line.contains("ERROR")).collect();
     assert_eq!(errors.len(), 1, "{text}");

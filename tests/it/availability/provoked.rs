@@ -94,7 +94,7 @@ async fn answer_that_a_token_provokes_costs_no_other_token_anything() {
                 scripted.pass(SECOND).await;
             }
             assert_eq!(accepted, good_ones, "{place}, {name}");
-            let health = app.layer.health();
+            let health = app.layer.authenticator().health();
             for breaker in [health.introspection, health.userinfo, health.backend_api] {
                 assert_eq!(breaker, BreakerState::Closed, "{place}, {name}");
             }
@@ -120,9 +120,13 @@ async fn profile_that_is_not_required_is_left_out_after_an_answer_that_the_token
                 answer.assert_accepted();
                 assert!(answer.claims().profile().is_none(), "{name}");
             }
-            assert_eq!(app.layer.health().userinfo, BreakerState::Closed, "{name}");
             assert_eq!(
-                app.layer.health().backend_api,
+                app.layer.authenticator().health().userinfo,
+                BreakerState::Closed,
+                "{name}"
+            );
+            assert_eq!(
+                app.layer.authenticator().health().backend_api,
                 BreakerState::Closed,
                 "{name}"
             );
@@ -143,7 +147,10 @@ async fn silence_counts_for_the_circuit_breaker_and_answers_that_are_provoked_do
         });
         let app = App::new(scripted.config());
         for number in 0..10 {
-            assert_eq!(app.layer.health().introspection, BreakerState::Closed);
+            assert_eq!(
+                app.layer.authenticator().health().introspection,
+                BreakerState::Closed
+            );
             app.bearer(&format!("oat_{number}"))
                 .await
                 .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
@@ -152,7 +159,7 @@ async fn silence_counts_for_the_circuit_breaker_and_answers_that_are_provoked_do
             }
         }
         assert_eq!(
-            app.layer.health().introspection,
+            app.layer.authenticator().health().introspection,
             BreakerState::Open,
             "{status}"
         );
@@ -167,7 +174,10 @@ async fn probe_with_a_bad_token_leaves_the_next_probe_to_a_good_one() {
     for number in 0..10 {
         app.bearer(&format!("oat_{number}")).await;
     }
-    assert_eq!(app.layer.health().introspection, BreakerState::Open);
+    assert_eq!(
+        app.layer.authenticator().health().introspection,
+        BreakerState::Open
+    );
     scripted.script(|_, about| is_bad(about).then(|| Reply::new(404, HTML, "")));
     scripted.pass(SECOND).await;
     for _ in 0..3 {
@@ -176,7 +186,10 @@ async fn probe_with_a_bad_token_leaves_the_next_probe_to_a_good_one() {
             .assert_rejected(503, AuthErrorKind::InvalidUpstreamResponse);
     }
     app.bearer("oat_good").await.assert_accepted();
-    assert_eq!(app.layer.health().introspection, BreakerState::Closed);
+    assert_eq!(
+        app.layer.authenticator().health().introspection,
+        BreakerState::Closed
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -185,7 +198,7 @@ async fn health_degrades_after_ten_different_tokens_and_not_after_one() {
     let scripted = Scripted::new(|_, about| is_bad(about).then(|| Reply::new(404, HTML, "")));
     for (place, app, _, prefix) in places(&scripted).into_iter().filter(|it| it.0 != "users") {
         app.bearer(&format!("{prefix}good")).await.assert_accepted();
-        let reachable = || app.layer.health().reachable;
+        let reachable = || app.layer.authenticator().health().reachable;
         for _ in 0..100 {
             app.bearer(&format!("{prefix}bad")).await;
             scripted.pass(SECOND).await;
@@ -225,7 +238,7 @@ async fn page_of_a_firewall_is_not_about_our_credentials() {
             for _ in 0..2 {
                 app.bearer(&format!("{prefix}bad//..//etc/passwd")).await;
                 assert!(
-                    !app.layer.health().credentials_rejected,
+                    !app.layer.authenticator().health().credentials_rejected,
                     "{place}, {status}"
                 );
             }
@@ -235,7 +248,10 @@ async fn page_of_a_firewall_is_not_about_our_credentials() {
             .bearer("ak_bad")
             .await
             .assert_rejected(503, AuthErrorKind::InvalidUpstreamResponse);
-        assert!(!users.layer.health().credentials_rejected, "{status}");
+        assert!(
+            !users.layer.authenticator().health().credentials_rejected,
+            "{status}"
+        );
     }
     assert!(!log.text().contains("ERROR"), "{}", log.text());
 }
@@ -266,9 +282,15 @@ async fn answer_about_our_credentials_is_one_in_every_documented_form() {
                 .await
                 .assert_rejected(503, AuthErrorKind::CredentialsRejected);
         }
-        assert!(app.layer.health().credentials_rejected, "{name}");
+        assert!(
+            app.layer.authenticator().health().credentials_rejected,
+            "{name}"
+        );
         scripted.script(|_, _| None);
         app.bearer(&format!("{prefix}2")).await.assert_accepted();
-        assert!(!app.layer.health().credentials_rejected, "{name}");
+        assert!(
+            !app.layer.authenticator().health().credentials_rejected,
+            "{name}"
+        );
     }
 }

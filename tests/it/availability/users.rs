@@ -86,7 +86,7 @@ async fn user_that_cannot_be_read_hides_no_other_that_is_banned() {
             scripted.pass(SECOND / 10).await;
         }
         assert_eq!(
-            app.layer.health().backend_api,
+            app.layer.authenticator().health().backend_api,
             BreakerState::Closed,
             "{name}"
         );

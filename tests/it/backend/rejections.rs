@@ -255,7 +255,10 @@ async fn nobody_opens_the_breaker_with_bad_tokens() {
                 app.bearer(&token).await;
             }
             assert_eq!(world.clerk.calls(endpoint(kind)), 30);
-            assert_eq!(app.layer.health().backend_api, BreakerState::Closed);
+            assert_eq!(
+                app.layer.authenticator().health().backend_api,
+                BreakerState::Closed
+            );
             world.clerk.heal_all();
             app.bearer(&good(&world, kind)).await.assert_accepted();
         }
@@ -272,7 +275,10 @@ async fn outage_opens_the_breaker() {
     for number in 0..30 {
         app.bearer(&format!("ak_{number}")).await;
     }
-    assert_eq!(app.layer.health().backend_api, BreakerState::Open);
+    assert_eq!(
+        app.layer.authenticator().health().backend_api,
+        BreakerState::Open
+    );
     assert_eq!(world.clerk.calls(Endpoint::ApiKeyVerification), 10);
 }
 
@@ -290,8 +296,11 @@ async fn wrong_secret_key_is_our_fault_and_logged_as_an_error() {
             assert_eq!(answer.challenge(), None);
         }
         drop(guard);
-        assert!(app.layer.health().credentials_rejected);
-        assert_eq!(app.layer.health().backend_api, BreakerState::Closed);
+        assert!(app.layer.authenticator().health().credentials_rejected);
+        assert_eq!(
+            app.layer.authenticator().health().backend_api,
+            BreakerState::Closed
+        );
         let text = log.text();
         let errors: Vec<_> = text.lines().filter(|line| line.contains("ERROR")).collect();
         assert_eq!(errors.len(), 2, "{text}");

@@ -3,14 +3,14 @@
 use std::{pin::pin, time::Duration};
 
 use futures_util::poll;
-use tower_clerk::{AuthErrorKind, ClerkAuthLayer, fake_clerk::Fault};
+use tower_clerk::{AuthErrorKind, ClerkAuthLayer, Tokens, fake_clerk::Fault};
 
 use super::{Kind, LONG, SECOND, settled, worlds};
 use crate::support::App;
 
 /// Hits and misses.
 fn counts(app: &App) -> (u64, u64) {
-    let stats = app.layer.stats();
+    let stats = app.layer.authenticator().stats();
     (stats.hits, stats.misses)
 }
 
@@ -60,7 +60,7 @@ async fn a_verdict_ends_with_its_ttl() {
         // Once, and the keys are there.
         let asked = usize::from(!kind.is_local());
         assert_eq!(kind.calls(&world) - before, asked, "{kind:?}");
-        assert_eq!(app.layer.stats().misses, 2, "{kind:?}");
+        assert_eq!(app.layer.authenticator().stats().misses, 2, "{kind:?}");
     }
 }
 
@@ -109,7 +109,7 @@ async fn a_ttl_of_zero_verifies_every_time() {
             let answer = kind.send(&app, &bad).await;
             answer.assert_rejected(401, kind.rejection());
         }
-        let stats = app.layer.stats();
+        let stats = app.layer.authenticator().stats();
         assert_eq!((stats.hits, stats.negative_hits), (0, 0), "{kind:?}");
         assert_eq!((stats.entries, stats.negative_entries), (0, 0), "{kind:?}");
         assert_eq!(stats.misses, 5, "{kind:?}");
@@ -119,11 +119,17 @@ async fn a_ttl_of_zero_verifies_every_time() {
 type Way = (&'static str, fn(&ClerkAuthLayer, Kind, &str));
 
 const WAYS: [Way; 3] = [
-    ("the token", |layer, _, token| layer.invalidate(token)),
-    ("the subject", |layer, kind, _| {
-        layer.invalidate_subject(kind.subject());
+    ("the token", |layer, _, token| {
+        layer.authenticator().invalidate(Tokens::one(token))
     }),
-    ("everything", |layer, _, _| layer.clear()),
+    ("the subject", |layer, kind, _| {
+        layer
+            .authenticator()
+            .invalidate(Tokens::of_subject(kind.subject()));
+    }),
+    ("everything", |layer, _, _| {
+        layer.authenticator().invalidate(Tokens::all())
+    }),
 ];
 
 #[tokio::test]
@@ -145,7 +151,11 @@ async fn what_is_invalidated_is_verified_anew_at_once() {
                 let expected = (!kind.is_local()).then_some(AuthErrorKind::Inactive);
                 assert_eq!(answer.kind(), expected, "{kind:?}, {name}");
             }
-            assert_eq!(app.layer.stats().misses, 3, "{kind:?}, {name}");
+            assert_eq!(
+                app.layer.authenticator().stats().misses,
+                3,
+                "{kind:?}, {name}"
+            );
         }
     }
 }
@@ -194,7 +204,7 @@ async fn a_token_in_use_is_verified_ahead_of_time() {
         settled(&app).await;
         let asked = usize::from(!kind.is_local());
         assert_eq!(kind.calls(&world) - before, asked, "{kind:?}");
-        assert_eq!(app.layer.stats().refreshes, 1, "{kind:?}");
+        assert_eq!(app.layer.authenticator().stats().refreshes, 1, "{kind:?}");
         // It lives on past the end of the first verdict, and nobody has waited.
         world.clock.advance(10 * SECOND);
         kind.send(&app, &token).await.assert_accepted();
@@ -205,7 +215,7 @@ async fn a_token_in_use_is_verified_ahead_of_time() {
         world.clock.advance(Duration::from_millis(16_998));
         kind.send(&app, &token).await.assert_accepted();
         settled(&app).await;
-        assert_eq!(app.layer.stats().refreshes, 2, "{kind:?}");
+        assert_eq!(app.layer.authenticator().stats().refreshes, 2, "{kind:?}");
         let answer = kind.send(&app, &token).await;
         let expected = (!kind.is_local()).then_some(AuthErrorKind::Inactive);
         assert_eq!(answer.kind(), expected, "{kind:?}");
@@ -221,7 +231,7 @@ async fn a_rejection_is_remembered_for_five_seconds() {
             let answer = kind.send(&app, &bad).await;
             assert_eq!(answer.kind(), Some(kind.rejection()), "{kind:?}");
             assert_eq!(answer.status(), 401, "{kind:?}");
-            let stats = app.layer.stats();
+            let stats = app.layer.authenticator().stats();
             let counted = (stats.misses, stats.negative_hits);
             assert_eq!(counted, (misses, negative_hits), "{kind:?}");
         };
@@ -260,7 +270,7 @@ async fn a_clock_that_is_set_prolongs_nothing() {
         world.clock.advance(30 * SECOND);
         let answer = kind.send(&app, &token).await;
         assert_ne!(answer.status(), 503, "{kind:?}");
-        assert_eq!(app.layer.stats().misses, 2, "{kind:?}");
+        assert_eq!(app.layer.authenticator().stats().misses, 2, "{kind:?}");
     }
 }
 
@@ -272,6 +282,6 @@ async fn the_cache_is_bounded() {
             let token = kind.good(&world);
             kind.send(&app, &token).await.assert_accepted();
         }
-        assert!(app.layer.stats().entries <= 5, "{kind:?}");
+        assert!(app.layer.authenticator().stats().entries <= 5, "{kind:?}");
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
-use tower_clerk::{AuthErrorKind, TokenKind, fake_clerk::Fault};
+use tower_clerk::{AuthErrorKind, TokenKind, Tokens, fake_clerk::Fault};
 
 use super::{
     ApiKey, Cookie, KINDS, Kind, Machine, MachineJwt, OAuth, OAuthJwtBoth, OAuthJwtLocal, SECOND,
@@ -25,16 +25,16 @@ async fn two_layers_share_nothing() {
             kind.send(app, &token).await.assert_accepted();
             let answer = kind.send(app, &bad).await;
             answer.assert_rejected(401, kind.rejection());
-            let stats = app.layer.stats();
+            let stats = app.layer.authenticator().stats();
             assert_eq!((stats.hits, stats.negative_hits), (0, 0), "{kind:?}");
             assert_eq!((stats.entries, stats.negative_entries), (1, 1), "{kind:?}");
         }
         // The same calls for each.
         assert_eq!((kind.calls(&world) - before) % 2, 0, "{kind:?}");
-        one.layer.clear();
-        assert_eq!(one.layer.stats().entries, 0, "{kind:?}");
+        one.layer.authenticator().invalidate(Tokens::all());
+        assert_eq!(one.layer.authenticator().stats().entries, 0, "{kind:?}");
         kind.send(&other, &token).await.assert_accepted();
-        assert_eq!(other.layer.stats().hits, 1, "{kind:?}");
+        assert_eq!(other.layer.authenticator().stats().hits, 1, "{kind:?}");
     }
 }
 
@@ -92,7 +92,10 @@ async fn bad_tokens_displace_no_good_ones_and_cost_a_bounded_number_of_calls() {
         for token in &hot {
             kind.send(&app, token).await.assert_accepted();
         }
-        let (before, hits) = (world.clerk.total_calls(), app.layer.stats().hits);
+        let (before, hits) = (
+            world.clerk.total_calls(),
+            app.layer.authenticator().stats().hits,
+        );
         // Those that may have a newer key wait for the next key set together (fault B7).
         let at_once = if kind.rejection() == AuthErrorKind::Inactive {
             10
@@ -121,7 +124,7 @@ async fn bad_tokens_displace_no_good_ones_and_cost_a_bounded_number_of_calls() {
             let seconds = usize::try_from(start.elapsed().as_secs()).unwrap();
             assert!((1..=1 + seconds).contains(&asked), "{kind:?}: {asked}");
         }
-        let stats = app.layer.stats();
+        let stats = app.layer.authenticator().stats();
         assert_eq!(
             stats.hits - hits,
             u64::try_from(flood / 10).unwrap(),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use tower_clerk::{
-    AuthErrorKind,
+    AuthErrorKind, Tokens,
     fake_clerk::{Endpoint, Fault},
 };
 
@@ -58,7 +58,7 @@ async fn whoever_cannot_be_asked_no_token_is_bad_for_it() {
                 }
                 assert!(world.clerk.calls(*endpoint) > before, "{name}");
                 assert_eq!(app.inner_calls(), 0, "{name}");
-                assert_eq!(app.layer.stats().entries, 0, "{name}");
+                assert_eq!(app.layer.authenticator().stats().entries, 0, "{name}");
                 world.clerk.heal_all();
                 // The breaker may be open by now; it lets a probe through. And what a token provokes is
                 // remembered for it (fault B1).
@@ -163,7 +163,7 @@ async fn a_stale_verdict_ends_with_an_invalidation_and_with_the_first_answer() {
                 "{kind:?}"
             );
             if is_invalidated {
-                app.layer.invalidate(&token);
+                app.layer.authenticator().invalidate(Tokens::one(&token));
                 for _ in 0..2 {
                     let answer = kind.send(&app, &token).await;
                     assert_undecided(&answer, &format!("{kind:?}"));

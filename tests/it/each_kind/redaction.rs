@@ -10,7 +10,7 @@ use metrics_exporter_prometheus::PrometheusBuilder;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::{
     AuthError, ClerkClaims, ClerkConfig, Enrichment, JsonBody, ManualClock, ProblemJson,
-    ProfileSource, TokenKind,
+    ProfileSource, TokenKind, Tokens,
     fake_clerk::{FakeClerk, Fault},
 };
 
@@ -166,11 +166,19 @@ async fn nothing_that_is_secret_is_shown() {
             let app = app(config().profile_source(profiles));
             for token in &tokens {
                 texts += &shown(kind, &app, token).await;
-                app.layer.invalidate(token);
-                app.layer.invalidate_subject(kind.subject());
+                app.layer.authenticator().invalidate(Tokens::one(token));
+                app.layer
+                    .authenticator()
+                    .invalidate(Tokens::of_subject(kind.subject()));
             }
-            write!(texts, "{:#?} {:?}", app.layer, app.layer.stats()).unwrap();
-            write!(texts, "{:?}", app.layer.health()).unwrap();
+            write!(
+                texts,
+                "{:#?} {:?}",
+                app.layer,
+                app.layer.authenticator().stats()
+            )
+            .unwrap();
+            write!(texts, "{:?}", app.layer.authenticator().health()).unwrap();
         }
         for endpoint in kind.endpoints() {
             let app = app(config());

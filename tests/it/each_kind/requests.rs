@@ -28,7 +28,7 @@ async fn a_crowd_of_first_requests_is_one_verification() {
         let asked = world.clerk.total_calls() - before;
         assert_eq!(asked, kind.endpoints().len(), "{kind:?}");
         assert_eq!(app.inner_calls(), 200, "{kind:?}");
-        assert_eq!(app.layer.stats().in_flight, 0, "{kind:?}");
+        assert_eq!(app.layer.authenticator().stats().in_flight, 0, "{kind:?}");
     }
 }
 

@@ -129,7 +129,7 @@ async fn a_key_of_the_configuration_needs_no_network() {
     let world = world();
     let config = accepting(&world, [TokenKind::Session]).jwt_key(world.clerk.public_key_pem());
     let app = App::new(config);
-    app.layer.warm_up().await.unwrap();
+    app.layer.authenticator().warm_up().await.unwrap();
     let token = world.clerk.session("user_1").issue();
     let [header, payload] = parts(&token);
     let stranger = FakeClerk::start().unwrap();

@@ -57,8 +57,8 @@ async fn keys_are_fetched_before_the_first_request_where_that_is_wanted() {
     let world = world();
     let app = sessions(&world);
     assert_eq!(world.clerk.total_calls(), 0);
-    app.layer.warm_up().await.unwrap();
-    app.layer.warm_up().await.unwrap();
+    app.layer.authenticator().warm_up().await.unwrap();
+    app.layer.authenticator().warm_up().await.unwrap();
     assert_eq!(key_set_calls(&world), 1);
     pass(&world, &app).await;
     assert_eq!(key_set_calls(&world), 1);
@@ -69,7 +69,7 @@ async fn warming_up_without_clerk_fails_and_harms_nothing() {
     let world = world();
     let app = sessions(&world);
     world.clerk.fail(Endpoint::Jwks, Fault::reset());
-    let error = app.layer.warm_up().await.unwrap_err();
+    let error = app.layer.authenticator().warm_up().await.unwrap_err();
     assert_eq!(error.kind(), AuthErrorKind::UpstreamUnavailable);
     world.clerk.heal_all();
     pass(&world, &app).await;

@@ -66,7 +66,7 @@ async fn by_default_clerk_is_asked_and_no_key_fetched() {
     let world = world();
     let app = world.app();
     let token = world.clerk.token("user_1").jwt().issue();
-    app.layer.warm_up().await.unwrap();
+    app.layer.authenticator().warm_up().await.unwrap();
     app.bearer(&token).await.assert_accepted();
     assert_eq!((introspections(&world), key_set_calls(&world)), (1, 0));
 }

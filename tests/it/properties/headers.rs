@@ -235,7 +235,7 @@ fn a_header_is_a_credential_if_and_only_if_the_grammar_says_so() {
         }
     });
     let distinct = u64::try_from(seen.len()).unwrap();
-    assert_eq!(app.layer.stats().misses, calls);
+    assert_eq!(app.layer.authenticator().stats().misses, calls);
     assert!(calls >= distinct);
     assert_eq!(app.inner_calls(), 0);
     println!(

@@ -13,7 +13,8 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower_clerk::{
     AuthErrorKind, ClerkConfig, ClerkConfigBuilder, Enrichment, JwtVerification, ManualClock,
-    OAuthEndpoint, ProfileSource, TokenKind, Transport, TransportError, fake_clerk::FakeClerk,
+    OAuthEndpoint, ProfileSource, TokenKind, Tokens, Transport, TransportError,
+    fake_clerk::FakeClerk,
 };
 
 use super::{Nowhere, for_each_case, runtime};
@@ -306,7 +307,7 @@ fn the_order_of_members_in_users_changes_nothing() {
                 clock.set_unix_seconds(NOW);
                 let token = r#"{"active":true,"sub":"user_1","client_id":"me","scope":"email"}"#;
                 given.say(token.to_owned(), join(random, &made.members));
-                app.layer.clear();
+                app.layer.authenticator().invalidate(Tokens::all());
                 let answer = runtime.block_on(app.bearer("oat_1"));
                 (answer.status().as_u16(), answer.kind())
             })

@@ -33,7 +33,10 @@ async fn banned_or_deleted_user_is_rejected() {
                 }
                 assert_eq!(app.inner_calls(), 0);
                 assert_eq!(calls(&world), layer, "{name}: asked once by each layer");
-                assert_eq!(app.layer.health().backend_api, BreakerState::Closed);
+                assert_eq!(
+                    app.layer.authenticator().health().backend_api,
+                    BreakerState::Closed
+                );
             }
         }
     }
