@@ -1,12 +1,11 @@
-//! Where time comes from: the only file that reads a clock.
+//! The source of time. Only this file reads a clock.
 
 use std::time::Duration;
 
 /// One moment on both clocks, read once per request.
 ///
-/// Two clocks, because each lies in its own way: the monotonic one stands still while a host is
-/// suspended, and the wall clock can be set back. What must end is compared with both, so that
-/// neither fault prolongs a token.
+/// Each of the two clocks has a fault: the monotonic clock stops while a host is suspended, and the wall clock can be
+/// set back. A deadline is compared with both clocks, so that neither fault prolongs the life of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Now {
     /// Milliseconds on a clock that is never set, from an arbitrary origin.
@@ -16,13 +15,13 @@ pub(crate) struct Now {
 }
 
 impl Now {
-    /// The wall clock in whole seconds, as the time claims of RFC 7662 §2.2 are given.
+    /// Returns the wall clock in whole seconds, the unit of the time claims in RFC 7662 §2.2.
     pub(crate) fn unix_seconds(self) -> i64 {
         i64::try_from(self.wall / 1000).unwrap_or(i64::MAX)
     }
 }
 
-/// A duration in whole milliseconds, which is what moments are counted in.
+/// Returns a duration in whole milliseconds, the unit of [`Now`].
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }
@@ -32,15 +31,15 @@ pub(crate) trait Clock: Send + Sync + 'static {
     /// Reads both clocks.
     fn now(&self) -> Now;
 
-    /// Reads a clock that is never set as exactly as it can be read, from an arbitrary origin. It costs more
-    /// than [`now`](Self::now), and is for what counts calls within a window.
+    /// Reads a clock that is never set with the highest available precision, from an arbitrary origin. It costs more
+    /// than [`now`](Self::now), and serves to count calls within a window.
     fn precise(&self) -> Duration {
         Duration::from_millis(self.now().mono)
     }
 }
 
-/// The clocks of the operating system. On Linux both are read coarsely, at a fraction of the price:
-/// they may be behind by a few milliseconds, where tokens end at whole seconds.
+/// The clocks of the operating system. On Linux, their coarse variants cost much less to read. They may be a few
+/// milliseconds late, while tokens end at whole seconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SystemClock;
 
@@ -63,12 +62,12 @@ mod system {
     use super::Now;
 
     thread_local! {
-        /// What this thread read last, and at which tick.
+        /// The last reading of this thread, with its tick.
         static LAST: Cell<((i64, i64), Now)> = const { Cell::new(((0, 0), Now { mono: 0, wall: 0 })) };
     }
 
-    /// Both clocks move by the same ticks, of some milliseconds: within one, the wall clock need not be
-    /// read again.
+    /// Both clocks advance at the same ticks, every few milliseconds. Within one tick, the wall clock need not be read
+    /// again.
     pub(super) fn now() -> Now {
         let mono = clock_gettime(ClockId::MonotonicCoarse);
         let (at, now) = LAST.get();
@@ -84,7 +83,7 @@ mod system {
         Duration::new(time.tv_sec.max(0).cast_unsigned(), nanos)
     }
 
-    /// What it is from this tick on. Apart, so that most who ask need not carry its weight.
+    /// Reads both clocks at a new tick. Out of line, because most calls do not need it.
     #[inline(never)]
     fn next(mono: Timespec) -> Now {
         let now = Now {
@@ -95,10 +94,10 @@ mod system {
         now
     }
 
-    /// A clock that stands before 1970 shows zero: a token that says when it was issued then seems to
-    /// come from the future, and is rejected.
+    /// A clock before 1970 counts as zero. A token with a time of issue then seems to come from the future, and is
+    /// rejected.
     fn millis(time: Timespec) -> u64 {
-        // No clock shows the 500 million years that would not fit.
+        // An overflow would take 500 million years.
         let seconds = time.tv_sec.max(0).cast_unsigned();
         let millis = u64::try_from(time.tv_nsec / 1_000_000).unwrap_or(0);
         seconds.wrapping_mul(1000).wrapping_add(millis)
@@ -118,7 +117,7 @@ mod system {
     static ORIGIN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
     pub(super) fn now() -> Now {
-        // Before 1970: as on Linux.
+        // A time before 1970 counts as zero, as on Linux.
         let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
         Now {
             mono: millis(ORIGIN.elapsed()),
@@ -141,11 +140,10 @@ mod manual {
 
     use super::{Clock, Now, millis};
 
-    /// A clock that stands still until it is moved, for tests of what expires.
+    /// A clock for tests. It moves only when a test moves it.
     ///
-    /// Give it to [`ClerkConfigBuilder::clock`](crate::ClerkConfigBuilder::clock). It rules how long
-    /// entries live and when a token has expired; time-outs of calls to Clerk run on tokio's clock.
-    /// Clones share the time.
+    /// Pass it to [`ClerkConfigBuilder::clock`](crate::ClerkConfigBuilder::clock). It controls the lifetime of entries
+    /// and the expiry of tokens. Timeouts of calls to Clerk use tokio's clock. Clones share the time.
     ///
     /// ```
     /// use std::time::Duration;
@@ -167,38 +165,37 @@ mod manual {
     }
 
     impl ManualClock {
-        /// A clock that shows the present time, and keeps showing it.
+        /// Creates a clock that stops at the current time.
         pub fn new() -> Self {
             Self::from_millis(super::SystemClock.now().wall)
         }
 
-        /// A clock that shows this number of seconds since the Unix epoch.
+        /// Creates a clock that shows this number of seconds since the Unix epoch.
         pub fn at_unix_seconds(seconds: u64) -> Self {
             Self::from_millis(seconds.saturating_mul(1000))
         }
 
-        /// Lets time pass.
+        /// Advances both clocks.
         pub fn advance(&self, by: Duration) {
             self.time.mono.fetch_add(millis(by), Ordering::SeqCst);
             self.time.wall.fetch_add(millis(by), Ordering::SeqCst);
         }
 
-        /// Sets the wall clock, as an administrator or NTP would; the monotonic clock does not move.
+        /// Sets the wall clock, as an administrator or NTP would. The monotonic clock does not move.
         pub fn set_unix_seconds(&self, seconds: u64) {
             self.time
                 .wall
                 .store(seconds.saturating_mul(1000), Ordering::SeqCst);
         }
 
-        /// Lets time pass as a suspended host sees it: the wall clock moves, the monotonic one does
-        /// not.
+        /// Advances only the wall clock, as on a suspended host. The monotonic clock does not move.
         pub fn suspend(&self, for_how_long: Duration) {
             self.time
                 .wall
                 .fetch_add(millis(for_how_long), Ordering::SeqCst);
         }
 
-        /// What the wall clock shows, in whole seconds since the Unix epoch.
+        /// Returns the wall clock in whole seconds since the Unix epoch.
         pub fn unix_seconds(&self) -> u64 {
             self.time.wall.load(Ordering::SeqCst) / 1000
         }

@@ -1,13 +1,13 @@
-//! What can go wrong: with a request ([`AuthError`]), and with a configuration ([`ConfigError`]).
+//! The errors: of a request ([`AuthError`]) and of a configuration ([`ConfigError`]).
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
-/// Why a request was rejected.
+/// The reason why a request was rejected.
 ///
-/// On every rejection it is put into the extensions of the *response*, so that layers above can log or
-/// count it. The caller is never shown it: to the outside all reasons for a 401 look the same.
+/// Every rejection inserts it into the extensions of the *response*, so that outer layers can log or count it. The
+/// client never sees it: all reasons for a 401 look the same from outside.
 ///
-/// Opaque, so that context can be added without a break: ask for its [`kind`](Self::kind).
+/// The type is opaque, so that context can be added without a breaking change. [`kind`](Self::kind) returns the reason.
 #[derive(Clone, Debug)]
 pub struct AuthError {
     kind: AuthErrorKind,
@@ -16,18 +16,18 @@ pub struct AuthError {
     source: Option<Arc<dyn Error + Send + Sync>>,
 }
 
-/// What led to an error, as far as the cache has to know it beside the kind.
+/// The origin of an error, as far as the cache needs it in addition to the kind.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Origin {
     Any,
-    /// An answer of Clerk that this token can cause, whenever it is verified.
+    /// A response of Clerk that this token causes at each verification.
     TokenProvoked,
-    /// A limit, a pause or an open circuit breaker: no call was made.
+    /// No call was made, because of a limit, a pause or an open circuit breaker.
     NotCalled,
 }
 
 impl AuthError {
-    /// An error of this kind, for those who bring their own [`Verify`](crate::Verify).
+    /// Creates an error of this kind, for custom implementations of [`Verify`](crate::Verify).
     pub fn new(kind: AuthErrorKind) -> Self {
         Self {
             kind,
@@ -37,24 +37,23 @@ impl AuthError {
         }
     }
 
-    /// Adds the cause. It is shown in logs: it must not hold a token or a secret.
+    /// Adds the cause. It appears in logs, so it must not hold a token or a secret.
     #[must_use]
     pub fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
         self.source = Some(Arc::new(source));
         self
     }
 
-    /// Adds how long the authorization server asked callers to stay away. A longer delay than a minute
-    /// counts as a minute: one wrong value must not keep clients away for good.
+    /// Adds the delay after which a client may retry, from the authorization server. A delay of more than a minute
+    /// counts as a minute, so that one wrong value does not keep clients away permanently.
     #[must_use]
     pub fn with_retry_after(mut self, delay: Duration) -> Self {
         self.retry_after = Some(delay.min(MAX_RETRY_AFTER));
         self
     }
 
-    /// Marks the error as provoked by this very token: another token may well get a good answer. Without a
-    /// delay of Clerk's it gets a random one, so that it is remembered for a while, and not in lockstep with
-    /// others.
+    /// Marks the error as provoked by this token: another token may succeed. If Clerk sent no delay, a random delay is
+    /// added, so that the error is cached for a while, and such errors do not all expire at the same time.
     pub(crate) fn into_token_provoked(mut self) -> Self {
         self.origin = Origin::TokenProvoked;
         if self.retry_after.is_none_or(|delay| delay.is_zero()) {
@@ -63,37 +62,37 @@ impl AuthError {
         self
     }
 
-    /// Marks the error as one for which Clerk was not called.
+    /// Marks the error as one without a call to Clerk.
     pub(crate) fn into_not_called(mut self) -> Self {
         self.origin = Origin::NotCalled;
         self
     }
 
-    /// Returns whether Clerk's answer is one that this token can cause. The 503 concerns this token alone,
-    /// and has a [`retry_after`](Self::retry_after) for which it may be remembered.
+    /// Returns true if this token causes Clerk's response. The 503 then concerns only this token, and has a
+    /// [`retry_after`](Self::retry_after) for which it may be cached.
     pub(crate) fn is_token_provoked(&self) -> bool {
         self.origin == Origin::TokenProvoked
     }
 
-    /// Returns whether no call was made, because of a limit, a pause or an open circuit breaker. The error
-    /// says nothing of the token.
+    /// Returns true if no call was made, because of a limit, a pause or an open circuit breaker. The error then does
+    /// not depend on the token.
     pub(crate) fn was_not_called(&self) -> bool {
         self.origin == Origin::NotCalled
     }
 
-    /// Takes over how long to stay away, and what led to the other error, which becomes the cause.
+    /// Copies the delay and the origin of another error, which becomes the cause.
     pub(crate) fn caused_by(mut self, error: Self) -> Self {
         self.retry_after = error.retry_after;
         self.origin = error.origin;
         self.with_source(error)
     }
 
-    /// What kind of rejection this is.
+    /// Returns the kind of the rejection.
     pub fn kind(&self) -> AuthErrorKind {
         self.kind
     }
 
-    /// How long Clerk asked to be left alone, where it did.
+    /// Returns the delay that Clerk requested, if any.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
@@ -119,71 +118,70 @@ impl Error for AuthError {
     }
 }
 
-/// The longest `Retry-After` that is obeyed and passed on: a few of Clerk's windows. Beyond it, one wrong
-/// value would keep everyone away for good.
+/// The longest `Retry-After` that is respected and forwarded. It covers a few of the windows in which Clerk counts
+/// calls. Without this limit, one wrong value would keep all clients away permanently.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
-/// The kinds of rejection. What each becomes on the wire is decided in one place, see
-/// [`Rejection`](crate::Rejection).
+/// The kinds of rejection. [`Rejection`](crate::Rejection) decides how each kind appears in a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthErrorKind {
-    /// Our own credentials were rejected by Clerk: the client id or secret (at the introspection endpoint, a 401
-    /// that is not HTML, or a 403 that names them), or the secret key (at the Backend API, a 401 or 403 in the
-    /// form of Clerk's or OAuth's errors).
+    /// Clerk rejected the credentials of this service: the client id or secret (at the introspection endpoint, a 401
+    /// that is not HTML, or a 403 that names them), or the secret key (at the Backend API, a 401 or 403 in the form of
+    /// Clerk's or OAuth's errors).
     CredentialsRejected,
-    /// The token's time is over: `exp` is not in the future.
+    /// The token has expired: `exp` is not in the future.
     Expired,
-    /// A rule behind the layer rejected the claims of a good token, for another reason than a scope:
+    /// A rule after the layer rejected the claims of a valid token, for another reason than a scope:
     /// [`RequirePermission`](crate::RequirePermission), [`RequireRole`](crate::RequireRole),
-    /// [`RequireKind`](crate::RequireKind), [`RequireClaims`](crate::RequireClaims), or an extractor of the
-    /// feature `axum`.
+    /// [`RequireKind`](crate::RequireKind), [`RequireClaims`](crate::RequireClaims), or an extractor of the feature
+    /// `axum`.
     Forbidden,
-    /// Clerk says that the token is not active: unknown, revoked, expired, or of another instance.
+    /// Clerk reports that the token is not active: unknown, revoked, expired, or of another instance.
     Inactive,
     /// A required scope was not granted.
     InsufficientScope,
-    /// No key of the instance vouches for the token: its signature, its algorithm or its `kid` is none of
-    /// the instance's.
+    /// The token cannot be verified with any key of the instance: its signature, its algorithm or its `kid` does not
+    /// match.
     InvalidSignature,
     /// The credentials are not of the form `Bearer token68` (RFC 6750 §2.1).
     MalformedCredentials,
-    /// The token looks like a JWT, and cannot be read as one: it is no JSON, has a member twice or of a
-    /// wrong type, or lacks one that it must have.
+    /// The token looks like a JWT but cannot be read as one: it is not JSON, has a duplicate member or one of a wrong
+    /// type, or lacks a required member.
     MalformedToken,
-    /// There are no bearer credentials in the request, nor a session cookie where that counts.
+    /// The request has no bearer credentials, and no session cookie if cookies are accepted.
     MissingCredentials,
-    /// A rule stands where no [`ClerkAuthLayer`](crate::ClerkAuthLayer) is before it.
+    /// A rule runs without a [`ClerkAuthLayer`](crate::ClerkAuthLayer) around it.
     MissingLayer,
-    /// There is no usable subject, neither in the introspection answer nor in userinfo, or one that the
-    /// kind of token does not have.
+    /// Neither the token, the introspection response nor userinfo contains a usable subject, or the subject does not
+    /// fit the kind of the token.
     MissingSubject,
-    /// Nothing vouches for this being an access token; it may be a refresh or an ID token.
+    /// Nothing proves that this is an access token. It may be a refresh token or an ID token.
     NotAccessToken,
-    /// The token is signed by the instance, and of no session: it is an ID token, one of a template, or of
-    /// another category.
+    /// The instance signed the token, but it does not belong to a session: it is an ID token, a token from a template,
+    /// or a token of another category.
     NotSessionToken,
     /// `nbf` or `iat` lies in the future.
     NotYetValid,
-    /// The session is pending: its user has something to do first, such as to choose an organization.
+    /// The session is pending: its user must first complete a task, such as the choice of an organization.
     PendingSession,
-    /// Enrichment is required, and the profile could not be had.
+    /// A profile is required, and it could not be fetched.
     ProfileUnavailable,
-    /// Clerk said that we ask too often (429), or our own limiter did.
+    /// Clerk responded with a 429, or this layer's own rate limit was reached.
     RateLimited,
     /// The token is bound to a key that the sender must prove (`cnf`, or a type other than Bearer).
     SenderConstrained,
-    /// More than one `Authorization` header (RFC 6750 §3.1), or different session cookies of one name.
+    /// The request has more than one `Authorization` header (RFC 6750 §3.1), or different session cookies of one name.
     MultipleCredentials,
-    /// Too much is waiting for Clerk already.
+    /// Too many verifications already wait for Clerk.
     Overloaded,
     /// The token is longer than the configured limit.
     TokenTooLong,
-    /// By its shape the token is none that this layer accepts; Clerk was not asked.
+    /// The format of the token is not one that this layer accepts. Clerk was not called.
     UnsupportedToken,
-    /// Clerk's answer is not what its contract says.
+    /// Clerk's response breaks its contract.
     InvalidUpstreamResponse,
-    /// Clerk could not be reached, did not answer in time, or answered with a server error.
+    /// Clerk could not be reached, did not respond in time, or responded with a server error.
     UpstreamUnavailable,
     /// The token was issued for another audience.
     WrongAudience,
@@ -191,13 +189,12 @@ pub enum AuthErrorKind {
     WrongClient,
     /// The token names another issuer.
     WrongIssuer,
-    /// The session token was issued to another origin than those that are authorized.
+    /// The session token was issued to an origin that is not authorized.
     UnauthorizedParty,
 }
 
 impl AuthErrorKind {
-    /// Whether Clerk, or the rules applied to Clerk's answer, said that this token is no good. Only
-    /// this may be remembered.
+    /// Returns true if Clerk or the verification rules rejected this token. The cache stores such a rejection.
     pub fn is_authoritative(self) -> bool {
         match self {
             Self::Expired
@@ -231,9 +228,8 @@ impl AuthErrorKind {
         }
     }
 
-    /// Whether Clerk could not be asked, as opposed to having answered something. Only this may be
-    /// bridged with a stale entry: not rejected credentials of ours, not answers that break the
-    /// contract.
+    /// Returns true if Clerk was unavailable, or if a limit prevented the call. Only such an error may be bridged with
+    /// a stale entry. Rejected credentials of this service and responses that break the contract may not.
     pub fn is_outage(self) -> bool {
         matches!(
             self,
@@ -241,7 +237,7 @@ impl AuthErrorKind {
         )
     }
 
-    /// The kind in words, for people. Not part of any protocol.
+    /// Returns a description of the kind for people. It is not part of any protocol.
     fn as_str(self) -> &'static str {
         match self {
             Self::CredentialsRejected => "Clerk rejected the credentials of this service",
@@ -278,7 +274,7 @@ impl AuthErrorKind {
     }
 }
 
-/// What is wrong with a configuration. Every variant names the field; secrets are never shown.
+/// An error in a configuration. Every variant names the field and hides secrets.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
@@ -287,7 +283,7 @@ pub enum ConfigError {
     Missing {
         /// The field.
         field: &'static str,
-        /// What to do about it.
+        /// The way to fix it.
         hint: &'static str,
     },
     /// A field has a value that cannot be used.
@@ -297,7 +293,7 @@ pub enum ConfigError {
         field: &'static str,
         /// The offending value.
         value: String,
-        /// Why it cannot be used, and what can.
+        /// The reason why it cannot be used, and the values that can.
         reason: &'static str,
     },
     /// A secret field has a value that cannot be used. The value is not shown.
@@ -305,7 +301,7 @@ pub enum ConfigError {
     InvalidSecret {
         /// The field.
         field: &'static str,
-        /// Why it cannot be used, and what can.
+        /// The reason why it cannot be used, and the values that can.
         reason: &'static str,
     },
     /// A field has a value beyond its bounds.
@@ -325,11 +321,10 @@ pub enum ConfigError {
         name: &'static str,
         /// The offending value.
         value: String,
-        /// Why it cannot be used, and what can.
+        /// The reason why it cannot be used, and the values that can.
         reason: &'static str,
     },
-    /// The HTTP client could not be made, for instance for want of a TLS library or of trusted
-    /// certificates.
+    /// The HTTP client could not be created, for instance because a TLS library or trusted certificates are missing.
     #[error("the HTTP client could not be made")]
     HttpClient(#[source] Box<dyn Error + Send + Sync>),
 }

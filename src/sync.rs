@@ -1,5 +1,5 @@
-//! What threads share is built on these, so that a model checker can take their place: with
-//! `--cfg shuttle`, tests run random interleavings of threads, see `cache/tests/schedules.rs`.
+//! Synchronization primitives that a model checker can replace. With `--cfg shuttle`, tests run random interleavings of
+//! threads, see `cache/tests/schedules.rs`.
 
 #[cfg(not(shuttle))]
 pub(crate) use crossbeam_utils::sync::ShardedLock;
@@ -23,13 +23,13 @@ use tokio::time::Instant;
 
 use crate::AuthError;
 
-/// Where tasks are spawned.
+/// The runtime on which tasks are spawned.
 #[cfg(not(shuttle))]
 pub(crate) struct Spawner(tokio::runtime::Handle);
 
 #[cfg(not(shuttle))]
 impl Spawner {
-    /// The runtime that this is called in.
+    /// Returns the current runtime.
     pub(crate) fn current() -> Result<Self, AuthError> {
         tokio::runtime::Handle::try_current()
             .map(Self)
@@ -38,7 +38,7 @@ impl Spawner {
             })
     }
 
-    /// Runs a task whether or not anybody waits for it.
+    /// Runs a task in the background.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
         self.0.spawn(task);
     }
@@ -58,9 +58,9 @@ impl Spawner {
     }
 }
 
-/// Waits for a future, no longer than until the deadline.
+/// Waits for a future until the deadline.
 ///
-/// The time is that of the runtime in which this is polled. Without one, nothing measures the time.
+/// The time is that of the runtime which polls it. Without a runtime, the deadline has no effect.
 #[cfg(not(shuttle))]
 pub(crate) async fn until<F: Future>(deadline: Instant, future: F) -> Option<F::Output> {
     if tokio::runtime::Handle::try_current().is_err() {

@@ -1,4 +1,4 @@
-//! The name of a token in the cache: a keyed digest, never the token.
+//! The name of a token in the cache: a keyed digest, never the token itself.
 
 use std::{
     hash::{BuildHasherDefault, Hash, Hasher},
@@ -7,19 +7,19 @@ use std::{
 
 use sha2::{Digest, Sha256, block_api::compress256};
 
-/// SHA-256 of a secret, the realm, and a token. Without the secret nobody can choose tokens whose keys
-/// collide in a table, nor recognise a token by its key.
+/// SHA-256 of a secret, the realm and a token. Without the secret, it is impossible to choose tokens whose digests
+/// collide in a table, or to recognize a token by its digest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TokenDigest([u32; 8]);
 
 impl TokenDigest {
-    /// The first eight bytes, as good as any eight of a digest.
+    /// Returns the first eight bytes. They are as random as any eight bytes of the digest.
     pub(crate) fn prefix(self) -> u64 {
         let [first, second, ..] = self.0;
         u64::from(first) << 32 | u64::from(second)
     }
 
-    /// A number for choosing a shard, from other bytes than those that choose a place in it.
+    /// Returns a number that selects a shard. It uses other bytes than those that select a position within the shard.
     pub(crate) fn shard(self) -> usize {
         let [.., last] = self.0;
         usize::try_from(last).unwrap_or(0)
@@ -32,10 +32,10 @@ impl Hash for TokenDigest {
     }
 }
 
-/// A hasher for keys, which are hashed already.
+/// A hasher for digests, which are already hashed.
 pub(crate) type PrehashedHasher = BuildHasherDefault<Prefix>;
 
-/// Takes the one number that a [`TokenDigest`] feeds it.
+/// Holds the single number that a [`TokenDigest`] writes to it.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Prefix(u64);
 
@@ -44,7 +44,7 @@ impl Hasher for Prefix {
         self.0 = prefix;
     }
 
-    // A key never comes here, so that mutants of it survive.
+    // A digest never calls this method, so mutation tests cannot detect changes in it.
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
@@ -56,20 +56,20 @@ impl Hasher for Prefix {
     }
 }
 
-/// Makes keys.
+/// Computes the digests of tokens.
 ///
-/// The rounds of SHA-256 are the library's; the padding is spelled out here, since there is one shape of
-/// message only, and the library's buffer for all shapes costs a third of the whole digest.
+/// The compression function is the library's. The padding is implemented here, because all messages have the same
+/// shape, and the library's general buffer costs a third of the whole digest.
 #[derive(Clone)]
 pub(crate) struct TokenHasher {
-    /// The state of the digest after its first block, so that a token of up to 55 bytes costs one.
+    /// The state after the first block, so that a token of up to 55 bytes costs one block.
     primed: [u32; 8],
 }
 
 impl TokenHasher {
-    /// `secret` is drawn at random for each layer; `realm` is everything else that a verdict depends
-    /// on: the issuer, our client id, the endpoints. Its parts are told apart by their lengths, so
-    /// that no byte can move from one to the next unseen.
+    /// `secret` is random for each layer. `realm` is everything else that a verification result depends on: the issuer,
+    /// the client id, the endpoints. Each part is prefixed with its length, so that no byte can move from one part to
+    /// the next unnoticed.
     pub(crate) fn new(secret: [u8; 32], realm: &[&str]) -> Self {
         let mut digest = Sha256::new();
         for part in realm {
@@ -97,7 +97,7 @@ impl TokenHasher {
         last[..rest.len()].copy_from_slice(rest);
         last[rest.len()] = 0x80;
         if rest.len() >= BLOCK - 8 {
-            // No room for the length: it goes into one more.
+            // The length does not fit into this block, so it goes into one more.
             compress256(&mut state, slice::from_ref(&last));
             last = [0; BLOCK];
         }
@@ -114,7 +114,7 @@ impl TokenHasher {
 
 const BLOCK: usize = 64;
 
-/// Where SHA-256 begins (FIPS 180-4 §5.3.3).
+/// The initial state of SHA-256 (FIPS 180-4 §5.3.3).
 const INITIAL: [u32; 8] = [
     0x6a09_e667,
     0xbb67_ae85,

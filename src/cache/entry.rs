@@ -1,4 +1,4 @@
-//! What the cache remembers of one token, and for how long. Pure: time comes as an argument.
+//! Cache entries: the verification result of one token and its lifetimes. Pure: time is an argument.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use crate::{
     verify::Verified,
 };
 
-/// The bounds that a configuration sets, in milliseconds.
+/// The configured lifetimes, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifetimes {
     ttl: u64,
@@ -29,19 +29,19 @@ impl Lifetimes {
         }
     }
 
-    /// Whether anything is remembered at all.
+    /// Returns true if the cache is off.
     pub(super) fn is_off(self) -> bool {
         self.ttl == 0
     }
 
-    /// How long anything can be of use after it was made.
+    /// Returns the longest time for which any entry can be used.
     pub(super) fn longest(self) -> Duration {
         Duration::from_millis(self.ttl.saturating_add(self.stale_if_error))
             .max(Duration::from_millis(NEGATIVE_TTL))
     }
 }
 
-/// A moment on both clocks after which something is over. Whichever clock gets there first counts.
+/// A deadline on both clocks. It has passed as soon as either clock reaches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Deadline {
     mono: u64,
@@ -60,7 +60,7 @@ impl Deadline {
         now.mono >= self.mono || now.wall >= self.wall
     }
 
-    /// How much time is left, if any.
+    /// Returns the remaining time. `None` if the deadline has passed.
     fn left(self, now: Now) -> Option<Duration> {
         let mono = self.mono.saturating_sub(now.mono);
         let left = mono.min(self.wall.saturating_sub(now.wall));
@@ -68,29 +68,29 @@ impl Deadline {
     }
 }
 
-/// A token that was found good.
+/// A positive entry: a token that passed verification.
 ///
-/// In the order in which it is written here: what a hit reads comes first, right behind the count of owners
-/// that it changes, and so is in memory what is fetched with it.
+/// `repr(C)` keeps the fields in this order. The fields that a hit reads come first, next to the reference count that
+/// the hit changes, so that both are fetched from memory together.
 #[repr(C)]
 pub(crate) struct Entry {
-    /// Of which token it is.
+    /// The digest of the token.
     key: TokenDigest,
-    /// Which invalidations it is later than.
+    /// The epoch of the verification. The result is later than all invalidations up to this epoch.
     pub(super) epoch: u64,
-    /// From when, on the monotonic clock, a hit asks for a refresh.
+    /// The time on the monotonic clock from which a hit starts a refresh.
     refresh_from: u64,
     fresh: Deadline,
-    /// In which generation of the store a hit was last told to it.
+    /// The touch window in which a hit last touched the store.
     last_touch: AtomicU32,
     failures: AtomicU32,
-    /// Before this, on the monotonic clock, nobody asks Clerk again ahead of time. Set by the hit that
-    /// starts a refresh, and by a verification that failed.
+    /// The time on the monotonic clock before which Clerk is not called again ahead of time. The hit that starts a
+    /// refresh sets it, and so does a verification that failed.
     next_attempt: AtomicU64,
     usable: Deadline,
-    /// When the token itself is over, in Unix seconds.
+    /// The expiry of the token itself, in Unix seconds. `None` if it is not known.
     expires: Option<i64>,
-    /// Whether the last failure was an outage, which old verdicts may bridge.
+    /// True if the last failure was an outage, during which a stale entry may be used.
     is_outage: AtomicBool,
     claims: Claims,
 }
@@ -108,7 +108,8 @@ impl Entry {
         } else {
             lifetimes.ttl.min(INCOMPLETE_TTL)
         };
-        // The jitter comes from the key: it spreads what was verified at once, and needs no dice.
+        // The jitter spreads the refreshes of tokens that were verified together. It comes from the digest, so no
+        // random number is needed.
         let ttl = ttl - ttl / 1000 * (key.prefix() % MAX_JITTER_PER_MILLE);
         let remaining = remaining(&verified, now);
         let life = ttl.min(remaining);
@@ -138,34 +139,34 @@ impl Entry {
         &self.claims
     }
 
-    /// Whether the verdict may be used without asking anybody.
+    /// Returns true if the entry may be used without a call to Clerk.
     pub(super) fn is_fresh(&self, now: Now) -> bool {
         !self.fresh.has_passed(now)
     }
 
-    /// Whether the verdict is fresh, and too young to be refreshed: refreshing comes before the end on the
-    /// monotonic clock.
+    /// Returns true if the entry is fresh and does not yet need a refresh. On the monotonic clock, the refresh comes
+    /// before the end.
     pub(super) fn is_young(&self, now: Now) -> bool {
         now.mono < self.refresh_from && now.wall < self.fresh.wall
     }
 
-    /// Whether the verdict may be used where Clerk cannot be asked.
+    /// Returns true if the entry may be used while Clerk is unavailable.
     pub(crate) fn is_usable(&self, now: Now) -> bool {
         !self.usable.has_passed(now)
     }
 
-    /// Whether the token itself is over. The only bound for those who waited for this very verdict.
+    /// Returns true if the token itself has expired. This is the only bound for requests that waited for this entry.
     pub(crate) fn has_expired(&self, now: Now) -> bool {
         self.expires
             .is_some_and(|expires| expires <= now.unix_seconds())
     }
 
-    /// When the token itself is over, in Unix seconds.
+    /// Returns the expiry of the token itself, in Unix seconds.
     pub(super) fn expires(&self) -> Option<i64> {
         self.expires
     }
 
-    /// Whether the store should be told of this hit: the first in each generation.
+    /// Returns true if this hit must touch the store: the first hit in each touch window.
     pub(super) fn needs_touch(&self, touch_window: u32) -> bool {
         if self.last_touch.load(Ordering::Relaxed) == touch_window {
             return false;
@@ -174,7 +175,7 @@ impl Entry {
         true
     }
 
-    /// Whether this hit is the one to start a refresh: in the last fifth of the life, once.
+    /// Returns true if this hit must start a refresh. This happens once, in the last fifth of the lifetime.
     pub(super) fn claim_refresh(&self, now: Now) -> bool {
         if now.mono < self.refresh_from {
             return false;
@@ -192,8 +193,9 @@ impl Entry {
                 .is_ok()
     }
 
-    /// Notes that a verification failed for a reason that says nothing of the token: from 1 s, doubled each time up
-    /// to 30 s, no hit refreshes ahead of time, and no miss calls Clerk while old verdicts bridge an outage.
+    /// Records that a verification failed for a reason that does not depend on the token. The pause begins at 1 s and
+    /// doubles with each failure up to 30 s. During the pause, no hit refreshes ahead, and no miss calls Clerk while
+    /// the stale entry bridges an outage.
     ///
     /// If no call was made, the pause stays at 1 s: a limit or a pause concerns the endpoint, not the token.
     pub(super) fn back_off(&self, error: &AuthError, now: Now) {
@@ -209,13 +211,13 @@ impl Entry {
             .store(now.mono.saturating_add(pause), Ordering::Relaxed);
     }
 
-    /// Whether Clerk could not be asked so recently that it is not tried again.
+    /// Returns true if Clerk was unavailable so recently that it is not called again.
     pub(super) fn is_bridging(&self, now: Now) -> bool {
         self.is_outage.load(Ordering::Relaxed)
             && now.mono < self.next_attempt.load(Ordering::Relaxed)
     }
 
-    /// In units of a KiB, rounded up: what the capacity is counted in.
+    /// Returns the size in KiB, rounded up. The capacity is counted in this unit.
     pub(super) fn weight(&self) -> u32 {
         u32::try_from(self.claims().size().div_ceil(1024)).unwrap_or(u32::MAX)
     }
@@ -227,7 +229,7 @@ impl fmt::Debug for Entry {
     }
 }
 
-/// How long, in milliseconds, a verdict may be remembered at all.
+/// Returns the longest time for which a verification result may be cached, in milliseconds.
 fn remaining(verified: &Verified, now: Now) -> u64 {
     verified.good_until().map_or(u64::MAX, |end| {
         u64::try_from(end)
@@ -237,7 +239,7 @@ fn remaining(verified: &Verified, now: Now) -> u64 {
     })
 }
 
-/// Why a token is rejected: by Clerk, by the rules, or because Clerk cannot answer about it.
+/// A negative entry: a token that Clerk or the rules reject, or for which Clerk's response cannot be used.
 #[derive(Clone, Debug)]
 pub(super) struct NegativeEntry {
     error: AuthError,
@@ -246,14 +248,14 @@ pub(super) struct NegativeEntry {
 }
 
 impl NegativeEntry {
-    /// What may be remembered of an error, if anything: an authoritative rejection, and a 503 that this very token
+    /// Creates the entry for an error. `None` unless the error is an authoritative rejection or a 503 that this token
     /// provokes.
     pub(super) fn new(error: &AuthError, epoch: u64, now: Now) -> Option<Self> {
         let kind = error.kind();
         let (error, life) = match provoked_life(error) {
             Some(life) => (error.clone(), life),
             None if !kind.is_authoritative() => return None,
-            // It ends by itself, maybe sooner than anything else would be remembered.
+            // The rejection ends at a known time, which may come before the usual lifetime.
             None if kind == AuthErrorKind::NotYetValid => (kind.into(), NEGATIVE_TTL.min(1000)),
             None => (kind.into(), NEGATIVE_TTL),
         };
@@ -264,7 +266,7 @@ impl NegativeEntry {
         })
     }
 
-    /// The error that is remembered, if it still holds. One that passes says how long it will.
+    /// Returns the cached error. `None` after its deadline. If the error has a delay, the delay is the remaining time.
     pub(super) fn error(&self, now: Now) -> Option<AuthError> {
         let left = self.until.left(now)?;
         Some(match self.error.retry_after() {
@@ -274,7 +276,7 @@ impl NegativeEntry {
     }
 }
 
-/// How long, in milliseconds, a 503 is remembered for the token that provokes it.
+/// Returns how long a 503 is cached for the token that provokes it, in milliseconds.
 fn provoked_life(error: &AuthError) -> Option<u64> {
     let delay = error.retry_after().map_or(0, millis);
     error
@@ -282,17 +284,17 @@ fn provoked_life(error: &AuthError) -> Option<u64> {
         .then_some(delay.clamp(FIRST_PAUSE, NEGATIVE_TTL))
 }
 
-/// How long a rejection is remembered: long enough to blunt a client that repeats a bad token, short
-/// enough that a token that was not replicated yet is soon accepted.
+/// The lifetime of a negative entry, in milliseconds. It is long enough to absorb a client that repeats a rejected
+/// token, and short enough that a token that was not replicated yet is soon accepted.
 pub(super) const NEGATIVE_TTL: u64 = 5_000;
 
-/// How long a verdict without its profile is remembered: the profile should be tried again soon.
+/// The lifetime of an entry without its profile, in milliseconds, so that the profile is soon fetched again.
 const INCOMPLETE_TTL: u64 = 5_000;
 
-/// Up to a tenth of the life is cut off.
+/// The upper bound of the jitter, exclusive: at most a tenth of the lifetime is cut off.
 const MAX_JITTER_PER_MILLE: u64 = 101;
 
-/// A generation that does not come.
+/// A touch window that never occurs.
 const NEVER: u32 = u32::MAX;
 
 const FIRST_PAUSE: u64 = 1_000;

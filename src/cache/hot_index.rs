@@ -1,13 +1,14 @@
-//! Where hits are looked up: every good token that the store remembers, in a plain set.
+//! The hot index: all positive entries of the store in a plain set, in which hits are looked up.
 //!
-//! The store bounds and resists floods, and a look at it costs seven times as much as one at a set, for
-//! it notes who is in use. So the set answers, and the store is told now and then, see `positive.rs`.
+//! The store enforces the bound and resists floods. A lookup in the store costs seven times as much as one in a set,
+//! because the store records which entries are in use. Lookups therefore use this set, and touch the store only
+//! occasionally, see `positive.rs`.
 //!
-//! It has nothing but pointers to entries, which have their keys: so small, it is more often in the processor's caches
-//! than the entries are. Whoever makes a shard larger looks at all its entries once more.
+//! The set holds only pointers to entries, and the entries hold their digests. The set is small, so it is more often
+//! in the processor's caches than the entries are. The cost: when a shard grows, each of its entries is read once more.
 //!
-//! The set is in shards, so that a writer stops a few readers only. Readers of one shard do not meet: each thread
-//! has a part of the lock to itself, where all requests of a service may come with one token.
+//! The set is sharded, so that a writer blocks few readers. Readers of one shard do not contend, even if all requests
+//! of a service carry the same token: each thread has its own part of the lock.
 
 #![expect(clippy::mutable_key_type, reason = "the key of an entry never changes")]
 
@@ -29,7 +30,7 @@ pub(super) struct HotIndex {
     shards: Box<[Shard; SHARDS]>,
 }
 
-/// In a cache line of its own.
+/// Aligned to its own cache line.
 #[derive(Debug, Default)]
 #[repr(align(64))]
 struct Shard {
@@ -38,7 +39,7 @@ struct Shard {
 
 type Entries = HashSet<ByDigest, PrehashedHasher>;
 
-/// An entry that is known by its key.
+/// An entry that is found by its digest.
 #[derive(Clone, Debug)]
 struct ByDigest(Arc<Entry>);
 
@@ -70,7 +71,7 @@ impl HotIndex {
         }
     }
 
-    /// Reads an entry in its place, so that a hit need not count one more owner of it.
+    /// Reads an entry in place, so that a hit does not increment the reference count once more.
     #[inline(always)]
     pub(super) fn read<T>(
         &self,
@@ -86,17 +87,17 @@ impl HotIndex {
 
     pub(super) fn insert(&self, entry: Arc<Entry>) {
         let key = *entry.key();
-        // Freed when the lock is.
+        // The old entry is freed after the lock is released.
         let _old = self.change(&key, |entries| entries.replace(ByDigest(entry)));
     }
 
-    /// Whether there was one to remove.
+    /// Removes the entry of a token. Returns true if there was one.
     pub(super) fn remove(&self, key: &TokenDigest) -> bool {
         let old = self.change(key, |entries| entries.take(key));
         old.is_some()
     }
 
-    /// Removes this very entry, and no later one of the same token.
+    /// Removes exactly this entry. A later entry of the same token stays.
     pub(super) fn remove_entry(&self, entry: &Arc<Entry>) {
         let key = entry.key();
         let _old = self.change(key, |entries| {
@@ -106,7 +107,7 @@ impl HotIndex {
         });
     }
 
-    /// How many there were.
+    /// Removes all entries and returns their number.
     pub(super) fn clear(&self) -> usize {
         let clear = |shard: &Shard| {
             let entries = shard.entries.write();
@@ -116,7 +117,7 @@ impl HotIndex {
         self.shards.iter().map(clear).sum()
     }
 
-    /// The entries with a property. Readers of one shard at a time are in the way of its writers.
+    /// Returns the entries with a property. It locks one shard at a time, so it blocks few writers.
     pub(super) fn find_all(&self, property: impl Fn(&Entry) -> bool) -> Vec<Arc<Entry>> {
         let mut found = Vec::new();
         for shard in self.shards.iter() {
@@ -146,5 +147,5 @@ impl HotIndex {
     }
 }
 
-/// More than there are cores that would get in each other's way, and few enough to take no room.
+/// More than the number of cores that would contend, and few enough to take little memory.
 const SHARDS: usize = 64;

@@ -1,16 +1,14 @@
-//! Invalidation: a verdict from before a certain moment no longer counts.
+//! Invalidation: results from before a certain moment no longer count.
 //!
-//! Each invalidation gets the next number, its *epoch*. A verification notes, before it calls Clerk, which
-//! epoch it is: its verdict is later than all invalidations up to there. An invalidation leaves a mark for
-//! the verdicts that are earlier: those of verifications under way, and those in the cache that it does not
-//! find by their key. So nothing has to be searched to invalidate, and a race has one outcome: the
-//! invalidation wins.
+//! Each invalidation gets the next number, its *epoch*. A verification reads the current epoch before it calls Clerk.
+//! Its result is later than all invalidations up to that epoch. An invalidation leaves a mark for earlier results:
+//! those of verifications in flight, and cached entries that it cannot find by their key. An invalidation therefore
+//! searches nothing, and a race has one outcome: the invalidation wins.
 //!
-//! A hit pays one atomic load, and a look at the marks only if its verdict is older than the latest
-//! invalidation.
+//! A hit costs one atomic load. It reads the marks only if its entry is older than the latest invalidation.
 //!
-//! Marks are bounded. When there are many, the cache is swept: what they invalidate is removed. After that they
-//! concern verifications under way alone, and one floor replaces them: those verifications are not cached.
+//! The number of marks is bounded. When there are many, the cache is swept: all invalidated entries are removed. After
+//! that, the marks concern only verifications in flight. One floor replaces them: those verifications are not cached.
 
 use std::{
     collections::HashMap,
@@ -23,7 +21,7 @@ use super::{
 };
 use crate::sync::{AtomicU64, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-/// All invalidations that a verdict may still be older than.
+/// All invalidations that a result may still be older than.
 #[derive(Debug, Default)]
 pub(super) struct Invalidations {
     latest: AtomicU64,
@@ -32,15 +30,15 @@ pub(super) struct Invalidations {
 
 #[derive(Debug, Default)]
 struct Marks {
-    /// Every verdict before this is invalidated.
+    /// The epoch before which every result is invalidated.
     floor: u64,
-    /// So is every verdict before this that is not in the cache.
+    /// The epoch before which every result that is not in the cache is invalidated.
     under_way_floor: u64,
     subjects: HashMap<Box<str>, u64>,
     tokens: HashMap<TokenDigest, u64, PrehashedHasher>,
 }
 
-/// The marks are so many that the cache should be swept: see [`Invalidations::replace_marks`].
+/// True if there are so many marks that the cache should be swept, see [`Invalidations::replace_marks`].
 #[derive(Debug, PartialEq, Eq)]
 #[must_use]
 pub(super) struct Many(pub(super) bool);
@@ -57,11 +55,11 @@ impl Invalidations {
         })
     }
 
-    /// Invalidates what is under way for a key. Without a verification under way there is nothing that a mark
-    /// would be needed for: what is cached is removed by its key, after this.
+    /// Invalidates the verification in flight for a key. No mark is needed if there is none: the caller removes the
+    /// cached entry by its key after this call.
     ///
-    /// The mark is set while none starts or ends: an outcome is remembered before, and so removed, or finds the
-    /// mark.
+    /// The mark is set while no verification can start or end. An outcome is either cached before the mark, and then
+    /// removed, or finds the mark.
     pub(super) fn invalidate_under_way<T>(
         &self,
         flights: &SingleFlight<TokenDigest, T>,
@@ -93,13 +91,13 @@ impl Invalidations {
         });
     }
 
-    /// Whether nothing at all was invalidated since this epoch.
+    /// Returns true if nothing was invalidated since this epoch.
     #[inline]
     pub(super) fn is_latest(&self, epoch: u64) -> bool {
         self.latest.load(Ordering::Acquire) <= epoch
     }
 
-    /// Whether a verdict of this epoch that is in the cache was invalidated since.
+    /// Returns true if a cached result of this epoch was invalidated since.
     pub(super) fn is_cached_invalid(
         &self,
         epoch: u64,
@@ -109,7 +107,7 @@ impl Invalidations {
         !self.is_latest(epoch) && self.read().is_invalid(epoch, key, subject)
     }
 
-    /// Whether a verdict of this epoch that is not in the cache was invalidated since: it must not get there.
+    /// Returns true if a result of this epoch that is not in the cache was invalidated since. It must not be cached.
     pub(super) fn is_invalid(&self, epoch: u64, key: TokenDigest, subject: Option<&str>) -> bool {
         if self.is_latest(epoch) {
             return false;
@@ -118,9 +116,10 @@ impl Invalidations {
         marks.under_way_floor > epoch || marks.is_invalid(epoch, key, subject)
     }
 
-    /// Whether a request may wait for a verification of this epoch, which another request started. If it has
-    /// waited in vain for one, only for one that it cannot be overtaken by: so it waits for two at the most.
-    /// `called` and `arrived` as for [`counts`](Self::counts).
+    /// Returns true if a request may wait for a verification of this epoch that another request started. If the request
+    /// already waited for one in vain (`again`), it may wait only for one that no invalidation before its arrival can
+    /// overtake. It therefore waits for two verifications at most. For `called` and `arrived`, see
+    /// [`counts`](Self::counts).
     pub(super) fn may_join(
         &self,
         called: u64,
@@ -131,12 +130,13 @@ impl Invalidations {
         called >= arrived || !again && !self.is_invalid(called, key, None)
     }
 
-    /// Whether a verdict counts for a request that shares it: Clerk was called after every invalidation that
-    /// had returned before the request arrived, or none of them concerns the token. `called` and `arrived` are
-    /// the epochs of the verification and of the request.
+    /// Returns true if a result counts for a request that shares it: Clerk was called after every invalidation that had
+    /// returned before the request arrived, or no such invalidation concerns the token. `called` is the epoch of the
+    /// verification, and `arrived` is the epoch of the request.
     ///
-    /// The marks keep only the latest invalidation of a token. So one that came after the request arrived can
-    /// reject a verdict that began before it: the request then waits for one more, which is its own.
+    /// The marks keep only the latest invalidation of a token. An invalidation after the request's arrival can
+    /// therefore reject a result that began before it. The request then waits for one more verification, which it
+    /// starts itself.
     pub(super) fn counts(
         &self,
         called: u64,
@@ -147,10 +147,10 @@ impl Invalidations {
         called >= arrived || !self.is_invalid(called, key, subject)
     }
 
-    /// Replaces all marks by a floor for verifications under way.
+    /// Replaces all marks by a floor for verifications in flight.
     ///
-    /// `sweep` removes from the cache all verdicts that [`is_cached_invalid`](Self::is_cached_invalid). When it
-    /// begins, no verdict from before the floor may be on its way into the cache.
+    /// `sweep` removes all results from the cache that [`is_cached_invalid`](Self::is_cached_invalid). When it begins,
+    /// no result from before the floor may be about to enter the cache.
     pub(super) fn replace_marks(&self, sweep: impl FnOnce()) {
         let latest = {
             let mut marks = self.write();
@@ -168,8 +168,8 @@ impl Invalidations {
         let mut marks = self.write();
         let epoch = self.latest.load(Ordering::Relaxed) + 1;
         set(&mut marks, epoch);
-        // Ordering: after the mark is set. A thread that sees the new epoch waits for the lock and finds the
-        // mark. A verdict of the old epoch is older than the mark for all who look later.
+        // Ordering: the mark is set before the new epoch is stored. A thread that reads the new epoch waits for the
+        // lock and finds the mark. For all later readers, a result of the old epoch is older than the mark.
         self.latest.store(epoch, Ordering::SeqCst);
         Many(marks.len() > MANY)
     }
@@ -196,7 +196,7 @@ impl Marks {
     }
 }
 
-/// How many marks are kept: some MiB at the most.
+/// The number of marks above which the cache is swept. They take some MiB at most.
 const MANY: usize = 10_000;
 
 #[cfg(test)]

@@ -1,7 +1,8 @@
-//! What is known of tokens: good ones, bad ones, and those that are being asked about.
+//! The cache of verification results: positive entries, negative entries, and verifications in flight.
 //!
-//! Good and bad ones are apart, so that a flood of bad tokens evicts no good one. The cache belongs to
-//! one configuration: an entry is a verdict under its rules. Nothing here asks anybody.
+//! Positive and negative entries have separate stores, so that a flood of rejected tokens does not evict a positive
+//! entry. The cache belongs to one configuration: an entry is a result under its rules. The cache itself never calls
+//! Clerk.
 
 mod negative;
 mod entry;
@@ -32,23 +33,24 @@ use self::{
 };
 use crate::{AuthError, ClerkClaims, clock::Now};
 
-/// Whether a token is known to be good.
+/// The result of a lookup for a positive entry.
 #[derive(Debug)]
 pub(crate) enum Lookup {
-    /// It is good. `needs_touch`: the store has not heard lately that it is in use. `refresh`: the end of
-    /// the entry is near, and it is on this request to have it verified again in the background.
+    /// The token has a valid entry. `needs_touch`: true if this hit must touch the store, which otherwise does not
+    /// record that the entry is in use. `refresh`: true if the entry is close to its end, and this request must start a
+    /// verification in the background.
     Hit {
         claims: ClerkClaims,
         needs_touch: bool,
         refresh: bool,
     },
-    /// It was good, Clerk could not be asked a moment ago, and old verdicts may be used meanwhile.
+    /// The entry is no longer fresh, Clerk was recently unavailable, and stale-if-error permits its use meanwhile.
     Stale { claims: ClerkClaims },
-    /// It is not known to be good. `was_good`: an entry says that it was, a moment ago.
+    /// The token has no valid entry. `was_good`: true if it had one until recently.
     Unknown { was_good: bool },
 }
 
-/// See the module docs.
+/// The cache of verification results, see the module docs.
 pub(crate) struct Cache {
     keyer: TokenHasher,
     lifetimes: Lifetimes,
@@ -60,8 +62,8 @@ pub(crate) struct Cache {
 }
 
 impl Cache {
-    /// `capacity` is the number of good tokens that are remembered; a tenth as many bad ones are.
-    /// `timeout`: how long a verification takes at most.
+    /// `capacity`: the number of positive entries. A tenth as many negative entries are kept. `timeout`: the longest
+    /// duration of a verification.
     pub(crate) fn new(
         keyer: TokenHasher,
         lifetimes: Lifetimes,
@@ -84,8 +86,8 @@ impl Cache {
         self.keyer.key(token)
     }
 
-    /// Looks for a good token. Always in its caller's place, as what it calls on the way of a hit: else what is
-    /// found goes through memory a few times.
+    /// Looks up a positive entry. Always inlined into its caller, like the functions that it calls on a hit. Otherwise
+    /// the result is copied through memory several times.
     #[inline(always)]
     pub(crate) fn get_positive(&self, key: &TokenDigest, now: Now) -> Lookup {
         match self.positive.read(key, |entry| self.judge(entry, now)) {
@@ -97,7 +99,7 @@ impl Cache {
         }
     }
 
-    /// Why a token is rejected, if that is remembered. Of one that is not known to be good.
+    /// Returns the cached rejection of a token that has no positive entry.
     pub(crate) fn get_negative(&self, key: TokenDigest, now: Now) -> Option<AuthError> {
         let rejection = self.negative.get(&key)?;
         if self
@@ -113,7 +115,7 @@ impl Cache {
         None
     }
 
-    /// Removes an entry that is over, or invalidated. Whether it was good to its end.
+    /// Removes an entry that has expired or is invalidated. Returns true if it was not invalidated.
     #[cold]
     fn forget(&self, key: TokenDigest) -> bool {
         let is_invalid = |entry: &Arc<Entry>| self.is_invalid(entry);
@@ -126,10 +128,10 @@ impl Cache {
         was_good
     }
 
-    /// What an entry is good for; nothing, where it is over.
+    /// Returns the lookup result for an entry. `None` if the entry has expired or is invalidated.
     #[inline]
     fn judge(&self, entry: &Arc<Entry>, now: Now) -> Option<Lookup> {
-        // Nearly always nothing was invalidated since, and the end is far: two looks, none at the claims.
+        // The usual case: nothing was invalidated since, and the end is far. It takes two checks and reads no claims.
         if self.invalidations.is_latest(entry.epoch) && entry.is_young(now) {
             return Some(Lookup::Hit {
                 claims: ClerkClaims::of(Arc::clone(entry)),
@@ -140,14 +142,14 @@ impl Cache {
         self.judge_closely(entry, now)
     }
 
-    /// The same of one that may be invalidated, or whose end is near. Apart, so that others need not carry its weight.
+    /// Slow path for an entry that may be invalidated or is close to its end. Out of line, to keep the hit path small.
     #[inline(never)]
     fn judge_closely(&self, entry: &Arc<Entry>, now: Now) -> Option<Lookup> {
         if self.is_invalid(entry) || !entry.is_usable(now) {
             return None;
         }
         let claims = ClerkClaims::of(Arc::clone(entry));
-        // What is fresh is usable, too.
+        // A fresh entry is also usable.
         if entry.is_fresh(now) {
             return Some(Lookup::Hit {
                 claims,
@@ -163,41 +165,41 @@ impl Cache {
         Some(Lookup::Unknown { was_good: true })
     }
 
-    /// Notes a request that was let through.
+    /// Records a hit: a request whose token was accepted.
     pub(crate) fn hit(&self, key: &TokenDigest, needs_touch: bool) {
         self.positive.hit(key, needs_touch);
     }
 
-    /// Notes a request whose token was known to be bad.
+    /// Records a request whose token had a negative entry.
     pub(crate) fn hit_negative(&self) {
         self.negative.hit();
     }
 
-    /// Notes a request whose token has to be asked about.
+    /// Records a miss: a request whose token must be verified.
     pub(crate) fn missed(&self, key: TokenDigest) {
         self.positive.missed(&key);
         self.negative.missed();
     }
 
-    /// Notes a verification that was started ahead of time.
+    /// Records a verification that was started ahead of the entry's end.
     pub(crate) fn refreshing(&self) {
         self.positive.refreshing();
     }
 
-    /// Whether an entry of the cache was invalidated, at any time since its verification began.
+    /// Returns true if a cached entry was invalidated at any time since its verification began.
     fn is_invalid(&self, entry: &Entry) -> bool {
         let subject = &entry.claims().subject;
         self.invalidations
             .is_cached_invalid(entry.epoch, *entry.key(), Some(subject))
     }
 
-    /// Whether a token was valid before, so that a flood of tokens never seen must not keep it out.
+    /// Returns true if a token was valid before. A flood of first-seen tokens must not delay it.
     pub(crate) fn is_returning(&self, key: TokenDigest, now: Now) -> bool {
         self.returning.contains(key, now)
     }
 
-    /// What may be used while Clerk is unavailable: an older verdict, if the configuration allows it, or one that
-    /// has come meanwhile.
+    /// Returns the claims that may be used while Clerk is unavailable: an older entry, if the configuration allows it,
+    /// or one that was added meanwhile.
     pub(crate) fn bridge(&self, key: &TokenDigest, now: Now) -> Option<ClerkClaims> {
         let bridge = |entry: &Arc<Entry>| {
             let claims = ClerkClaims::of(Arc::clone(entry));
@@ -212,14 +214,14 @@ impl Cache {
         self.positive.read(key, bridge).flatten()
     }
 
-    /// The number of the latest invalidation: that of a request that arrives now, or of a verification that is
-    /// about to call Clerk.
+    /// Returns the epoch of the latest invalidation. A request reads it when it arrives, and a verification before it
+    /// calls Clerk.
     pub(crate) fn epoch(&self) -> u64 {
         self.invalidations.epoch()
     }
 
-    /// Forgets a token. A verification of it that is under way does not count for requests that arrive after
-    /// this, and is not remembered.
+    /// Invalidates a token. A verification of the token in flight does not count for requests that arrive after this,
+    /// and is not cached.
     pub(crate) fn invalidate(&self, token: &str) {
         let key = self.key(token);
         let Many(are_many) = self.invalidations.invalidate_under_way(&self.flights, key);
@@ -231,7 +233,7 @@ impl Cache {
         }
     }
 
-    /// Forgets all tokens of a subject.
+    /// Invalidates all tokens of a subject.
     pub(crate) fn invalidate_subject(&self, subject: &str) {
         let Many(are_many) = self.invalidations.invalidate_subject(subject);
         self.flights.settle();
@@ -241,7 +243,7 @@ impl Cache {
         }
     }
 
-    /// Forgets everything.
+    /// Invalidates everything.
     pub(crate) fn clear(&self) {
         self.invalidations.invalidate_all();
         self.flights.settle();
@@ -250,7 +252,7 @@ impl Cache {
         self.returning.clear();
     }
 
-    /// Removes what is invalidated, so that its marks need not be kept.
+    /// Removes all invalidated entries, so that their marks need not be kept.
     #[cold]
     fn sweep(&self) {
         self.invalidations.replace_marks(|| {
@@ -259,7 +261,7 @@ impl Cache {
         });
     }
 
-    /// How many good and bad tokens are remembered.
+    /// Returns the numbers of positive and negative entries.
     pub(crate) fn len(&self) -> (u64, u64) {
         (self.positive.len(), self.negative.len())
     }

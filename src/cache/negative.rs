@@ -1,4 +1,5 @@
-//! The bad tokens. A store of their own, so that a flood of them evicts no good one.
+//! The negative entries. They have a separate store, so that a flood of rejected tokens does not evict a positive
+//! entry.
 
 use std::{sync::Arc, time::Duration};
 
@@ -31,12 +32,12 @@ impl Negative {
         self.store.get(key)
     }
 
-    /// Notes that a token was asked for and known to be bad.
+    /// Records a hit.
     pub(super) fn hit(&self) {
         self.metrics.hit();
     }
 
-    /// Notes that a token was asked for and not there.
+    /// Records a miss.
     pub(super) fn missed(&self) {
         self.metrics.missed();
     }
@@ -46,14 +47,14 @@ impl Negative {
         self.store.insert(key, rejection);
     }
 
-    /// Removes what is over.
+    /// Removes an expired entry.
     pub(super) fn remove_expired(&self, key: &TokenDigest) {
         if self.store.take(key) {
             self.metrics.expired();
         }
     }
 
-    /// Removes what no longer holds.
+    /// Removes an entry that is no longer valid.
     pub(super) fn invalidate(&self, key: &TokenDigest) {
         if self.store.take(key) {
             self.metrics.invalidated(1);

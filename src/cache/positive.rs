@@ -1,11 +1,11 @@
-//! The good tokens: the store, which decides who is remembered, and the index of it, which is read.
+//! The positive entries: the store, which decides which ones are kept, and the hot index, which is read.
 //!
-//! What is in the index is, or is about to be, in the store: an entry is put into the index first, and
-//! leaves it when the store lets go of it, for whatever reason. So the index is bounded as the store is.
+//! Every entry in the index is in the store, or is about to be. An entry is inserted into the index first, and leaves
+//! it when the store removes the entry for any reason. The bound of the store therefore also bounds the index.
 //!
-//! The store must know who is in use, or it evicts the wrong ones; but it evicts only where something is
-//! inserted. So time is counted in insertions: the store is told of the first hit of an entry in every
-//! generation, of which [`TOUCH_WINDOWS`] fill it once. Where little is inserted, hits cost it nothing.
+//! The store must know which entries are in use, or it evicts the wrong ones. It evicts only on insertion. Time is
+//! therefore counted in insertions: the first hit of an entry in every touch window touches the store, and
+//! [`TOUCH_WINDOWS`] windows fill the store once. If little is inserted, hits rarely touch the store.
 
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -28,7 +28,7 @@ pub(super) struct Positive {
     store: Store<Arc<Entry>>,
     insertions: AtomicU64,
     touch_window: AtomicU32,
-    /// How many insertions make a generation.
+    /// The number of insertions per touch window.
     touch_window_len: u64,
     metrics: Arc<StoreMetrics>,
 }
@@ -64,19 +64,19 @@ impl Positive {
         self.index.read(key, read)
     }
 
-    /// Notes that a token was asked for and not there. Of newcomers, the store admits those that are
-    /// asked for more often than what they would replace.
+    /// Records a miss. The store admits a new entry only if its token is looked up more often than the one that it
+    /// would replace.
     pub(super) fn missed(&self, key: &TokenDigest) {
         self.metrics.missed();
         self.touch(key);
     }
 
-    /// The generation that it is now.
+    /// Returns the current touch window.
     pub(super) fn touch_window(&self) -> u32 {
         self.touch_window.load(Ordering::Relaxed)
     }
 
-    /// Notes a hit, and tells the store where it is news.
+    /// Records a hit, and touches the store if `needs_touch`.
     pub(super) fn hit(&self, key: &TokenDigest, needs_touch: bool) {
         self.metrics.hit();
         if needs_touch {
@@ -84,15 +84,15 @@ impl Positive {
         }
     }
 
-    /// Tells the store that a token was asked for.
+    /// Touches the store: it records that the entry is in use.
     #[cold]
     fn touch(&self, key: &TokenDigest) {
         drop(self.store.get(key));
     }
 
     pub(super) fn insert(&self, entry: &Arc<Entry>) {
-        // Ordering: the index first. Were the store to let go of the entry before the index has it,
-        // it would stay there for ever.
+        // Ordering: the index first. If the store removed the entry before the index had it, the entry would stay in
+        // the index forever.
         self.index.insert(Arc::clone(entry));
         self.metrics.inserted();
         self.store.insert(*entry.key(), Arc::clone(entry));
@@ -102,33 +102,33 @@ impl Positive {
             .store(u32::try_from(touch_window).unwrap_or(0), Ordering::Relaxed);
     }
 
-    /// Notes that a verification was started ahead of time.
+    /// Records a verification that was started ahead of the entry's end.
     pub(super) fn refreshing(&self) {
         self.metrics.refreshed_ahead();
     }
 
-    /// Removes what is over.
+    /// Removes an expired entry.
     pub(super) fn remove_expired(&self, key: &TokenDigest) {
         if self.remove(key) {
             self.metrics.expired();
         }
     }
 
-    /// Removes what no longer holds.
+    /// Removes an entry that is no longer valid.
     pub(super) fn invalidate(&self, key: &TokenDigest) {
         if self.remove(key) {
             self.metrics.invalidated(1);
         }
     }
 
-    /// Whether there was anything to remove.
+    /// Removes an entry. Returns true if there was one.
     pub(super) fn remove(&self, key: &TokenDigest) -> bool {
         let was_there = self.index.remove(key);
         self.store.remove(key);
         was_there
     }
 
-    /// Removes what no longer holds, whatever its key.
+    /// Removes all entries that are no longer valid.
     pub(super) fn remove_all(&self, is_invalid: impl Fn(&Entry) -> bool) {
         for entry in self.index.find_all(is_invalid) {
             self.invalidate(entry.key());
@@ -147,7 +147,7 @@ impl Positive {
     }
 }
 
-/// Enough for a token in use to stand out from those that come once, while the store fills.
+/// Enough windows to distinguish a token in use from tokens that occur once, while the store fills.
 const TOUCH_WINDOWS: u64 = 64;
 
 #[cfg(test)]

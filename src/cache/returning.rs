@@ -1,17 +1,17 @@
-//! The tokens that were valid before: a flood of tokens never seen must not keep them out.
+//! The tokens that were valid before. A flood of first-seen tokens must not delay them.
 //!
-//! It holds digests alone, and vouches for nothing: a token in here is verified as any other, with a higher
-//! [priority](crate::upstream::Priority). It is written when a verification ends and read on a miss, never on
-//! a hit.
+//! The set holds only digests, and accepts no token: a token in the set is verified like any other, with a higher
+//! [priority](crate::upstream::Priority). The set is written when a verification ends and read on a miss, never on a
+//! hit.
 //!
 //! | bound | reason |
 //! |---|---|
-//! | [`CAPACITY`] digests | less than 10 MiB; the one that was verified longest ago is dropped |
-//! | [`PER_SUBJECT`] digests of one subject | with dynamic registration a user can mint valid tokens freely |
-//! | [`LIFE`] after the last positive verdict, and the end of the token | that is how long Clerk's access tokens live |
+//! | [`CAPACITY`] digests | less than 10 MiB; the digest with the oldest verification is dropped |
+//! | [`PER_SUBJECT`] digests of one subject | with dynamic registration a user can create any number of valid tokens |
+//! | [`LIFE`] after the last positive result, and the end of the token | the lifetime of Clerk's access tokens |
 //!
-//! Tokens that are verified by their signature alone are not in here, since they need no call. Each session
-//! token is a new one every minute anyway.
+//! Tokens that are verified only by their signature are not in the set, because they need no call. A session token is
+//! replaced every minute in any case.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, hash_map::RandomState},
@@ -26,18 +26,19 @@ use crate::{clock::Now, sync::Mutex};
 #[derive(Debug)]
 pub(super) struct Returning {
     set: Mutex<Set>,
-    /// Hashes subjects, with a random key: subjects are data of others.
+    /// Hashes subjects with a random key, because subjects are untrusted input.
     hasher: RandomState,
     capacity: usize,
 }
 
 #[derive(Debug, Default)]
 struct Set {
-    /// By the first half of a keyed digest. Two tokens that share one could only share their priority.
+    /// The tokens by the first eight bytes of their digest. Two tokens with the same bytes would only share their
+    /// priority.
     tokens: HashMap<u64, Token>,
-    /// The tokens by their latest verdicts, which are numbered.
+    /// The tokens by the number of their latest positive result.
     by_verdict: BTreeMap<u64, u64>,
-    /// The subjects with the latest verdicts of their tokens.
+    /// The subjects, each with the numbers of its tokens' latest positive results.
     by_subject: BTreeSet<(u64, u64)>,
     verdicts: u64,
 }
@@ -62,7 +63,7 @@ impl Returning {
         }
     }
 
-    /// Whether a token was valid before.
+    /// Returns true if a token was valid before.
     pub(super) fn contains(&self, key: TokenDigest, now: Now) -> bool {
         self.with(|set| {
             let token = set.tokens.get(&key.prefix());
@@ -70,7 +71,7 @@ impl Returning {
         })
     }
 
-    /// Notes a positive verdict. `expires`: the end of the token, in Unix seconds.
+    /// Records a positive result. `expires`: the end of the token, in Unix seconds.
     pub(super) fn insert(&self, key: TokenDigest, subject: &str, expires: Option<i64>, now: Now) {
         let remaining = expires.map_or(u64::MAX, |end| {
             let end = u64::try_from(end).unwrap_or(0).saturating_mul(1000);
@@ -152,7 +153,7 @@ impl Set {
         }
     }
 
-    /// The tokens of a subject, from the oldest.
+    /// Returns the tokens of a subject, from the oldest to the newest.
     fn of_subject(&self, subject: u64) -> impl Iterator<Item = u64> + '_ {
         let range = (subject, 0)..=(subject, u64::MAX);
         let verdicts = self.by_subject.range(range);
@@ -160,13 +161,13 @@ impl Set {
     }
 }
 
-/// How many digests are remembered.
+/// The number of digests that the set keeps.
 const CAPACITY: usize = 65_536;
 
-/// How many digests are remembered of one subject.
+/// The number of digests that the set keeps for one subject.
 const PER_SUBJECT: usize = 8;
 
-/// How long a digest is remembered after a positive verdict, in milliseconds.
+/// The time for which a digest is kept after a positive result, in milliseconds.
 const LIFE: u64 = 86_400_000;
 
 #[cfg(test)]

@@ -1,15 +1,15 @@
-//! One call at a time for each key, shared by all requests that need its outcome.
+//! Single flight: one call at a time for each key, shared by all requests that need its outcome.
 //!
-//! A *flight* is one verification, one fetch of a user or one fetch of a document. It runs in a task of its
-//! own, so that a client that disconnects does not cancel it for others. A request joins the flight of its
-//! key, or starts one. How a flight can end:
+//! A *flight* is one verification, one fetch of a user or one fetch of a document. It runs in its own task, so a client
+//! that disconnects does not cancel it for other requests. A request joins the flight of its key, or starts one. A
+//! flight ends in one of four ways:
 //!
-//! 1. It has an outcome. The outcome is remembered, the key is freed, and then all waiters get it.
+//! 1. It has an outcome. The outcome is cached, the key is freed, and then all waiters get the outcome.
 //! 2. It panics. Its waiters get an error: another flight would panic as well.
 //! 3. Its runtime is shut down. Its waiters join again, and the first of them starts the next flight.
-//! 4. It takes longer than a flight may, because its runtime is parked or blocked. The next request that
-//!    joins, or the first waiter that joins again, *supersedes* it. A superseded flight keeps its waiters,
-//!    but remembers nothing and frees no key.
+//! 4. It takes longer than its time limit, because its runtime is parked or blocked. The next request that joins, or
+//!    the first waiter that joins again, *supersedes* it. A superseded flight keeps its waiters, but caches nothing
+//!    and frees no key.
 
 mod run;
 
@@ -30,16 +30,16 @@ use crate::{
     sync::{Mutex, MutexGuard, Spawner, until},
 };
 
-/// The result of a flight, for all its waiters.
+/// The outcome of a flight, which all its waiters share.
 pub(crate) type Outcome<T = Arc<Entry>> = Result<T, AuthError>;
 
-/// The same, with the epoch in which the flight called Clerk.
+/// The outcome with the epoch in which the flight called Clerk.
 type Dated<T> = (u64, Outcome<T>);
 
-/// The flights under way. Keys are hashed already, or the only one.
+/// The calls in flight. Keys are already hashed, or there is only one key.
 #[derive(Debug)]
 pub(crate) struct SingleFlight<K, T> {
-    /// The age from which on a flight is superseded.
+    /// The age at which a flight is superseded.
     life: Duration,
     flights: Mutex<Flights<K, T>>,
 }
@@ -47,7 +47,7 @@ pub(crate) struct SingleFlight<K, T> {
 #[derive(Debug)]
 struct Flights<K, T> {
     by_key: HashMap<K, Flight<T>, PrehashedHasher>,
-    /// How many flights were started.
+    /// The number of flights that were started.
     started: u64,
 }
 
@@ -57,34 +57,34 @@ struct Flight<T> {
     waiter: Waiter<T>,
 }
 
-/// The result of joining.
+/// The result of [`SingleFlight::join`].
 #[derive(Debug)]
 pub(crate) enum Join<T, R> {
-    /// A flight is under way.
+    /// A flight is in progress.
     Pending(Waiter<T>),
-    /// The outcome has become known meanwhile.
+    /// `known` returned a result, so no flight is needed.
     Ready(R),
 }
 
-/// A request's part in a flight.
+/// The handle of one request that waits for a flight.
 #[derive(Clone, Debug)]
 pub(crate) struct Waiter<T> {
     outcome: watch::Receiver<Option<Dated<T>>>,
     /// The epoch in which the flight was started, see [`Invalidations`](super::invalidation::Invalidations).
     /// It may call Clerk in a later one.
     pub(crate) epoch: u64,
-    /// Whether another request started the flight.
+    /// True if another request started the flight.
     pub(crate) is_shared: bool,
-    /// When the flight is superseded.
+    /// The time at which the flight may be superseded.
     overdue: Instant,
 }
 
-/// What a request has waited for.
+/// The result of [`wait`].
 #[derive(Debug)]
 pub(crate) enum Landed<T, R> {
     /// The outcome of a flight that called Clerk in this epoch.
     Flight { epoch: u64, outcome: Outcome<T> },
-    /// What has become known meanwhile.
+    /// The result that `known` returned.
     Known(R),
 }
 
@@ -93,7 +93,7 @@ where
     K: Copy + Eq + Hash + Send + 'static,
     T: Clone + Send + Sync + 'static,
 {
-    /// `limit`: the time limit that a flight sets itself.
+    /// `limit`: the time limit that a flight enforces itself.
     pub(crate) fn new(limit: Duration) -> Arc<Self> {
         Arc::new(Self {
             life: limit.saturating_add(GRACE),
@@ -106,13 +106,13 @@ where
 
     /// Joins the flight of a key, or starts one.
     ///
-    /// A flight that is overdue is superseded, and so is one whose epoch `may_join` rejects. Before one is
-    /// started, `known` is consulted: a flight may have ended between the caller's look at the cache and
-    /// this. `start` makes the flight, and what remembers its outcome. `epoch` returns the present epoch.
+    /// A flight that is overdue is superseded. So is a flight whose epoch `may_join` rejects. Before a flight starts,
+    /// `known` is called: another flight may have ended since the caller's cache lookup. `start` creates the flight and
+    /// the function that caches its outcome. `epoch` returns the current epoch.
     ///
     /// # Errors
     ///
-    /// If a flight would have to be started outside of a tokio runtime.
+    /// Returns an error if a flight would have to start outside of a tokio runtime.
     pub(crate) fn join<R, F, M>(
         self: &Arc<Self>,
         key: K,
@@ -132,8 +132,8 @@ where
         {
             return Ok(Join::Pending(waiter.clone()));
         }
-        // Ordering: while the flights are locked. An outcome is remembered and its key freed in one step,
-        // so that one of the two is always visible.
+        // Ordering: `known` is called while the flights are locked. An outcome is cached and its key freed in one step,
+        // so one of the two is always visible.
         if let Some(known) = known() {
             return Ok(Join::Ready(known));
         }
@@ -144,7 +144,7 @@ where
             outcome,
             epoch: epoch(),
             is_shared: true,
-            // A life without end has no end to compute.
+            // The end of an unlimited lifetime cannot be computed.
             overdue: now.checked_add(self.life).unwrap_or(now + LONGEST_LIFE),
         };
         flights.started += 1;
@@ -159,8 +159,8 @@ where
             waiter: waiter.clone(),
         };
         flights.by_key.insert(key, flight);
-        // Not while the flights are locked: a runtime that is shutting down drops the task at once, and
-        // that frees the key.
+        // The flights must be unlocked here: a runtime that is shutting down drops the task at once, and the drop
+        // frees the key.
         drop(flights);
         let (flight, remember) = start(waiter.epoch);
         spawner.spawn(async move {
@@ -173,18 +173,18 @@ where
         }))
     }
 
-    /// Acts while no flight starts or ends, on whether one is under way for this key.
+    /// Runs `act` while no flight can start or end. Its argument is true if a flight is in progress for this key.
     pub(crate) fn inspect<R>(&self, key: &K, act: impl FnOnce(bool) -> R) -> R {
         let flights = self.lock();
         act(flights.by_key.contains_key(key))
     }
 
-    /// Returns when no outcome is being remembered: what is invalidated from now on finds those of before.
+    /// Waits until no outcome is being cached. A later invalidation then finds all outcomes from before.
     pub(crate) fn settle(&self) {
         drop(self.lock());
     }
 
-    /// Returns how many flights are under way.
+    /// Returns the number of flights in progress.
     pub(crate) fn len(&self) -> usize {
         self.lock().by_key.len()
     }
@@ -197,7 +197,7 @@ impl<K, T> SingleFlight<K, T> {
 }
 
 impl<T: Clone> Waiter<T> {
-    /// Waits for the outcome of this flight alone; nothing if it is lost.
+    /// Waits for the outcome of this flight only. `None` if the flight is lost.
     pub(crate) async fn outcome(&mut self) -> Option<Outcome<T>> {
         let dated = self.outcome.wait_for(Option::is_some).await.ok()?;
         dated.as_ref().map(|(_, outcome)| outcome.clone())
@@ -206,15 +206,15 @@ impl<T: Clone> Waiter<T> {
 
 /// Waits until the deadline for the flight that `join` finds or starts.
 ///
-/// Joins again if that flight is lost with its runtime, or overdue.
+/// Joins again if that flight is overdue or lost with its runtime.
 ///
 /// # Errors
 ///
-/// Those of `join`, and [`AuthErrorKind::UpstreamUnavailable`] at the deadline.
+/// Returns the errors of `join`, and [`AuthErrorKind::UpstreamUnavailable`] at the deadline.
 ///
 /// # Cancel safety
 ///
-/// A request that stops waiting leaves the flight as it is.
+/// A request that stops waiting does not affect the flight.
 pub(crate) async fn wait<T: Clone, R>(
     deadline: Instant,
     mut join: impl FnMut() -> Result<Join<T, R>, AuthError>,
@@ -229,7 +229,7 @@ pub(crate) async fn wait<T: Clone, R>(
         let end = deadline.min(waiter.overdue);
         let ended = async { drop(waiter.outcome.wait_for(Option::is_some).await) };
         if until(end, ended).await.is_none() {
-            // The flight may end at this very moment, at its own time limit.
+            // The flight may be ending right now, at its own time limit.
             yield_now().await;
         }
         let dated = waiter.outcome.borrow().clone();
@@ -238,7 +238,7 @@ pub(crate) async fn wait<T: Clone, R>(
         }
         let is_lost = waiter.outcome.has_changed().is_err();
         if is_lost && starts >= MAX_STARTS {
-            // If the runtime of this request is gone, so is each flight that it starts.
+            // The runtime of this request is gone, so it loses every flight that it starts.
             return Err(unavailable(Ended::Lost));
         }
         if Instant::now() >= deadline {
@@ -248,7 +248,7 @@ pub(crate) async fn wait<T: Clone, R>(
 }
 
 impl<K: Eq + Hash, T> Flights<K, T> {
-    /// Whether no other flight has superseded this one.
+    /// Returns true if no other flight has superseded this one.
     fn is_current(&self, key: &K, number: u64) -> bool {
         let current = self.by_key.get(key);
         current.is_some_and(|flight| flight.number == number)
@@ -259,7 +259,7 @@ fn unavailable(ended: Ended) -> AuthError {
     AuthError::new(AuthErrorKind::UpstreamUnavailable).with_source(ended)
 }
 
-/// Why a request has waited in vain.
+/// The reason why a request waited in vain.
 #[derive(Debug, thiserror::Error)]
 enum Ended {
     #[error("the call ended without an outcome: it panicked")]
@@ -270,10 +270,10 @@ enum Ended {
     Deadline,
 }
 
-/// How long after its own time limit a flight is overdue: one that runs reports the end of its time itself.
+/// The grace period after the time limit of a flight. A flight whose runtime works reports its own timeout within it.
 const GRACE: Duration = Duration::from_millis(50);
 
-/// How many flights a request starts at most: the first, and one each for those that others lost.
+/// The maximum number of flights that one request starts: the first, and one for each lost flight.
 const MAX_STARTS: u32 = 3;
 
 const LONGEST_LIFE: Duration = Duration::from_secs(365 * 86_400);

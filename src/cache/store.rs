@@ -1,7 +1,7 @@
-//! A bounded map from keys to what is known of them: the only file that names moka.
+//! A bounded map from digests to cached values. Only this file names moka.
 //!
-//! It bounds and it resists floods (TinyLFU admits a newcomer only if it is asked for more often than
-//! what it would replace). It decides nothing about time: deadlines are in the entries.
+//! The map enforces the capacity and resists floods: TinyLFU admits a new value only if its key is looked up more often
+//! than the one that it would replace. Expiry is not decided here: the entries hold their deadlines.
 
 use std::time::Duration;
 
@@ -10,28 +10,28 @@ use moka::{notification::RemovalCause, sync::Cache};
 use super::digest::{PrehashedHasher, TokenDigest};
 use crate::observe::StoreMetrics;
 
-/// Why a store let go of a value.
+/// The reason why a store removed a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Release {
-    /// It was there for the longest life.
+    /// The value reached the longest lifetime.
     Expired,
-    /// There was no room for it.
+    /// The capacity was exceeded.
     Evicted,
-    /// Somebody asked for it: it was replaced, removed or cleared.
+    /// A caller replaced, removed or cleared the value.
     Explicit,
 }
 
-/// A store of values of one kind.
+/// A store of values of one type.
 #[derive(Clone, Debug)]
 pub(crate) struct Store<V: Clone + Send + Sync + 'static> {
     cache: Cache<TokenDigest, V, PrehashedHasher>,
 }
 
 impl<V: Clone + Send + Sync + 'static> Store<V> {
-    /// A store that holds `capacity` units of weight, and forgets what was not replaced for
-    /// `longest_life`. The latter only frees memory: entries say themselves how long they are good.
+    /// Creates a store that holds `capacity` units of weight. It drops a value that was not replaced for
+    /// `longest_life`, only to free memory: the entries hold their own deadlines.
     ///
-    /// It tells of every value that it lets go of.
+    /// Calls `released` for every value that it removes.
     pub(super) fn new(
         capacity: u64,
         longest_life: Duration,
@@ -59,7 +59,7 @@ impl<V: Clone + Send + Sync + 'static> Store<V> {
         self.cache.invalidate(key);
     }
 
-    /// Removes a value, and says whether there was one.
+    /// Removes a value. Returns true if there was one.
     pub(super) fn take(&self, key: &TokenDigest) -> bool {
         self.cache.remove(key).is_some()
     }
@@ -68,7 +68,7 @@ impl<V: Clone + Send + Sync + 'static> Store<V> {
         self.cache.invalidate_all();
     }
 
-    /// How many entries there are, after what is due has been cleaned up.
+    /// Returns the number of entries, after pending removals.
     pub(crate) fn len(&self) -> u64 {
         self.cache.run_pending_tasks();
         self.cache.entry_count()
@@ -81,7 +81,7 @@ impl Release {
         match self {
             Self::Expired => metrics.expired(),
             Self::Evicted => metrics.evicted(),
-            // Whoever asked for it knows why.
+            // The caller that removed the value counts it.
             Self::Explicit => {}
         }
     }

@@ -1,7 +1,7 @@
-//! What is known of users. The tokens of one user share what was told of them, and one call for it.
+//! The cache of users. The tokens of one user share one entry, and one call for it.
 //!
-//! As with tokens: bounded, one fetch per user at a time, in a task of its own, and an invalidation wins
-//! against what was under way before it.
+//! The same rules as for tokens apply: the cache is bounded, one fetch per user runs at a time, in its own task, and
+//! an invalidation wins against fetches that began before it.
 
 use std::{future::Future, sync::Arc, time::Duration};
 
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{AuthError, AuthErrorKind, User, clock::Clock};
 
-/// The users that were asked for lately, by their ids.
+/// The recently fetched users, by their ids.
 pub(crate) struct UserCache {
     keyer: TokenHasher,
     store: Store<Known>,
@@ -27,19 +27,20 @@ pub(crate) struct UserCache {
     is_off: bool,
 }
 
-/// What was told of a user.
+/// A cached user.
 #[derive(Clone, Debug)]
 struct Known {
-    /// `None` where nobody may act as this user.
+    /// `None` if the user is banned or no longer exists.
     user: Option<Arc<User>>,
-    /// Which invalidations it is later than.
+    /// The epoch of the fetch. The result is later than all invalidations up to this epoch.
     epoch: u64,
     until: Deadline,
 }
 
 impl UserCache {
-    /// `secret` is drawn at random. `capacity`: in users of up to a KiB. `timeout`: how long a fetch takes, and
-    /// is waited for, at most. With `is_off`, nothing is remembered; fetches at the same time are one all the same.
+    /// `secret`: random bytes. `capacity`: the number of users of up to one KiB. `timeout`: the longest duration of a
+    /// fetch, and of the wait for it. `is_off`: nothing is cached, but concurrent fetches of a user still share one
+    /// call.
     pub(crate) fn new(
         secret: [u8; 32],
         capacity: u64,
@@ -59,11 +60,12 @@ impl UserCache {
         }
     }
 
-    /// The user of this id: as remembered, or else as fetched. `None`: nobody may act as this user.
+    /// Returns the user of this id from the cache, or fetches it. `None` if the user is banned or no longer
+    /// exists.
     ///
     /// # Cancel safety
     ///
-    /// Who stops waiting leaves the fetch as it is.
+    /// A caller that stops waiting does not affect the fetch.
     pub(crate) async fn get<F>(
         self: &Arc<Self>,
         id: &str,
@@ -91,7 +93,7 @@ impl UserCache {
                 },
             )
         };
-        // The second fetch counts for certain, see `Invalidations::counts`.
+        // The second fetch always counts, see `Invalidations::counts`.
         for again in [false, true] {
             match single_flight::wait(deadline, || join(again)).await? {
                 Landed::Known(user) => return Ok(user),
@@ -106,18 +108,18 @@ impl UserCache {
         Err(AuthErrorKind::UpstreamUnavailable.into())
     }
 
-    /// Forgets a user. A fetch that is under way does not count for requests that arrive after this.
+    /// Invalidates a user. A fetch in flight does not count for requests that arrive after this.
     pub(crate) fn invalidate(&self, id: &str) {
         let key = self.keyer.key(id);
         let Many(are_many) = self.invalidations.invalidate_under_way(&self.flights, key);
         self.store.remove(&key);
         if are_many {
-            // Nothing in the store is invalid: it is removed by its key, and not put there.
+            // The store needs no sweep: an invalidated user is removed by its key and not inserted again.
             self.invalidations.replace_marks(|| self.flights.settle());
         }
     }
 
-    /// Forgets all users.
+    /// Invalidates all users.
     pub(crate) fn clear(&self) {
         self.invalidations.invalidate_all();
         self.flights.settle();
@@ -131,12 +133,12 @@ impl UserCache {
         holds.then_some(known.user)
     }
 
-    /// One fetch.
+    /// Runs one fetch.
     async fn run<F>(self: Arc<Self>, fetch: F) -> (u64, Outcome<Known>)
     where
         F: Future<Output = Result<Option<Arc<User>>, AuthError>>,
     {
-        // When Clerk is called: what was invalidated before does not concern the outcome.
+        // Read when Clerk is called: earlier invalidations do not affect the outcome.
         let epoch = self.invalidations.epoch();
         let known = |user: Option<Arc<User>>| {
             let life = match &user {
@@ -160,7 +162,7 @@ impl UserCache {
 }
 
 impl Known {
-    /// In units of a KiB, rounded up.
+    /// Returns the size in KiB, rounded up.
     fn weight(&self) -> u32 {
         let size = self.user.as_ref().map_or(0, |user| user.size());
         u32::try_from(size.div_ceil(1024))
@@ -169,7 +171,7 @@ impl Known {
     }
 }
 
-/// For how long a user is remembered: a minute, as in Clerk's own libraries.
+/// The lifetime of a cached user, in milliseconds: one minute, as in Clerk's own libraries.
 const USER_TTL: u64 = 60_000;
 
 #[cfg(test)]

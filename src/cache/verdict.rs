@@ -1,4 +1,4 @@
-//! What the outcome of a verification means: for the requests that wait for it, and for the cache.
+//! The effects of a verification's outcome on the waiting requests and on the cache.
 
 use std::sync::Arc;
 
@@ -7,17 +7,17 @@ use tokio::time::Instant;
 use super::{Cache, Entry, Outcome, TokenDigest, entry::NegativeEntry};
 use crate::{AuthError, clock::Now, verify::Verified};
 
-/// When a request arrived.
+/// The arrival of a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Arrival {
-    /// Which invalidations had returned by then.
+    /// The latest invalidation that had returned by then.
     pub(crate) epoch: u64,
-    /// How long the request waits at most, over all verifications that it waits for.
+    /// The deadline of the request, over all verifications that it waits for.
     pub(crate) deadline: Instant,
 }
 
 impl Cache {
-    /// Whether a request may wait for a verification of this epoch.
+    /// Returns true if a request may wait for a verification of this epoch.
     pub(crate) fn may_join(
         &self,
         key: TokenDigest,
@@ -29,7 +29,7 @@ impl Cache {
             .may_join(epoch, arrival.epoch, key, again)
     }
 
-    /// Whether the outcome of a verification of this epoch counts for a request.
+    /// Returns true if the outcome of a verification of this epoch counts for a request.
     pub(crate) fn counts(
         &self,
         key: TokenDigest,
@@ -39,7 +39,7 @@ impl Cache {
     ) -> bool {
         let subject = match outcome {
             Ok(entry) => Some(&*entry.claims().subject),
-            // Nothing was found out.
+            // The verification gave no result about the token.
             Err(error) if !error.kind().is_authoritative() => return true,
             Err(_) => None,
         };
@@ -47,7 +47,7 @@ impl Cache {
             .counts(epoch, arrival.epoch, key, subject)
     }
 
-    /// The outcome of a verification. It is not remembered yet.
+    /// Converts the result of a verification into its outcome, without caching it.
     pub(crate) fn conclude(
         &self,
         key: TokenDigest,
@@ -60,8 +60,8 @@ impl Cache {
         Ok(Arc::new(entry))
     }
 
-    /// Remembers the outcome of a verification, if it may be remembered. `is_called_for`: Clerk has to be called
-    /// for tokens of this kind.
+    /// Caches the outcome of a verification, if it may be cached. `is_called_for`: true if Clerk must be called for
+    /// tokens of this kind.
     pub(crate) fn remember(
         &self,
         key: TokenDigest,

@@ -1,4 +1,4 @@
-//! What a handler is told: who sent the request, with which client, and what it may do.
+//! The verified claims that a handler receives: the subject, the client and the permissions of a request.
 
 mod organization;
 pub(crate) mod permissions;
@@ -24,11 +24,10 @@ use crate::{TokenKind, cache::Entry};
 
 /// The verified claims of the token that came with a request.
 ///
-/// A handler finds them in the extensions of its request, or takes them as an argument (feature
-/// `axum`). Cloning copies a pointer. What is unknown is `None`, never a made-up value.
+/// A handler finds the claims in the extensions of its request, or takes them as an argument (feature `axum`). Cloning
+/// copies a pointer. An unknown value is `None`, never a default.
 ///
-/// `Debug` shows nothing that says who a person is. `Serialize` shows everything: it is meant for
-/// the person themself, not for logs.
+/// `Debug` shows no personal data. `Serialize` shows everything: its output is meant for the user, not for logs.
 ///
 /// ```
 /// use tower_clerk::ClerkClaims;
@@ -43,8 +42,8 @@ use crate::{TokenKind, cache::Entry};
 /// ```
 #[derive(Clone)]
 pub struct ClerkClaims {
-    /// What the cache remembers of the token, the claims within: whoever looks it up has to count one more
-    /// owner of it anyway, and memory is slow.
+    /// The cache entry of the token, which contains the claims. A lookup must increment the reference count of the
+    /// entry in any case, so sharing the entry avoids a second memory access.
     entry: Arc<Entry>,
     stale: bool,
 }
@@ -59,7 +58,7 @@ impl ClerkClaims {
         }
     }
 
-    /// The same claims, marked as served beyond their time.
+    /// Returns the same claims, marked as stale.
     pub(crate) fn into_stale(self) -> Self {
         Self {
             stale: true,
@@ -67,13 +66,13 @@ impl ClerkClaims {
         }
     }
 
-    /// What all clones have in common: what rules behind the layer go by.
+    /// Returns the data that all clones share, for rules that run after the layer.
     pub(crate) fn shared(&self) -> &Claims {
         self.entry.claims()
     }
 
-    /// Who the token was issued for, by Clerk's id: a user (`user_…`), an organization (`org_…`, API keys alone)
-    /// or a machine (`mch_…`, machine tokens and API keys).
+    /// The subject of the token, as a Clerk id: a user (`user_…`), an organization (`org_…`, only for API keys) or a
+    /// machine (`mch_…`, for machine tokens and API keys).
     pub fn subject(&self) -> &str {
         &self.shared().subject
     }
@@ -83,36 +82,35 @@ impl ClerkClaims {
         self.shared().client_id.as_deref()
     }
 
-    /// The scopes that were granted, in the order of the answer.
+    /// The granted scopes, in the order of the response or token.
     pub fn scopes(&self) -> impl Iterator<Item = &str> {
         split_scope(&self.shared().scope)
     }
 
-    /// Whether exactly this scope was granted. Case matters, and no scope implies another (RFC 6749
-    /// §3.3); a hierarchy configured with
-    /// [`scope_implies`](crate::ClerkConfigBuilder::scope_implies) counts for the layer's required
-    /// scopes and for [`RequireScopes`](crate::RequireScopes) only.
+    /// Returns true if exactly this scope was granted. Case matters, and no scope implies another (RFC 6749 §3.3). A
+    /// hierarchy from [`scope_implies`](crate::ClerkConfigBuilder::scope_implies) applies only to the layer's required
+    /// scopes and to [`RequireScopes`](crate::RequireScopes).
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes().any(|granted| granted == scope)
     }
 
-    /// Whom the token is meant for, where its client asked for a resource (RFC 8707); else empty.
+    /// The audiences of the token, if its client requested a resource (RFC 8707). Otherwise empty.
     pub fn audience(&self) -> impl Iterator<Item = &str> {
         self.shared().audience.iter().map(|entry| &**entry)
     }
 
-    /// The issuer, where Clerk's answer names it. It then equals the configured one.
+    /// The issuer, if the response or the token contains it. It then equals the configured issuer.
     pub fn issuer(&self) -> Option<&str> {
         self.shared().issuer.as_deref()
     }
 
-    /// When the token was issued, in seconds since the Unix epoch.
+    /// The time of issue, in seconds since the Unix epoch.
     pub fn issued_at(&self) -> Option<i64> {
         self.shared().issued_at
     }
 
-    /// When the token expires, in seconds since the Unix epoch. Clerk's documented answer does not
-    /// say.
+    /// The expiry of the token, in seconds since the Unix epoch. Clerk's documented introspection response does not
+    /// contain it.
     pub fn expires_at(&self) -> Option<i64> {
         self.shared().expires_at
     }
@@ -122,8 +120,8 @@ impl ClerkClaims {
         self.organization().map(Organization::id)
     }
 
-    /// The organization that the subject acts in, with its role and permissions there where the token names
-    /// them. `None` of who acts for themself.
+    /// The organization that the subject acts in, with the subject's role and permissions if the token contains them.
+    /// `None` if the subject acts for itself.
     pub fn organization(&self) -> Option<&Organization> {
         match &self.shared().organization {
             ActiveOrganization::Known(organization) => Some(organization),
@@ -131,41 +129,40 @@ impl ClerkClaims {
         }
     }
 
-    /// Returns whether the token may name an organization in a way that this version of the crate cannot
-    /// read: it is a session token of a later version (`v` of 3 or more).
+    /// Returns true if the token may name an organization in a format that this version of the crate cannot read. It is
+    /// then a session token of a later version (`v` of 3 or more).
     ///
-    /// [`organization`](Self::organization) is then `None`, although the subject may act in one. There is no
-    /// role and no permission, and [`RequireRole`](crate::RequireRole),
-    /// [`RequirePermission`](crate::RequirePermission) and the extractors of an
-    /// [`Organization`] answer with a 403. A handler that treats `None` as "acts for themself" must check
-    /// this first.
+    /// In that case [`organization`](Self::organization) is `None`, although the subject may act in an organization.
+    /// There is no role and no permission. [`RequireRole`](crate::RequireRole),
+    /// [`RequirePermission`](crate::RequirePermission) and the extractors of an [`Organization`] reject the request
+    /// with a 403. A handler that treats `None` as "acts for itself" must check this first.
     pub fn has_unreadable_organization(&self) -> bool {
         self.shared().organization == ActiveOrganization::Unreadable
     }
 
-    /// The session of a session token, `sess_…`. Other kinds have none.
+    /// The id of the session of a session token, `sess_…`. `None` for other kinds.
     pub fn session_id(&self) -> Option<&str> {
         self.shared().session.as_ref()?.id()
     }
 
-    /// Who acts in place of the subject, where somebody does.
+    /// The actor that acts in place of the subject. `None` if the subject acts itself.
     pub fn actor(&self) -> Option<&Actor> {
         self.shared().session.as_ref()?.actor()
     }
 
-    /// Which kind of token this is.
+    /// The kind of the token.
     pub fn kind(&self) -> TokenKind {
         self.shared().kind
     }
 
-    /// Whether these claims were served beyond their time because Clerk could not be asked. See
+    /// Returns true if these claims come from a stale entry, because Clerk was unavailable. See
     /// [`stale_if_error`](crate::ClerkConfigBuilder::stale_if_error).
     pub fn is_stale(&self) -> bool {
         self.stale
     }
 
-    /// What userinfo told of the subject, or the Backend API in its stead. `None` where enrichment is off or
-    /// failed, and where the subject is no user.
+    /// The profile of the subject, from userinfo or from the Backend API. `None` if enrichment is off or failed, or if
+    /// the subject is not a user.
     pub fn profile(&self) -> Option<&Profile> {
         match &self.shared().user {
             Some(user) => Some(user.profile()),
@@ -173,26 +170,25 @@ impl ClerkClaims {
         }
     }
 
-    /// The user, where the configuration has [profiles from the Backend
-    /// API](crate::ProfileSource::BackendApi), and it told one.
+    /// The user, if the configuration has [profiles from the Backend API](crate::ProfileSource::BackendApi) and the
+    /// Backend API returned one.
     pub fn user(&self) -> Option<&User> {
         self.shared().user.as_deref()
     }
 
-    /// The claims as a type of your own.
+    /// Deserializes the claims into a custom type.
     ///
-    /// It is given the members of the introspection answer, or of the token where that was read here, under
-    /// their names in RFC 7662 §2.2, those that this crate does not know included, and the userinfo object as
-    /// `userinfo`. `aud` is always an array, and `org_id` the id of the [`organization`](Self::organization).
+    /// The input contains the members of the introspection response, or of the token if the token was read locally.
+    /// They have their names from RFC 7662 §2.2. Unknown members are included, and the userinfo object is added as
+    /// `userinfo`. `aud` is always an array, and `org_id` is the id of the [`organization`](Self::organization).
     ///
-    /// Claims of your own in the token keep their names. What is verified under one of the names `sub`, `iss`,
-    /// `aud`, `exp`, `iat` and `org_id` is never replaced by such a claim, nor is the `scope` of a token that
-    /// can have scopes. A claim named `userinfo` of a session or machine token is that claim; the profile is
-    /// then in [`profile`](Self::profile) alone.
+    /// Custom claims in the token keep their names. They never replace the verified values of `sub`, `iss`, `aud`,
+    /// `exp`, `iat` and `org_id`, nor the `scope` of a token that can have scopes. A custom claim `userinfo` of a
+    /// session or machine token takes precedence: the profile is then only available from [`profile`](Self::profile).
     ///
     /// # Errors
     ///
-    /// Where the claims do not fit the type.
+    /// Returns an error if the claims do not fit the type.
     ///
     /// ```
     /// # use std::convert::Infallible;
@@ -227,14 +223,14 @@ impl ClerkClaims {
             Some(other) => serde_json::from_str(other)?,
             None => Map::new(),
         };
-        // What introspection calls so is no answer of userinfo's. In tokens of other kinds it is a claim of
-        // the application, and userinfo is never called.
+        // In an introspection response, a member `userinfo` does not come from userinfo. In tokens of other kinds it is
+        // a custom claim, and userinfo is never called.
         let has_userinfo_claim =
             claims.kind != TokenKind::OAuth && members.contains_key("userinfo");
         if !has_userinfo_claim {
             members.remove("userinfo");
         }
-        // Without an organization, a claim of that name must not look like one.
+        // Without an organization, a custom claim `org_id` must not look like one.
         members.remove("org_id");
         let mut put = |name: &str, value: Option<Value>| {
             if let Some(value) = value {
@@ -243,7 +239,7 @@ impl ClerkClaims {
         };
         put("sub", Some(self.subject().into()));
         put("client_id", self.client_id().map(Into::into));
-        // Session tokens have none: theirs is a claim of the instance's own.
+        // Session tokens have no scopes. A member `scope` is a custom claim of the instance.
         let has_scope = claims.kind != TokenKind::Session;
         put("scope", has_scope.then(|| (*claims.scope).into()));
         put("iss", self.issuer().map(Into::into));

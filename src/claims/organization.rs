@@ -1,4 +1,4 @@
-//! The organization that a subject acts in, and what it may do there.
+//! The organization that a subject acts in, with the subject's role and permissions.
 
 use std::fmt;
 
@@ -8,16 +8,16 @@ use serde_json::{Map, Value};
 use super::{permissions, read};
 use crate::AuthErrorKind;
 
-/// An organization, and what the subject is in it.
+/// An organization, and the membership of the subject in it.
 ///
-/// | kind of token | it is | and tells |
+/// | kind of token | organization | known members |
 /// |---|---|---|
-/// | session | the one that is active in the session | slug, role and permissions |
-/// | OAuth | the one that the user picked on the consent screen (scope `user:org:read`) | name and slug, if userinfo was asked |
-/// | API key | the one that the key belongs to | nothing else |
-/// | machine | none | |
+/// | session | the active one of the session | slug, role and permissions |
+/// | OAuth | selected on the consent screen (scope `user:org:read`) | name and slug, if userinfo was fetched |
+/// | API key | the one that owns the key | none |
+/// | machine | none | none |
 ///
-/// `Debug` shows nothing of it. `Serialize` shows everything: `id`, `name`, `slug`, `role`, `permissions`.
+/// `Debug` shows no member. `Serialize` shows all of them: `id`, `name`, `slug`, `role`, `permissions`.
 ///
 /// ```
 /// # use tower_clerk::ClerkClaims;
@@ -31,37 +31,37 @@ use crate::AuthErrorKind;
 ///
 /// # Permissions
 ///
-/// They are those that the token names. Clerk does not put its system permissions (`org:sys_…`) into tokens of
-/// version 2. Where the list cannot be read without doubt (a part of it is malformed, or Clerk's own libraries
-/// would read it differently), there are none at all: what is not certain is not granted.
+/// The permissions are those in the token. Clerk does not include its system permissions (`org:sys_…`) in tokens of
+/// version 2. If the list is ambiguous (a part is malformed, or Clerk's own libraries would read it differently), there
+/// are no permissions at all.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Organization {
     id: Box<str>,
     name: Option<Box<str>>,
     slug: Option<Box<str>>,
-    /// Boxed: most tokens name none.
+    /// Boxed, because most tokens have no membership.
     membership: Option<Box<Membership>>,
 }
 
 #[derive(Clone, PartialEq, Eq)]
 struct Membership {
-    /// With the prefix.
+    /// With the prefix `org:`.
     role: Option<Box<str>>,
     permissions: Box<[Box<str>]>,
 }
 
-/// The organization that a subject acts in, as far as it can be read.
+/// The organization that a subject acts in, if the token's format is known.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub(crate) enum ActiveOrganization {
     #[default]
     None,
     Known(Box<Organization>),
-    /// The token may name one, in a way that this crate does not know.
+    /// The token may name an organization, in a format that this crate does not know.
     Unreadable,
 }
 
 impl ActiveOrganization {
-    /// About how many bytes it takes in memory.
+    /// Returns the approximate size in memory, in bytes.
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Known(organization) => organization.size(),
@@ -78,14 +78,14 @@ impl From<Option<Organization>> for ActiveOrganization {
     }
 }
 
-/// The version of a session token (`v`), which decides how it names the organization.
+/// The version of a session token (`v`). It decides how the token names the organization.
 ///
 /// | `v` | version |
 /// |---|---|
 /// | absent, `null`, `1` | 1 |
 /// | `2` | 2 |
 /// | an integer from 3 to 2^64 - 1, written without fraction and exponent | a later one |
-/// | everything else: `0`, `-1`, `3.0`, `3e0`, `"3"`, `2^64` and more | none: the token is malformed |
+/// | all other values: `0`, `-1`, `3.0`, `3e0`, `"3"`, `2^64` and more | none: the token is malformed |
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Version {
     One,
@@ -108,7 +108,7 @@ impl Version {
 }
 
 impl Organization {
-    /// One of which nothing but its names is known.
+    /// Creates an organization without role and permissions.
     pub(crate) fn new(
         id: impl Into<Box<str>>,
         name: Option<Box<str>>,
@@ -122,11 +122,11 @@ impl Organization {
         }
     }
 
-    /// Reads the organization that is active in a session. `org_id`: the claim of that name, `claims`: the
-    /// others.
+    /// Reads the active organization of a session. `org_id` is the claim of that name, and `claims` are the other
+    /// claims.
     ///
-    /// Which claims count is decided by the version of the token alone. Those of the other version may be
-    /// anything: an instance can add claims of its own.
+    /// Only the version of the token decides which claims count. Claims of the other version may have any value,
+    /// because an instance can add custom claims.
     pub(crate) fn of_session(
         org_id: Option<&str>,
         claims: &Map<String, Value>,
@@ -188,23 +188,23 @@ impl Organization {
         &self.id
     }
 
-    /// The name for people, where userinfo told it.
+    /// The display name, if userinfo returned it.
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// The name for URLs.
+    /// The name in URLs.
     pub fn slug(&self) -> Option<&str> {
         self.slug.as_deref()
     }
 
-    /// The role of the subject, such as `org:admin`: with one `org:` before its name, however the token
-    /// writes it. Session tokens alone name one.
+    /// The role of the subject, such as `org:admin`. It always has exactly one prefix `org:`, also if the token has
+    /// none or several. Only session tokens contain a role.
     pub fn role(&self) -> Option<&str> {
         self.membership.as_ref()?.role.as_deref()
     }
 
-    /// The permissions of the subject, such as `org:billing:read`. Session tokens alone name some.
+    /// The permissions of the subject, such as `org:billing:read`. Only session tokens contain permissions.
     pub fn permissions(&self) -> impl Iterator<Item = &str> {
         let membership = self.membership.iter();
         membership.flat_map(|membership| {
@@ -215,16 +215,15 @@ impl Organization {
         })
     }
 
-    /// Returns whether the subject has this role, `org:admin` or `admin` for instance. As in Clerk's `has()`,
-    /// `org:` before the name makes no difference, in the token or here. Case matters. No role implies
-    /// another.
+    /// Returns true if the subject has this role, for instance `org:admin` or `admin`. As in Clerk's `has()`, the
+    /// prefix `org:` makes no difference in the token or in the argument. Case matters. No role implies another.
     pub fn has_role(&self, role: &str) -> bool {
         let held = self.role().map(without_prefix).unwrap_or_default();
         !held.is_empty() && held == without_prefix(role)
     }
 
-    /// Returns whether the subject has this permission, `org:billing:read` or `billing:read` for instance. As
-    /// in Clerk's `has()`, `org:` before the name makes no difference here; the token has to write it in full.
+    /// Returns true if the subject has this permission, for instance `org:billing:read` or `billing:read`. As in
+    /// Clerk's `has()`, the prefix `org:` makes no difference in the argument. The token must contain the full name.
     /// Case matters. No permission implies another.
     pub fn has_permission(&self, permission: &str) -> bool {
         let needed = without_prefix(permission);
@@ -234,7 +233,7 @@ impl Organization {
                 .any(|held| held.strip_prefix(PREFIX) == Some(needed))
     }
 
-    /// About how many bytes it takes in memory.
+    /// Returns the approximate size in memory, in bytes.
     fn size(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let membership = self.membership.as_ref().map_or(0, |membership| {
@@ -250,7 +249,7 @@ impl Organization {
 }
 
 impl Membership {
-    /// `role`: as the token writes it.
+    /// `role`: the role in the form that the token contains.
     fn new(role: Option<&str>, permissions: Box<[Box<str>]>) -> Option<Box<Self>> {
         let role = role.map(without_prefix).filter(|name| !name.is_empty());
         let role = role.map(|name| format!("{PREFIX}{name}").into_boxed_str());
@@ -277,7 +276,7 @@ impl fmt::Debug for Organization {
     }
 }
 
-/// The name of a role or a permission without the prefix. As in Clerk's `has()`, a repeated one counts once.
+/// Removes the prefix of a role or a permission. As in Clerk's `has()`, repeated prefixes count as one.
 fn without_prefix(name: &str) -> &str {
     name.trim_start_matches(PREFIX)
 }

@@ -1,23 +1,23 @@
-//! The permissions in a session token of version 2. They are written as bits, in three lists with commas:
+//! The permissions in a session token of version 2. They are encoded as bits, in three comma-separated lists:
 //!
 //! | claim | holds |
 //! |---|---|
-//! | `fea` | features, as `scope:feature`; the scope says whether the organization has it (`o`), the user (`u`), or both |
+//! | `fea` | features, as `scope:feature`; the scope is that of the organization (`o`), of the user (`u`), or both |
 //! | `o.per` | names of permissions |
-//! | `o.fpm` | one number for each feature, in decimal: bit *j* says that the organization has name *j* of it |
+//! | `o.fpm` | one decimal number for each feature: bit *j* is set if the organization has name *j* of it |
 //!
-//! So `fea: "o:dashboard,o:teams"`, `per: "manage,read"`, `fpm: "3,2"` is `org:dashboard:manage`,
+//! For example, `fea: "o:dashboard,o:teams"`, `per: "manage,read"`, `fpm: "3,2"` is `org:dashboard:manage`,
 //! `org:dashboard:read` and `org:teams:read`.
 //!
-//! Clerk's own libraries disagree on which number belongs to which feature: by its place in the whole list, as
-//! the documentation says, or by its place among the features of the organization. How many numbers there are
-//! settles it where there is one for each feature of the organization alone. Where there is one for each of the
-//! whole list, both readings have to come to the same.
+//! Clerk's own libraries disagree about the feature of each number. According to the documentation it is the feature at
+//! the same position in the whole list; according to the other reading it is the one at the same position among the
+//! organization's features. If the count of numbers equals the count of the organization's features only, the other
+//! reading applies. If it equals the length of the whole list, both readings must give the same result.
 //!
-//! All or nothing: where any part of this cannot be read, the token gives no permission. A part that was
-//! skipped would move those behind it, and somebody would get what another feature gives.
+//! The result is all or nothing: if any part cannot be read, the token grants no permission. A skipped part would shift
+//! the parts after it, and the subject would get permissions of another feature.
 
-/// The permissions, as `org:feature:name`; none where they cannot be read for certain.
+/// Returns the permissions, as `org:feature:name`. The list is empty if they cannot be read without ambiguity.
 pub(crate) fn decode(features: &str, names: &str, masks: &str) -> Box<[Box<str>]> {
     read(features, names, masks).unwrap_or_default()
 }
@@ -50,7 +50,7 @@ fn read(features: &str, names: &str, masks: &str) -> Option<Box<[Box<str>]>> {
     Some(permissions.collect())
 }
 
-/// The masks of the organization's features, of which there are `count`.
+/// Returns the masks of the organization's features. `count` is the number of these features.
 fn pair<'a>(features: &[Feature<'_>], masks: &'a [Mask], count: usize) -> Option<&'a [Mask]> {
     let among_organizations = masks.get(..count)?;
     if masks.len() == count {
@@ -90,8 +90,8 @@ impl<'a> Feature<'a> {
     }
 }
 
-/// A number of as many bits as there are names, the least significant byte first. Bits beyond the names stand
-/// for nothing, and are not kept.
+/// A number with as many bits as there are names, the least significant byte first. Bits beyond the names have no
+/// meaning and are dropped.
 #[derive(PartialEq, Eq)]
 struct Mask(Vec<u8>);
 
@@ -124,7 +124,7 @@ impl Mask {
     }
 }
 
-/// A name that stands between colons and commas.
+/// Returns true if a text may be a part between colons and commas.
 fn is_part(text: &str) -> bool {
     !text.is_empty() && !text.contains([':', ','])
 }

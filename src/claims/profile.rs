@@ -1,4 +1,4 @@
-//! What userinfo tells of a person.
+//! The profile of a user, as userinfo returns it.
 
 use std::fmt;
 
@@ -6,10 +6,9 @@ use serde_json::{Map, Value};
 
 use super::Organization;
 
-/// Who the subject is, as userinfo tells (OpenID Connect Core §5.3.2).
+/// The profile of the subject, from userinfo (OpenID Connect Core §5.3.2).
 ///
-/// Which members there are depends on the scopes that were granted: `email`, `profile`,
-/// `public_metadata`, `user:org:read`.
+/// Its members depend on the granted scopes: `email`, `profile`, `public_metadata`, `user:org:read`.
 #[derive(Clone)]
 pub struct Profile {
     email: Option<Box<str>>,
@@ -20,17 +19,16 @@ pub struct Profile {
     preferred_username: Option<Box<str>>,
     username: Option<Box<str>>,
     picture: Option<Box<str>>,
-    /// Boxed: most people act in none.
+    /// Boxed, because most subjects act in no organization.
     organization: Option<Box<Organization>>,
-    /// The members that have no field here, as text: a tree of values would be several times its
-    /// size.
+    /// The members that have no field here, as JSON text. A tree of values would be several times as large.
     rest: Box<str>,
 }
 
 // === impl Profile ===
 
 impl Profile {
-    /// Of what userinfo answered. A member of an unexpected type is unknown.
+    /// Reads a userinfo response. A member of an unexpected type counts as unknown.
     pub(crate) fn new(mut members: Map<String, Value>) -> Self {
         let email_verified = members.get("email_verified").and_then(Value::as_bool);
         if email_verified.is_some() {
@@ -58,13 +56,12 @@ impl Profile {
         }
     }
 
-    /// The primary e-mail address (scope `email`). Ask [`email_verified`](Self::email_verified)
-    /// before you trust it.
+    /// The primary e-mail address (scope `email`). Check [`email_verified`](Self::email_verified) before you trust it.
     pub fn email(&self) -> Option<&str> {
         self.email.as_deref()
     }
 
-    /// Whether the address is known to belong to the person.
+    /// True if the address is verified to belong to the user. `None` if this is not known.
     pub fn email_verified(&self) -> Option<bool> {
         self.email_verified
     }
@@ -84,25 +81,25 @@ impl Profile {
         self.family_name.as_deref()
     }
 
-    /// The name that the person goes by in the application (scope `profile`).
+    /// The name by which the user is known in the application (scope `profile`).
     pub fn preferred_username(&self) -> Option<&str> {
-        // Clerk's deprecated name for the same is `username`.
+        // `username` is Clerk's deprecated name for the same member.
         self.preferred_username
             .as_deref()
             .or(self.username.as_deref())
     }
 
-    /// The URL of a picture of the person (scope `profile`).
+    /// The URL of a picture of the user (scope `profile`).
     pub fn picture(&self) -> Option<&str> {
         self.picture.as_deref()
     }
 
-    /// The organization, with its name (scope `user:org:read`).
+    /// The organization of the subject, with its name (scope `user:org:read`).
     pub fn organization(&self) -> Option<&Organization> {
         self.organization.as_deref()
     }
 
-    /// Metadata that the back end may write and everybody may read (scope `public_metadata`).
+    /// Metadata that the back end may write and all clients may read (scope `public_metadata`).
     pub fn public_metadata(&self) -> Option<Value> {
         self.member("public_metadata")
     }
@@ -112,13 +109,12 @@ impl Profile {
         self.member("private_metadata")
     }
 
-    /// Metadata that the person themself may write: never base a decision on it (scope
-    /// `public_metadata`).
+    /// Metadata that the user may write. Never base a decision on it (scope `public_metadata`).
     pub fn unsafe_metadata(&self) -> Option<Value> {
         self.member("unsafe_metadata")
     }
 
-    /// The whole userinfo object. It is put together here, at each call.
+    /// The whole userinfo object. Each call builds it.
     pub fn userinfo(&self) -> Value {
         let mut members = self.rest();
         for (name, text) in self.texts() {
@@ -132,7 +128,7 @@ impl Profile {
         Value::Object(members)
     }
 
-    /// About how many bytes the profile takes in memory.
+    /// Returns the approximate size in memory, in bytes.
     pub(super) fn size(&self) -> usize {
         let texts = self.texts().map(|(_, text)| text.map_or(0, str::len));
         let organization = self
@@ -142,7 +138,7 @@ impl Profile {
         size_of::<Self>() + texts.iter().sum::<usize>() + self.rest.len() + organization
     }
 
-    /// The members that are texts and have a field, by their names in userinfo.
+    /// Returns the text members that have a field, with their names in userinfo.
     fn texts(&self) -> [(&'static str, Option<&str>); 10] {
         let organization = self.organization();
         [

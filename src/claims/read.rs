@@ -1,5 +1,5 @@
-//! Members of a verified token: unknown where they are not there or null, and never of another type than they
-//! should be.
+//! Strict readers for the members of a verified token. A member that is absent or null is unknown. A member of another
+//! type than expected is an error.
 
 use serde_json::{Map, Value};
 
@@ -16,7 +16,7 @@ pub(crate) fn text<'a>(
     }
 }
 
-/// A list of texts, empty where it is unknown.
+/// Reads a list of texts. It is empty if the member is unknown.
 pub(super) fn texts(
     members: &Map<String, Value>,
     name: &str,

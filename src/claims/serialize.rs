@@ -1,4 +1,4 @@
-//! The claims as JSON: the promised members, null where nothing is known.
+//! The claims as JSON: the promised members, with null for unknown values.
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
@@ -18,7 +18,7 @@ impl Serialize for ClerkClaims {
         map.serialize_entry("exp", &self.expires_at())?;
         map.serialize_entry("org_id", &self.org_id())?;
         map.serialize_entry("organization", &self.organization())?;
-        // Only if it is true: all other claims keep exactly the documented members.
+        // Present only if true, so that all other claims have exactly the documented members.
         if self.has_unreadable_organization() {
             map.serialize_entry("has_unreadable_organization", &true)?;
         }

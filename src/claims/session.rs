@@ -1,4 +1,4 @@
-//! What is behind a token beside its subject: a session, and somebody who acts in the subject's place.
+//! The session of a token, and the actor that acts in place of its subject.
 
 use std::fmt;
 
@@ -8,28 +8,28 @@ use serde_json::Value;
 use super::read;
 use crate::AuthErrorKind;
 
-/// The session of a token, and who acts in it. Either is there.
+/// The session id and the actor of a token. At least one of them is present.
 #[derive(Clone)]
 pub(crate) struct Session {
     id: Option<Box<str>>,
     actor: Option<Actor>,
 }
 
-/// Who acts in place of the [subject](crate::ClerkClaims::subject) (`act`, RFC 8693 §4.1): somebody of yours who
-/// impersonates a user, or an agent.
+/// The actor that acts in place of the [subject](crate::ClerkClaims::subject) (`act`, RFC 8693 §4.1): a member of your
+/// staff who impersonates a user, or an agent.
 ///
-/// The subject is still whose data it is. What a person should do themself (change a password, pay), reject
-/// where there is an actor; what is logged should name both.
+/// The data still belongs to the subject. If there is an actor, reject actions that users must perform themselves, such
+/// as a payment or a change of the password. Logs should name the actor and the subject.
 ///
 /// # Depth
 ///
-/// An actor may act for another one in turn: after a token exchange, `act` holds an `act` of its own
-/// ([`actor`](Self::actor)). RFC 8693 §4.1 keeps it for the record: only the outermost actor acts, so no
-/// decision should depend on the inner one. Two levels are read, both strictly. Deeper ones are dropped; they
-/// are still in [`claims_as`](crate::ClerkClaims::claims_as), as the token or the answer has them.
+/// An actor may act for another actor: after a token exchange, `act` contains another `act`
+/// ([`actor`](Self::actor)). According to RFC 8693 §4.1, the inner one is only informational: only the outermost actor
+/// acts, so no decision should depend on the inner one. Two levels are read, both strictly. Deeper levels are dropped,
+/// but [`claims_as`](crate::ClerkClaims::claims_as) contains them in the form of the token or the response.
 ///
-/// `Debug` shows nothing of it. `Serialize` shows everything: `sub`, `iss`, `sid`, `type`, and `act` if there is
-/// an inner actor.
+/// `Debug` shows no member. `Serialize` shows all of them: `sub`, `iss`, `sid`, `type`, and `act` if there is an inner
+/// actor.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Actor {
     subject: Box<str>,
@@ -39,13 +39,13 @@ pub struct Actor {
     actor: Option<Box<Self>>,
 }
 
-/// How many levels of `act` are read.
+/// The number of levels of `act` that are read.
 const DEPTH: usize = 2;
 
 // === impl Session ===
 
 impl Session {
-    /// `None` where nothing is known.
+    /// Creates the session. `None` if there is neither an id nor an actor.
     pub(crate) fn new(id: Option<&str>, actor: Option<Actor>) -> Option<Box<Self>> {
         let id = id.map(Into::into);
         (id.is_some() || actor.is_some()).then(|| Box::new(Self { id, actor }))
@@ -59,7 +59,7 @@ impl Session {
         self.actor.as_ref()
     }
 
-    /// About how many bytes it takes in memory.
+    /// Returns the approximate size in memory, in bytes.
     pub(super) fn size(&self) -> usize {
         let actor = self.actor.as_ref().map_or(0, Actor::size);
         size_of::<Self>() + self.id().map_or(0, str::len) + actor
@@ -69,8 +69,8 @@ impl Session {
 // === impl Actor ===
 
 impl Actor {
-    /// Reads the claim `act`. One that does not say who acts is an error: who overlooked an actor would take
-    /// them for the subject.
+    /// Reads the claim `act`. An actor without a subject is an error, because a skipped actor would be mistaken for the
+    /// subject.
     pub(crate) fn read(act: Option<&Value>) -> Result<Option<Self>, AuthErrorKind> {
         Self::read_to(DEPTH, act)
     }
@@ -92,27 +92,27 @@ impl Actor {
         }))
     }
 
-    /// Who acts: the id of a user (`user_…`), or of an agent.
+    /// The subject of the actor: the id of a user (`user_…`) or of an agent.
     pub fn subject(&self) -> &str {
         &self.subject
     }
 
-    /// Who vouched for them: `https://dashboard.clerk.com` where it was done in Clerk's dashboard.
+    /// The issuer of the actor: `https://dashboard.clerk.com` for an impersonation from Clerk's dashboard.
     pub fn issuer(&self) -> Option<&str> {
         self.issuer.as_deref()
     }
 
-    /// The actor's own session.
+    /// The id of the actor's own session.
     pub fn session_id(&self) -> Option<&str> {
         self.session_id.as_deref()
     }
 
-    /// What kind of actor this is, in Clerk's word: `agent`. `None` of people.
+    /// The kind of the actor, in Clerk's term: `agent`. `None` for a user.
     pub fn kind(&self) -> Option<&str> {
         self.kind.as_deref()
     }
 
-    /// The actor for whom this one acts, if it is known. It is for the record: it does not act itself.
+    /// The actor for which this one acts, if known. It is informational: it does not act itself.
     pub fn actor(&self) -> Option<&Self> {
         self.actor.as_deref()
     }
@@ -122,7 +122,7 @@ impl Actor {
         let inner = self
             .actor()
             .map_or(0, |actor| size_of::<Self>() + actor.size());
-        // What the struct itself takes is a part of the session.
+        // The size of this struct is included in the size of the session.
         self.subject.len() + texts.into_iter().flatten().map(str::len).sum::<usize>() + inner
     }
 }

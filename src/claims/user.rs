@@ -1,4 +1,4 @@
-//! What the Backend API tells of a user.
+//! A user, as the Backend API returns it.
 
 use std::fmt;
 
@@ -6,18 +6,18 @@ use serde_json::{Map, Value};
 
 use super::Profile;
 
-/// A user of the instance, as the Backend API shows one (`GET /v1/users/{id}`): where the configuration has
-/// [profiles from there](crate::ProfileSource::BackendApi).
+/// A user of the instance, from the Backend API (`GET /v1/users/{id}`). It requires the configuration of
+/// [profiles from the Backend API](crate::ProfileSource::BackendApi).
 ///
-/// The tokens of one user share it. It is up to a minute old, and more by the age of the token's verdict.
-/// What it tells is not bounded by the scopes of the token.
+/// The tokens of one user share it. It is up to a minute old, plus the age of the token's cache entry. The scopes of
+/// the token do not limit its content.
 #[derive(Clone)]
 pub struct User {
     id: Box<str>,
-    /// What userinfo would tell. Texts that both have are here alone.
+    /// The members that userinfo would return. Texts that both have are stored only here.
     profile: Profile,
     external_id: Option<Box<str>>,
-    /// As text, and apart from the profile: that is what the person is shown.
+    /// JSON text, stored separately from the profile, because the user may see the profile.
     private_metadata: Option<Box<str>>,
     created_at: Option<i64>,
     updated_at: Option<i64>,
@@ -26,7 +26,7 @@ pub struct User {
 }
 
 impl User {
-    /// Of the members of a user object. Of all but the `id`, what has an unexpected type is unknown.
+    /// Reads the members of a user object. A member of an unexpected type, other than `id`, counts as unknown.
     pub(crate) fn new(id: &str, mut members: Map<String, Value>) -> Self {
         let time = |name: &str| members.get(name).and_then(Value::as_i64);
         let (created_at, updated_at) = (time("created_at"), time("updated_at"));
@@ -54,12 +54,12 @@ impl User {
         &self.id
     }
 
-    /// What userinfo would tell of the user.
+    /// The profile that userinfo would return.
     pub fn profile(&self) -> &Profile {
         &self.profile
     }
 
-    /// The username, where the instance has such.
+    /// The username. `None` if the instance does not use usernames.
     pub fn username(&self) -> Option<&str> {
         self.profile.preferred_username()
     }
@@ -74,65 +74,64 @@ impl User {
         self.profile.family_name()
     }
 
-    /// The URL of a picture, be it one of Clerk's making.
+    /// The URL of a picture, which Clerk may have generated.
     pub fn image_url(&self) -> Option<&str> {
         self.profile.picture()
     }
 
-    /// The primary e-mail address: the one of the user's addresses that
-    /// `primary_email_address_id` names, never just the first. Ask
+    /// The primary e-mail address: the one that `primary_email_address_id` names, not simply the first. Check
     /// [`email_verified`](Self::email_verified) before you trust it.
     pub fn primary_email(&self) -> Option<&str> {
         self.profile.email()
     }
 
-    /// Whether the primary address is known to belong to the person. `None` where there is none.
+    /// True if the primary address is verified to belong to the user. `None` without a primary address.
     pub fn email_verified(&self) -> Option<bool> {
         self.profile.email_verified()
     }
 
-    /// The id that the user has in your own system.
+    /// The id of the user in your own system.
     pub fn external_id(&self) -> Option<&str> {
         self.external_id.as_deref()
     }
 
-    /// Metadata that the back end may write and everybody may read.
+    /// Metadata that the back end may write and all clients may read.
     pub fn public_metadata(&self) -> Option<Value> {
         self.profile.public_metadata()
     }
 
-    /// Metadata that only the back end may read and write. It is nowhere in the
-    /// [profile](Self::profile), nor in the claims as JSON.
+    /// Metadata that only the back end may read and write. Neither the [profile](Self::profile) nor the claims as JSON
+    /// contain it.
     pub fn private_metadata(&self) -> Option<Value> {
         serde_json::from_str(self.private_metadata.as_deref()?).ok()
     }
 
-    /// Metadata that the person themself may write: never base a decision on it.
+    /// Metadata that the user may write. Never base a decision on it.
     pub fn unsafe_metadata(&self) -> Option<Value> {
         self.profile.unsafe_metadata()
     }
 
-    /// When the user was made, in milliseconds since the Unix epoch.
+    /// The creation time of the user, in milliseconds since the Unix epoch.
     pub fn created_at(&self) -> Option<i64> {
         self.created_at
     }
 
-    /// When the user was last changed, in milliseconds since the Unix epoch.
+    /// The time of the last change, in milliseconds since the Unix epoch.
     pub fn updated_at(&self) -> Option<i64> {
         self.updated_at
     }
 
-    /// When the user last signed in, in milliseconds since the Unix epoch.
+    /// The time of the last sign-in, in milliseconds since the Unix epoch.
     pub fn last_sign_in_at(&self) -> Option<i64> {
         self.last_sign_in_at
     }
 
-    /// When the user was last active, in milliseconds since the Unix epoch.
+    /// The time of the last activity, in milliseconds since the Unix epoch.
     pub fn last_active_at(&self) -> Option<i64> {
         self.last_active_at
     }
 
-    /// About how many bytes it takes in memory.
+    /// Returns the approximate size in memory, in bytes.
     pub(crate) fn size(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         size_of::<Self>() - size_of::<Profile>()
@@ -152,8 +151,8 @@ impl fmt::Debug for User {
     }
 }
 
-/// The members that userinfo has, by their names there. Phone numbers, external accounts and the like are
-/// not kept.
+/// Converts a user object to the members of userinfo, under their names there. Other members, such as phone numbers and
+/// external accounts, are dropped.
 fn userinfo(
     id: &str,
     primary: Option<(String, bool)>,
@@ -194,7 +193,7 @@ fn userinfo(
     info
 }
 
-/// The address that `primary_email_address_id` names, and whether it is verified.
+/// Returns the address that `primary_email_address_id` names, and true if it is verified.
 fn primary_email(members: &Map<String, Value>) -> Option<(String, bool)> {
     let id = members.get("primary_email_address_id")?.as_str()?;
     let addresses = members.get("email_addresses")?.as_array()?;
@@ -211,7 +210,7 @@ fn primary_email(members: &Map<String, Value>) -> Option<(String, bool)> {
     ))
 }
 
-/// A text that says something.
+/// Removes a text. `None` if it is empty or not a text.
 fn take_text(members: &mut Map<String, Value>, name: &str) -> Option<Box<str>> {
     match members.remove(name)? {
         Value::String(text) if !text.is_empty() => Some(text.into_boxed_str()),

@@ -1,6 +1,6 @@
-//! [`ResourceMetadata`]: what a service says of itself as a protected resource (RFC 9728), so that clients
-//! find out whom to ask for a token. Made once, of the configuration alone: it depends on no upstream, no
-//! cache, and nothing that a request says of where it was sent.
+//! [`ResourceMetadata`]: the metadata of a protected resource (RFC 9728). It shows clients which authorization server
+//! issues tokens for the resource. The document is built once, only from the configuration. It does not depend on
+//! Clerk, the cache, or the address that a request names.
 
 #[cfg(feature = "axum")]
 mod router;
@@ -21,13 +21,13 @@ use url::Url;
 
 use crate::{RejectResponse, observe};
 
-/// The metadata of a protected resource (RFC 9728 §2), and a service that answers with it.
+/// The metadata of a protected resource (RFC 9728 §2), and a service that responds with it.
 ///
-/// It exists where a [`resource`](crate::ClerkConfigBuilder::resource) is configured that is a web
-/// address. Then the layer answers `GET`, `HEAD` and `OPTIONS` at [both addresses](Self::paths), without
-/// a token and whatever state Clerk is in, and challenges name [one of them](Self::url). Where the layer
-/// does not see the requests for these addresses, since it stands below the root of the service or around
-/// some routes alone, this is mounted beside it:
+/// It exists if the configuration has a [`resource`](crate::ClerkConfigBuilder::resource) that is a web address. The
+/// layer then responds to `GET`, `HEAD` and `OPTIONS` at [both paths](Self::paths). Such a request needs no token, and
+/// the response does not depend on Clerk's state. Challenges contain the [URL](Self::url) of the metadata. If the layer
+/// does not see the requests for these paths, because it wraps only some routes or is mounted below the root of the
+/// service, mount this service beside it:
 ///
 /// ```
 /// # use tower_clerk::{ClerkAuthLayer, ClerkConfig};
@@ -58,12 +58,12 @@ use crate::{RejectResponse, observe};
 /// # Ok(()) }
 /// ```
 ///
-/// As a service it answers at whatever path it is mounted at. Answers may be cached for an hour, and read
-/// by scripts of every origin. Other methods than the three get a 405. Of several resources on one host,
-/// each is mounted at the last of its paths: the first can belong to one alone.
+/// As a service, it responds at any path at which it is mounted. Responses may be cached for an hour, and scripts of
+/// every origin may read them. Methods other than these three get a 405. If one host has several resources, mount each
+/// at the last of its paths, because only one of them can use the first path.
 ///
-/// Whether the layer itself can answer depends on the bodies of the service behind it, see
-/// [`RejectResponse::json_body`]. It can in axum, with the feature of that name, and not in tonic.
+/// The layer itself can respond only if it can create a body of the inner service's type, see
+/// [`RejectResponse::json_body`]. It can in axum, with the feature of that name, and it cannot in tonic.
 ///
 /// Cloning copies a pointer.
 #[derive(Clone, Debug)]
@@ -72,14 +72,14 @@ pub struct ResourceMetadata(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     url: String,
-    /// The path of `url`; `None` where it is [`WELL_KNOWN`] itself.
+    /// The path of `url`. `None` if it is [`WELL_KNOWN`].
     path: Option<String>,
     json: Bytes,
-    /// That it cannot be served through a layer is said once.
+    /// Ensures that the warning about metadata that the layer cannot serve is logged only once.
     unserved: Once,
 }
 
-/// What the metadata is made of.
+/// The values from which the metadata is built.
 pub(crate) struct Description<'a> {
     pub(crate) resource: &'a str,
     pub(crate) issuer: &'a str,
@@ -88,7 +88,7 @@ pub(crate) struct Description<'a> {
     pub(crate) documentation: Option<&'a str>,
 }
 
-/// The members of RFC 9728 §2. Those without a value are left out (§3.2).
+/// The members of RFC 9728 §2. Members without a value are omitted (§3.2).
 #[derive(Serialize)]
 struct Document<'a> {
     resource: &'a str,
@@ -103,7 +103,7 @@ struct Document<'a> {
 }
 
 impl ResourceMetadata {
-    /// Metadata that is found at `url`.
+    /// Creates the metadata that is served at `url`.
     pub(crate) fn new(url: &Url, description: &Description<'_>) -> Self {
         let document = Document {
             resource: description.resource,
@@ -112,7 +112,7 @@ impl ResourceMetadata {
                 .scopes
                 .iter()
                 .map(String::as_str)
-                // A refresh token is for the client to ask for, never for a resource.
+                // Clients request a refresh token from the authorization server. It is not a scope of the resource.
                 .filter(|scope| *scope != "offline_access")
                 .collect(),
             bearer_methods_supported: ["header"],
@@ -128,32 +128,32 @@ impl ResourceMetadata {
         }))
     }
 
-    /// The address that challenges name as `resource_metadata` (RFC 9728 §5.1): that of the resource, with
-    /// the well-known path between host and path (§3.1).
+    /// Returns the address that challenges contain as `resource_metadata` (RFC 9728 §5.1): the address of the resource,
+    /// with the well-known path between host and path (§3.1).
     pub fn url(&self) -> &str {
         &self.0.url
     }
 
-    /// The paths at which it belongs: `/.well-known/oauth-protected-resource`, and the same with the path of
-    /// the resource behind it, where that has one.
+    /// Returns the paths of the metadata: `/.well-known/oauth-protected-resource`, and the same followed by the path of
+    /// the resource, if the resource has a path.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
         [Some(WELL_KNOWN), self.0.path.as_deref()]
             .into_iter()
             .flatten()
     }
 
-    /// The document itself.
+    /// Returns the JSON document.
     pub fn json(&self) -> &Bytes {
         &self.0.json
     }
 
-    /// Whether a path is one of [`paths`](Self::paths), byte for byte: another spelling is another
-    /// resource's. On the way of every request: two lengths are compared, and hardly ever more.
+    /// Returns true if a path is one of [`paths`](Self::paths), byte for byte. Another spelling belongs to another
+    /// resource. Every request calls this: it usually compares only two lengths.
     pub(crate) fn is_at(&self, path: &str) -> bool {
         path == WELL_KNOWN || self.0.path.as_deref() == Some(path)
     }
 
-    /// The answer of a layer with bodies of its service's kind; `None` where no such body can be made.
+    /// Returns the layer's response with a body of the inner service's type. `None` if it cannot create such a body.
     #[cold]
     pub(crate) fn answer_as<B: 'static>(
         &self,
@@ -171,7 +171,7 @@ impl ResourceMetadata {
     fn answer(&self, method: &Method) -> Response<Bytes> {
         let mut response = Response::new(Bytes::new());
         let headers = response.headers_mut();
-        // There is nothing in it that depends on who asks.
+        // The response is the same for all clients.
         headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
         match *method {
             Method::GET => {
@@ -208,7 +208,7 @@ impl ResourceMetadata {
     }
 }
 
-/// Where the metadata of a resource without a path stands (RFC 9728 §3).
+/// The path of the metadata of a resource without a path (RFC 9728 §3).
 pub(crate) const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 
 const METHODS: &str = "GET, HEAD, OPTIONS";

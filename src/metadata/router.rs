@@ -1,12 +1,12 @@
-//! The metadata as a router of axum's.
+//! The metadata as an axum router.
 
 use axum::Router;
 
 use super::ResourceMetadata;
 
 impl ResourceMetadata {
-    /// A router that answers with the metadata at [both paths](Self::paths), to be merged with that of the
-    /// service's root.
+    /// Returns a router that serves the metadata at [both paths](Self::paths). Merge it with the root router of the
+    /// service.
     ///
     /// ```
     /// use axum::{Router, routing::get};
@@ -25,7 +25,7 @@ impl ResourceMetadata {
         S: Clone + Send + Sync + 'static,
     {
         self.paths()
-            // A resource may have a path that begins with `:`, which axum 0.7 took for a capture.
+            // The path of a resource may begin with `:`, which axum 0.7 interpreted as a capture.
             .fold(Router::new().without_v07_checks(), |router, path| {
                 router.route_service(path, self.clone())
             })

@@ -1,4 +1,4 @@
-//! [`ResourceMetadata`] as a service of its own, for whoever mounts the layer below the root.
+//! [`ResourceMetadata`] as a service, for services that mount the layer below the root.
 
 use std::{
     convert::Infallible,
@@ -13,7 +13,7 @@ use tower_service::Service;
 
 use super::ResourceMetadata;
 
-/// Answers whatever the path. The body of the request is not looked at.
+/// Responds at any path. Ignores the body of the request.
 impl<B> Service<Request<B>> for ResourceMetadata {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;

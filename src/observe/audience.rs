@@ -1,5 +1,5 @@
-//! The warning about tokens for other audiences. To the client they are tokens like others: it logs in again, gets the
-//! same, and so on without end. Only those who run the service can see why.
+//! The warning about tokens for another audience. A client cannot distinguish such a token from others: it logs in
+//! again, gets the same kind of token, and repeats this without end. Only the operator can see the reason.
 
 use std::fmt::Write as _;
 
@@ -8,23 +8,24 @@ use tracing::field::display;
 use super::{Outcome, per_minute::PerMinute};
 use crate::{AuthErrorKind, TokenKind, clock::Now};
 
-/// A token that was rejected because of whom it is for. It was issued by Clerk: nobody without one causes a line.
+/// A token that was rejected because of its audience. Clerk issued it, so a client without a token cannot cause a log
+/// line.
 #[derive(Debug)]
 pub(crate) struct AudienceRejection<'a> {
     pub(crate) kind: TokenKind,
     pub(crate) client: Option<&'a str>,
-    /// Whom the token is for; empty if it does not say.
+    /// The audiences of the token. Empty if it has none.
     pub(crate) found: Vec<&'a str>,
-    /// Who we are.
+    /// The audiences that the configuration accepts.
     pub(crate) expected: Vec<&'a str>,
 }
 
-/// Writes at most one warning a minute for each client.
+/// Logs at most one warning per minute for each client.
 #[derive(Debug, Default)]
 pub(crate) struct AudienceLog(PerMinute);
 
 impl AudienceLog {
-    /// A token was rejected because of whom it is for.
+    /// Logs a token that was rejected because of its audience.
     pub(crate) fn rejected(&self, rejection: &AudienceRejection<'_>, now: Now) {
         if self
             .0
@@ -78,7 +79,7 @@ fn warn(rejection: &AudienceRejection<'_>) {
     }
 }
 
-/// The first of several texts, each in quotes.
+/// Returns the first of several texts, each in quotes.
 fn listed(texts: &[&str]) -> String {
     let shown: Vec<_> = texts.iter().take(MAX_TEXTS).map(|it| quoted(it)).collect();
     let mut list = shown.join(", ");
@@ -89,7 +90,8 @@ fn listed(texts: &[&str]) -> String {
     list
 }
 
-/// The beginning of a text that others chose, fit for a log line: in quotes, with escapes for what is not printable.
+/// Returns the beginning of an untrusted text in a form fit for a log line: quoted, with unprintable characters
+/// escaped.
 fn quoted(text: &str) -> String {
     match text.char_indices().nth(MAX_CHARS) {
         Some((end, _)) => format!("{:?}…", &text[..end]),
@@ -99,7 +101,7 @@ fn quoted(text: &str) -> String {
 
 const MAX_TEXTS: usize = 4;
 
-/// Longer than the address of any resource.
+/// Longer than any resource address.
 const MAX_CHARS: usize = 200;
 
 #[cfg(test)]

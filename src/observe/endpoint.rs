@@ -1,4 +1,4 @@
-//! What is seen of one endpoint of Clerk's.
+//! The observation of one Clerk endpoint: its metrics, events and health.
 
 use std::{error::Error, sync::Arc, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     upstream::{Endpoint, Priority},
 };
 
-/// Whom the stack of an endpoint tells what happens in it.
+/// Records what happens in the stack of an endpoint.
 pub(crate) struct EndpointObserver {
     endpoint: Endpoint,
     health: Arc<HealthState>,
@@ -27,7 +27,7 @@ impl EndpointObserver {
         })
     }
 
-    /// A call begins. `about`: a digest of what it is about.
+    /// Records that a call begins. `about`: a digest of its token or subject.
     pub(crate) fn call(self: &Arc<Self>, about: Option<u64>) -> UpstreamCall {
         self.metrics.in_flight.increment(1.0);
         UpstreamCall {
@@ -38,24 +38,24 @@ impl EndpointObserver {
         }
     }
 
-    /// A call was not made.
+    /// Records that a call was not made.
     pub(crate) fn not_called(&self, why: &'static str) {
         let state = self.health.breaker_of(self.endpoint);
         events::not_called(self.endpoint, state, why);
     }
 
-    /// A call was not made, since there is no room or no rate left for it.
+    /// Records that a call was not made because a bound or the rate limit was reached.
     pub(crate) fn shed(&self, priority: Priority, why: &'static str) {
         self.metrics.shed(priority);
         self.not_called(why);
     }
 
-    /// A call was worth a second attempt.
+    /// Records that a call qualified for a retry.
     pub(crate) fn retry(&self, is_granted: bool) {
         self.metrics.retry(is_granted);
     }
 
-    /// The circuit breaker has changed.
+    /// Records a change of the circuit breaker.
     pub(crate) fn breaker(&self, state: BreakerState) {
         self.health.breaker(self.endpoint, state);
         self.metrics.breaker(state);
@@ -73,7 +73,7 @@ impl EndpointObserver {
     }
 }
 
-/// One call to Clerk, timed. One that is dropped without a word was given up at a deadline.
+/// The timer of one call to Clerk. If it is dropped before [`over`](Self::over), the call was abandoned at a deadline.
 pub(crate) struct UpstreamCall {
     watch: Arc<EndpointObserver>,
     about: Option<u64>,
@@ -82,17 +82,17 @@ pub(crate) struct UpstreamCall {
 }
 
 impl UpstreamCall {
-    /// There is an answer, of whatever kind.
+    /// Records a response with any status.
     pub(crate) fn answered(&self, status: StatusCode) {
         events::answered(self.watch.endpoint, status, self.start.elapsed());
     }
 
-    /// There is no answer.
+    /// Records a call without a response.
     pub(crate) fn unanswered(&self, error: &(dyn Error + 'static)) {
         events::unanswered(self.watch.endpoint, error, self.start.elapsed());
     }
 
-    /// Says what the call came to.
+    /// Records the result of the call.
     pub(crate) fn over(mut self, result: CallResult, now: Now) {
         self.is_over = true;
         let elapsed = self.start.elapsed();
@@ -101,7 +101,7 @@ impl UpstreamCall {
 }
 
 impl Drop for UpstreamCall {
-    /// Without it, a call that is given up at its deadline would be in flight for ever.
+    /// Records an abandoned call. Otherwise a call that is dropped at its deadline would stay in flight forever.
     fn drop(&mut self) {
         if !self.is_over {
             let elapsed = self.start.elapsed();

@@ -1,5 +1,5 @@
-//! The events: fixed messages and promised field names. Rejections are `debug`, trouble with Clerk is `warn`,
-//! and what only somebody who runs this service can mend is `error`. A plain hit is a `trace`.
+//! The log events: fixed messages and promised field names. A rejection is `debug`. A failure of Clerk is `warn`. A
+//! problem that only the operator can fix is `error`. A plain hit is `trace`.
 
 use std::{error::Error, time::Duration};
 
@@ -11,7 +11,7 @@ use crate::{
     AuthError, AuthErrorKind, clock::millis, upstream::Endpoint, verify::is_secret_key_rejected,
 };
 
-/// A request was let through on a fresh verdict that was there already.
+/// Logs a request that was accepted by a fresh entry.
 #[cold]
 pub(super) fn hit() {
     tracing::trace!(
@@ -21,7 +21,7 @@ pub(super) fn hit() {
     );
 }
 
-/// A request was let through otherwise.
+/// Logs a request that was accepted in any other way.
 pub(super) fn passed(outcome: Outcome, seen: Seen) {
     tracing::debug!(
         auth.outcome = outcome.as_str(),
@@ -31,7 +31,7 @@ pub(super) fn passed(outcome: Outcome, seen: Seen) {
     );
 }
 
-/// A request was rejected.
+/// Logs a request that was rejected.
 pub(super) fn rejected(error: &AuthError, seen: Seen) {
     tracing::debug!(
         auth.outcome = Outcome::rejected(error.kind()).as_str(),
@@ -42,7 +42,7 @@ pub(super) fn rejected(error: &AuthError, seen: Seen) {
     );
 }
 
-/// A request without credentials was let through.
+/// Logs a request that passed without credentials.
 pub(super) fn passed_anonymous() {
     tracing::debug!(
         auth.outcome = Outcome::Anonymous.as_str(),
@@ -50,7 +50,7 @@ pub(super) fn passed_anonymous() {
     );
 }
 
-/// A verification found a token good.
+/// Logs a successful verification.
 pub(super) fn verified(seen: Seen, elapsed: Duration) {
     tracing::debug!(
         auth.outcome = Outcome::Ok.as_str(),
@@ -60,7 +60,7 @@ pub(super) fn verified(seen: Seen, elapsed: Duration) {
     );
 }
 
-/// A verification came to nothing: for the token's fault, or for a reason that somebody should look at.
+/// Logs a failed verification. The level depends on the cause: the token, Clerk or the configuration.
 pub(super) fn verification_failed(error: &AuthError, seen: Seen, elapsed: Duration) {
     let kind = error.kind();
     let outcome = Outcome::rejected(kind).as_str();
@@ -98,7 +98,7 @@ pub(super) fn verification_failed(error: &AuthError, seen: Seen, elapsed: Durati
     }
 }
 
-/// Clerk has answered, whatever.
+/// Logs a response of Clerk.
 pub(super) fn answered(endpoint: Endpoint, status: StatusCode, elapsed: Duration) {
     let endpoint = endpoint.as_str();
     let elapsed = millis(elapsed);
@@ -119,7 +119,7 @@ pub(super) fn answered(endpoint: Endpoint, status: StatusCode, elapsed: Duration
     }
 }
 
-/// Clerk has not answered.
+/// Logs a call without a response.
 pub(super) fn unanswered(endpoint: Endpoint, error: &(dyn Error + 'static), elapsed: Duration) {
     tracing::warn!(
         upstream.endpoint = endpoint.as_str(),
@@ -129,7 +129,7 @@ pub(super) fn unanswered(endpoint: Endpoint, error: &(dyn Error + 'static), elap
     );
 }
 
-/// Nobody waited any longer for an answer of Clerk.
+/// Logs a call that was abandoned at a deadline.
 pub(super) fn abandoned(endpoint: Endpoint, elapsed: Duration) {
     tracing::warn!(
         upstream.endpoint = endpoint.as_str(),
@@ -139,7 +139,7 @@ pub(super) fn abandoned(endpoint: Endpoint, elapsed: Duration) {
     );
 }
 
-/// Clerk rejected the secret key where a token does not depend on it, so that nobody else tells.
+/// Logs that Clerk rejected the secret key in a call whose token does not depend on it. No other event reports this.
 pub(super) fn secret_key_rejected(endpoint: Endpoint, elapsed: Duration) {
     tracing::error!(
         upstream.endpoint = endpoint.as_str(),
@@ -149,8 +149,8 @@ pub(super) fn secret_key_rejected(endpoint: Endpoint, elapsed: Duration) {
     );
 }
 
-/// Clerk was not called. At `debug`: while it is down, or a flood comes, that is every request, and what
-/// it comes from was told before.
+/// Logs a call that was not made. The level is `debug`, because an outage or a flood causes one per request, and
+/// another event reports its cause.
 pub(super) fn not_called(endpoint: Endpoint, breaker: BreakerState, why: &'static str) {
     tracing::debug!(
         upstream.endpoint = endpoint.as_str(),
@@ -160,7 +160,7 @@ pub(super) fn not_called(endpoint: Endpoint, breaker: BreakerState, why: &'stati
     );
 }
 
-/// A circuit breaker changed. A probe is no news by itself: what it comes to is told.
+/// Logs a change of a circuit breaker. The start of a probe is only `debug`, because its outcome is logged.
 pub(super) fn breaker(endpoint: Endpoint, state: BreakerState) {
     let endpoint = endpoint.as_str();
     match state {
@@ -182,7 +182,7 @@ pub(super) fn breaker(endpoint: Endpoint, state: BreakerState) {
     }
 }
 
-/// Something that needs claims stands where no layer is before it.
+/// Logs that a route requires claims but has no layer around it.
 pub(crate) fn missing_layer() {
     tracing::error!(
         auth.kind = ?AuthErrorKind::MissingLayer,
@@ -191,8 +191,8 @@ pub(crate) fn missing_layer() {
     );
 }
 
-/// A session token is of a version whose organization cannot be read. Reported once for each layer: it is true of
-/// every token from then on.
+/// Logs a session token of a version whose organization cannot be read. Each layer logs this once, because it then
+/// applies to every token.
 pub(crate) fn unreadable_organization() {
     tracing::warn!(
         "session tokens of this instance are of a later version than this crate can read: their organization is \
@@ -200,24 +200,24 @@ pub(crate) fn unreadable_organization() {
     );
 }
 
-/// A request names a session that is unknown, or of somebody else's.
+/// Logs a request that names an MCP session that is unknown or belongs to another principal.
 pub(crate) fn session_rejected() {
     tracing::debug!("session rejected: it is unknown, or belongs to another principal");
 }
 
-/// An answer names a session of somebody else's.
+/// Logs a response that names the MCP session of another principal.
 pub(crate) fn session_of_another() {
     tracing::error!("the inner service gave a caller the session of another: answered with a 500");
 }
 
-/// An answer names a session that nobody can use.
+/// Logs a response that names an MCP session with an unusable id.
 pub(crate) fn session_unusable() {
     tracing::error!(
         "the inner service sent several `Mcp-Session-Id`, or one that is not visible ASCII: not bound"
     );
 }
 
-/// The layer cannot answer with its metadata.
+/// Logs that the layer cannot serve its metadata.
 pub(crate) fn metadata_unserved() {
     tracing::warn!(
         "the metadata of the resource was asked for, but cannot be made a body of this service's \
@@ -225,7 +225,7 @@ pub(crate) fn metadata_unserved() {
     );
 }
 
-/// A layer is made that requires of tokens what Clerk's introspection does not say of them.
+/// Logs that a layer requires an audience, which Clerk's introspection responses do not contain.
 pub(crate) fn audience_cannot_be_shown() {
     tracing::warn!(
         "`require_audience` is on, but the introspection answers of Clerk name no audience: every token \
@@ -234,7 +234,7 @@ pub(crate) fn audience_cannot_be_shown() {
     );
 }
 
-/// The innermost cause, which says what happened where the outer ones say what came of it.
+/// Returns the innermost cause. It describes what happened; the outer errors describe the consequences.
 fn cause(error: &(dyn Error + 'static)) -> DisplayValue<String> {
     let mut cause = error;
     while let Some(source) = cause.source() {

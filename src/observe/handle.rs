@@ -1,5 +1,5 @@
-//! Handles of metrics: those of the crate `metrics` with the feature of that name, else nothing at all,
-//! which costs nothing. The only file that knows whether the feature is on.
+//! Metric handles. With the feature `metrics` they are those of the crate `metrics`. Without it they are empty types
+//! that cost nothing. Only this file checks the feature.
 
 #[cfg(feature = "metrics")]
 pub(super) use ::metrics::{Counter, Gauge, Histogram};

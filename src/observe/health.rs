@@ -1,4 +1,4 @@
-//! [`Health`]: whether Clerk works, as far as is known without asking.
+//! [`Health`]: the state of the connection to Clerk, as seen in the calls so far.
 
 use std::{
     sync::{
@@ -11,53 +11,53 @@ use std::{
 use super::CallResult;
 use crate::{clock::Now, upstream::Endpoint};
 
-/// How the way to Clerk has been lately. Nobody is asked for it.
+/// The state of the connection to Clerk. Reading it makes no call.
 ///
 /// See [`Authenticator::health`](crate::Authenticator::health).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Health {
-    /// Whether Clerk did its work when it was called last, whichever the endpoint. An answer with a 429, or
-    /// one that rejects a token or our credentials, counts as work; a server error, silence, and a document that
-    /// breaks the contract do not.
+    /// True if Clerk worked in its last call, at any endpoint. A 429 and a response that rejects a token or the
+    /// credentials of this service mean that Clerk works. A server error, a timeout, a broken connection, and a
+    /// document that breaks the contract mean that it does not.
     ///
-    /// An answer about one token that cannot be understood (a redirect, an unexpected status from 400 to
-    /// 499, a body that is not what the contract says) shows nothing by itself: one caller can provoke it. It
-    /// counts from the tenth different token in a row on, without an answer that was understood at that
-    /// endpoint in between. `None` before the first call that shows anything.
+    /// One response about a token that cannot be understood (a redirect, an unexpected status from 400 to 499, an
+    /// invalid body) proves nothing, because one client can provoke it. Such responses count from the tenth different
+    /// token in a row, if no response of that endpoint was understood in between. `None` before the first call that
+    /// proves anything.
     pub reachable: Option<bool>,
-    /// Whether introspection rejected our client id and secret when it last answered, or the Backend API our
-    /// secret key. A firewall's page with a 401 or 403 does not count. It will do so until others are configured: no
-    /// token that must be verified there is accepted, unless it is cached.
+    /// True if Clerk rejected the credentials of this service in its last response: the client id and secret at
+    /// introspection, or the secret key at the Backend API. An error page of a firewall with a 401 or 403 does not
+    /// count. The rejection lasts until other credentials are configured. Until then, no token that must be verified at
+    /// that endpoint is accepted, unless it is cached.
     pub credentials_rejected: bool,
-    /// When Clerk last gave an answer that was understood; `None` if it never did.
+    /// The time of the last response from Clerk that was understood. `None` if there was none.
     pub last_success: Option<SystemTime>,
-    /// The circuit breaker of introspection. With [a verifier of your
-    /// own](crate::ClerkAuthLayer::with_verifier) it stays closed, since it is never used.
+    /// The circuit breaker of introspection. With a [custom verifier](crate::ClerkAuthLayer::with_verifier) it stays
+    /// closed, because it is not used.
     pub introspection: BreakerState,
     /// The circuit breaker of userinfo.
     pub userinfo: BreakerState,
-    /// The circuit breaker of the key set. It stays closed where no JWT is verified locally, and with a key
-    /// of the configuration's.
+    /// The circuit breaker of the key set. It stays closed if no JWT is verified locally, or if the key is configured.
     pub keys: BreakerState,
     /// The circuit breaker of discovery. It stays closed without
     /// [`discover`](crate::ClerkConfigBuilder::discover).
     pub discovery: BreakerState,
-    /// The circuit breakers of the Backend API: the one that is furthest from closed. Each endpoint has one of
-    /// its own.
+    /// The circuit breakers of the Backend API. Each of its endpoints has its own; this is the one furthest from
+    /// closed.
     pub backend_api: BreakerState,
 }
 
-/// What the circuit breaker of an endpoint does.
+/// The state of an endpoint's circuit breaker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum BreakerState {
-    /// Calls are made. So it begins.
+    /// Calls are made. This is the initial state.
     #[default]
     Closed,
-    /// One call is under way to see whether the endpoint works again; no others are made.
+    /// One call probes whether the endpoint works again. No other calls are made.
     HalfOpen,
-    /// No calls are made, after ten failures in a row: server errors, silence, broken connections. It lasts a
+    /// No calls are made, after ten failures in a row: server errors, timeouts, broken connections. It lasts for one
     /// second, and then until a request needs the endpoint.
     Open,
 }
@@ -72,18 +72,17 @@ impl BreakerState {
     }
 }
 
-/// What [`Health`] is read from.
+/// The shared state from which [`Health`] is read.
 #[derive(Debug, Default)]
 pub(crate) struct HealthState {
     has_been_called: AtomicBool,
     is_reachable: AtomicBool,
-    /// In milliseconds since the Unix epoch; zero if never.
+    /// In milliseconds since the Unix epoch. Zero if there was none.
     last_success: AtomicU64,
-    /// Of each endpoint, in the order of [`Endpoint::ALL`].
+    /// The circuit breaker of each endpoint, in the order of [`Endpoint::ALL`].
     breakers: [AtomicU8; Endpoint::ALL.len()],
     rejects_credentials: [AtomicBool; Endpoint::ALL.len()],
-    /// Digests of the different tokens that the last answers of each endpoint were about, while none of
-    /// these answers was understood.
+    /// The digests of the different tokens in the last calls of each endpoint, while no response was understood.
     not_understood: [Mutex<Vec<u64>>; Endpoint::ALL.len()],
 }
 
@@ -110,8 +109,7 @@ impl HealthState {
         }
     }
 
-    /// Notes what a call came to. `about`: a digest of the token that it was about. `now`: when it was
-    /// answered.
+    /// Records the result of a call. `about`: a digest of its token. `now`: the time of the response.
     pub(super) fn called(
         &self,
         endpoint: Endpoint,
@@ -135,11 +133,11 @@ impl HealthState {
         if let (CallResult::Ok | CallResult::Rejected, Some(now)) = (result, now) {
             self.last_success.store(now.wall, Ordering::Relaxed);
         }
-        // Ordering: last, so that who sees it sees what came of the call.
+        // Ordering: stored last, so that a reader that sees it also sees the other results of the call.
         self.has_been_called.store(true, Ordering::Release);
     }
 
-    /// Whether Clerk does its work, as far as this result shows it.
+    /// Returns true if Clerk works, and `None` if this result proves nothing.
     fn is_reachable_after(
         &self,
         endpoint: Endpoint,
@@ -181,7 +179,7 @@ fn lock(tokens: &Mutex<Vec<u64>>) -> MutexGuard<'_, Vec<u64>> {
     tokens.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Answers about as many different tokens that are not understood show that it is not for the tokens.
+/// The number of different tokens with responses that cannot be understood after which Clerk counts as unreachable.
 const TOKENS_TO_DEGRADE: usize = 10;
 
 const BACKEND: [Endpoint; 4] = [

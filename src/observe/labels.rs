@@ -1,8 +1,8 @@
-//! The words of labels and fields. All of them are here: nothing that a request says is ever one.
+//! Log and metric label values. All of them are static: no label comes from request data.
 
 use crate::AuthErrorKind;
 
-/// What became of a request: `auth.outcome`, and the label `outcome`.
+/// The outcome of a request: `auth.outcome`, and the label `outcome`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Outcome {
     Ok,
@@ -21,7 +21,7 @@ pub(crate) enum Outcome {
 }
 
 impl Outcome {
-    /// All but [`Ok`](Self::Ok).
+    /// All outcomes except [`Ok`](Self::Ok).
     pub(super) const OTHERS: [Self; 12] = [
         Self::StaleOk,
         Self::Anonymous,
@@ -41,8 +41,8 @@ impl Outcome {
         if is_stale { Self::StaleOk } else { Self::Ok }
     }
 
-    /// The outcome that a rejection is. There are fewer of them than kinds of errors: what a person does
-    /// about several kinds is the same.
+    /// Returns the outcome of a rejection. There are fewer outcomes than error kinds, because several kinds need the
+    /// same action by the operator.
     pub(super) fn rejected(kind: AuthErrorKind) -> Self {
         match kind {
             AuthErrorKind::MissingCredentials => Self::Missing,
@@ -93,18 +93,18 @@ impl Outcome {
     }
 }
 
-/// Where a verdict came from: `cache.state`.
+/// The origin of a verification result: `cache.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CacheState {
-    /// The token was known to be good.
+    /// The token had a positive entry.
     Hit,
-    /// It was known to be bad.
+    /// The token had a negative entry.
     Negative,
-    /// Clerk was asked for this request.
+    /// This request started a verification.
     Miss,
-    /// Clerk was asked for another request with the same token.
+    /// Another request with the same token started the verification.
     Coalesced,
-    /// An old verdict was used, since Clerk was unavailable.
+    /// A stale entry was used, because Clerk was unavailable.
     Stale,
 }
 
@@ -120,26 +120,26 @@ impl CacheState {
     }
 }
 
-/// What a call to Clerk came to: the label `result`.
+/// The result of a call to Clerk: the label `result`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum CallResult {
-    /// An answer that was understood. What it says of the token is another matter.
+    /// A response that was understood, even if it declares the token inactive.
     Ok,
-    /// Clerk did not take the token.
+    /// Clerk rejected the token.
     Rejected,
-    /// Clerk did not take our credentials.
+    /// Clerk rejected the credentials of this service.
     CredentialsRejected,
     /// 429
     RateLimited,
     /// 5xx
     ServerError,
-    /// An answer that breaks the contract.
+    /// A response that breaks the contract.
     Malformed,
-    /// No answer came in time.
+    /// No response arrived in time.
     Timeout,
-    /// No answer came.
+    /// No response arrived.
     Unreachable,
-    /// Nobody waited any longer: the time of the whole verification was over.
+    /// The call was dropped, because the deadline of the whole verification passed.
     Abandoned,
 }
 
@@ -170,7 +170,7 @@ impl CallResult {
         }
     }
 
-    /// Whether Clerk did its work. As the breaker has it: a 429 means that it does.
+    /// Returns true if Clerk worked. As in the circuit breaker, a 429 means that Clerk works.
     pub(super) fn is_reachable(self) -> bool {
         match self {
             Self::Ok | Self::Rejected | Self::CredentialsRejected | Self::RateLimited => true,

@@ -1,8 +1,7 @@
-//! The metrics: names, labels and handles. The names are promised; a label never holds what a request
-//! brought along.
+//! The metrics: names, labels and handles. The names are promised. A label never contains data of a request.
 //!
-//! Handles are made with the layer and kept, so that counting looks nothing up. They belong to the
-//! recorder that is installed at that moment: one that is installed later hears nothing.
+//! The handles are created with the layer and kept, so that counting needs no lookup. They belong to the recorder that
+//! is installed at that time. A recorder that is installed later receives nothing.
 
 use super::{
     BreakerState, CallResult, Outcome,
@@ -23,7 +22,7 @@ const OVERLOADED: &str = "clerk_auth_overloaded_total";
 const STALE_SERVED: &str = "clerk_auth_stale_served_total";
 const CREDENTIALS_REJECTED: &str = "clerk_auth_credentials_rejected_total";
 
-/// What a name is for.
+/// The type of a metric.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     Counter,
@@ -31,7 +30,7 @@ pub(super) enum Kind {
     Seconds,
 }
 
-/// Tells the recorder what the names mean.
+/// Describes the metrics to the recorder.
 pub(super) fn describe_all() {
     let texts = [
         (REQUESTS, Kind::Counter, "Requests, by what became of them."),
@@ -88,9 +87,9 @@ pub(super) fn describe_all() {
     }
 }
 
-/// What is counted of requests and verifications.
+/// The metrics of requests and verifications.
 pub(super) struct RequestMetrics {
-    /// Apart from the others, since a hit should not look for it.
+    /// Separate from the others, so that a hit needs no lookup.
     pub(super) ok: Counter,
     others: [(Outcome, Counter); Outcome::OTHERS.len()],
     pub(super) coalesced: Counter,
@@ -117,7 +116,7 @@ impl RequestMetrics {
     }
 }
 
-/// What is counted of one of the cache's stores.
+/// The metrics of one store of the cache.
 pub(crate) struct StoreMetrics {
     hit: Counter,
     miss: Counter,
@@ -130,7 +129,7 @@ pub(crate) struct StoreMetrics {
 }
 
 impl StoreMetrics {
-    /// Of the good tokens.
+    /// Creates the metrics of the positive entries.
     pub(crate) fn positive() -> Self {
         let labels = [("store", POSITIVE), ("event", "refresh_ahead")];
         Self {
@@ -139,7 +138,7 @@ impl StoreMetrics {
         }
     }
 
-    /// Of the bad ones, which nothing refreshes.
+    /// Creates the metrics of the negative entries, which are never refreshed.
     pub(crate) fn negative() -> Self {
         Self::new(NEGATIVE)
     }
@@ -171,7 +170,7 @@ impl StoreMetrics {
         self.entries.increment(1.0);
     }
 
-    /// The store has let go of an entry, for whatever reason.
+    /// Counts that the store removed an entry, for any reason.
     pub(crate) fn released(&self) {
         self.entries.decrement(1.0);
     }
@@ -195,7 +194,7 @@ impl StoreMetrics {
     }
 }
 
-/// What is counted of one endpoint.
+/// The metrics of one endpoint.
 pub(super) struct UpstreamMetrics {
     requests: [(CallResult, Counter); CallResult::ALL.len()],
     pub(super) duration: Histogram,

@@ -1,5 +1,5 @@
-//! What can be seen from outside: events, counts, metrics, health. Callers say what happened; what is told
-//! to whom is decided here. Fixed messages, stable names, and never a token, a secret or a person.
+//! Observability: events, counters, metrics and health. Callers report what happened, and this module decides which
+//! events and metrics that causes. Messages are fixed, names are stable, and no token, secret or personal data appears.
 
 mod audience;
 mod events;
@@ -33,12 +33,12 @@ pub use self::{
 use self::{metrics::RequestMetrics, stats::Counters};
 use crate::{AuthError, AuthErrorKind, cache::Cache, verify::TokenFormat};
 
-/// What has been found out about a request when it is decided.
+/// The facts about a request that are known when it is accepted or rejected.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Seen {
-    /// What its token looks like, where somebody looked.
+    /// The format of its token. `None` if the format was not determined.
     pub(crate) token: Option<TokenFormat>,
-    /// Where the verdict came from, where there is one.
+    /// The origin of the verification result. `None` without a result.
     pub(crate) cache: Option<CacheState>,
 }
 
@@ -52,12 +52,12 @@ impl Seen {
     }
 }
 
-/// A request was rejected by something that stands behind the layer, which has let it through.
+/// Logs a request that the layer accepted and a later middleware or extractor rejected.
 pub(crate) fn rejected_behind(error: &AuthError) {
     events::rejected(error, Seen::default());
 }
 
-/// Whom a layer tells what becomes of requests.
+/// Records what happens to the requests of a layer.
 pub(crate) struct Observer {
     counters: Counters,
     metrics: RequestMetrics,
@@ -72,18 +72,18 @@ impl Observer {
         }
     }
 
-    /// A request was let through on a fresh verdict that was there already.
+    /// Records a request that was accepted by a fresh entry.
     #[inline]
     pub(crate) fn hit(&self) {
         self.counters.hits.increment();
         self.metrics.ok.increment(1);
-        // One load and a comparison, and what makes the event out of the way of all who do not want it.
+        // One load and one comparison. The event itself is out of line, because it is rarely enabled.
         if LevelFilter::current() == LevelFilter::TRACE {
             events::hit();
         }
     }
 
-    /// A request was let through otherwise.
+    /// Records a request that was accepted in any other way.
     pub(crate) fn passed(&self, seen: Seen, is_stale: bool) {
         let outcome = Outcome::passed(is_stale);
         if is_stale {
@@ -94,42 +94,42 @@ impl Observer {
         events::passed(outcome, seen);
     }
 
-    /// A request without credentials was let through.
+    /// Records a request that passed without credentials.
     pub(crate) fn passed_anonymous(&self) {
         self.counters.anonymous.increment();
         self.metrics.request(Outcome::Anonymous);
         events::passed_anonymous();
     }
 
-    /// A request was rejected.
+    /// Records a request that was rejected.
     pub(crate) fn rejected(&self, error: &AuthError, seen: Seen) {
         self.counters.rejected.increment();
         self.metrics.request(Outcome::rejected(error.kind()));
         events::rejected(error, seen);
     }
 
-    /// The token of a request was known to be bad.
+    /// Records a request whose token had a negative entry.
     pub(crate) fn hit_negative(&self) {
         self.counters.negative_hits.increment();
     }
 
-    /// The token of a request has to be asked about.
+    /// Records a request whose token must be verified.
     pub(crate) fn missed(&self) {
         self.counters.misses.increment();
     }
 
-    /// A request waits for what another one has asked for.
+    /// Records a request that waits for a verification that another request started.
     pub(crate) fn coalesced(&self) {
         self.counters.coalesced.increment();
         self.metrics.coalesced.increment(1);
     }
 
-    /// A verification was started ahead of time.
+    /// Records a verification that was started ahead of the entry's end.
     pub(crate) fn refreshing(&self) {
         self.counters.refreshes.increment();
     }
 
-    /// A verification has ended.
+    /// Records the end of a verification.
     pub(crate) fn verified<T>(
         &self,
         result: &Result<T, AuthError>,

@@ -1,4 +1,4 @@
-//! At most one log line a minute for each of those who cause them, in bounded memory.
+//! A limit of one log line per minute for each name, in bounded memory.
 
 use std::{
     hash::{BuildHasher, Hash, RandomState},
@@ -7,29 +7,29 @@ use std::{
 
 use crate::clock::Now;
 
-/// Says who may cause a log line now. A caller chooses its name, so it is kept as a keyed hash, and beyond
-/// [`MAX_NAMES`] of them all others share one line a minute.
+/// Decides which names may cause a log line now. Clients choose the names, so they are stored as keyed hashes. Beyond
+/// [`MAX_NAMES`] names, all others share one line per minute.
 #[derive(Debug, Default)]
 pub(super) struct PerMinute {
     hasher: RandomState,
     recent: Mutex<Recent>,
 }
 
-/// Who caused a line within a minute, and when, in milliseconds of the monotonic clock.
+/// The names that caused a line within the last minute, and the times in milliseconds of the monotonic clock.
 #[derive(Debug, Default)]
 struct Recent {
     lines: Vec<(u64, u64)>,
-    /// The line of all who are not in the list.
+    /// The line that all names outside of the list share.
     shared: Option<(u64, u64)>,
 }
 
 impl PerMinute {
-    /// Whether this one caused no line within a minute; then it causes one now.
+    /// Returns true if this name caused no line within the last minute. It then counts as a line now.
     pub(super) fn allows(&self, name: impl Hash, now: Now) -> bool {
         let name = self.hasher.hash_one(name);
         let mut recent = self.recent.lock().unwrap_or_else(PoisonError::into_inner);
         let Recent { lines, shared } = &mut *recent;
-        // Threads read the clock and come here in different orders: an earlier moment is as good as the same.
+        // Threads read the clock and lock the list in different orders. An earlier time counts as the same time.
         let is_recent = |line: &(u64, u64)| now.mono.saturating_sub(line.1) < MINUTE;
         lines.retain(is_recent);
         *shared = shared.filter(is_recent);

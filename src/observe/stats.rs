@@ -1,37 +1,37 @@
-//! What a layer has counted for itself, whoever else counts.
+//! The counters of a layer, independent of any metrics recorder.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use crossbeam_utils::CachePadded;
 
-/// What a layer has done since it was made, and what it holds now.
+/// The counts of a layer since its creation, and its current sizes.
 ///
 /// See [`Authenticator::stats`](crate::Authenticator::stats).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Stats {
-    /// Requests whose token was known to be good.
+    /// Requests whose token had a positive entry.
     pub hits: u64,
-    /// Requests whose token was known to be bad.
+    /// Requests whose token had a negative entry.
     pub negative_hits: u64,
-    /// Requests for which Clerk had to be asked.
+    /// Requests whose token had to be verified.
     pub misses: u64,
-    /// Of the misses, those that waited for an answer that another request had asked for.
+    /// Misses that waited for a verification that another request started.
     pub coalesced: u64,
-    /// Requests that were let through beyond the time of their verdict, since Clerk was unavailable.
+    /// Requests that were accepted by a stale entry, because Clerk was unavailable.
     pub stale: u64,
     /// Verifications in the background, shortly before the end of an entry.
     pub refreshes: u64,
-    /// Requests rejected, for whatever reason.
+    /// Requests rejected, for any reason.
     pub rejected: u64,
-    /// Requests without credentials that were let through, since the layer is
+    /// Requests that passed without credentials, because the layer is
     /// [optional](crate::ClerkAuthLayer::optional).
     pub anonymous: u64,
-    /// Good tokens that are remembered now.
+    /// The current number of positive entries.
     pub entries: u64,
-    /// Bad tokens that are remembered now.
+    /// The current number of negative entries.
     pub negative_entries: u64,
-    /// Verifications under way now.
+    /// The current number of verifications in flight.
     pub in_flight: u64,
 }
 
@@ -62,12 +62,12 @@ impl Counter {
     }
 }
 
-/// A number that grows with nearly every request. Threads count in places of their own, so that none waits for
-/// what another has just written, and none pays for an atomic addition.
+/// A number that grows with nearly every request. Each thread counts in its own place. Threads therefore do not contend
+/// for a cache line, and need no atomic addition.
 #[derive(Debug, Default)]
 pub(super) struct Tally {
     places: [CachePadded<AtomicU64>; PLACES],
-    /// For threads that come when all places are taken.
+    /// The count of the threads that started when all places were taken.
     others: Counter,
 }
 
@@ -75,7 +75,7 @@ impl Tally {
     #[inline]
     pub(super) fn increment(&self) {
         match self.places.get(PLACE.with(|place| *place)) {
-            // Nobody else writes there.
+            // No other thread writes to this place.
             Some(place) => place.store(place.load(Ordering::Relaxed) + 1, Ordering::Relaxed),
             None => self.others.increment(),
         }
@@ -88,11 +88,11 @@ impl Tally {
     }
 }
 
-/// As many threads are faster than others.
+/// The number of threads that have their own place.
 const PLACES: usize = 32;
 
 thread_local! {
-    /// The place of this thread, which no other is ever given.
+    /// The place of this thread. It is never given to another thread.
     static PLACE: usize = {
         static THREADS: AtomicUsize = AtomicUsize::new(0);
         THREADS.fetch_add(1, Ordering::Relaxed)

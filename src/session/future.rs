@@ -1,4 +1,4 @@
-//! [`McpSessionFuture`]: the answer of the inner service, and what it says of sessions.
+//! [`McpSessionFuture`]: the response of the inner service, and its effect on sessions.
 
 use std::{
     fmt,
@@ -19,24 +19,24 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it drops the inner service's future. A session that is being opened is then not bound,
-    /// and nobody's; one that is being ended stays bound to its owner.
+    /// Dropping it drops the inner service's future. A session that is being opened is then not bound, so no principal
+    /// can use it. A session that is being ended stays bound to its owner.
     pub struct McpSessionFuture<F, ResBody> {
         #[pin]
         future: RequireFuture<F, ResBody>,
-        // Taken when the inner service has answered; there is none for a rejection.
+        // Taken when the inner service has responded. `None` for a rejection.
         after: Option<After>,
     }
 }
 
-/// What an answer means for the sessions.
+/// The effect of a response on the sessions.
 pub(super) enum After {
-    /// A session that it names belongs to the caller.
+    /// Binds the session that the response names to the caller.
     Bind {
         sessions: Arc<Sessions>,
         claims: ClerkClaims,
     },
-    /// The caller's own session is over.
+    /// Ends the caller's own session.
     End {
         sessions: Arc<Sessions>,
         key: TokenDigest,
@@ -82,7 +82,7 @@ where
 }
 
 impl After {
-    /// Whether the answer may go to the caller: not where it names a session of somebody else's.
+    /// Returns true if the response may go to the caller. It may not if it names the session of another principal.
     fn apply<B>(self, response: &Response<B>) -> bool {
         match self {
             Self::End { sessions, key } => {
@@ -98,7 +98,7 @@ impl After {
                     }
                     is_theirs
                 }
-                // It stays unknown, so that nobody can use it.
+                // The session stays unknown, so that no principal can use it.
                 SessionId::Malformed | SessionId::Several => {
                     observe::session_unusable();
                     true

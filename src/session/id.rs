@@ -1,8 +1,8 @@
-//! The id of a session, in the headers of a request or of an answer.
+//! The id of a session, in the headers of a request or a response.
 
 use http::{HeaderMap, HeaderName};
 
-/// What `Mcp-Session-Id` names.
+/// The content of `Mcp-Session-Id`.
 pub(super) enum SessionId<'a> {
     Absent,
     One(&'a str),
@@ -11,7 +11,7 @@ pub(super) enum SessionId<'a> {
 }
 
 impl<'a> SessionId<'a> {
-    /// An id consists of visible ASCII characters, as the specification of MCP has it.
+    /// Reads the id. It consists of visible ASCII characters, as the MCP specification requires.
     pub(super) fn of(headers: &'a HeaderMap) -> Self {
         let mut values = headers.get_all(MCP_SESSION_ID).iter();
         match (values.next(), values.next()) {

@@ -1,4 +1,4 @@
-//! [`McpSessionLayer`]: an MCP session belongs to who opened it.
+//! [`McpSessionLayer`]: binds each MCP session to the principal that opened it.
 
 mod future;
 mod id;
@@ -27,35 +27,34 @@ use crate::{
     service::give_up_readiness,
 };
 
-/// A layer for servers of MCP's streamable HTTP: a session is for who opened it, and for nobody else.
+/// A layer for servers of MCP's streamable HTTP. Only the principal that opened a session can use it.
 ///
-/// The specification says that servers must not use sessions for authentication, and should bind the id
-/// of a session to its user; without that, whoever learns an id speaks, listens and ends the session in
-/// another's name, with a good token of their own. This layer remembers which principal (issuer,
-/// [kind](crate::TokenKind), client and subject of the token) an id was given to. It stands between
+/// The specification says that servers must not use sessions for authentication, and should bind the id of a session to
+/// its user. Without that binding, a client with any valid token that learns an id can send messages, receive messages
+/// and end the session in the name of the owner. This layer stores the principal of each id: the issuer,
+/// [kind](crate::TokenKind), client and subject of the token. Place the layer between
 /// [`ClerkAuthLayer`](crate::ClerkAuthLayer) and the server:
 ///
-/// 1. An answer with status 2xx and `Mcp-Session-Id` binds the id to the principal of the request. What is
-///    bound is never bound anew: an answer that gives an id of somebody else's is turned into a 500.
-/// 2. A request with that header passes if its principal opened the session, whatever its method. For
-///    everybody else it is a 404, as the specification wants it for sessions that do not exist: clients
-///    begin anew, and do not learn whether there is one. Two such headers are a 400.
-/// 3. A `DELETE` of the owner's that the server answers with 2xx ends the binding.
-/// 4. A request without claims is rejected as [`RequireScopes`](crate::RequireScopes) does it.
+/// 1. A response with status 2xx and `Mcp-Session-Id` binds the id to the principal of the request. A bound id is never
+///    bound to another principal: a response that gives a caller the id of another principal becomes a 500.
+/// 2. A request with that header and any method passes if its principal opened the session. For any other principal
+///    the response is a 404, which the specification requires for sessions that do not exist. The client then opens
+///    a new session, and does not learn if the id exists. A request with two such headers gets a 400.
+/// 3. A `DELETE` of the owner to which the server responds with 2xx ends the binding.
+/// 4. A request without claims is rejected in the same way as by [`RequireScopes`](crate::RequireScopes).
 ///
-/// Ids that the layer does not know are a 404, too: it fails closed. So the requests of a session must
-/// reach the process that opened it. **With several replicas**, have the load balancer route by
-/// `Mcp-Session-Id`, as servers that keep sessions in memory need anyway; a session does not outlive
-/// its process. Where the server shares its sessions between replicas, a client that is sent to another
-/// one begins a new session there.
+/// An unknown id also gets a 404: the layer fails closed. All requests of a session must therefore reach the process
+/// that opened it. **With several replicas**, configure the load balancer to route by `Mcp-Session-Id`, which servers
+/// that keep sessions in memory need in any case. A session ends with its process. If the server shares its sessions
+/// between replicas, a client that is routed to another replica opens a new session there.
 ///
 /// **Each subject has a share of the capacity**, by default a hundredth of it
-/// ([`capacity_per_principal`](Self::capacity_per_principal)), whichever clients and kinds of tokens it uses: a
-/// user can register any number of clients. A subject that opens more sessions loses the one that it has not
-/// used for longest. The sessions of all others stay.
+/// ([`capacity_per_principal`](Self::capacity_per_principal)). The share covers all clients and token kinds of the
+/// subject, because a user can register any number of clients. A subject that opens more sessions loses its least
+/// recently used session. The sessions of other subjects stay.
 ///
-/// Ids are remembered as keyed digests, since whoever holds one can try it elsewhere; they are in no log.
-/// Sessions named in the query, as in MCP's older HTTP+SSE transport, are not looked at.
+/// The layer stores ids as keyed digests, because a leaked id could be tried elsewhere. Logs contain no ids. Session
+/// ids in the query, as in MCP's older HTTP+SSE transport, are ignored.
 ///
 /// ```
 /// use axum::{Router, http::Method, routing::any};
@@ -92,7 +91,7 @@ pub struct McpSessionLayer {
     sessions: Arc<Sessions>,
 }
 
-/// The service that [`McpSessionLayer`] makes.
+/// The service that [`McpSessionLayer`] creates.
 #[derive(Clone)]
 pub struct McpSession<S> {
     inner: S,
@@ -102,7 +101,7 @@ pub struct McpSession<S> {
 #[derive(Clone)]
 struct Settings {
     capacity: u64,
-    /// `None`: a part of the capacity.
+    /// `None` for the default share of the capacity.
     share: Option<u64>,
     idle_timeout: Duration,
     clock: Arc<dyn Clock>,
@@ -111,12 +110,11 @@ struct Settings {
 // === impl McpSessionLayer ===
 
 impl McpSessionLayer {
-    /// A layer that knows no session yet. Its clones, and the services that they make, share the
-    /// sessions.
+    /// Creates a layer without sessions. Its clones, and the services that they create, share the sessions.
     ///
     /// # Panics
     ///
-    /// Where the operating system has no random numbers to give.
+    /// Panics if the operating system cannot provide random numbers.
     #[must_use]
     pub fn new() -> Self {
         Self::of(Settings {
@@ -127,43 +125,43 @@ impl McpSessionLayer {
         })
     }
 
-    /// How many sessions are remembered. Default: 10,000, which take about 3 MB. At least one. Beyond
-    /// that, the session that was unused for longest is forgotten: its owner gets a 404, and begins anew. A
-    /// subject that holds more than an equal part of all sessions then loses one of its own.
+    /// Sets the number of sessions that the layer stores. Default: 10,000, which take about 3 MB. Minimum: one. Beyond
+    /// that, the least recently used session is removed: its owner gets a 404 and opens a new session. If the owner of
+    /// the new session already holds more than an equal part of all sessions, one of that owner's sessions is removed
+    /// instead.
     ///
-    /// Set it before the layer is used: the layer begins without sessions again.
+    /// Set it before the layer is used, because it removes all sessions.
     #[must_use]
     pub fn capacity(mut self, sessions: u64) -> Self {
         self.settings.capacity = sessions;
         Self::of(self.settings)
     }
 
-    /// How many sessions one subject may have. Default: a hundredth of the [`capacity`](Self::capacity), so
-    /// 100, but at least 16. At least one, and at most the capacity. Beyond that, the session that the
-    /// subject has not used for longest ends: it is a 404, and the client begins anew.
+    /// Sets the number of sessions that one subject may have. Default: a hundredth of the [`capacity`](Self::capacity),
+    /// which is 100, but at least 16. Minimum: one. Maximum: the capacity. Beyond that, the least recently used session
+    /// of the subject ends: it gets a 404, and the client opens a new one.
     ///
-    /// A subject is a user, a machine or an organization (API keys), whichever client its tokens were issued
-    /// to.
+    /// A subject is a user, a machine or an organization (API keys), over all clients to which its tokens were issued.
     ///
-    /// Set it before the layer is used: the layer begins without sessions again.
+    /// Set it before the layer is used, because it removes all sessions.
     #[must_use]
     pub fn capacity_per_principal(mut self, sessions: u64) -> Self {
         self.settings.share = Some(sessions);
         Self::of(self.settings)
     }
 
-    /// After how long without a request a session is forgotten. Default: one day, as long as an access
-    /// token of Clerk's lives. A shorter time is for the server to keep: its sessions cost it more than
-    /// they cost this layer, and a stream that a client listens to counts when it is opened only.
+    /// Sets the time without requests after which a session is removed. Default: one day, because Clerk's access
+    /// tokens expire after one day. The server should enforce a shorter time, because a session costs it more than it
+    /// costs this layer. A stream that a client listens to counts only when it is opened.
     ///
-    /// Set it before the layer is used: the layer begins without sessions again.
+    /// Set it before the layer is used, because it removes all sessions.
     #[must_use]
     pub fn idle_timeout(mut self, timeout: Duration) -> Self {
         self.settings.idle_timeout = timeout;
         Self::of(self.settings)
     }
 
-    /// A clock that tests can move.
+    /// Sets a clock that tests can move.
     #[cfg(feature = "test-util")]
     #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
     #[must_use]
@@ -172,7 +170,7 @@ impl McpSessionLayer {
         Self::of(self.settings)
     }
 
-    /// How many sessions are remembered now.
+    /// Returns the current number of sessions.
     pub fn sessions(&self) -> u64 {
         self.sessions.len()
     }
@@ -184,8 +182,8 @@ impl McpSessionLayer {
             idle_timeout,
             clock,
         } = settings.clone();
-        // A hundred subjects that hold all they may fill the store. Clients with many windows open some
-        // sessions each, so that a small store does not mean a useless share.
+        // The default share lets a hundred subjects fill the store. A client with many windows opens several sessions,
+        // so the share of a small store is at least 16.
         let share = share.unwrap_or_else(|| (capacity / 100).max(16));
         Self {
             settings,
@@ -223,7 +221,7 @@ impl fmt::Debug for McpSessionLayer {
 // === impl McpSession ===
 
 impl<S> McpSession<S> {
-    /// Whether a request may pass, and what its answer then means for the sessions.
+    /// Checks if a request may pass, and returns the effect that its response has on the sessions.
     fn judge<ReqBody, ResBody: Default + 'static>(
         &self,
         request: &Request<ReqBody>,
@@ -241,7 +239,7 @@ impl<S> McpSession<S> {
                 }
                 Some(key)
             }
-            // What cannot be an id is the id of no session.
+            // An invalid id is not the id of any session.
             SessionId::Malformed => return Err(rejection(StatusCode::NOT_FOUND)),
             SessionId::Several => return Err(rejection(StatusCode::BAD_REQUEST)),
         };
@@ -265,14 +263,14 @@ where
     type Error = S::Error;
     type Future = McpSessionFuture<S::Future, ResBody>;
 
-    /// Only forwards: a session is looked up at once.
+    /// Delegates to the inner service: the session lookup is synchronous.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         match self.judge(&request) {
-            // The very instance that was polled ready.
+            // The inner service that was polled ready.
             Ok(after) => McpSessionFuture::call(self.inner.call(request), after),
             Err(response) => {
                 give_up_readiness(&mut self.inner);

@@ -1,9 +1,9 @@
-//! Which principal each session belongs to, and how many sessions a principal may have.
+//! The owner of each session, and the limit of sessions per owner.
 //!
-//! All sessions are in one table behind a mutex, and so are two orders of their last use: one of all
-//! sessions, one for each holder. A holder is a subject of an issuer, whichever client or kind of token it
-//! comes with: one subject can register as many clients as it likes. Every operation costs the logarithm of
-//! the number of sessions at most, so that a flood of new sessions is not more expensive than its requests.
+//! One table behind a mutex holds all sessions and two orders of their last use: one for all sessions, and one per
+//! holder. A holder is a subject of an issuer, over all its clients and token kinds, because a subject can register any
+//! number of clients. Every operation takes at most logarithmic time in the number of sessions, so a flood of new
+//! sessions costs no more than its requests.
 
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -17,7 +17,7 @@ use crate::{
     clock::{Clock, millis},
 };
 
-/// See the module docs.
+/// The sessions and their owners, see the module docs.
 pub(super) struct Sessions {
     keyer: TokenHasher,
     table: Mutex<Table>,
@@ -26,34 +26,34 @@ pub(super) struct Sessions {
 
 struct Table {
     capacity: usize,
-    /// How many sessions one holder may have.
+    /// The number of sessions that one holder may have.
     share: usize,
     /// In milliseconds.
     idle_timeout: u64,
     sessions: HashMap<TokenDigest, Session>,
     /// The sessions by their last use, the oldest use first.
     uses: BTreeMap<Use, TokenDigest>,
-    /// The uses of each holder's sessions. A holder without sessions is not in it.
+    /// The uses of each holder's sessions. It has no holders without sessions.
     holders: HashMap<Arc<Holder>, BTreeSet<Use>>,
     next: u64,
 }
 
 struct Session {
     holder: Arc<Holder>,
-    /// An API key of a user is not the user's browser.
+    /// The token kind of the owner: a user's API key may not use the session of the user's browser.
     kind: TokenKind,
     client_id: Option<Box<str>>,
     last_use: Use,
 }
 
-/// Whose share of the capacity a session takes.
+/// The subject whose share of the capacity a session uses.
 #[derive(PartialEq, Eq, Hash)]
 struct Holder {
     issuer: Box<str>,
     subject: Box<str>,
 }
 
-/// The use of a session: later ones are greater, and no two are equal.
+/// One use of a session. Later uses are greater, and no two are equal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Use {
     /// On the monotonic clock, in milliseconds.
@@ -64,7 +64,7 @@ struct Use {
 // === impl Sessions ===
 
 impl Sessions {
-    /// `share`: how many sessions one subject may have; no more than `capacity`.
+    /// `share`: the number of sessions that one subject may have, at most `capacity`.
     pub(super) fn new(
         capacity: u64,
         share: u64,
@@ -93,14 +93,14 @@ impl Sessions {
         self.keyer.key(id)
     }
 
-    /// Returns whether a session exists and belongs to the principal of these claims, who uses it now.
+    /// Returns true if a session exists and belongs to the principal of these claims. Records the use of the session.
     pub(super) fn is_owned(&self, key: &TokenDigest, claims: &ClerkClaims) -> bool {
         let now = self.clock.now().mono;
         self.table(now).touch(key, claims, now) == Some(true)
     }
 
-    /// Binds a session to the principal of these claims, unless it is bound already. Returns whether it
-    /// is theirs.
+    /// Binds a session to the principal of these claims, unless it is already bound. Returns true if it belongs to that
+    /// principal.
     pub(super) fn bind(&self, key: TokenDigest, claims: &ClerkClaims) -> bool {
         let now = self.clock.now().mono;
         let mut table = self.table(now);
@@ -119,7 +119,7 @@ impl Sessions {
         u64::try_from(self.table(now).sessions.len()).unwrap_or(u64::MAX)
     }
 
-    /// The table without sessions that are idle for too long.
+    /// Returns the table, after it removed the sessions that were idle for too long.
     fn table(&self, now: u64) -> MutexGuard<'_, Table> {
         let mut table = self.lock();
         table.expire(now);
@@ -134,8 +134,8 @@ impl Sessions {
 // === impl Table ===
 
 impl Table {
-    /// Marks a session as used by its owner. `None`: it is unknown. `Some(false)`: it is another's, whose
-    /// attempts do not keep it alive.
+    /// Records that the owner used a session. `None` if the session is unknown. `Some(false)` if it belongs to another
+    /// principal, whose requests do not keep it alive.
     fn touch(&mut self, key: &TokenDigest, claims: &ClerkClaims, now: u64) -> Option<bool> {
         let used = self.next_use(now);
         let session = self.sessions.get_mut(key)?;
@@ -152,8 +152,8 @@ impl Table {
         Some(true)
     }
 
-    /// Adds a session that is unknown so far. Beyond its share, its holder loses the session that it has
-    /// not used for longest.
+    /// Adds a new session. If its holder already has its full share, the holder's least recently used session is
+    /// removed.
     fn open(&mut self, key: TokenDigest, claims: &ClerkClaims, now: u64) {
         let holder = Arc::new(Holder::of(claims));
         let (holder, own) = match self.holders.get_key_value(&holder) {
@@ -162,7 +162,7 @@ impl Table {
         };
         let held = self.holders.get(&holder).map_or(0, BTreeSet::len);
         let is_full = self.sessions.len() >= self.capacity;
-        // When the table is full, a holder of more than an equal part makes room itself.
+        // In a full table, a holder of at least an equal part of the capacity loses one of the sessions that it holds.
         let has_its_part = held.saturating_mul(self.holders.len()) >= self.capacity;
         let oldest = match own {
             Some(own) if held >= self.share || (is_full && has_its_part) => Some(own),
@@ -185,7 +185,7 @@ impl Table {
         self.sessions.insert(key, session);
     }
 
-    /// Forgets sessions that were idle for too long: those whose last use is the oldest.
+    /// Removes the sessions that were idle for too long, in the order of their last use.
     fn expire(&mut self, now: u64) {
         while let Some((oldest, _)) = self.uses.first_key_value() {
             if now.saturating_sub(oldest.time) < self.idle_timeout {
@@ -217,7 +217,7 @@ impl Table {
 
     fn next_use(&mut self, now: u64) -> Use {
         self.next += 1;
-        // The mutex is taken after the clock is read: a use must not be older than one before it.
+        // The clock is read before the mutex is locked. A use must not be older than the one before it.
         let time = match self.uses.last_key_value() {
             Some((latest, _)) => now.max(latest.time),
             None => now,
@@ -251,7 +251,7 @@ impl Holder {
     }
 }
 
-/// The issuer that the layer is configured for. An issuer that the answer names equals it.
+/// Returns the issuer that the layer is configured for. An issuer in an introspection response equals it.
 fn issuer(claims: &ClerkClaims) -> &str {
     &claims.shared().rules.issuer
 }

@@ -1,9 +1,9 @@
-//! One attempt to call an endpoint, as a tower service: whether it may be made, the call, and what came
-//! of it.
+//! One attempt to call an endpoint, as a tower service.
 //!
-//! In this order: the pause that Clerk asked for, the circuit breaker, the rate limit, a place among the
-//! calls in flight. The limit comes before the place, so that no call waits for one that it could not use.
-//! What was passed is given back if the call is dropped before it is sent.
+//! An attempt passes these checks in order: the pause after a 429, the circuit breaker, the rate limit, and a place
+//! among the calls in flight. The rate limit comes before the place, so that no call waits for a place that it could
+//! not use. If the call is dropped before it is sent, it returns everything that it acquired. The outcome of a sent
+//! call goes to the pause, the circuit breaker and the metrics.
 
 use std::{
     sync::Arc,
@@ -33,16 +33,16 @@ use crate::{
     observe::{CallResult, EndpointObserver, UpstreamCall},
 };
 
-/// What is to be called, and for whom.
+/// One call: the request, its purpose and its subject.
 #[derive(Clone, Debug)]
 pub(super) struct Call {
     pub(super) request: Request<Bytes>,
     pub(super) purpose: Purpose,
-    /// A digest of the token or the subject that the call is about. A document is about none.
+    /// A digest of the token or of the subject of the call. `None` if the call fetches a document.
     pub(super) about: Option<u64>,
 }
 
-/// Makes attempts at one endpoint. Clones are the same.
+/// Makes attempts at one endpoint. Clones share their state.
 pub(super) struct Attempt<T>(pub(super) Arc<Parts<T>>);
 
 pub(super) struct Parts<T> {
@@ -58,7 +58,7 @@ pub(super) struct Parts<T> {
     pub(super) observer: Arc<EndpointObserver>,
 }
 
-/// What a call holds that may be sent.
+/// Everything that a call needs before it may be sent.
 struct Permitted {
     pass: Pass,
     permit: Permit,
@@ -66,11 +66,11 @@ struct Permitted {
     place: Place,
 }
 
-/// Reads an answer of an endpoint.
+/// Decodes a response of an endpoint.
 pub(super) type Decode<T> = fn(&Response<Bytes>) -> Result<T, AuthError>;
 
 impl<T> Clone for Attempt<T> {
-    // Derived, it would ask for `T: Clone`.
+    // A derived `Clone` would require `T: Clone`.
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
@@ -125,7 +125,7 @@ impl<T> Parts<T> {
         result
     }
 
-    /// Waits until the call may be sent.
+    /// Waits until the call may be sent, and returns its permissions.
     async fn permit(&self, purpose: Purpose) -> Result<Permitted, CallError> {
         let priority = purpose.priority();
         let enter = || {
@@ -146,7 +146,7 @@ impl<T> Parts<T> {
                     .enter(purpose)
                     .await
                     .ok_or(CallError::Overloaded)?;
-                // What was true before the wait need not be true after it. A probe stays one.
+                // The gate and the breaker may have changed during the wait. A probe remains a probe.
                 if !pass.is_probe() {
                     pass = enter()?;
                 }
@@ -172,7 +172,7 @@ impl<T> Parts<T> {
         let max_answer = self.endpoint.max_answer();
         request.extensions_mut().insert(MaxAnswer(max_answer));
         let response = match timeout(self.timeout, self.transport.send(request)).await {
-            // For transports of others; our own stops reading there.
+            // Needed for custom transports. The default transport stops reading at this size.
             Ok(Ok(response)) if response.body().len() > max_answer => {
                 Err(CallError::Transport(TransportError::too_large()))
             }
@@ -197,7 +197,7 @@ impl<T> Parts<T> {
             return Err(CallError::Status(status, delay));
         }
         let delay = || retry_after(response.headers(), self.clock.now().unix_seconds());
-        // A server that gave up waiting for the request was as good as silent.
+        // A 408 means that the server stopped waiting for the request, which is the same as no response.
         if status.is_server_error() || status == StatusCode::REQUEST_TIMEOUT {
             return Err(CallError::Status(status, delay()));
         }
@@ -208,7 +208,7 @@ impl<T> Parts<T> {
     }
 }
 
-/// `Retry-After` as seconds or as a date (RFC 9110 §10.2.3), up to [`MAX_RETRY_AFTER`].
+/// Parses `Retry-After` as seconds or as a date (RFC 9110 §10.2.3), up to [`MAX_RETRY_AFTER`].
 pub(super) fn retry_after(headers: &HeaderMap, now: i64) -> Option<Duration> {
     let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
     let is_number = !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit());
@@ -222,7 +222,7 @@ pub(super) fn retry_after(headers: &HeaderMap, now: i64) -> Option<Duration> {
     Some(Duration::from_secs(seconds).min(MAX_RETRY_AFTER))
 }
 
-/// How long an endpoint is left alone after a 429 that does not say.
+/// The pause after a 429 without `Retry-After`.
 const UNSAID_PAUSE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

@@ -1,9 +1,8 @@
-//! The circuit breaker: a Clerk that is down is not called by every request, and no request waits for it in
-//! vain.
+//! The circuit breaker of one endpoint: it stops calls while Clerk is down, so that no request waits in vain.
 //!
-//! It counts server errors, silence and broken connections. An answer that one token can provoke counts for
-//! nothing, or one caller could open it for all others. Our own, since only the decoder knows which answers
-//! those are, and since time must be an argument for tests to hold it.
+//! It counts server errors, timeouts and broken connections. A response that one token can provoke does not count,
+//! otherwise one caller could open the breaker for all callers. This crate implements its own breaker for two reasons:
+//! only the decoder can recognize such responses, and tests need to control the time.
 
 use std::{
     mem,
@@ -17,13 +16,13 @@ use crate::{
     observe::{BreakerState, EndpointObserver},
 };
 
-/// Lets calls through while they succeed. After [`FAILURES_TO_OPEN`] failures in a row it lets nothing
-/// through for [`PAUSE`], then one call as a probe. If a call for a token that is in use or was valid before
-/// was turned away in the meantime, a token never seen is not the probe until another pause has passed.
+/// Accepts calls while they succeed. After [`FAILURES_TO_OPEN`] failures in a row, it rejects all calls for [`PAUSE`]
+/// and then accepts one call as a probe. If it has meanwhile rejected a call for a token that is in use or was valid
+/// before, a first-seen token may be the probe only after a second pause.
 pub(super) struct Breaker {
     state: Mutex<State>,
-    /// In milliseconds: how long a probe takes at most. One that takes longer is on a runtime that is parked or
-    /// blocked, and another call may probe.
+    /// The longest duration of a probe, in milliseconds. A probe that takes longer is on a runtime that is parked or
+    /// blocked, so another call may probe.
     longest_probe: u64,
     clock: Arc<dyn Clock>,
     observer: Arc<EndpointObserver>,
@@ -31,38 +30,38 @@ pub(super) struct Breaker {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
-    /// All is well, or was until so many failures ago.
+    /// Calls pass. `failures` counts the failures in a row.
     Closed { failures: u32 },
-    /// Nothing passes before `until`, a moment of the monotonic clock, and no token never seen before
-    /// `first_seen_from`.
+    /// No call passes before `until`, and no call for a first-seen token before `first_seen_from`. Both are moments of
+    /// the monotonic clock.
     Open { until: u64, first_seen_from: u64 },
-    /// One call is trying whether all is well again, and is overdue at `until`. `is_awaited`: one of a higher
-    /// priority than a token never seen was turned away meanwhile.
+    /// One call is the probe. It is overdue at `until`. `is_awaited`: a call of a higher priority than a first-seen
+    /// token was rejected during the probe.
     Probing { is_awaited: bool, until: u64 },
 }
 
-/// What a call shows of Clerk.
+/// The evidence that a call gives about Clerk's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Evidence {
-    /// Clerk does its work.
+    /// Clerk works.
     Success,
-    /// Clerk does not do its work.
+    /// Clerk does not work.
     Failure,
-    /// Nothing.
+    /// The call gives no evidence.
     Nothing,
 }
 
-/// A call that was let through. It must tell what it showed; one that is dropped after it was sent, at a
-/// deadline for instance, failed.
+/// The permission to make one call. [`settle`](Self::settle) records the outcome. If the permit is dropped after the
+/// call was sent, for instance at a deadline, the call counts as a failure.
 pub(super) struct Permit {
     breaker: Arc<Breaker>,
     is_probe: bool,
-    /// What a drop shows.
+    /// The evidence that a drop records.
     evidence: Evidence,
 }
 
 impl State {
-    /// What it looks like from outside.
+    /// Returns the state that logs and metrics show.
     fn seen(self) -> BreakerState {
         match self {
             Self::Closed { .. } => BreakerState::Closed,
@@ -71,7 +70,7 @@ impl State {
         }
     }
 
-    /// Opens, or stays open, until this moment.
+    /// Returns an open state that lasts until this moment.
     fn open(until: u64, is_awaited: bool) -> Self {
         let head_start = if is_awaited { PAUSE_MS } else { 0 };
         Self::Open {
@@ -80,8 +79,8 @@ impl State {
         }
     }
 
-    /// Whether a call may pass at this moment, and what becomes of the state by it. Otherwise, how
-    /// long none of this priority passes.
+    /// Returns the next state, and `Ok` if a call may pass at this moment. Otherwise the error is the time until a call
+    /// of this priority may pass.
     ///
     /// - Closed => Closed
     /// - Open => (Open | Probing)
@@ -126,11 +125,11 @@ impl State {
         }
     }
 
-    /// What becomes of the state by a call that ended, or was not made after all.
+    /// Returns the state after a call that ended, or that was permitted but not made.
     ///
     /// - Closed => (Closed | Open)
-    /// - Probing => (Closed | Open), by the probe alone
-    /// - Open => Open: the call began before it opened, and shows nothing of what came since.
+    /// - Probing => (Closed | Open), only by the probe
+    /// - Open => Open: the call began before the breaker opened, so it gives no evidence about the time since.
     fn record(self, evidence: Evidence, is_probe: bool, now: Now) -> Self {
         let pause_over = now.mono.saturating_add(PAUSE_MS);
         match (self, evidence) {
@@ -145,7 +144,7 @@ impl State {
             (Self::Probing { is_awaited, .. }, Evidence::Failure) if is_probe => {
                 Self::open(pause_over, is_awaited)
             }
-            // The next one may be the probe at once.
+            // The next call may be the probe at once.
             (Self::Probing { is_awaited, .. }, Evidence::Nothing) if is_probe => {
                 Self::open(now.mono, is_awaited)
             }
@@ -155,7 +154,7 @@ impl State {
 }
 
 impl Breaker {
-    /// `attempt_timeout`: how long a call takes at most, once it is sent.
+    /// `attempt_timeout`: the longest duration of a call, counted from when it is sent.
     pub(super) fn new(
         attempt_timeout: Duration,
         clock: Arc<dyn Clock>,
@@ -163,18 +162,18 @@ impl Breaker {
     ) -> Arc<Self> {
         Arc::new(Self {
             state: Mutex::new(State::Closed { failures: 0 }),
-            // It may wait for a place in flight before it is sent, which another call holds for as long.
+            // Before it is sent, a probe may wait for a place in flight. Another call holds that place for as long.
             longest_probe: millis(attempt_timeout.saturating_mul(2).saturating_add(PAUSE)),
             clock,
             observer,
         })
     }
 
-    /// Lets a call through.
+    /// Permits a call.
     ///
     /// # Errors
     ///
-    /// How long none of this priority passes.
+    /// Returns the time until a call of this priority may pass.
     pub(super) fn admit(self: &Arc<Self>, priority: Priority) -> Result<Permit, Duration> {
         let mut state = self.lock();
         let (next, verdict) = state.admit(priority, self.longest_probe, self.clock.now());
@@ -186,7 +185,7 @@ impl Breaker {
         })
     }
 
-    /// Whether calls pass freely.
+    /// Returns true if the breaker is closed.
     pub(super) fn is_closed(&self) -> bool {
         matches!(*self.lock(), State::Closed { .. })
     }
@@ -197,7 +196,7 @@ impl Breaker {
         self.change(&mut state, next);
     }
 
-    /// Tells of what can be seen from outside, while the state is locked: what is told last is what holds.
+    /// Reports a visible change while the state is locked, so that the last report is the current state.
     fn change(&self, state: &mut State, next: State) {
         let before = mem::replace(state, next);
         if before.seen() != next.seen() {
@@ -215,30 +214,31 @@ impl Permit {
         self.is_probe
     }
 
-    /// Notes that the call is sent. From now on, dropping it without a word is a failure.
+    /// Records that the call is sent. From now on, a drop without an outcome is a failure.
     pub(super) fn sent(&mut self) {
         self.evidence = Evidence::Failure;
     }
 
-    /// Tells what the call showed.
+    /// Records the outcome of the call.
     pub(super) fn settle(mut self, evidence: Evidence) {
         self.evidence = evidence;
     }
 }
 
 impl Drop for Permit {
-    /// Without it, a probe that is given up at its deadline would leave the breaker waiting for its
-    /// outcome, and nothing would pass ever again.
+    /// Records the evidence. Otherwise a probe that is dropped at its deadline would leave the breaker half-open, and
+    /// no call would ever pass again.
     fn drop(&mut self) {
         self.breaker.record(self.evidence, self.is_probe);
     }
 }
 
-/// Enough that a Clerk that fails every other time is still asked (five would be reached every few dozen
-/// calls, ten once in two thousand), few enough that one that is down is noticed at once.
+/// The number of failures in a row that opens the breaker. If every other call fails at random, five failures in a row
+/// occur every few dozen calls and ten once in two thousand, so the breaker stays closed. If Clerk is down, ten
+/// failures occur almost at once.
 const FAILURES_TO_OPEN: u32 = 10;
 
-/// So at most one call a second reaches a Clerk that is down.
+/// At most one call per second reaches Clerk while it is down.
 const PAUSE: Duration = Duration::from_millis(PAUSE_MS);
 const PAUSE_MS: u64 = 1_000;
 

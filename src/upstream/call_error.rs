@@ -1,5 +1,5 @@
-//! Why a call came to nothing, and what that means for the retry, the circuit breaker, the health, and the
-//! caller: decided here for each.
+//! The reasons why a call fails, and the consequences of each for the retry, the circuit breaker, the health state
+//! and the caller.
 
 use std::{error::Error, fmt, time::Duration};
 
@@ -11,33 +11,33 @@ use crate::{
     observe::{CallResult, EndpointObserver},
 };
 
-/// Why a call came to nothing.
+/// The reason why a call failed.
 #[derive(Debug)]
 pub(super) enum CallError {
-    /// No call was made: Clerk asked for a pause.
+    /// No call was made: the pause after a 429 has not ended.
     Paused(Duration),
     /// No call was made: the circuit breaker is open.
     BreakerOpen(Duration),
-    /// No call was made: too many in too short a time.
+    /// No call was made: the rate limit is reached.
     RateLimited(Duration),
-    /// No call was made: too many wait for a place in flight, or it waited too long for one.
+    /// No call was made: too many calls wait for a place in flight, or this call waited too long for one.
     Overloaded,
-    /// No answer came, or one that is too large.
+    /// No response arrived, or it was too large.
     Transport(TransportError),
-    /// No answer came in time.
+    /// No response arrived in time.
     Timeout,
     /// A server error, a 408 or a 429.
     Status(StatusCode, Option<Duration>),
-    /// An answer that cannot be understood. One token can provoke it: by its form or by its length, or
-    /// because a firewall dislikes it.
+    /// A response that cannot be understood. One token can provoke it by its form or its length, or because a firewall
+    /// blocks it.
     Unreadable(AuthError, Option<Duration>),
-    /// An answer about us, or about the token.
+    /// A response that was understood, and that rejects the token or the credentials of this service.
     Answer(AuthError),
 }
 
 impl CallError {
-    /// Whether another attempt may well succeed: the connection broke, or a proxy says that the server
-    /// behind it is away for a moment.
+    /// Returns true if another attempt is likely to succeed: the connection broke, or a proxy reports that its
+    /// upstream server is unavailable.
     pub(super) fn is_worth_a_retry(&self) -> bool {
         match self {
             Self::Transport(error) => !error.is_too_large(),
@@ -51,7 +51,7 @@ impl CallError {
         }
     }
 
-    /// Whether no call was made.
+    /// Returns true if no call was made.
     pub(super) fn was_not_called(&self) -> bool {
         matches!(
             self,
@@ -63,7 +63,7 @@ impl CallError {
         matches!(self, Self::Status(status, _) if *status == StatusCode::TOO_MANY_REQUESTS)
     }
 
-    /// What the call shows of Clerk. A 429 means that Clerk works.
+    /// Returns the evidence about Clerk's state. A 429 means that Clerk works.
     pub(super) fn evidence(&self) -> Evidence {
         match self {
             Self::Transport(error) if error.is_too_large() => Evidence::Nothing,
@@ -79,7 +79,7 @@ impl CallError {
         }
     }
 
-    /// The name of the result where calls are counted.
+    /// Returns the result label of the call in metrics.
     pub(super) fn result(&self) -> CallResult {
         match self {
             Self::Transport(error) if error.is_too_large() => CallResult::Malformed,
@@ -87,7 +87,7 @@ impl CallError {
             Self::Timeout => CallResult::Timeout,
             Self::Status(StatusCode::REQUEST_TIMEOUT, _) => CallResult::Timeout,
             Self::Status(status, _) if status.is_server_error() => CallResult::ServerError,
-            // The others are of calls that are not made.
+            // The other variants are calls that were not made.
             Self::Status(..)
             | Self::Paused(_)
             | Self::BreakerOpen(_)
@@ -113,8 +113,8 @@ impl CallError {
         }
     }
 
-    /// Makes the error of the caller. `is_about_token`: the call was about a token or a subject, and not for
-    /// a document that serves all of them.
+    /// Converts this into the error of the request. `is_about_token`: true if the call was about a token or a subject,
+    /// false if it fetched a document that serves all tokens.
     pub(super) fn into_error(self, is_about_token: bool) -> AuthError {
         let kind = match &self {
             Self::Paused(_) | Self::RateLimited(_) => AuthErrorKind::RateLimited,

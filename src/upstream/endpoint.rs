@@ -1,8 +1,8 @@
-//! What there is of Clerk's to call.
+//! Clerk's endpoints that this crate calls.
 
 use super::http::LARGEST_ANSWER;
 
-/// What of Clerk's is called.
+/// A Clerk endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {
     Introspection,
@@ -11,13 +11,13 @@ pub(crate) enum Endpoint {
     Keys,
     /// The metadata of the instance (OpenID Connect Discovery §4).
     Discovery,
-    /// Of the Backend API: the verification of OAuth tokens,
+    /// The Backend API's verification of OAuth tokens.
     BackendOAuth,
-    /// of machine tokens,
+    /// The Backend API's verification of machine tokens.
     BackendMachine,
-    /// of API keys,
+    /// The Backend API's verification of API keys.
     BackendApiKey,
-    /// and users.
+    /// The users of the Backend API.
     BackendUser,
 }
 
@@ -33,7 +33,7 @@ impl Endpoint {
         Self::BackendUser,
     ];
 
-    /// Its place in [`ALL`](Self::ALL).
+    /// Returns the position in [`ALL`](Self::ALL).
     pub(crate) fn index(self) -> usize {
         match self {
             Self::Introspection => 0,
@@ -47,7 +47,7 @@ impl Endpoint {
         }
     }
 
-    /// Whether it is part of the Backend API, where Clerk counts calls by secret key. Others are counted by address.
+    /// Returns true for the Backend API. Clerk counts its calls by secret key, and calls to other endpoints by address.
     pub(crate) fn is_backend(self) -> bool {
         match self {
             Self::BackendOAuth | Self::BackendMachine | Self::BackendApiKey | Self::BackendUser => {
@@ -57,13 +57,13 @@ impl Endpoint {
         }
     }
 
-    /// Whether our own credentials are sent along, so that they can be rejected.
+    /// Returns true if requests carry the credentials of this service, which Clerk can reject.
     pub(crate) fn wants_credentials(self) -> bool {
         self.is_backend() || self == Self::Introspection
     }
 
-    /// Returns how large an answer may be in bytes, once decoded. A user has metadata and a list of all
-    /// accounts; Clerk's other answers are below 10 KiB.
+    /// Returns the maximum size of a response in bytes, once decoded. A user has metadata and a list of all accounts.
+    /// Clerk's other responses are below 10 KiB.
     pub(super) fn max_answer(self) -> usize {
         match self {
             Self::BackendUser => LARGEST_ANSWER,
@@ -71,7 +71,7 @@ impl Endpoint {
         }
     }
 
-    /// The name in logs and metrics.
+    /// Returns the name in logs and metrics.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Introspection => "introspection",

@@ -1,4 +1,4 @@
-//! The HTTP client: the only file that names reqwest.
+//! The HTTP client. Only this file names reqwest.
 
 use std::{
     error::Error,
@@ -13,25 +13,26 @@ use http::{Request, Response};
 use reqwest::{Client, redirect, retry};
 use tokio::runtime::{Handle, Id};
 
-/// Carries requests to Clerk. Bring your own to use another HTTP client, a proxy or a client
-/// certificate: [`ClerkConfigBuilder::transport`](crate::ClerkConfigBuilder::transport).
+/// Sends requests to Clerk. Implement it to use another HTTP client, a proxy or a client certificate, and pass it to
+/// [`ClerkConfigBuilder::transport`](crate::ClerkConfigBuilder::transport).
 ///
-/// The layer puts its deadlines, its retry and its limits around it. An implementation must not follow
-/// redirects (the token would follow them), must verify TLS, and should stop reading an answer beyond 256 KiB
-/// (decoded). The layer rejects answers beyond 64 KiB, or 256 KiB for a user of the Backend API, in any case.
+/// The layer applies its deadlines, its retry and its limits around the transport. An implementation must not follow
+/// redirects, because the token would follow them. It must verify TLS. It should stop reading a response beyond
+/// 256 KiB (decoded). In any case, the layer rejects responses beyond 64 KiB, or beyond 256 KiB for a user of the
+/// Backend API.
 ///
 /// # Cancel safety
 ///
-/// The future may be dropped at any time, and is when a deadline passes.
+/// The future may be dropped at any time. The layer drops it when a deadline passes.
 pub trait Transport: Send + Sync + 'static {
-    /// Sends one request and reads the whole answer. The URI is absolute.
+    /// Sends one request and reads the whole response. The URI is absolute.
     fn send(
         &self,
         request: Request<Bytes>,
     ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>>;
 }
 
-/// Why a request got no answer. It is shown in logs: the source must not hold a token or a secret.
+/// The reason why a request got no response. It appears in logs, so the source must not hold a token or a secret.
 #[derive(Debug)]
 pub struct TransportError {
     kind: TransportErrorKind,
@@ -45,7 +46,7 @@ enum TransportErrorKind {
 }
 
 impl TransportError {
-    /// The server could not be reached, or the connection broke before the answer was complete.
+    /// Creates the error for a server that is unreachable, or a connection that broke before the response was complete.
     pub fn unreachable(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
             kind: TransportErrorKind::Unreachable,
@@ -53,7 +54,7 @@ impl TransportError {
         }
     }
 
-    /// The answer was too large.
+    /// Creates the error for a response that is too large.
     pub fn too_large() -> Self {
         Self {
             kind: TransportErrorKind::TooLarge,
@@ -81,27 +82,27 @@ impl Error for TransportError {
     }
 }
 
-/// How large an answer may be: an extension of the requests that the layer sends.
+/// The maximum size of a response, as an extension of the requests that the layer sends.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct MaxAnswer(pub(super) usize);
 
-/// The transport that a layer has unless it is given another: a pooled client for each runtime.
+/// The default transport of a layer: one pooled client per runtime.
 ///
-/// The connections of a pool are driven by tasks of the runtime that opened them. A runtime that is parked
-/// would stall the calls of every other one that takes a connection from the same pool.
+/// Tasks of the runtime that opened a connection drive it. If runtimes shared a pool, a parked runtime would stall
+/// the calls of every other runtime that takes one of its connections.
 pub(crate) struct HttpClient {
     https_only: bool,
     connect_timeout: Duration,
-    /// The one used last comes last.
+    /// In order of use: the most recently used client is the last.
     clients: Mutex<Vec<(Option<Id>, Client)>>,
 }
 
 impl HttpClient {
-    /// `connect_timeout` bounds the making of a connection, name resolution and TLS included.
+    /// `connect_timeout` bounds the establishment of a connection, including name resolution and TLS.
     ///
     /// # Errors
     ///
-    /// Why no client can be made. The first one is made here, so that this shows early.
+    /// Returns the reason why no client can be created. The first client is created here, to show the error early.
     pub(crate) fn new(https_only: bool, connect_timeout: Duration) -> Result<Self, reqwest::Error> {
         let first = client(https_only, connect_timeout)?;
         Ok(Self {
@@ -111,7 +112,7 @@ impl HttpClient {
         })
     }
 
-    /// The client of this runtime.
+    /// Returns the client of the current runtime.
     fn client(&self) -> Result<Client, TransportError> {
         let id = Handle::try_current()
             .map_err(TransportError::unreachable)?
@@ -158,24 +159,24 @@ impl HttpClient {
     }
 }
 
-/// Makes a client.
+/// Creates a client.
 fn client(https_only: bool, connect_timeout: Duration) -> Result<Client, reqwest::Error> {
     #[expect(clippy::disallowed_methods, reason = "this is where clients are made")]
     let builder = Client::builder();
-    // Another crate of the build that switches `native-tls` on does not change which certificates count.
+    // The set of trusted certificates stays the same if another crate of the build enables `native-tls`.
     #[cfg(feature = "rustls")]
     let builder = builder.tls_backend_rustls();
     builder
         .https_only(https_only)
-        // The token must go where the configuration says, and nowhere else.
+        // The token must go only to the configured server.
         .redirect(redirect::Policy::none())
         .no_proxy()
         .referer(false)
         .connect_timeout(connect_timeout)
-        // The stack around this retries, within a budget and seen by the breaker.
+        // The stack around the transport retries, within a budget and visible to the circuit breaker.
         .retry(retry::never())
-        // A connection whose peer has gone without a word would else be used for every call to
-        // come. While idle, too: a call that was given up leaves it so.
+        // Without keep-alive, a connection with a dead peer would be used for all further calls. Pings are needed
+        // while the connection is idle, too: a dropped call leaves it idle.
         .http2_keep_alive_interval(KEEP_ALIVE)
         .http2_keep_alive_timeout(KEEP_ALIVE_TIMEOUT)
         .http2_keep_alive_while_idle(true)
@@ -194,15 +195,15 @@ impl Transport for HttpClient {
     }
 }
 
-/// The size of the largest answer of any endpoint.
+/// The maximum size of a response of any endpoint.
 pub(super) const LARGEST_ANSWER: usize = 256 * 1024;
 
-/// How many runtimes have a client. Beyond it, the one that was not used for the longest time loses its own.
+/// The maximum number of runtimes with a client. Beyond it, the least recently used client is dropped.
 const MAX_RUNTIMES: usize = 16;
 
-/// How often a connection of HTTP/2 is asked whether it is alive, and how long it may take to say so.
+/// The interval of pings on an HTTP/2 connection, and the time limit for a reply.
 const KEEP_ALIVE: Duration = Duration::from_secs(5);
 const KEEP_ALIVE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Below the 60 s after which common proxies close an idle connection themselves.
+/// Less than the 60 s after which common proxies close an idle connection.
 const POOL_IDLE: Duration = Duration::from_secs(50);

@@ -1,4 +1,4 @@
-//! The calls in flight, and the queue of those that wait for a place among them.
+//! The bound on the calls in flight, and the queue of calls that wait for a place.
 
 use std::{
     collections::BTreeMap,
@@ -13,15 +13,15 @@ use tokio::{
 
 use super::{Purpose, Waiters, priority::Rank, waiters::Waiter};
 
-/// Bounds the calls in flight. A place that becomes free goes to the call with the largest share, and
-/// among equals to the one that waited longest.
+/// Bounds the calls in flight. A freed place goes to the waiting call with the largest share, and among calls
+/// with equal shares to the one that waited longest.
 ///
-/// A call that holds its place for longer than a call takes is on a runtime that is parked or blocked. It
-/// must not keep the calls of other runtimes out, so its place no longer counts.
+/// A call that holds its place for longer than the time limit of a call is on a runtime that is parked or blocked. Its
+/// place no longer counts, so that it does not block the calls of other runtimes.
 pub(super) struct InFlight {
     bound: usize,
-    /// How long a call takes at most, and waits at most. One that waited longer would end at the deadline of its
-    /// request, and look like silence of Clerk.
+    /// The longest duration of a call, and the longest wait for a place. A call that waits longer would end at the
+    /// deadline of its request, which would look like a timeout of Clerk.
     limit: Duration,
     waiters: Arc<Waiters>,
     queue: Mutex<Queue>,
@@ -29,18 +29,17 @@ pub(super) struct InFlight {
 
 #[derive(Default)]
 struct Queue {
-    /// The places by their numbers, and so by when they were taken.
+    /// The places by number, and therefore in the order in which they were taken.
     places: BTreeMap<u64, Instant>,
     taken: u64,
     tickets: u64,
-    /// In the order in which they get a place. Since shares are nested, none of them may pass if the first
-    /// may not.
+    /// In the order in which calls get a place. Shares are nested: if the first call may not pass, no other call may.
     waiting: BTreeMap<Ticket, (Purpose, oneshot::Sender<Place>)>,
 }
 
 type Ticket = (Rank, u64);
 
-/// A place among the calls in flight. Dropping it gives the place back.
+/// A place among the calls in flight. Dropping it frees the place.
 pub(super) struct Place {
     in_flight: Arc<InFlight>,
     number: u64,
@@ -55,7 +54,7 @@ struct Waiting {
 }
 
 impl InFlight {
-    /// `limit`: how long a call takes at most.
+    /// `limit`: the longest duration of a call.
     pub(super) fn new(bound: usize, limit: Duration, waiters: Arc<Waiters>) -> Arc<Self> {
         Arc::new(Self {
             bound,
@@ -67,16 +66,14 @@ impl InFlight {
 
     /// Takes a place if one is free for this purpose.
     pub(super) fn try_enter(self: &Arc<Self>, purpose: Purpose) -> Option<Place> {
-        // No call of as large a share waits: it would have got the place.
+        // No call of an equal or larger share is waiting, because it would already have got the place.
         let number = self.lock().take(purpose, self)?;
         Some(self.place(number))
     }
 
     /// Waits for a place.
     ///
-    /// # Errors
-    ///
-    /// Nothing if too many wait already, or if the call has waited for too long.
+    /// Returns `None` if too many calls already wait, or if the call has waited too long.
     pub(super) async fn enter(self: &Arc<Self>, purpose: Purpose) -> Option<Place> {
         let mut waiting = {
             let mut queue = self.lock();
@@ -129,7 +126,7 @@ impl Queue {
         Some(self.taken)
     }
 
-    /// Takes a place for the next call in the queue, if it may pass.
+    /// Takes a place for the next call in the queue, if that call may pass.
     fn next(&mut self, of: &InFlight) -> Option<(u64, oneshot::Sender<Place>)> {
         let (ticket, (purpose, _)) = self.waiting.first_key_value()?;
         let (ticket, purpose) = (*ticket, *purpose);
@@ -145,8 +142,8 @@ impl Drop for Place {
         let mut queue = in_flight.lock();
         queue.places.remove(&self.number);
         while let Some((number, waiting)) = queue.next(in_flight) {
-            // Not while the queue is locked: if the call has just given up, its place is dropped here, and
-            // goes on to the next one.
+            // The queue must be unlocked here: if the call was just dropped, its place is dropped in this scope and
+            // goes to the next call.
             drop(queue);
             drop(waiting.send(in_flight.place(number)));
             queue = in_flight.lock();
@@ -160,7 +157,7 @@ impl Drop for Waiting {
     }
 }
 
-/// How long after its own time limit a call is overdue: one whose runtime runs gives its place back itself.
+/// The grace period after the time limit of a call. Within it, a call on a running runtime frees its place itself.
 const GRACE: Duration = Duration::from_secs(1);
 
 #[cfg(test)]

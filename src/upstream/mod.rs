@@ -1,17 +1,17 @@
-//! The way to Clerk: a tower stack for each endpoint, around the HTTP client.
+//! Calls to Clerk: one tower stack per endpoint around the HTTP client.
 //!
-//! From the outside in:
+//! The stack, from the outside in:
 //!
-//! 1. one retry within a budget (`retry`);
-//! 2. for each attempt (`attempt`): the pause that Clerk asked for (`retry_after`), the circuit breaker of the
-//!    endpoint (`breaker`), the rate limit (`rate_limit`), a place among [`MAX_IN_FLIGHT`] calls, for which
-//!    [`MAX_WAITING`] may wait (`in_flight`, `waiters`), and a time limit.
+//! 1. One retry within a budget (`retry`).
+//! 2. For each attempt (`attempt`): the pause after a 429 (`retry_after`), the circuit breaker (`breaker`), the rate
+//!    limit (`rate_limit`), a place among [`MAX_IN_FLIGHT`] calls, for which [`MAX_WAITING`] calls may wait
+//!    (`in_flight`, `waiters`), and a time limit.
 //!
-//! Places, waiters and budget are those of the layer. The Backend API has a rate limit of its own, as Clerk
-//! counts its calls apart, so that a flood of one kind of token leaves the others theirs. Circuit breaker and
-//! pause are the endpoint's own, so that an outage of userinfo is none of introspection. Every bound has a share
-//! for each priority (`priority`), so that a flood of tokens never seen costs the others nothing. The deadline
-//! of the whole verification stands around all of it, in `verify`.
+//! All endpoints of a layer share the places, the waiters and the retry budget. The Backend API has a separate rate
+//! limit, because Clerk counts its calls separately. A flood of one token kind therefore leaves the rate limit of the
+//! other kinds untouched. Each endpoint has its own circuit breaker and pause, so an outage of userinfo does not stop
+//! introspection. Every bound has a share for each priority (`priority`), so a flood of first-seen tokens does not
+//! slow down other tokens. `verify` enforces the deadline of the whole verification, which includes this stack.
 
 mod attempt;
 mod breaker;
@@ -58,7 +58,7 @@ use crate::{
     observe::{EndpointObserver, HealthState},
 };
 
-/// What the endpoints of a layer share.
+/// The parts that all endpoints of a layer share.
 pub(crate) struct Upstream {
     transport: Arc<dyn Transport>,
     attempt_timeout: Duration,
@@ -67,20 +67,21 @@ pub(crate) struct Upstream {
     backend: RateLimiter,
     retry_budget: Arc<TpsBudget>,
     in_flight: Arc<InFlight>,
-    /// The bound on all that waits for Clerk, be it for a place in flight or for a document.
+    /// The bound on everything that waits for Clerk: for a place in flight or for a document.
     pub(crate) waiters: Arc<Waiters>,
     pub(crate) health: Arc<HealthState>,
 }
 
-/// The way to one endpoint.
+/// The client of one endpoint.
 pub(crate) struct EndpointClient<T> {
     stack: BoxCloneSyncService<Call, T, CallError>,
-    /// Random, so that a digest says nothing of a token.
+    /// Random, so that a digest does not reveal the token.
     hasher: RandomState,
 }
 
 impl Upstream {
-    /// `rate_limit`: how many calls are made in ten seconds, to the Backend API and to the rest each.
+    /// `rate_limit`: the number of calls per ten seconds. It applies to the Backend API and to all other endpoints
+    /// separately.
     pub(crate) fn new(
         transport: Arc<dyn Transport>,
         attempt_timeout: Duration,
@@ -101,7 +102,7 @@ impl Upstream {
         }
     }
 
-    /// The way to an endpoint whose answers are read by `decode`.
+    /// Returns a client for an endpoint whose responses `decode` reads.
     pub(crate) fn client<T: Send + 'static>(
         &self,
         endpoint: Endpoint,
@@ -148,7 +149,7 @@ impl<T> EndpointClient<T> {
     ///
     /// # Errors
     ///
-    /// What the decoder says, or in what way Clerk could not be asked.
+    /// Returns the error of the decoder, or the reason why the call failed.
     pub(crate) async fn call(
         &self,
         purpose: Purpose,
@@ -163,19 +164,19 @@ impl<T> EndpointClient<T> {
         .await
     }
 
-    /// Fetches a document, and waits no longer than `patience`, retries and all. One call serves all tokens: it
-    /// has the highest priority.
+    /// Fetches a document. Waits no longer than `patience`, retries included. One call serves all tokens, so it has the
+    /// highest priority.
     ///
     /// # Errors
     ///
-    /// As those of [`call`](Self::call).
+    /// The same as those of [`call`](Self::call).
     pub(crate) async fn get(&self, endpoint: Uri, patience: Duration) -> Result<T, AuthError> {
         let mut request = Request::new(Bytes::new());
         *request.method_mut() = Method::GET;
         *request.uri_mut() = endpoint;
         let accept = HeaderValue::from_static("application/json");
         request.headers_mut().insert(header::ACCEPT, accept);
-        // A copy in a cache on the way may lack a key that is in use already.
+        // A copy in an intermediate cache may lack a key that is already in use.
         let no_cache = HeaderValue::from_static("no-cache");
         request
             .headers_mut()
@@ -195,7 +196,7 @@ impl<T> EndpointClient<T> {
     }
 }
 
-/// Waits no longer than the deadline: what is not there by then is unavailable.
+/// Runs a future until the deadline. After the deadline, the result is `UpstreamUnavailable`.
 pub(crate) async fn within<T>(
     deadline: Instant,
     future: impl Future<Output = Result<T, AuthError>>,
@@ -207,7 +208,7 @@ pub(crate) async fn within<T>(
         })
 }
 
-/// Whether a body is JSON by its content type: `application/json` or `application/…+json` in UTF-8,
+/// Returns true if a body is JSON by its content type: `application/json` or `application/…+json` in UTF-8,
 /// the only encoding that JSON has (RFC 8259 §8.1).
 pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     let mut content_types = headers.get_all(header::CONTENT_TYPE).iter();
@@ -232,7 +233,7 @@ pub(crate) fn is_json(headers: &HeaderMap) -> bool {
     is_json && is_utf8
 }
 
-/// The rate limit of an instance that says nothing else: what Clerk documents for its kind.
+/// Returns the rate limit that Clerk documents for the instance type. It applies if none is configured.
 pub(crate) fn default_rate_limit(host: &str) -> u32 {
     if host.ends_with(".clerk.accounts.dev") {
         100
@@ -241,11 +242,11 @@ pub(crate) fn default_rate_limit(host: &str) -> u32 {
     }
 }
 
-/// How many calls are made to Clerk at a time. One connection of HTTP/2 carries them.
+/// The maximum number of concurrent calls to Clerk. One HTTP/2 connection carries all of them.
 const MAX_IN_FLIGHT: usize = 64;
 
-/// How many verifications and fetches wait; beyond it they are shed at once. At 64 in flight and 50 ms a call
-/// it is what is done in 0.8 s, less than the time a caller is kept waiting.
+/// The maximum number of waiting verifications and fetches. Further ones are rejected at once. With 64 calls in
+/// flight and 50 ms per call, 1024 of them take 0.8 s, which is less than the time that a request may wait.
 const MAX_WAITING: usize = 1024;
 
 #[cfg(test)]

@@ -1,8 +1,7 @@
 //! The priorities of calls to Clerk, and the share of a bound that each may use.
 //!
-//! Shares are nested: a call may start while the bound is used, by calls of any priority, to less than
-//! its own share. So a flood of tokens never seen stops at 65 %, and everything above stays free for
-//! the others.
+//! Shares are nested: a call may start while calls of any priority use less of the bound than its own share. A flood
+//! of first-seen tokens stops at 65 %, and the rest stays free for the other priorities.
 
 use tokio::time::Instant;
 
@@ -15,7 +14,7 @@ pub(crate) enum Priority {
     Refresh,
     /// A token that was valid before.
     Returning,
-    /// A token that was never seen.
+    /// A token that was not seen before.
     FirstSeen,
 }
 
@@ -28,8 +27,8 @@ impl Priority {
         Self::FirstSeen,
     ];
 
-    /// Returns how much of a bound calls of this priority may use: rounded down, and at least one call
-    /// less than the next higher priority if the bound has room for that.
+    /// Returns the share of a bound that calls of this priority may use. It is rounded down, and at least one call less
+    /// than the share of the next higher priority if the bound has room for that.
     pub(crate) fn share(self, bound: usize) -> usize {
         let percent = match self {
             Self::Document => 100,
@@ -51,7 +50,7 @@ impl Priority {
     }
 }
 
-/// What a call is for: a verification or a document, or something that a token can do without.
+/// The purpose of a call: required for a verification or a document, or optional.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Purpose {
     priority: Priority,
@@ -79,10 +78,10 @@ impl Purpose {
         }
     }
 
-    /// The purpose of a call for a profile that is not required. It uses less of every bound than the
-    /// verification of any token of its priority may, so that it takes no call that one needs.
+    /// The purpose of a call for a profile that is not required. Its share of every bound is smaller than the share of
+    /// any verification of its priority, so it does not take a call from a verification.
     ///
-    /// `until`: how long it may wait for a place in flight.
+    /// `until`: the end of its wait for a place in flight.
     pub(crate) fn optional(priority: Priority, until: Instant) -> Self {
         Self {
             priority,
@@ -102,9 +101,9 @@ impl Purpose {
         self.gives_up_at.is_some()
     }
 
-    /// Returns up to how much of a rate limit calls of any kind may have used it before one for this purpose
-    /// is made. A verification has more than its own share, of which optional calls take nothing, and leaves
-    /// what is reserved for the next higher priority.
+    /// Returns the ceiling for a call of this purpose: the call may start while calls of all kinds have used less of
+    /// the rate limit. A verification may exceed its own share, because optional calls do not reduce that share. It
+    /// leaves free the part that is reserved for the next higher priority.
     pub(super) fn ceiling(self, limit: usize) -> usize {
         let next = match self.priority {
             _ if self.is_optional() => return self.share(limit),
@@ -115,8 +114,8 @@ impl Purpose {
         next.share(limit)
     }
 
-    /// Returns how much of a rate limit calls like this one may use, without regard to those of the other
-    /// sort. A burst of verifications with a profile each must not have used the limit up at its half.
+    /// Returns the part of a rate limit that calls of this sort (required or optional) may use, counted apart from the
+    /// other sort. Otherwise a burst of verifications with one profile each would end at half of the limit.
     pub(super) fn own_limit(self, limit: usize) -> usize {
         if self.is_optional() {
             limit / 4
@@ -125,7 +124,7 @@ impl Purpose {
         }
     }
 
-    /// Returns how much of a bound calls for this purpose may use.
+    /// Returns the share of a bound that calls of this purpose may use.
     pub(super) fn share(self, bound: usize) -> usize {
         let percent = match self.rank() {
             Rank::Document | Rank::Refresh | Rank::Returning | Rank::FirstSeen => {
@@ -138,7 +137,7 @@ impl Purpose {
         bound.saturating_mul(percent) / 100
     }
 
-    /// Returns the place in the queue: the larger the share, the earlier.
+    /// Returns the rank in the queue. A larger share comes earlier.
     pub(super) fn rank(self) -> Rank {
         match (self.priority, self.is_optional()) {
             (Priority::Document, false) => Rank::Document,

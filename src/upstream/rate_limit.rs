@@ -1,14 +1,13 @@
 //! The rate limit: never more calls than the limit in any window of ten seconds.
 //!
-//! A ring holds the start times of the last calls. A call starts if fewer than its share of the limit
-//! started within the last ten seconds; so the whole rate can be used, and exactly ten seconds after a
-//! call its slot is free again. The limit is checked before a call waits for a place in flight, and has
-//! to hold for the moment in which it is sent. So a call reserves its slot first, and starts later.
+//! A ring holds the start times of the last calls. A call may start if fewer calls than its share of the limit started
+//! within the last ten seconds. The whole rate is usable, and a slot is free again exactly ten seconds after its call.
+//! The limit is checked before a call waits for a place in flight, but it must hold when the call is sent. A call
+//! therefore reserves its slot first and starts later.
 //!
-//! Optional calls, for profiles that are not required, do not count against the share of a verification:
-//! they would take calls that it needs. They count for the limit, of which they use a quarter at most; and
-//! a verification stops at the share of the next higher priority, optional calls included, so that they
-//! never use up what is reserved for that one.
+//! Optional calls, for profiles that are not required, do not count against the share of a verification, because they
+//! would take calls from it. They do count against the limit, and use at most a quarter of it. A verification stops at
+//! the share of the next higher priority, optional calls included, so that both leave that reserved part free.
 
 use std::{
     collections::VecDeque,
@@ -19,21 +18,21 @@ use std::{
 use super::Purpose;
 use crate::sync::{Mutex, MutexGuard};
 
-/// The rate limit of one of Clerk's APIs.
+/// The rate limit of one Clerk API.
 #[derive(Clone)]
 pub(super) struct RateLimiter {
-    /// `None`: there is no limit.
+    /// `None` if calls are not limited.
     ring: Option<Arc<Mutex<Ring>>>,
 }
 
-/// The right to start one call. Dropping it gives the slot back, unless the call was started.
+/// The right to start one call. Dropping it frees the slot, unless the call was started.
 pub(super) struct Reservation {
     ring: Option<Arc<Mutex<Ring>>>,
     is_optional: bool,
 }
 
-/// Times are those of any clock that is never set. One that shows an earlier time than before counts as
-/// standing still: threads may read it in another order than they come here.
+/// The call times. They come from a clock that is never set. An earlier time than before counts as the latest time,
+/// because threads may lock the ring in another order than they read the clock.
 struct Ring {
     limit: usize,
     latest: Duration,
@@ -44,14 +43,14 @@ struct Ring {
 
 #[derive(Default)]
 struct Starts {
-    /// When the last calls started, in order: as many as the limit at most.
+    /// The start times of the last calls, in order: at most as many as the limit.
     times: VecDeque<Duration>,
-    /// How many calls are yet to start.
+    /// The number of calls that have reserved a slot and not started.
     reserved: usize,
 }
 
 impl RateLimiter {
-    /// `calls`: how many may start in ten seconds.
+    /// `calls`: the number of calls that may start in ten seconds.
     pub(super) fn new(calls: Option<u32>) -> Self {
         let ring = calls.map(|calls| {
             Arc::new(Mutex::new(Ring {
@@ -69,7 +68,7 @@ impl RateLimiter {
     ///
     /// # Errors
     ///
-    /// How long it takes until a slot may be free.
+    /// Returns the time until a slot may be free.
     pub(super) fn reserve(&self, purpose: Purpose, now: Duration) -> Result<Reservation, Duration> {
         if let Some(ring) = &self.ring {
             lock(ring).reserve(purpose, now)?;
@@ -82,7 +81,7 @@ impl RateLimiter {
 }
 
 impl Reservation {
-    /// Notes that the call starts now.
+    /// Records that the call starts now.
     pub(super) fn start(mut self, now: Duration) {
         if let Some(ring) = self.ring.take() {
             lock(&ring).start(self.is_optional, now);
@@ -99,8 +98,8 @@ impl Drop for Reservation {
 }
 
 impl Ring {
-    /// Every start was reserved while fewer calls than the limit had started or were reserved, and starting
-    /// one changes nothing of their sum: so it holds at each start, too.
+    /// Reserves a slot only while fewer calls than the limit have started or are reserved. A start does not change
+    /// their sum, so the limit also holds at each start.
     fn reserve(&mut self, purpose: Purpose, now: Duration) -> Result<(), Duration> {
         let now = self.tick(now);
         let (ceiling, own) = (purpose.ceiling(self.limit), purpose.own_limit(self.limit));
@@ -123,7 +122,7 @@ impl Ring {
         self.own(is_optional).reserved -= 1;
     }
 
-    /// Those that are counted apart from the others.
+    /// Returns the starts of this sort alone.
     fn own(&mut self, is_optional: bool) -> &mut Starts {
         if is_optional {
             &mut self.optional
@@ -132,7 +131,7 @@ impl Ring {
         }
     }
 
-    /// The time, which never runs backwards here.
+    /// Returns the time, which never goes backwards here.
     fn tick(&mut self, now: Duration) -> Duration {
         self.latest = self.latest.max(now);
         self.latest
@@ -146,7 +145,7 @@ impl Starts {
         if unreserved == 0 {
             return Err(SHORTEST_WAIT);
         }
-        // As many calls ago, one started: fewer did so within the window if that one did so before it.
+        // The call at this position started `unreserved` calls ago. If it started before the window, the bound holds.
         let nth = self.times.len().checked_sub(unreserved);
         if let Some(start) = nth.and_then(|nth| self.times.get(nth)) {
             let age = now.saturating_sub(*start);
@@ -170,10 +169,10 @@ fn lock(ring: &Mutex<Ring>) -> MutexGuard<'_, Ring> {
     ring.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// The length of Clerk's windows.
+/// The length of the window in which Clerk counts calls.
 const WINDOW: Duration = Duration::from_secs(10);
 
-/// The shortest wait that makes sense to name.
+/// The shortest wait that a caller can use.
 const SHORTEST_WAIT: Duration = Duration::from_millis(1);
 
 #[cfg(test)]

@@ -1,4 +1,4 @@
-//! One more attempt if the first did not get through, within a budget.
+//! One retry of a call that failed in transit, within a budget.
 
 use std::{sync::Arc, time::Duration};
 
@@ -21,7 +21,7 @@ pub(super) struct RetryOnce {
 }
 
 impl RetryOnce {
-    /// `breaker`: while it is not closed, another attempt could only be rejected.
+    /// `breaker`: no retry is made unless it is closed, because it would reject the retry.
     pub(super) fn new(
         budget: Arc<TpsBudget>,
         breaker: Arc<Breaker>,
@@ -36,7 +36,7 @@ impl RetryOnce {
     }
 }
 
-/// The budget of a layer.
+/// Creates the retry budget of a layer.
 pub(super) fn budget() -> Arc<TpsBudget> {
     Arc::new(TpsBudget::new(BUDGET_WINDOW, AT_LEAST_PER_SECOND, SHARE))
 }
@@ -46,7 +46,7 @@ impl<T> Policy<Call, T, CallError> for RetryOnce {
 
     fn retry(&mut self, _: &mut Call, result: &mut Result<T, CallError>) -> Option<Sleep> {
         match result {
-            // No call: there is nothing of which retries could be a part.
+            // No call was made, so it does not count for the ratio of retries to calls.
             Err(error) if error.was_not_called() => None,
             Err(error) if error.is_worth_a_retry() => {
                 if self.is_spent {
@@ -73,11 +73,11 @@ impl<T> Policy<Call, T, CallError> for RetryOnce {
     }
 }
 
-/// One retry for ten calls that needed none, and one a second in any case: so that a service with few
-/// calls has its retry, and one whose calls all fail makes hardly any.
+/// One retry per ten calls that needed no retry, and at least one per second. A service with few calls therefore has
+/// its retry, and a service whose calls all fail makes few retries.
 const SHARE: f32 = 0.1;
 const AT_LEAST_PER_SECOND: u32 = 1;
 const BUDGET_WINDOW: Duration = Duration::from_secs(10);
 
-/// Longer than a restart of a proxy's worker, short before the deadline.
+/// Longer than the restart of a proxy worker, and well before the deadline.
 const LONGEST_PAUSE_MS: u64 = 100;

@@ -1,4 +1,4 @@
-//! The pause that an endpoint asked for with a 429.
+//! The pause of an endpoint after a 429.
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -8,12 +8,12 @@ use std::{
 use super::Priority;
 use crate::clock::{Now, millis};
 
-/// Holds calls to one endpoint back after a 429.
+/// Holds back calls to one endpoint after a 429.
 ///
-/// The pause concerns all tokens alike, and may be longer than it needs to be. So a call for a token in
-/// use or for a document probes after 1, 2, 4 and then every 8 seconds; if it succeeds, the pause is over.
-/// If no such call comes for a second, one for a token that was valid before is the probe. A token never
-/// seen is not: everyone can send one.
+/// The pause applies to all tokens, and may be longer than necessary. A call for a token in use or for a document
+/// therefore probes after 1, 2, 4 and then every 8 seconds. If the probe succeeds, the pause ends. If no such call
+/// comes for one second, a call for a token that was valid before may probe. A first-seen token never probes, because
+/// any client can send one.
 #[derive(Debug, Default)]
 pub(super) struct RetryAfterGate(Mutex<Pause>);
 
@@ -21,13 +21,13 @@ pub(super) struct RetryAfterGate(Mutex<Pause>);
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Pause {
     until: u64,
-    /// When the next probe may be made.
+    /// The moment from which the next probe may be made.
     probe_from: u64,
-    /// How long after it the one after it may be.
+    /// The interval between the next probe and the one after it.
     interval: u64,
 }
 
-/// The permission to pass the gate. A probe that is dropped without being sent may be made by another call.
+/// The permission to pass the gate. If a probe is dropped before it is sent, another call may probe.
 pub(super) struct Pass {
     gate: Arc<RetryAfterGate>,
     probe: Option<Probe>,
@@ -44,7 +44,7 @@ impl RetryAfterGate {
     ///
     /// # Errors
     ///
-    /// How long it takes until one of this priority may pass.
+    /// Returns the time until a call of this priority may pass.
     pub(super) fn enter(self: &Arc<Self>, priority: Priority, now: Now) -> Result<Pass, Duration> {
         let mut pause = self.lock();
         let probe = if now.mono < pause.until {
@@ -74,7 +74,7 @@ impl RetryAfterGate {
         })
     }
 
-    /// Begins a pause, or prolongs the one there is.
+    /// Begins a pause, or prolongs the current one.
     pub(super) fn begin(&self, delay: Duration, now: Now) {
         let until = now.mono.saturating_add(millis(delay));
         let mut pause = self.lock();
@@ -99,19 +99,19 @@ impl Pass {
         self.probe.is_some()
     }
 
-    /// Notes that the call is sent.
+    /// Records that the call is sent.
     pub(super) fn sent(&mut self) {
         if let Some(probe) = &mut self.probe {
             probe.is_sent = true;
         }
     }
 
-    /// Notes that the call succeeded, which ends the pause. A call that was not a probe was sent before the
-    /// pause began, and shows nothing.
+    /// Records that the call succeeded. A successful probe ends the pause. Any other call was sent before the pause
+    /// began, so it gives no evidence.
     pub(super) fn succeeded(self) {
         if let Some(probe) = &self.probe {
             let mut pause = self.gate.lock();
-            // Unless Clerk asked for a longer one meanwhile.
+            // Another 429 may have prolonged the pause meanwhile.
             if pause.until == probe.after.until {
                 *pause = Pause::default();
             }
@@ -132,13 +132,13 @@ impl Drop for Pass {
     }
 }
 
-/// In milliseconds: how long after a 429 the first probe is made.
+/// The time from a 429 to the first probe, in milliseconds.
 const FIRST_INTERVAL: u64 = 1_000;
 
-/// In milliseconds: how far apart later probes are at most.
+/// The longest interval between probes, in milliseconds.
 const LONGEST_INTERVAL: u64 = 8_000;
 
-/// In milliseconds: for how long only tokens in use may make a probe that is due.
+/// The time in which only a token in use or a document may make a due probe, in milliseconds.
 const HEAD_START: u64 = 1_000;
 
 #[cfg(test)]

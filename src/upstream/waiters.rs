@@ -1,4 +1,4 @@
-//! The one bound on verifications and fetches that wait for Clerk.
+//! The common bound on verifications and fetches that wait for Clerk.
 
 use std::sync::{
     Arc,
@@ -8,14 +8,14 @@ use std::sync::{
 use super::{Priority, Purpose};
 use crate::{AuthError, AuthErrorKind};
 
-/// Counts everything that waits: for a place among the calls in flight, or for a document of Clerk's.
+/// Counts everything that waits: for a place among the calls in flight, or for a Clerk document.
 #[derive(Debug)]
 pub(crate) struct Waiters {
     bound: usize,
     count: AtomicUsize,
 }
 
-/// A place among the waiters. Dropping it gives the place back.
+/// A place among the waiters. Dropping it frees the place.
 #[derive(Debug)]
 pub(crate) struct Waiter(Arc<Waiters>);
 
@@ -31,13 +31,13 @@ impl Waiters {
     ///
     /// # Errors
     ///
-    /// [`AuthErrorKind::Overloaded`] if as many wait as the share of this priority allows.
+    /// Returns [`AuthErrorKind::Overloaded`] if as many callers wait as the share of this priority allows.
     pub(crate) fn enter(self: &Arc<Self>, priority: Priority) -> Result<Waiter, AuthError> {
         self.enter_for(Purpose::needed(priority))
             .ok_or_else(|| AuthError::new(AuthErrorKind::Overloaded).into_not_called())
     }
 
-    /// Takes a place, if fewer wait than the share of this purpose allows.
+    /// Takes a place if fewer callers wait than the share of this purpose allows.
     pub(super) fn enter_for(self: &Arc<Self>, purpose: Purpose) -> Option<Waiter> {
         let share = purpose.share(self.bound);
         self.count

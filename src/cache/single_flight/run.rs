@@ -1,4 +1,4 @@
-//! The task of one flight: how it ends.
+//! The task of one flight, and the ways in which it ends.
 
 use std::{hash::Hash, sync::Arc, thread};
 
@@ -6,14 +6,14 @@ use tokio::sync::watch;
 
 use super::{Dated, Ended, Outcome, SingleFlight, unavailable};
 
-/// A flight that runs. Dropping it frees the key, however the flight ends: a verifier that panics would
-/// otherwise leave a key that all requests wait for in vain.
+/// A running flight. Dropping it frees the key, no matter how the flight ends. Otherwise a verifier that panics would
+/// leave a key for which all requests wait in vain.
 #[derive(Debug)]
 pub(super) struct Run<K: Copy + Eq + Hash, T> {
     pub(super) single_flight: Arc<SingleFlight<K, T>>,
     pub(super) key: K,
     pub(super) number: u64,
-    /// Nothing once the outcome is known.
+    /// `None` once the outcome is known.
     pub(super) announce: Option<watch::Sender<Option<Dated<T>>>>,
 }
 
@@ -30,8 +30,8 @@ impl<K: Copy + Eq + Hash, T> Run<K, T> {
             flights.by_key.remove(&self.key);
         }
         drop(flights);
-        // Ordering: the key is free before a waiter gets the outcome, so that it can start anew if the
-        // outcome does not count for it.
+        // Ordering: the key is freed before a waiter gets the outcome. If the outcome does not count for the waiter, it
+        // can start another flight.
         if let Some(announce) = self.announce.take() {
             announce.send_replace(Some((epoch, outcome)));
         }
