@@ -9,8 +9,9 @@ use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims,
     authenticator::{Authenticator, Rejected},
     bearer::Credentials,
-    cache::{Arrival, Join, Landed, Lookup, Outcome, TokenDigest, single_flight},
+    cache::{Arrival, Lookup, Outcome, TokenDigest},
     observe::{CacheState, Seen},
+    sync::single_flight::{self, Join, Landed},
     upstream::Priority,
     verify::TokenFormat,
 };

@@ -96,7 +96,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(
+    pub(crate) fn new(
         verified: Verified,
         key: TokenDigest,
         epoch: u64,
@@ -250,7 +250,7 @@ pub(super) struct NegativeEntry {
 impl NegativeEntry {
     /// Creates the entry for an error. `None` unless the error is an authoritative rejection or a 503 that this token
     /// provokes.
-    pub(super) fn new(error: &AuthError, epoch: u64, now: Now) -> Option<Self> {
+    pub(crate) fn new(error: &AuthError, epoch: u64, now: Now) -> Option<Self> {
         let kind = error.kind();
         let (error, life) = match provoked_life(error) {
             Some(life) => (error.clone(), life),

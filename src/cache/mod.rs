@@ -12,7 +12,6 @@ mod invalidation;
 mod digest;
 mod store;
 mod returning;
-pub(crate) mod single_flight;
 mod user;
 mod verdict;
 
@@ -21,7 +20,6 @@ use std::{sync::Arc, time::Duration};
 pub(crate) use self::{
     digest::{TokenDigest, TokenHasher},
     entry::{Entry, Lifetimes},
-    single_flight::{Join, Landed, Outcome, SingleFlight},
     user::UserCache,
     verdict::Arrival,
 };
@@ -31,7 +29,14 @@ use self::{
     positive::Positive,
     returning::Returning,
 };
-use crate::{AuthError, ClerkClaims, clock::Now};
+use crate::{
+    AuthError, ClerkClaims,
+    clock::Now,
+    sync::single_flight::{self, SingleFlight},
+};
+
+/// The outcome of a verification.
+pub(crate) type Outcome = single_flight::Outcome<Arc<Entry>>;
 
 /// The result of a lookup for a positive entry.
 #[derive(Debug)]

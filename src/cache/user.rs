@@ -11,10 +11,13 @@ use super::{
     digest::{TokenDigest, TokenHasher},
     entry::{Deadline, NEGATIVE_TTL},
     invalidation::{Invalidations, Many},
-    single_flight::{self, Landed, Outcome, SingleFlight},
     store::{Release, Store},
 };
-use crate::{AuthError, AuthErrorKind, User, clock::Clock};
+use crate::{
+    AuthError, AuthErrorKind, User,
+    clock::Clock,
+    sync::single_flight::{self, Landed, Outcome, SingleFlight},
+};
 
 /// The recently fetched users, by their ids.
 pub(crate) struct UserCache {

@@ -23,9 +23,12 @@ pub(super) use self::version::Version;
 use self::version::{State, age};
 use crate::{
     AuthError, AuthErrorKind,
-    cache::{Join, Landed, Outcome, SingleFlight, single_flight},
     clock::{Clock, millis},
-    sync::{Mutex, MutexGuard, until},
+    sync::{
+        Mutex, MutexGuard,
+        single_flight::{self, Join, Landed, Outcome, SingleFlight},
+        until,
+    },
     upstream::{Priority, Waiter, Waiters},
 };
 

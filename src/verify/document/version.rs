@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use crate::{cache::Outcome, clock::Now};
+use crate::{clock::Now, sync::single_flight::Outcome};
 
 /// The document as one fetch brought it.
 pub(in crate::verify) struct Version<T> {

@@ -16,11 +16,13 @@ use tokio::{
     time::{Instant, advance, sleep},
 };
 
-use super::{
-    super::{Lifetimes, TokenDigest, TokenHasher},
-    Entry, GRACE, Join, Landed, MAX_STARTS, Outcome, SingleFlight, Waiter, wait,
+use super::{GRACE, Join, Landed, MAX_STARTS, SingleFlight, Waiter, wait};
+use crate::{
+    AuthError, AuthErrorKind,
+    cache::{Entry, Lifetimes, Outcome, TokenDigest, TokenHasher},
+    clock::Now,
+    verify::Verified,
 };
-use crate::{AuthError, AuthErrorKind, clock::Now, verify::Verified};
 
 type Flights = SingleFlight<TokenDigest, Arc<Entry>>;
 

@@ -1,6 +1,8 @@
 //! Synchronization primitives that a model checker can replace. With `--cfg shuttle`, tests run random interleavings of
 //! threads, see `cache/tests/schedules.rs`.
 
+pub(crate) mod single_flight;
+
 #[cfg(not(shuttle))]
 pub(crate) use crossbeam_utils::sync::ShardedLock;
 #[cfg(not(shuttle))]

@@ -24,19 +24,16 @@ use std::{
 use tokio::{sync::watch, task::yield_now, time::Instant};
 
 use self::run::Run;
-use super::{Entry, digest::PrehashedHasher};
-use crate::{
-    AuthError, AuthErrorKind,
-    sync::{Mutex, MutexGuard, Spawner, until},
-};
+use super::{Mutex, MutexGuard, Spawner, until};
+use crate::{AuthError, AuthErrorKind};
 
 /// The outcome of a flight, which all its waiters share.
-pub(crate) type Outcome<T = Arc<Entry>> = Result<T, AuthError>;
+pub(crate) type Outcome<T> = Result<T, AuthError>;
 
 /// The outcome with the epoch in which the flight called Clerk.
 type Dated<T> = (u64, Outcome<T>);
 
-/// The calls in flight. Keys are already hashed, or there is only one key.
+/// The calls in flight.
 #[derive(Debug)]
 pub(crate) struct SingleFlight<K, T> {
     /// The age at which a flight is superseded.
@@ -46,7 +43,7 @@ pub(crate) struct SingleFlight<K, T> {
 
 #[derive(Debug)]
 struct Flights<K, T> {
-    by_key: HashMap<K, Flight<T>, PrehashedHasher>,
+    by_key: HashMap<K, Flight<T>>,
     /// The number of flights that were started.
     started: u64,
 }
