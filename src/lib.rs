@@ -180,7 +180,7 @@ mod future;
 mod metadata;
 mod options;
 mod bearer;
-mod kind;
+mod token;
 mod cache;
 mod verify;
 mod upstream;
@@ -224,7 +224,6 @@ pub use self::{
     },
     error::{AuthError, AuthErrorKind, ConfigError},
     future::ResponseFuture,
-    kind::TokenKind,
     layer::ClerkAuthLayer,
     metadata::ResourceMetadata,
     observe::{BreakerState, Health, Stats},
@@ -235,6 +234,7 @@ pub use self::{
     },
     service::ClerkAuth,
     session::{McpSession, McpSessionFuture, McpSessionLayer},
+    token::TokenKind,
     tokens::Tokens,
     upstream::{Transport, TransportError},
     verify::{TokenInfo, Verify, VerifyRequest},

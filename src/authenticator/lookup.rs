@@ -12,8 +12,8 @@ use crate::{
     cache::{Arrival, Lookup, TokenDigest},
     clock::Now,
     observe::{CacheState, Seen},
+    token::TokenFormat,
     upstream::Priority,
-    verify::TokenFormat,
 };
 
 /// What becomes of a request.

@@ -12,8 +12,8 @@ use crate::{
     cache::{Arrival, Lookup, Outcome, TokenDigest},
     observe::{CacheState, Seen},
     sync::single_flight::{self, Join, Landed},
+    token::TokenFormat,
     upstream::Priority,
-    verify::TokenFormat,
 };
 
 /// What is to be verified, and how urgently.

@@ -18,9 +18,9 @@ pub use self::{organization::Organization, profile::Profile, session::Actor, use
 pub(crate) use self::{
     organization::{ActiveOrganization, Version},
     session::Session,
-    shared::{Claims, split_scope},
+    shared::Claims,
 };
-use crate::{TokenKind, cache::Entry};
+use crate::{TokenKind, cache::Entry, token::scope::split_scope};
 
 /// The verified claims of the token that came with a request.
 ///

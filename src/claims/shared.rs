@@ -54,9 +54,3 @@ impl Claims {
             + user
     }
 }
-
-/// Splits a scope. Only a space separates scope tokens (RFC 6749 §3.3): other white space is part of a name, which then
-/// matches no scope.
-pub(crate) fn split_scope(scope: &str) -> impl Iterator<Item = &str> {
-    scope.split(' ').filter(|token| !token.is_empty())
-}

@@ -20,7 +20,6 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     backend::Backend,
-    check::is_scope_byte,
     instance::Instance,
     secret::{Hidden, may_be_secret},
 };

@@ -31,7 +31,7 @@ pub use self::{
     stats::Stats,
 };
 use self::{metrics::RequestMetrics, stats::Counters};
-use crate::{AuthError, AuthErrorKind, cache::Cache, verify::TokenFormat};
+use crate::{AuthError, AuthErrorKind, cache::Cache, token::TokenFormat};
 
 /// The facts about a request that are known when it is accepted or rejected.
 #[derive(Clone, Copy, Debug, Default)]

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use http::HeaderValue;
 
 use super::{Class, Rejection};
-use crate::{AuthError, claims::split_scope};
+use crate::{AuthError, token::scope::split_scope};
 
 /// The challenges of a configuration, made once.
 #[derive(Debug)]

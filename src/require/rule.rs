@@ -7,8 +7,8 @@ use http::Extensions;
 use super::{Rejected, claims_of};
 use crate::{
     ClerkClaims, TokenKind,
-    config::{is_scope_byte, may_be_secret},
-    kind::Kinds,
+    config::may_be_secret,
+    token::{Kinds, scope::is_scope_byte},
 };
 
 /// Cloning copies a pointer.

@@ -13,12 +13,10 @@ use http::{Response, StatusCode, Uri};
 use serde_json::{Map, Value};
 use url::Url;
 
-use super::{
-    document::{CachedDocument, Fetched},
-    members::{Members, object, violation},
-};
+use super::document::{CachedDocument, Fetched};
 use crate::{
     AuthError, ClerkConfig,
+    token::json::{Members, object, violation},
     upstream::{Endpoint, Priority, Upstream},
 };
 

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, header};
 use serde_json::{Map, Value};
 
-use super::members::{self, Members};
+use crate::token::json::{self, Members};
 
 /// Returns whether an answer is an error in OAuth's form, `{"error":"…"}`, or in Clerk's,
 /// `{"errors":[…]}`.
@@ -78,7 +78,7 @@ pub(super) fn is_html(response: &Response<Bytes>) -> bool {
 }
 
 fn members(response: &Response<Bytes>) -> Option<Map<String, Value>> {
-    let Members(members) = members::object(response).ok()?;
+    let Members(members) = json::object(response).ok()?;
     Some(members)
 }
 

@@ -16,12 +16,12 @@ use super::{
     Verify, VerifyRequest,
     discovery::Address,
     error_form::{is_about_our_credentials, is_html},
-    members::{Members, actor, body, flag, scopes, seconds, text, texts, violation},
     policy::check_agreement,
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
     claims::{ActiveOrganization, Actor},
+    token::json::{Members, actor, body, flag, scopes, seconds, text, texts, violation},
     upstream::{Endpoint, EndpointClient, Purpose, Upstream},
 };
 

@@ -8,9 +8,9 @@ use serde_json::{Map, Value};
 use crate::JwtAlgorithm;
 use crate::{
     AuthErrorKind, TokenKind,
-    verify::{
+    token::{
         format::{is_access_token_type, jwt_kind},
-        members::Members,
+        json::Members,
     },
 };
 

@@ -15,13 +15,10 @@ pub(crate) mod introspect;
 mod jws;
 #[cfg(feature = "jwt")]
 pub(crate) mod jwt;
-mod members;
 mod userinfo_policy;
 mod payload;
 pub(crate) mod policy;
-pub(crate) mod resource_uri;
 mod strategy;
-mod format;
 mod source;
 mod statement;
 mod userinfo;
@@ -37,7 +34,6 @@ use std::{
 use futures_util::{future, poll};
 use tokio::time::Instant;
 
-pub(crate) use format::TokenFormat;
 pub use introspect::TokenInfo;
 pub(crate) use policy::Rules;
 pub use source::{Verify, VerifyRequest};
@@ -52,6 +48,7 @@ use crate::{
     clock::{Clock, Now},
     observe::AudienceLog,
     reject::Challenges,
+    token::TokenFormat,
     upstream::{Priority, within},
 };
 pub(crate) use backend::{Credential, TokenEndpoint, Users, is_secret_key_rejected};

@@ -5,10 +5,8 @@ use serde_json::{Map, Value};
 use crate::{
     TokenKind,
     claims::{ActiveOrganization, Organization, Version},
-    verify::{
-        introspect::TokenInfo,
-        members::{actor, scopes, seconds, text, texts},
-    },
+    token::json::{actor, scopes, seconds, text, texts},
+    verify::introspect::TokenInfo,
 };
 
 /// Reads the members of a payload.

@@ -24,7 +24,11 @@ use std::{fmt, sync::Arc};
 pub(crate) use self::audiences::Audiences;
 pub(super) use self::stated::check_agreement;
 use super::TokenInfo;
-use crate::{AuthErrorKind, TokenKind, claims::split_scope, config::Hidden, kind::Kinds};
+use crate::{
+    AuthErrorKind, TokenKind,
+    config::Hidden,
+    token::{Kinds, scope::split_scope},
+};
 
 /// What a token must satisfy. Made by the configuration.
 pub(crate) struct Rules {

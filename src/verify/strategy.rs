@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{TokenFormat, Verify};
-use crate::{JwtVerification, TokenKind};
+use super::Verify;
+use crate::{JwtVerification, TokenKind, token::TokenFormat};
 
 /// Who can be asked. What there is nobody for is not accepted.
 pub(crate) struct Verifiers {

@@ -16,8 +16,8 @@ use http::{Request, Response, Uri, header};
 use serde_json::{Value, json};
 
 use super::{
-    Enrich, Interner, Priority, Rules, TokenFormat, TokenInfo, UserinfoEndpoint, Verified,
-    Verifier, Verifiers, Verify, VerifyRequest, policy::Audiences, verified::is_usable_subject,
+    Enrich, Interner, Priority, Rules, TokenInfo, UserinfoEndpoint, Verified, Verifier, Verifiers,
+    Verify, VerifyRequest, policy::Audiences, verified::is_usable_subject,
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, JwtVerification, TokenKind, Transport,
@@ -25,6 +25,7 @@ use crate::{
     clock::{Clock, Now},
     observe::AudienceLog,
     reject::Challenges,
+    token::TokenFormat,
     upstream::Upstream,
 };
 

@@ -4,11 +4,11 @@
 use super::{
     discovery::Address,
     error_form::{is_error, is_token_challenge},
-    members::{Members, body, text, violation},
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
     claims::Profile,
+    token::json::{Members, body, text, violation},
     upstream::{Endpoint, EndpointClient, Purpose, Upstream},
 };
 use bytes::Bytes;

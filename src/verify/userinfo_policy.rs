@@ -1,7 +1,7 @@
 //! What is left of a verification where userinfo does not answer: some can do without, some cannot.
 
-use super::{TokenInfo, members::violation, userinfo::Userinfo};
-use crate::{AuthError, AuthErrorKind};
+use super::{TokenInfo, userinfo::Userinfo};
+use crate::{AuthError, AuthErrorKind, token::json::violation};
 
 /// For what a verification cannot do without userinfo.
 pub(super) struct UserinfoPolicy {

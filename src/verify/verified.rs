@@ -3,13 +3,14 @@
 use std::{fmt, sync::Arc};
 
 use super::{
-    TokenFormat, TokenInfo, Verifier, acting_context::ActingContext, enrich::SubjectDetails,
-    kind_of, userinfo::Userinfo,
+    TokenInfo, Verifier, acting_context::ActingContext, enrich::SubjectDetails, kind_of,
+    userinfo::Userinfo,
 };
 use crate::{
     AuthError, AuthErrorKind, TokenKind,
     claims::{ActiveOrganization, Claims},
     observe,
+    token::TokenFormat,
 };
 
 /// The proof that a token passed all rules. Only this file makes one; the cache stores and the service

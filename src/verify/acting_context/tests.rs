@@ -4,7 +4,8 @@ use super::ActingContext;
 use crate::{
     TokenKind,
     claims::{ActiveOrganization, Organization, Profile},
-    verify::{TokenInfo, members::actor},
+    token::json::actor,
+    verify::TokenInfo,
 };
 
 fn members(value: Value) -> Map<String, Value> {

@@ -11,11 +11,12 @@ use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 use serde_json::{Map, Value};
 
-use super::{
-    error_form::{clerk_codes, is_error},
-    members::{self, Members, violation},
+use super::error_form::{clerk_codes, is_error};
+use crate::{
+    AuthError, AuthErrorKind,
+    config::Backend,
+    token::json::{self, Members, violation},
 };
-use crate::{AuthError, AuthErrorKind, config::Backend};
 
 /// What an answer says before anybody reads what it is about.
 enum Answer {
@@ -51,7 +52,7 @@ fn request(backend: &Backend, endpoint: Uri, body: Option<Value>) -> Request<Byt
 fn read(response: &Response<Bytes>, object: &str) -> Result<Answer, AuthError> {
     match response.status() {
         StatusCode::OK => {
-            let Members(members) = members::object(response)?;
+            let Members(members) = json::object(response)?;
             match members.get("object") {
                 None => Ok(Answer::Found(members)),
                 Some(Value::String(name)) if name == object => Ok(Answer::Found(members)),

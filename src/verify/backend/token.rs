@@ -14,11 +14,9 @@ use crate::{
     AuthError, TokenKind,
     claims::ActiveOrganization,
     config::Backend,
+    token::json::{actor, scopes, seconds, text, texts, violation},
     upstream::{Endpoint, EndpointClient, Purpose, Upstream},
-    verify::{
-        TokenInfo, Verify, VerifyRequest,
-        members::{actor, scopes, seconds, text, texts, violation},
-    },
+    verify::{TokenInfo, Verify, VerifyRequest},
 };
 
 /// What a verification is about.

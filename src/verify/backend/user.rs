@@ -12,8 +12,8 @@ use crate::{
     AuthError, AuthErrorKind, User,
     cache::UserCache,
     config::Backend,
+    token::json::{flag, violation},
     upstream::{Endpoint, EndpointClient, Priority, Purpose, Upstream, within},
-    verify::members::{flag, violation},
 };
 
 /// The users of the instance, as the Backend API knows them.

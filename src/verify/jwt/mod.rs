@@ -24,12 +24,12 @@ use super::{
     discovery::Address,
     document::{CachedDocument, Fetched, Version},
     jws::Jws,
-    members::{body, violation},
     payload,
 };
 use crate::{
     AuthError, AuthErrorKind, ClerkConfig, JwtAlgorithm, JwtVerification, TokenKind,
     clock::Clock,
+    token::json::{body, violation},
     upstream::{Endpoint, Priority, Upstream},
 };
 

@@ -3,9 +3,9 @@
 use super::Rules;
 use crate::{
     TokenKind,
-    claims::split_scope,
     observe::AudienceRejection,
-    verify::{TokenInfo, resource_uri::ResourceUri},
+    token::{resource_uri::ResourceUri, scope::split_scope},
+    verify::TokenInfo,
 };
 
 /// The audiences that name this service.

@@ -16,9 +16,7 @@
 
 use super::Rules;
 use crate::{
-    AuthErrorKind, TokenKind,
-    claims::{read::text, split_scope},
-    verify::TokenInfo,
+    AuthErrorKind, TokenKind, claims::read::text, token::scope::split_scope, verify::TokenInfo,
 };
 
 impl Rules {

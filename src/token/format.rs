@@ -68,7 +68,7 @@ impl TokenFormat {
             kind,
             // Whoever uses it may only shorten a life with it: a forger gains nothing by that, and an
             // unreadable one is as good as none.
-            exp: super::members::seconds(exp).ok().flatten(),
+            exp: super::json::seconds(exp).ok().flatten(),
         }
     }
 
@@ -87,7 +87,7 @@ impl TokenFormat {
 }
 
 /// The kind of a JWT, by the `typ` of its header and its subject.
-pub(super) fn jwt_kind(typ: Option<&str>, sub: Option<&str>) -> TokenKind {
+pub(crate) fn jwt_kind(typ: Option<&str>, sub: Option<&str>) -> TokenKind {
     if sub.is_some_and(|sub| sub.starts_with("mch_")) {
         TokenKind::Machine
     } else if typ.is_some_and(is_access_token_type) {
@@ -98,7 +98,7 @@ pub(super) fn jwt_kind(typ: Option<&str>, sub: Option<&str>) -> TokenKind {
 }
 
 /// Whether a `typ` is that of access tokens (RFC 9068 §2.1).
-pub(super) fn is_access_token_type(typ: &str) -> bool {
+pub(crate) fn is_access_token_type(typ: &str) -> bool {
     matches!(typ, "at+jwt" | "application/at+jwt")
 }
 

@@ -11,11 +11,13 @@ use serde::{
 };
 use serde_json::{Map, Value};
 
-use crate::{AuthError, AuthErrorKind, claims::Actor, config::is_scope_byte, upstream::is_json};
+use crate::{
+    AuthError, AuthErrorKind, claims::Actor, token::scope::is_scope_byte, upstream::is_json,
+};
 
 /// A JSON object in which no member stands twice. RFC 8259 §4 leaves the meaning of such an object
 /// open, and two readers that differ in it are a way in.
-pub(super) struct Members(pub(super) Map<String, Value>);
+pub(crate) struct Members(pub(crate) Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -45,7 +47,7 @@ impl<'de> Deserialize<'de> for Members {
 }
 
 /// A string, or nothing; Clerk's schema allows `null` for what is unknown.
-pub(super) fn text(value: Option<Value>) -> Result<Option<String>, &'static str> {
+pub(crate) fn text(value: Option<Value>) -> Result<Option<String>, &'static str> {
     match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -54,7 +56,7 @@ pub(super) fn text(value: Option<Value>) -> Result<Option<String>, &'static str>
 }
 
 /// A boolean that is false where it is not there.
-pub(super) fn flag(value: Option<&Value>) -> Result<bool, &'static str> {
+pub(crate) fn flag(value: Option<&Value>) -> Result<bool, &'static str> {
     match value {
         None | Some(Value::Null) => Ok(false),
         Some(Value::Bool(flag)) => Ok(*flag),
@@ -63,7 +65,7 @@ pub(super) fn flag(value: Option<&Value>) -> Result<bool, &'static str> {
 }
 
 /// A string or an array of strings (RFC 7519 §4.1.3).
-pub(super) fn texts(value: Option<Value>) -> Result<Option<Vec<String>>, &'static str> {
+pub(crate) fn texts(value: Option<Value>) -> Result<Option<Vec<String>>, &'static str> {
     match value {
         Some(Value::Array(entries)) => entries
             .into_iter()
@@ -83,7 +85,7 @@ pub(super) fn texts(value: Option<Value>) -> Result<Option<Vec<String>>, &'stati
 /// A scope consists of `%x21 / %x23-5B / %x5D-7E` (RFC 6749 §3.3). A text is split at spaces and nothing else; an
 /// entry of an array is not split. What is not a scope then, a tab or another space in it, is left out: it
 /// grants nothing, and the token may be good without it.
-pub(super) fn scopes(value: Option<Value>) -> Result<Option<String>, &'static str> {
+pub(crate) fn scopes(value: Option<Value>) -> Result<Option<String>, &'static str> {
     let is_scope = |entry: &&str| !entry.is_empty() && entry.bytes().all(is_scope_byte);
     Ok(match value {
         Some(Value::Array(_)) => texts(value)?.map(|entries| {
@@ -98,13 +100,13 @@ pub(super) fn scopes(value: Option<Value>) -> Result<Option<String>, &'static st
 }
 
 /// Who acts in the subject's place (`act`).
-pub(super) fn actor(members: &Map<String, Value>) -> Result<Option<Actor>, &'static str> {
+pub(crate) fn actor(members: &Map<String, Value>) -> Result<Option<Actor>, &'static str> {
     Actor::read(members.get("act")).map_err(|_| "`act` does not say who acts")
 }
 
 /// A NumericDate (RFC 7519 §2). A fraction is cut off, so that a token never lives longer for it; what
 /// does not fit saturates.
-pub(super) fn seconds(value: Option<Value>) -> Result<Option<i64>, &'static str> {
+pub(crate) fn seconds(value: Option<Value>) -> Result<Option<i64>, &'static str> {
     match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::Number(number)) => Ok(Some(match (number.as_i64(), number.as_u64()) {
@@ -125,7 +127,7 @@ fn floor(seconds: f64) -> i64 {
 }
 
 /// The body of an answer, if it is JSON by its content type.
-pub(super) fn body(response: &Response<Bytes>) -> Result<&[u8], AuthError> {
+pub(crate) fn body(response: &Response<Bytes>) -> Result<&[u8], AuthError> {
     if is_json(response.headers()) {
         Ok(response.body())
     } else {
@@ -134,12 +136,12 @@ pub(super) fn body(response: &Response<Bytes>) -> Result<&[u8], AuthError> {
 }
 
 /// The members of the body of an answer.
-pub(super) fn object(response: &Response<Bytes>) -> Result<Members, AuthError> {
+pub(crate) fn object(response: &Response<Bytes>) -> Result<Members, AuthError> {
     serde_json::from_slice(body(response)?).map_err(|_| violation("not one JSON object"))
 }
 
 /// An answer that breaks the contract. Only fixed texts, so that nothing of the answer gets into a log.
-pub(super) fn violation(what: &'static str) -> AuthError {
+pub(crate) fn violation(what: &'static str) -> AuthError {
     AuthError::new(AuthErrorKind::InvalidUpstreamResponse).with_source(Violation(what))
 }
 
