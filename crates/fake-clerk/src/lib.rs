@@ -55,7 +55,7 @@
 //!
 //! # By hand
 //!
-//! `cargo run --example fake_clerk` serves a fake on a fixed port, with a page to mint and revoke tokens
+//! The program `fake-clerk` serves a fake on a fixed port, with a page to mint and revoke tokens
 //! of every kind on, to rotate keys, to see the calls that come in, and to switch faults on; see
 //! [`admin_page`](FakeClerkBuilder::admin_page).
 //!
@@ -84,6 +84,9 @@
 mod admin;
 mod backend;
 mod builder;
+#[cfg(feature = "cli")]
+#[doc(hidden)]
+pub mod cli;
 mod clients;
 mod cors;
 mod endpoint;

@@ -23,6 +23,8 @@ use super::reply::{self, Reply};
 use super::state::State;
 
 pub(super) use self::calls::{CallLog, Running};
+#[cfg(feature = "cli")]
+pub(super) use self::view::{environment, environment_of_kinds};
 
 /// Where the page is; everything below belongs to it.
 const ROOT: &str = "/__admin";

@@ -40,7 +40,7 @@ pub(super) fn view(state: &State) -> Value {
 }
 
 /// The lines to paste for a service that takes this fake for Clerk.
-fn environment(state: &State) -> String {
+pub(crate) fn environment(state: &State) -> String {
     lines([
         ("CLERK_DOMAIN", &state.url),
         ("CLERK_OAUTH_CLIENT_ID", &state.client_id),
@@ -49,7 +49,7 @@ fn environment(state: &State) -> String {
 }
 
 /// Those to add for a service that accepts every kind of token.
-fn environment_of_kinds(state: &State) -> String {
+pub(crate) fn environment_of_kinds(state: &State) -> String {
     lines([
         ("CLERK_ACCEPT", "oauth,session,api_key,machine"),
         ("CLERK_MACHINES", MACHINE),
