@@ -294,3 +294,8 @@ impl fmt::Debug for FakeClerk {
             .finish_non_exhaustive()
     }
 }
+
+/// The README's code, compiled and run.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
