@@ -1,4 +1,4 @@
-//! Making and starting a fake.
+//! Builds and starts a fake.
 
 use std::fmt;
 use std::io;
@@ -42,8 +42,7 @@ impl FakeClerk {
         Self::builder().listen(addr).start()
     }
 
-    /// Prepares a fake with settings of its own; [`new`](Self::new) and [`start`](Self::start) take the
-    /// defaults.
+    /// Prepares a fake with other settings; [`new`](Self::new) and [`start`](Self::start) take the defaults.
     pub fn builder() -> FakeClerkBuilder {
         FakeClerkBuilder {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
@@ -74,22 +73,22 @@ impl FakeClerkBuilder {
         self
     }
 
-    /// Serves a page under `/__admin`, and a JSON interface below it, to look at the fake and to
-    /// drive it by hand; by default there is none, since whoever reaches it gets any token.
+    /// Serves the admin page at `/__admin`, and a JSON interface below it, to inspect and control the fake by
+    /// hand. It is off by default, since every client that reaches it gets any token.
     ///
-    /// It is for this machine: it wants a loopback address, and takes nothing from pages of another
-    /// origin. Its own requests are neither counted nor recorded.
+    /// The page requires a loopback address, and rejects requests from pages of another origin. Requests of
+    /// the page are neither counted nor recorded.
     ///
-    /// A fake with that page runs beside a browser, which shows pages of strangers, too. So it answers,
-    /// at every path, only where the request names its address or `localhost` as the host, and clients
-    /// that register themselves have redirect URIs on this machine or of an application's own scheme
-    /// only; [`FakeClerk::allow_redirects`] can name others.
+    /// A fake with the page runs beside a browser, which shows pages of other origins, too. It therefore
+    /// answers, at every path, only if the host of the request is its address or `localhost`. Clients that
+    /// register themselves may only have redirect URIs on this machine or with an application's own scheme;
+    /// [`FakeClerk::allow_redirects`] adds others.
     pub fn admin_page(mut self) -> Self {
         self.admin = true;
         self
     }
 
-    /// Makes the fake without a socket; [`FakeClerk::transport`] is the way to it.
+    /// Builds the fake without a socket; [`FakeClerk::transport`] carries requests to it.
     ///
     /// # Panics
     ///
@@ -107,8 +106,8 @@ impl FakeClerkBuilder {
     /// # Errors
     ///
     /// If the address cannot be bound or the server's thread cannot be started, and of the kind
-    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the admin page is wanted and the address is
-    /// not that of a loopback interface.
+    /// [`InvalidInput`](io::ErrorKind::InvalidInput) if the admin page is on and the address is not a
+    /// loopback address.
     pub fn start(self) -> io::Result<FakeClerk> {
         if self.admin && !self.addr.ip().is_loopback() {
             return Err(io::Error::new(

@@ -1,4 +1,4 @@
-//! The instance's clients, and how one shows who it is.
+//! The instance's clients, and their authentication.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -8,7 +8,7 @@ use super::record::{RecordedRequest, has_media_type};
 use super::reply::{Reply, invalid_client, invalid_request};
 use super::state::State;
 
-/// How a client authenticates at the token endpoint (RFC 7591 §2).
+/// The authentication method of a client at the token endpoint (RFC 7591 §2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AuthMethod {
     Basic,
@@ -30,18 +30,18 @@ impl AuthMethod {
 /// A registered client.
 #[derive(Clone)]
 pub(super) struct Client {
-    /// A public client has none.
+    /// Absent for a public client.
     pub(super) secret: Option<String>,
     pub(super) methods: Vec<AuthMethod>,
     pub(super) redirect_uris: Vec<String>,
-    /// Whether it registered for the grant type `refresh_token`.
+    /// True if the client registered for the grant type `refresh_token`.
     pub(super) refreshes: bool,
-    /// What it gets where it asks for no scope.
+    /// The scopes that it gets if it requests none.
     pub(super) default_scope: Option<String>,
 }
 
 impl Client {
-    /// A client made by hand: confidential, and at first without any place to redirect to.
+    /// Returns a confidential client without redirect URIs.
     pub(super) fn confidential(secret: String) -> Self {
         Self {
             secret: Some(secret),
@@ -57,7 +57,7 @@ impl Client {
     }
 }
 
-/// Rejects what does not come from a confidential client, or not as a form.
+/// Rejects a request that is not a form, or not from a confidential client.
 pub(super) fn reject(state: &State, request: &RecordedRequest) -> Option<Reply> {
     if !is_known(state, &request.headers) {
         return Some(invalid_client());
@@ -75,11 +75,11 @@ fn is_known(state: &State, headers: &HeaderMap) -> bool {
     };
     let ledger = state.lock();
     let client = ledger.clients.get(&id);
-    // A public client has no secret that it could show.
+    // A public client does not have a secret to authenticate with.
     client.is_some_and(|client| client.secret.as_ref() == Some(&secret))
 }
 
-/// The client id and secret of the `Authorization` header.
+/// Returns the client id and secret of the `Authorization` header.
 pub(super) fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let credentials = credentials(headers, "basic")?;
     let decoded = String::from_utf8(STANDARD.decode(credentials).ok()?).ok()?;
@@ -87,7 +87,7 @@ pub(super) fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     Some((form_decoded(id)?, form_decoded(secret)?))
 }
 
-/// The credentials of the `Authorization` header if its scheme is this one.
+/// Returns the credentials of the `Authorization` header if it has this scheme.
 pub(super) fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'a str> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (given, credentials) = value.split_once(' ')?;
@@ -96,8 +96,8 @@ pub(super) fn credentials<'a>(headers: &'a HeaderMap, scheme: &str) -> Option<&'
         .then(|| credentials.trim())
 }
 
-/// RFC 6749 2.3.1 has client id and secret form-encoded before they are joined. A stray percent
-/// sign is an error here, as it is for Clerk, so that a client that forgets to encode is noticed.
+/// Decodes a client id or secret. RFC 6749 §2.3.1 requires both to be form-encoded before they are joined. A
+/// stray percent sign is an error, as with Clerk, to detect clients that do not encode.
 fn form_decoded(text: &str) -> Option<String> {
     let mut decoded = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();

@@ -1,4 +1,4 @@
-//! What browsers need in order to let a page's script use the fake (Fetch standard, §3.2).
+//! CORS: headers that let scripts of pages use the fake (Fetch standard, §3.2).
 
 use bytes::Bytes;
 use http::header::{
@@ -13,8 +13,8 @@ use super::endpoint::Endpoint;
 use super::record::RecordedRequest;
 use super::reply::Reply;
 
-/// Whether scripts of pages from elsewhere use the endpoint. A browser is sent to the authorization
-/// endpoint instead; introspection and the Backend API are for servers.
+/// Returns true if scripts of other origins use the endpoint. Browsers navigate to the authorization
+/// endpoint; introspection and the Backend API are for servers.
 fn is_open(endpoint: Endpoint) -> bool {
     match endpoint {
         Endpoint::OpenidConfiguration
@@ -45,7 +45,7 @@ pub(super) fn preflight() -> Reply {
     *reply.status_mut() = StatusCode::NO_CONTENT;
     for (name, value) in [
         (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
-        // The asterisk covers what clients of MCP add, but never `Authorization`.
+        // The asterisk covers the headers that MCP clients add, but not `Authorization`.
         (ACCESS_CONTROL_ALLOW_HEADERS, "*, authorization"),
         (ACCESS_CONTROL_MAX_AGE, "3600"),
     ] {
@@ -56,8 +56,8 @@ pub(super) fn preflight() -> Reply {
     reply
 }
 
-/// Lets every page read an answer, even one of a fault: the fake knows no cookies, so that a page
-/// sees nothing that it could not ask for without a browser.
+/// Lets every page read an answer, even that of a fault. The fake has no cookies, so a page reads nothing
+/// that a program without a browser could not request.
 pub(super) fn open(endpoint: Option<Endpoint>, mut reply: Reply) -> Reply {
     if endpoint.is_some_and(is_open) {
         let any = HeaderValue::from_static("*");

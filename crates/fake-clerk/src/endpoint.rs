@@ -1,8 +1,8 @@
-//! The endpoints the fake serves, and the extra members it can be told to answer with.
+//! The endpoints of the fake, and the optional members of its answers.
 
 use http::Method;
 
-/// An endpoint of Clerk's Frontend API or, where it says so, of its Backend API.
+/// An endpoint of the Frontend API or, if stated, of the Backend API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -20,7 +20,7 @@ pub enum Endpoint {
     Revocation,
     /// `POST /oauth/register`, dynamic client registration (RFC 7591).
     Registration,
-    /// `GET` or `POST /oauth/authorize` (RFC 6749 §3.1), which consents by itself.
+    /// `GET` or `POST /oauth/authorize` (RFC 6749 §3.1), which grants every request.
     Authorization,
     /// `POST /oauth/token` (RFC 6749 §3.2).
     Token,
@@ -54,8 +54,8 @@ impl Endpoint {
         Self::BackendJwks,
     ];
 
-    /// The path of the endpoint below the issuer's URL. That of [`BackendUser`](Self::BackendUser) is
-    /// without the id, which follows it after a slash.
+    /// Returns the path of the endpoint below the issuer's URL. The path of
+    /// [`BackendUser`](Self::BackendUser) lacks the id, which follows after a slash.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
@@ -76,7 +76,7 @@ impl Endpoint {
         }
     }
 
-    /// What the endpoint is called where a person chooses one.
+    /// Returns the name of the endpoint on the admin page.
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Introspection => "introspection",
@@ -96,14 +96,14 @@ impl Endpoint {
         }
     }
 
-    /// The endpoint of this name.
+    /// Returns the endpoint of this name.
     pub(super) fn named(name: &str) -> Option<Self> {
         Self::ALL
             .into_iter()
             .find(|endpoint| endpoint.name() == name)
     }
 
-    /// The endpoint at `path`, if there is one.
+    /// Returns the endpoint at `path`, if there is one.
     pub(super) fn at(path: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|endpoint| endpoint.is_at(path))
     }
@@ -130,7 +130,7 @@ impl Endpoint {
         }
     }
 
-    /// The methods the endpoint answers to.
+    /// Returns the methods of the endpoint.
     pub(super) fn methods(self) -> &'static [Method] {
         match self {
             Self::Introspection
@@ -150,7 +150,7 @@ impl Endpoint {
     }
 }
 
-/// A member that RFC 7662 knows and that Clerk does not document for its introspection answers.
+/// A member of RFC 7662 that Clerk does not document for its introspection answers.
 ///
 /// See [`FakeClerk::introspection_includes`](super::FakeClerk::introspection_includes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -21,7 +21,7 @@ use super::state::State;
 /// The longest request body that is read.
 const MAX_BODY: usize = 1024 * 1024;
 
-/// The connection breaks instead of an answer, as [`Fault::reset`](super::Fault::reset) has it.
+/// The error of a connection that breaks before an answer; see [`Fault::reset`](super::Fault::reset).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ConnectionReset;
@@ -82,7 +82,7 @@ where
         match strike.action {
             Action::Answer(answer) => return Ok(answer.into_reply()),
             Action::Delay(time) => tokio::time::sleep(time).await,
-            // The sender lives in the state and so cannot be gone.
+            // The state owns the sender, so the sender exists.
             Action::Hang => drop(strike.healed.changed().await),
             Action::Reset => return Err(ConnectionReset),
         }

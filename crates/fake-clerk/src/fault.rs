@@ -22,7 +22,7 @@ pub struct Fault {
     times: Option<usize>,
 }
 
-/// What happens to a request that meets a fault.
+/// The effect of a fault on a request.
 #[derive(Clone, Debug)]
 pub(super) enum Action {
     Answer(Answer),
@@ -56,21 +56,22 @@ impl Fault {
     ///
     /// # Panics
     ///
-    /// If `status` is not a final status, from 200 to 999, or `content_type` no header value.
+    /// If `status` is not a final status, from 200 to 999, or `content_type` is not a header value.
     pub fn answer(status: u16, content_type: &str, body: impl Into<Bytes>) -> Self {
         Self::json("answer", final_status(status), body).header(CONTENT_TYPE.as_str(), content_type)
     }
 
-    /// Answers as without the fault, but only after `time`. It passes on the real clock over sockets, and on
-    /// the Tokio clock of the caller, which may be paused, over [`FakeClerk::transport`](super::FakeClerk::transport).
+    /// Answers as without the fault, but after `time`. Over sockets, the time passes on the real clock. Over
+    /// [`FakeClerk::transport`](super::FakeClerk::transport), it passes on the Tokio clock of the caller,
+    /// which may be paused.
     pub fn delay(time: Duration) -> Self {
         Self::new("delay", Action::Delay(time))
     }
 
-    /// Takes the request and never answers.
+    /// Accepts the request and never answers.
     ///
-    /// The request waits until its client leaves or the fake is dropped. Healing the endpoint lets
-    /// it be answered as if nothing had been wrong, even when [`times`](Self::times) has run out.
+    /// The request waits until its client leaves or the fake is dropped. When the endpoint is healed, the
+    /// request is answered as without the fault, even if [`times`](Self::times) has run out.
     pub fn hang() -> Self {
         Self::new("hang", Action::Hang)
     }
@@ -82,14 +83,14 @@ impl Fault {
         Self::new("reset", Action::Reset)
     }
 
-    /// Answers 200 with a body that says JSON and breaks off in the middle.
+    /// Answers 200 with JSON that ends in the middle.
     pub fn malformed() -> Self {
         Self::json("malformed", StatusCode::OK, r#"{"active":true,"sub":"#)
     }
 
     /// Answers 200 with `bytes` bytes of valid JSON, most of them padding in one string.
     ///
-    /// Below 30 bytes, where such an object does not fit, the body is white space.
+    /// Below 30 bytes, the body is white space, since such an object does not fit.
     pub fn oversized(bytes: usize) -> Self {
         let (start, end) = (r#"{"active":false,"padding":""#, r#""}"#);
         let body = match bytes.checked_sub(start.len() + end.len()) {
@@ -103,8 +104,8 @@ impl Fault {
     ///
     /// # Panics
     ///
-    /// If the fault does not answer (a delay, a hang, a reset), if name or value are not valid, and
-    /// for `content-length` and `transfer-encoding`, which the server sets itself.
+    /// If the fault does not answer (a delay, a hang, a reset), if name or value are not valid, or if the
+    /// header is `content-length` or `transfer-encoding`, which the server sets.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         let name: HeaderName = name.parse().expect("the name must be that of a header");
         let value: HeaderValue = value.parse().expect("the value must fit in a header");
@@ -127,7 +128,7 @@ impl Fault {
         self
     }
 
-    /// Lets the fault end by itself after `requests` requests.
+    /// Ends the fault after `requests` requests.
     pub fn times(mut self, requests: usize) -> Self {
         self.times = Some(requests);
         self
@@ -152,7 +153,7 @@ impl Fault {
         )
     }
 
-    /// The fault in a few words, for a person.
+    /// Returns a short description of the fault.
     fn describe(&self) -> String {
         let what = match &self.action {
             Action::Answer(answer) if ["status", "answer"].contains(&self.name) => {
@@ -193,14 +194,14 @@ impl Answer {
     }
 }
 
-/// The faults one endpoint still has before it, first come first served.
+/// The faults of one endpoint that have not ended, in the order of their calls.
 #[derive(Debug, Default)]
 pub(super) struct Faults {
     queue: VecDeque<Fault>,
     healed: watch::Sender<()>,
 }
 
-/// A fault as it meets one request.
+/// The effect of a fault on one request.
 #[derive(Debug)]
 pub(super) struct Strike {
     pub(super) action: Action,
@@ -210,7 +211,7 @@ pub(super) struct Strike {
 
 impl Faults {
     pub(super) fn push(&mut self, fault: Fault) {
-        // Nothing behind an endless fault would ever have its turn, so the new one takes its place.
+        // A fault after an endless one would never apply, so the new fault replaces the endless one.
         if self.queue.back().is_some_and(|last| last.times.is_none()) {
             self.queue.pop_back();
         }
@@ -234,7 +235,7 @@ impl Faults {
         })
     }
 
-    /// The faults in their order, for a person.
+    /// Returns descriptions of the faults, in their order.
     pub(super) fn describe(&self) -> Vec<String> {
         self.queue.iter().map(Fault::describe).collect()
     }

@@ -1,4 +1,4 @@
-//! The endpoints' behaviour when nothing is made to fail.
+//! The endpoints' behaviour without faults.
 
 use http::header::{ALLOW, AUTHORIZATION, HeaderMap, HeaderValue, ORIGIN};
 use http::{Method, StatusCode};
@@ -52,7 +52,7 @@ pub(super) fn handle(state: &State, request: &RecordedRequest) -> Reply {
     }
 }
 
-/// The two combinations of headers that Clerk rejects anywhere.
+/// Rejects the two combinations of headers that Clerk rejects at every endpoint.
 fn reject_headers(headers: &HeaderMap) -> Option<Reply> {
     let bad_request = |code, message| Some(clerk_error(StatusCode::BAD_REQUEST, code, message));
     let authorizations = headers.get_all(AUTHORIZATION).iter().count();
@@ -91,7 +91,7 @@ fn method_not_allowed(endpoint: Endpoint) -> Reply {
 
 fn introspection(state: &State, request: &RecordedRequest) -> Reply {
     match clients::reject(state, request) {
-        // Clerk documents the status for this endpoint, and no body.
+        // Clerk documents the status for this endpoint, but not a body.
         Some(rejection) if rejection.status() == StatusCode::UNAUTHORIZED => {
             return empty(StatusCode::UNAUTHORIZED);
         }

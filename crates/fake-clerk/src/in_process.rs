@@ -1,4 +1,4 @@
-//! The way to the fake without a socket.
+//! Requests to the fake without a socket.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -14,17 +14,17 @@ use super::FakeClerk;
 use super::exchange::{ConnectionReset, exchange};
 use super::state::State;
 
-/// Carries requests to a fake in the same process; made by [`FakeClerk::transport`].
+/// A transport to a fake in the same process; made by [`FakeClerk::transport`].
 ///
 /// Clones reach the same fake. They keep its users and tokens alive, but not its server.
 #[derive(Clone)]
 pub struct InProcess(Arc<State>);
 
 impl FakeClerk {
-    /// Makes a fake without a socket and without a thread, which is reached through
-    /// [`transport`](Self::transport) alone.
+    /// Builds a fake without a socket and without a thread. Only [`transport`](Self::transport) carries
+    /// requests to it.
     ///
-    /// It cannot fail, and works under a paused Tokio clock.
+    /// The fake works under a paused Tokio clock.
     ///
     /// # Examples
     ///
@@ -58,13 +58,13 @@ impl FakeClerk {
     ///
     /// With the feature `test-util` of `tower-clerk`, it goes into `ClerkConfigBuilder::transport`.
     ///
-    /// Requests go through the same handlers as those over sockets, are counted and recorded like them,
-    /// and meet the same faults: [`Fault::delay`](super::Fault::delay) takes its time on the Tokio clock
-    /// of the caller, also if that is paused, and [`Fault::reset`](super::Fault::reset) is an unreachable
-    /// server. The host of a request does not matter, so that `https://api.clerk.com` leads to the fake's
-    /// Backend API. Headers that an HTTP client adds (`host`, `user-agent`) are missing.
+    /// Requests pass the same handlers and faults as requests over sockets, and are counted and recorded,
+    /// too. [`Fault::delay`](super::Fault::delay) uses the Tokio clock of the caller, also if it is paused.
+    /// [`Fault::reset`](super::Fault::reset) is a [`ConnectionReset`]. The host of a request is ignored, so
+    /// `https://api.clerk.com` is the fake's Backend API. Headers that an HTTP client adds (`host`,
+    /// `user-agent`) are absent.
     ///
-    /// It works for every fake, also for one that listens.
+    /// It works for every fake, also for a fake that listens.
     #[must_use]
     pub fn transport(&self) -> InProcess {
         InProcess(Arc::clone(&self.state))
@@ -91,7 +91,7 @@ impl InProcess {
         let (head, body) = exchange(&self.0, request.map(Full::new))
             .await?
             .into_parts();
-        // An HTTP server does not send a body with these.
+        // An HTTP server does not send a body with these responses.
         let is_bodiless =
             is_head || [StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&head.status);
         let Ok::<_, Infallible>(body) = body.collect().await;
@@ -111,8 +111,8 @@ impl fmt::Debug for InProcess {
     }
 }
 
-/// An address for a fake without a socket: of this machine, so that plain http is accepted, different for
-/// each fake of the process, so that their issuers are, and with a port on which no server listens.
+/// Returns an address for a fake without a socket. It is a loopback address, so that plain http is accepted.
+/// It differs for each fake of the process, so that the issuers differ. No server listens on its port.
 pub(super) fn placeholder_addr() -> SocketAddr {
     // Beyond 127.0.0.0/16, so that it is not mistaken for the address that servers use.
     static NEXT: AtomicU32 = AtomicU32::new(1 << 16);

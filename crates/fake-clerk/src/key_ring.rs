@@ -1,4 +1,4 @@
-//! The keys that the instance publishes, of which the newest signs.
+//! The keys of the instance: all are published, the newest signs.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -8,16 +8,16 @@ use serde_json::{Value, json};
 use super::FakeClerk;
 use super::keys::{self, SigningKey};
 
-/// The length of what follows `ins_` in the id of an instance, and in that of a key.
+/// The length of an instance id, and of a key id, after `ins_`.
 const KID_LEN: usize = 27;
 
 /// All keys of the instance, oldest first.
 pub(super) struct KeyRing {
-    /// The first key bears the instance's id, as with Clerk.
+    /// The first key has the instance's id, as with Clerk.
     first_kid: String,
-    /// Empty until a key is needed for the first time, because making one takes a while.
+    /// Empty until the first use of a key, because the generation takes a while.
     ///
-    /// Ordering: taken while the ledger is held, never the other way round.
+    /// Lock order: the ledger first, then this lock.
     keys: Mutex<Vec<PublishedKey>>,
 }
 
@@ -34,13 +34,13 @@ impl KeyRing {
         }
     }
 
-    /// Makes the first key where there is none yet, before the ledger is held for signing.
+    /// Generates the first key if it is absent, before the ledger is locked for signing.
     pub(super) fn warm_up(&self) {
-        // What went wrong is told again to whoever signs.
+        // The signer gets the same error.
         drop(self.held());
     }
 
-    /// The payload as a JWT, signed with the newest key. The header has this `typ`, and this `cat`.
+    /// Returns the payload as a JWT, signed with the newest key. The header has this `typ` and this `cat`.
     pub(super) fn sign(
         &self,
         typ: &str,
@@ -61,14 +61,14 @@ impl KeyRing {
         keys.last().ok_or(Unspecified)?.key.sign_message(message)
     }
 
-    /// The key set (RFC 7517 §5).
+    /// Returns the key set (RFC 7517 §5).
     pub(super) fn jwks(&self) -> Result<Value, Unspecified> {
         let keys = self.held()?;
         let keys: Vec<_> = keys.iter().map(|one| one.key.jwk(&one.kid)).collect();
         Ok(json!({"keys": keys}))
     }
 
-    /// The public half of the newest key, in PEM.
+    /// Returns the public half of the newest key, in PEM.
     fn pem(&self) -> Result<String, Unspecified> {
         let keys = self.held()?;
         keys.last().ok_or(Unspecified)?.key.pem()
@@ -94,7 +94,7 @@ impl KeyRing {
         Ok(())
     }
 
-    /// The names of the published keys, oldest first. No key is made to tell them.
+    /// Returns the names of the published keys, oldest first, without generating a key.
     pub(super) fn kids(&self) -> Vec<String> {
         let keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         match keys.as_slice() {
@@ -103,9 +103,9 @@ impl KeyRing {
         }
     }
 
-    /// The keys, of which there is one at least.
+    /// Returns the keys, of which there is at least one.
     fn held(&self) -> Result<MutexGuard<'_, Vec<PublishedKey>>, Unspecified> {
-        // No change leaves the keys half done, so a panic elsewhere does not spoil them.
+        // Every change to the keys is atomic, so a panic in another thread leaves them valid.
         let mut keys = self.keys.lock().unwrap_or_else(PoisonError::into_inner);
         if keys.is_empty() {
             keys.push(PublishedKey {
@@ -117,15 +117,15 @@ impl KeyRing {
     }
 }
 
-/// The id of an instance, which is that of its key, too.
+/// Returns a new id of an instance, which is also the id of its key.
 pub(super) fn instance_id() -> String {
     format!("ins_{}", keys::alphanumeric(KID_LEN))
 }
 
 impl FakeClerk {
-    /// Has all JWTs signed with a new key from now on, and returns its `kid`.
+    /// Signs all JWTs with a new key from now on, and returns its `kid`.
     ///
-    /// The keys from before stay published, so that what they signed goes on verifying, until
+    /// The old keys stay published, so their signatures stay valid until
     /// [`retire_old_keys`](Self::retire_old_keys).
     ///
     /// # Panics
@@ -135,10 +135,10 @@ impl FakeClerk {
         self.state.keys.rotate().expect(KEY_MADE)
     }
 
-    /// Puts a new key in the place of the newest one, under the same `kid`. What the replaced key
-    /// signed verifies no more.
+    /// Replaces the newest key by a new one with the same `kid`. Signatures of the replaced key are no longer
+    /// valid.
     ///
-    /// Clerk names a key after its instance, so that this is what its rotation may look like.
+    /// Clerk names a key after its instance, so Clerk's rotation may look like this.
     ///
     /// # Panics
     ///
@@ -147,7 +147,7 @@ impl FakeClerk {
         self.state.keys.replace().expect(KEY_MADE);
     }
 
-    /// Takes all keys but the newest from the key set.
+    /// Removes all keys but the newest from the key set.
     ///
     /// # Panics
     ///
@@ -156,9 +156,9 @@ impl FakeClerk {
         self.state.keys.retire().expect(KEY_MADE);
     }
 
-    /// Puts a dot and the signature of the newest key, RS256, behind a message, whatever it says: tokens that
-    /// Clerk would not issue are to be rejected for what is in them. A token's message is its header and its
-    /// payload, encoded, with a dot between them (RFC 7515 §5.1).
+    /// Appends a dot and the RS256 signature of the newest key to a message. Tests use it to sign tokens that
+    /// Clerk would not issue, and that a service must reject for their content. A token's message is its
+    /// encoded header and payload, separated by a dot (RFC 7515 §5.1).
     ///
     /// # Panics
     ///
@@ -168,7 +168,8 @@ impl FakeClerk {
         self.state.keys.sign_message(message).expect(KEY_MADE)
     }
 
-    /// The public half of the key that signs now, in PEM (RFC 7468 §13), as Clerk's dashboard shows it.
+    /// Returns the public half of the current signing key, in PEM (RFC 7468 §13), as Clerk's dashboard shows
+    /// it.
     ///
     /// # Panics
     ///

@@ -27,7 +27,7 @@ impl SigningKey {
         KeyPair::generate(KeySize::Rsa2048).map(Self)
     }
 
-    /// The payload as a JWT with this header, which must name RS256.
+    /// Returns the payload as a JWT with this header, which must name RS256.
     pub(super) fn sign(&self, header: &Value, payload: &Value) -> Result<String, Unspecified> {
         self.sign_message(&format!(
             "{}.{}",
@@ -36,7 +36,7 @@ impl SigningKey {
         ))
     }
 
-    /// The message with its signature behind it.
+    /// Returns the message with its signature appended.
     pub(super) fn sign_message(&self, message: &str) -> Result<String, Unspecified> {
         let mut signature = vec![0; self.0.public_modulus_len()];
         self.0.sign(
@@ -48,7 +48,7 @@ impl SigningKey {
         Ok(format!("{message}.{}", URL_SAFE_NO_PAD.encode(signature)))
     }
 
-    /// The public half as a member of a key set (RFC 7517 §4).
+    /// Returns the public half as a member of a key set (RFC 7517 §4).
     pub(super) fn jwk(&self, kid: &str) -> Value {
         let public = self.0.public_key();
         let number = |number: &[u8]| URL_SAFE_NO_PAD.encode(number);
@@ -62,7 +62,7 @@ impl SigningKey {
         })
     }
 
-    /// The public half in PEM: a `SubjectPublicKeyInfo` (RFC 7468 §13), in lines of 64 characters.
+    /// Returns the public half in PEM: a `SubjectPublicKeyInfo` (RFC 7468 §13), in lines of 64 characters.
     pub(super) fn pem(&self) -> Result<String, Unspecified> {
         let der: PublicKeyX509Der<'_> = self.0.public_key().as_der()?;
         let text = STANDARD.encode(der.as_ref());
@@ -79,18 +79,18 @@ impl SigningKey {
     }
 }
 
-/// Random letters and digits.
+/// Returns random letters and digits.
 pub(super) fn alphanumeric(len: usize) -> String {
     random_text(ALPHANUMERIC, len)
 }
 
-/// Random digits of lower-case hexadecimal numbers.
+/// Returns random hexadecimal digits in lower case.
 pub(super) fn hexadecimal(len: usize) -> String {
     random_text(HEXADECIMAL, len)
 }
 
-/// Random base64 of 32 bytes, in which both a slash and padding stand: each may, so that a reader who
-/// forgot one is found out.
+/// Returns random base64 of 32 bytes that contains a slash and padding, to detect readers that do not handle
+/// them.
 pub(super) fn api_key_text() -> String {
     loop {
         let text = STANDARD.encode(random_bytes::<32>());
@@ -100,7 +100,7 @@ pub(super) fn api_key_text() -> String {
     }
 }
 
-/// Random bytes in base64, 56 characters of which the last two are padding.
+/// Returns random bytes in base64: 56 characters, of which the last two are padding.
 pub(super) fn base64_text() -> String {
     STANDARD.encode(random_bytes::<40>())
 }

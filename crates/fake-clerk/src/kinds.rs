@@ -23,8 +23,8 @@ impl FakeClerk {
         SessionBuilder::new(&self.state, user_id.into())
     }
 
-    /// Prepares an API key for a user, an organization or a machine, which the beginning of the id
-    /// tells: `user_`, `org_`, `mch_`.
+    /// Prepares an API key for a user, an organization or a machine, which the prefix of the id shows:
+    /// `user_`, `org_`, `mch_`.
     pub fn api_key(&self, subject: impl Into<String>) -> ApiKeyBuilder<'_> {
         ApiKeyBuilder::new(&self.state, subject.into())
     }
@@ -34,14 +34,14 @@ impl FakeClerk {
         MachineTokenBuilder::new(&self.state, machine_id.into())
     }
 
-    /// The secret key of the Backend API, `sk_test_…`.
+    /// Returns the secret key of the Backend API, `sk_test_…`.
     #[must_use]
     pub fn secret_key(&self) -> String {
         self.state.secret_key.clone()
     }
 
-    /// Makes a secret key for a machine, `ak_…`. It opens the verification of machine-to-machine
-    /// tokens, where it finds those that are issued for that machine.
+    /// Creates a secret key for a machine, `ak_…`. With it, the machine verifies machine-to-machine tokens
+    /// that are issued for it.
     ///
     /// # Panics
     ///
@@ -54,8 +54,8 @@ impl FakeClerk {
         key
     }
 
-    /// Revokes an OAuth token, even a JWT, which Clerk's own endpoint rejects to revoke, an API key or
-    /// an opaque machine-to-machine token. Other JWTs are left alone, since nobody asks about them.
+    /// Revokes an OAuth token, also a JWT, which Clerk's own endpoint does not revoke, an API key or an
+    /// opaque machine-to-machine token. It ignores other JWTs, since no endpoint verifies them.
     pub fn revoke(&self, token: &str) {
         let mut ledger = self.state.lock();
         if let Some(token) = ledger.tokens.get_mut(token) {
@@ -66,8 +66,8 @@ impl FakeClerk {
         }
     }
 
-    /// Deletes a user, for whom the Backend API then answers 404, and revokes the user's OAuth tokens
-    /// and API keys. [`save`](super::UserBuilder::save) brings the user back, but no token.
+    /// Deletes a user, so that the Backend API answers 404, and revokes the user's OAuth tokens and API keys.
+    /// [`save`](super::UserBuilder::save) restores the user, but not the tokens.
     pub fn delete_user(&self, user_id: impl Into<String>) {
         let user_id = user_id.into();
         let mut ledger = self.state.lock();

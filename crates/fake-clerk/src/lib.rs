@@ -1,24 +1,23 @@
-//! A server that plays Clerk's OAuth endpoints and its Backend API, for tests.
+//! A Clerk for tests and development: Clerk's OAuth endpoints and its Backend API.
 //!
-//! [`FakeClerk`] serves token introspection, userinfo, revocation, both metadata documents and the key
-//! set the way a Clerk instance does: the same paths, members, status codes and error forms. At the same
-//! address, the Backend API verifies OAuth tokens, machine-to-machine tokens and API keys, and shows
-//! users and the key set, for the [`secret_key`](FakeClerk::secret_key). A test
-//! decides which users and tokens exist, moves the clock, makes endpoints fail, and looks at the
-//! requests that arrived. Tokens are issued by the test, or over HTTP by the authorization code flow:
-//! there is no login, every request for authorization is consented to at once.
+//! [`FakeClerk`] serves token introspection, userinfo, revocation, both metadata documents and the key set
+//! the way a Clerk instance does: the same paths, members, status codes and error forms. At the same address,
+//! the Backend API verifies OAuth tokens, machine-to-machine tokens and API keys, and shows users and the key
+//! set, for the [`secret_key`](FakeClerk::secret_key). A test defines the users and tokens, moves the clock,
+//! makes endpoints fail, and inspects the received requests. Tokens are issued by the test, or over HTTP by
+//! the authorization code flow, which grants every request without a login.
 //!
-//! There are two ways to it:
+//! A fake works in one of two ways:
 //!
-//! * [`FakeClerk::new`] makes a fake without a socket. [`FakeClerk::transport`] carries requests to it
-//!   within the process. This is the way for most tests: it is fast, and works under a paused Tokio clock.
+//! * [`FakeClerk::new`] builds a fake without a socket. [`FakeClerk::transport`] carries requests to it
+//!   within the process. Most tests use it: it is fast, and works under a paused Tokio clock.
 //! * [`FakeClerk::start`] starts a real HTTP server on loopback, for programs in other processes and for
-//!   tests of connections. It speaks HTTP/1.1 and cleartext HTTP/2 on a thread of its own, and ends when
-//!   the last clone of the handle drops.
+//!   tests of connections. It serves HTTP/1.1 and cleartext HTTP/2 on its own thread, and stops when the last
+//!   clone of the handle drops.
 //!
-//! **A paused Tokio clock needs the first way.** It jumps to the next timer whenever the test's runtime
-//! has nothing to do, and waiting for a socket is nothing to do: over sockets, every call would run into
-//! its timeout before the answer is there.
+//! **A paused Tokio clock needs the first way.** The clock jumps to the next timer when the test's runtime is
+//! idle, and a runtime that waits for a socket is idle. Over sockets, every call would reach its timeout
+//! before its answer arrives.
 //!
 //! # Examples
 //!
@@ -55,31 +54,30 @@
 //!
 //! # By hand
 //!
-//! The program `fake-clerk` serves a fake on a fixed port, with a page to mint and revoke tokens
-//! of every kind on, to rotate keys, to see the calls that come in, and to switch faults on; see
-//! [`admin_page`](FakeClerkBuilder::admin_page).
+//! The program `fake-clerk` serves a fake on a fixed port. Its admin page issues and revokes tokens of every
+//! kind, rotates keys, lists calls, and switches faults on; see [`admin_page`](FakeClerkBuilder::admin_page).
 //!
-//! # What it answers with
+//! # Answers
 //!
-//! Every answer has the members and status codes of Clerk's published API description, version 2026-05-12,
-//! and no others. A test that needs a member which Clerk does not document asks for it by name:
+//! Every answer has the members and status codes of the API description that Clerk publishes, version
+//! 2026-05-12, and no others. A test that needs an undocumented member enables it by name:
 //! [`introspection_includes`](FakeClerk::introspection_includes), [`TokenBuilder::claim`],
 //! [`name_issuer_in_redirects`](FakeClerk::name_issuer_in_redirects).
 //!
-//! Clerk documents neither how introspection answers for tokens that are not active nor for a malformed
-//! request. There the fake follows RFC 7662 (`{"active":false}`) and RFC 6749. Any confidential
-//! client may introspect and revoke any token. What the Backend API leaves open can be chosen:
+//! Clerk does not document the answers of introspection for inactive tokens and for malformed requests. For
+//! them the fake follows RFC 7662 (`{"active":false}`) and RFC 6749. Any confidential client may introspect
+//! and revoke any token. These methods choose undocumented behaviour of the Backend API:
 //! [`backend_times_in`](FakeClerk::backend_times_in),
-//! [`hide_inactive_tokens`](FakeClerk::hide_inactive_tokens). It does not verify machine-to-machine JWTs
-//! (404), calls any JWT that is no active OAuth token `{"active":false}`, takes 400 for every malformed
-//! body, and reads no version header. How Clerk rotates keys is not known either: there is
-//! [`rotate_key`](FakeClerk::rotate_key) and
+//! [`hide_inactive_tokens`](FakeClerk::hide_inactive_tokens). The Backend API does not verify
+//! machine-to-machine JWTs (404), answers `{"active":false}` for every JWT that is not an active OAuth token,
+//! answers 400 for every malformed body, and ignores version headers. Clerk's rotation of keys is not
+//! documented either, so there are [`rotate_key`](FakeClerk::rotate_key) and
 //! [`replace_key_under_same_kid`](FakeClerk::replace_key_under_same_kid). OAuth JWTs have no `cat`.
 //!
-//! The authorization code flow is stricter than RFC 6749 requires, so that mistakes show: codes live for
-//! one minute, PKCE is `S256` or, for confidential clients, left out, a client authenticates in the way
-//! it registered, refresh tokens are good for one use, and a code or a refresh token that is used twice
-//! ends all that came of it. Any scope is granted.
+//! The authorization code flow is stricter than RFC 6749 requires, to reveal mistakes. Codes are valid for
+//! one minute. PKCE is `S256`; only confidential clients may omit it. A client authenticates with its
+//! registered method. A refresh token is valid for one use. A second use of a code or a refresh token revokes
+//! all tokens of its grant. Every scope is granted.
 
 mod admin;
 mod backend;
@@ -141,26 +139,26 @@ pub struct FakeClerk {
 }
 
 impl FakeClerk {
-    /// The base URL, which is also the issuer: `http://127.0.0.1:PORT` of a fake that listens, and an
-    /// address of this machine on which no server listens of one that does not.
+    /// Returns the base URL, which is also the issuer: `http://127.0.0.1:PORT` if the fake listens, and
+    /// otherwise a loopback address without a server.
     #[must_use]
     pub fn url(&self) -> String {
         self.state.url.clone()
     }
 
-    /// The address of [`url`](Self::url), on which the server listens if there is one.
+    /// Returns the address of [`url`](Self::url), on which the server listens if there is one.
     #[must_use]
     pub fn addr(&self) -> SocketAddr {
         self.state.addr
     }
 
-    /// The id of the client that is registered from the start.
+    /// Returns the id of the client that is registered from the start.
     #[must_use]
     pub fn client_id(&self) -> String {
         self.state.client_id.clone()
     }
 
-    /// The secret of the client that is registered from the start.
+    /// Returns the secret of the client that is registered from the start.
     #[must_use]
     pub fn client_secret(&self) -> String {
         self.state.client_secret.clone()
@@ -168,7 +166,7 @@ impl FakeClerk {
 
     /// Registers another confidential client, or changes the secret of one.
     ///
-    /// It can use the authorization code flow once it has a place to redirect to, see
+    /// The client can use the authorization code flow once it has a redirect URI, see
     /// [`allow_redirects`](Self::allow_redirects).
     pub fn register_client(&self, id: impl Into<String>, secret: impl Into<String>) {
         let client = Client::confidential(secret.into());
@@ -181,8 +179,8 @@ impl FakeClerk {
         }
     }
 
-    /// Changes what is known about a user, or makes one. A user exists once a token of any kind is issued
-    /// for the id, then with an e-mail address and names made up from it.
+    /// Changes or creates a user. A user also exists once a token of any kind is issued for the id, with an
+    /// e-mail address and names derived from the id.
     pub fn user(&self, id: impl Into<String>) -> UserBuilder<'_> {
         UserBuilder::new(&self.state, id.into())
     }
@@ -192,8 +190,7 @@ impl FakeClerk {
         TokenBuilder::new(&self.state, user_id.into())
     }
 
-    /// Issues a refresh token, which introspects as active, does not expire and is no key to
-    /// userinfo.
+    /// Issues a refresh token, which introspects as active, does not expire, and is not accepted by userinfo.
     ///
     /// # Panics
     ///
@@ -209,63 +206,63 @@ impl FakeClerk {
         ledger.ahead = ledger.ahead.saturating_add(time);
     }
 
-    /// The fake's time, in seconds since the Unix epoch.
+    /// Returns the fake's time, in seconds since the Unix epoch.
     #[must_use]
     pub fn now(&self) -> u64 {
         self.state.lock().now()
     }
 
-    /// Adds undocumented members to the answers of introspection from now on; at first there are none.
+    /// Sets the undocumented members of introspection answers; at first there are none.
     ///
-    /// Clerk documents `active`, `client_id`, `iat`, `scope`, `sub` and `org_id`. A service that works with
-    /// those alone works with Clerk; the others are for tests of what the service does if Clerk sends them.
+    /// Clerk documents `active`, `client_id`, `iat`, `scope`, `sub` and `org_id`. A service that needs only
+    /// those works with Clerk. The others are for tests of a service that reads them.
     pub fn introspection_includes(&self, fields: impl IntoIterator<Item = Field>) {
         let fields = fields.into_iter().collect();
         self.state.lock().extra_fields = fields;
     }
 
-    /// Chooses whether introspection rejects JWTs with 400 `unsupported_token_type`; at first not.
+    /// Sets whether introspection rejects JWTs with 400 `unsupported_token_type`; at first it does not.
     pub fn reject_jwt_introspection(&self, reject: bool) {
         self.state.lock().rejects_jwt = reject;
     }
 
     /// Makes an endpoint misbehave.
     ///
-    /// Faults of one endpoint have their turns in the order of these calls. One that is not limited
-    /// by [`Fault::times`] holds until the endpoint is healed or the next fault is set for it.
+    /// Faults of one endpoint apply in the order of these calls. A fault without [`Fault::times`] holds until
+    /// the endpoint is healed or the next fault is set for it.
     pub fn fail(&self, endpoint: Endpoint, fault: Fault) {
         let mut ledger = self.state.lock();
         ledger.faults.entry(endpoint).or_default().push(fault);
     }
 
-    /// Ends all faults of an endpoint and answers the requests it let hang.
+    /// Ends all faults of an endpoint and answers its hanging requests.
     pub fn heal(&self, endpoint: Endpoint) {
         if let Some(faults) = self.state.lock().faults.get_mut(&endpoint) {
             faults.heal();
         }
     }
 
-    /// Ends all faults of all endpoints and answers the requests they let hang.
+    /// Ends all faults of all endpoints and answers their hanging requests.
     pub fn heal_all(&self) {
         for faults in self.state.lock().faults.values_mut() {
             faults.heal();
         }
     }
 
-    /// How many requests have arrived at an endpoint, whatever became of them.
+    /// Returns the number of requests that arrived at an endpoint, with any outcome.
     #[must_use]
     pub fn calls(&self, endpoint: Endpoint) -> usize {
         let ledger = self.state.lock();
         ledger.calls.get(&endpoint).copied().unwrap_or_default()
     }
 
-    /// How many requests have arrived in all, those to unknown paths included.
+    /// Returns the number of all requests that arrived, including those to unknown paths.
     #[must_use]
     pub fn total_calls(&self) -> usize {
         self.state.lock().total_calls
     }
 
-    /// Sets the counts of calls to zero and forgets the recorded requests.
+    /// Resets the counts of calls and removes the recorded requests.
     pub fn reset_calls(&self) {
         let mut ledger = self.state.lock();
         ledger.calls.clear();
@@ -273,14 +270,14 @@ impl FakeClerk {
         ledger.requests.clear();
     }
 
-    /// The last 10 000 requests, oldest first. A request is recorded when its body is complete,
-    /// which is a little later than it is counted.
+    /// Returns the last 10,000 requests, oldest first. A request is counted on arrival, and recorded when its
+    /// body is complete.
     #[must_use]
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.state.lock().requests.iter().cloned().collect()
     }
 
-    /// How many TCP connections have been accepted. Requests in process need none.
+    /// Returns the number of accepted TCP connections. Requests in process use none.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.state.connections.load(Ordering::Relaxed)

@@ -28,7 +28,7 @@ pub(super) fn authorization_server(state: &State) -> Value {
     metadata
 }
 
-/// What both metadata documents have in common.
+/// Returns the members that both metadata documents have.
 fn common(state: &State) -> Value {
     let url = &state.url;
     let mut metadata = json!({

@@ -1,4 +1,4 @@
-//! What the fake remembers of the requests it received.
+//! Recorded requests.
 
 use std::fmt;
 
@@ -9,14 +9,14 @@ use http::{HeaderMap, Method};
 
 use super::Endpoint;
 
-/// A request as the fake received it.
+/// A request that the fake received.
 ///
 /// The [`Debug`](fmt::Debug) form hides credentials and the body, so that a failed assertion does
 /// not print a token.
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct RecordedRequest {
-    /// The endpoint of the path; `None` for a path the fake does not serve.
+    /// The endpoint of the path; `None` for an unknown path.
     pub endpoint: Option<Endpoint>,
     /// The method.
     pub method: Method,
@@ -48,7 +48,7 @@ impl RecordedRequest {
         }
     }
 
-    /// The body read as a form: names and values, decoded, in order.
+    /// Returns the body as a form: decoded names and values, in order.
     #[must_use]
     pub fn form(&self) -> Vec<(String, String)> {
         url::form_urlencoded::parse(&self.body)
@@ -56,7 +56,7 @@ impl RecordedRequest {
             .collect()
     }
 
-    /// The first value of the form field `name`.
+    /// Returns the first value of the form field `name`.
     #[must_use]
     pub fn form_field(&self, name: &str) -> Option<String> {
         url::form_urlencoded::parse(&self.body)
@@ -78,7 +78,7 @@ impl fmt::Debug for RecordedRequest {
     }
 }
 
-/// Whether the body is said to be of this media type, whatever its parameters.
+/// Returns true if the content type is this media type, with any parameters.
 pub(super) fn has_media_type(headers: &HeaderMap, wanted: &str) -> bool {
     let essence = headers
         .get(CONTENT_TYPE)

@@ -1,4 +1,4 @@
-//! The shapes of the fake's answers.
+//! The forms of the fake's answers.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
@@ -17,14 +17,14 @@ pub(super) fn json(status: StatusCode, body: &Value) -> Reply {
     reply
 }
 
-/// An answer without a body.
+/// Returns an answer without a body.
 pub(super) fn empty(status: StatusCode) -> Reply {
     let mut reply = Reply::default();
     *reply.status_mut() = status;
     reply
 }
 
-/// An error in the shape of RFC 6749.
+/// Returns an error in the form of RFC 6749.
 pub(super) fn oauth_error(status: StatusCode, error: &str, description: &str) -> Reply {
     json(
         status,
@@ -32,7 +32,7 @@ pub(super) fn oauth_error(status: StatusCode, error: &str, description: &str) ->
     )
 }
 
-/// An error in Clerk's own envelope.
+/// Returns an error in Clerk's own envelope.
 pub(super) fn clerk_error(status: StatusCode, code: &str, message: &str) -> Reply {
     json(status, &clerk_envelope(code, message))
 }
@@ -57,7 +57,7 @@ pub(super) fn invalid_client() -> Reply {
     )
 }
 
-/// Keeps an answer with tokens in it out of caches.
+/// Keeps an answer with tokens out of caches.
 pub(super) fn no_store(mut reply: Reply) -> Reply {
     let value = HeaderValue::from_static("no-store");
     reply.headers_mut().insert(CACHE_CONTROL, value);

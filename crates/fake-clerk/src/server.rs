@@ -1,4 +1,4 @@
-//! The thread that listens, and its connections.
+//! The server thread and its connections.
 
 use std::convert::Infallible;
 use std::future::{self, Future as _};
@@ -21,15 +21,15 @@ use tokio::sync::{Notify, oneshot};
 use super::exchange::{ConnectionReset, exchange};
 use super::state::State;
 
-/// A running server, which stops and is waited for when this drops.
+/// A running server. Its drop stops the server and waits for the end of the thread.
 pub(super) struct Server {
     stop: Option<oneshot::Sender<Infallible>>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Server {
-    /// Serves from a thread and a runtime of its own, so that a blocked runtime of the caller does not
-    /// hold it up.
+    /// Starts a server with its own thread and runtime, so that a blocked runtime of the caller does not
+    /// delay it.
     pub(super) fn start(listener: std::net::TcpListener, state: Arc<State>) -> io::Result<Self> {
         let (stop, stopped) = oneshot::channel();
         let (ready, started) = mpsc::channel();
@@ -37,9 +37,9 @@ impl Server {
             .name("fake-clerk".to_owned())
             .spawn(move || match prepare(listener, state) {
                 Ok(runtime) => {
-                    // `start` waits for this message and cannot have gone away.
+                    // `start` waits for this message, so the receiver exists.
                     let _ = ready.send(Ok(()));
-                    // Nobody ever sends here: the wait ends when the sender drops.
+                    // The channel carries no message: the wait ends when the sender drops.
                     let _ = runtime.block_on(stopped);
                 }
                 Err(error) => {
@@ -60,7 +60,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         drop(self.stop.take());
         if let Some(thread) = self.thread.take() {
-            // A panic of the server must not become a second one in the test that ends.
+            // A panic of the server must not cause a second panic in the test.
             let _ = thread.join();
         }
     }
@@ -87,7 +87,7 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
                 state.count_connection();
                 tokio::spawn(serve(stream, Arc::clone(&state)));
             }
-            // Most likely the process ran out of file descriptors, which takes a moment to pass.
+            // The process is probably out of file descriptors, which ends after a moment.
             Err(_) => tokio::time::sleep(Duration::from_millis(10)).await,
         }
     }
@@ -95,7 +95,7 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
 
 /// Serves one connection until either side ends it.
 async fn serve(stream: TcpStream, state: Arc<State>) {
-    // Without it an answer may wait for an acknowledgement; with it failing, it is only slower.
+    // Without this option an answer may wait for an acknowledgement. A failure only makes it slower.
     let _ = stream.set_nodelay(true);
     let hangup = Arc::new(Hangup::default());
     let wire = Wire {
@@ -118,13 +118,13 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
         if told.as_mut().poll(context).is_ready() {
             return Poll::Ready(());
         }
-        // How a connection ended is the client's affair.
+        // The error of a connection concerns only the client.
         connection.as_mut().poll(context).map(drop)
     })
     .await;
 }
 
-/// The way for a request to end the connection that it came over.
+/// A handle with which a request resets its connection.
 #[derive(Default)]
 struct Hangup {
     wanted: AtomicBool,
@@ -132,7 +132,7 @@ struct Hangup {
 }
 
 impl Hangup {
-    /// Has the connection reset and waits for that, which ends the waiting request too.
+    /// Requests the reset of the connection, and waits until the reset drops this future.
     async fn reset<T>(&self) -> T {
         self.wanted.store(true, Ordering::Relaxed);
         self.told.notify_one();
@@ -140,7 +140,7 @@ impl Hangup {
     }
 }
 
-/// A stream that closes with a reset when that is wanted.
+/// A stream that closes with a reset if a request wants it.
 struct Wire {
     stream: TcpStream,
     hangup: Arc<Hangup>,
@@ -149,7 +149,7 @@ struct Wire {
 impl Drop for Wire {
     fn drop(&mut self) {
         if self.hangup.wanted.load(Ordering::Relaxed) {
-            // Closing with this option set discards what is unsent and sends RST instead of FIN.
+            // With this option, a close discards unsent data and sends RST instead of FIN.
             let _ = self.stream.set_zero_linger();
         }
     }

@@ -1,4 +1,4 @@
-//! What the handles and the server thread share.
+//! The state that the handles and the server thread share.
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -20,10 +20,10 @@ use super::record::RecordedRequest;
 use super::tokens::{Credential, Token};
 use super::users::User;
 
-/// How many requests are remembered.
+/// The number of recorded requests.
 const REMEMBERED: usize = 10_000;
 
-/// One played instance.
+/// The state of one fake instance.
 pub(super) struct State {
     pub(super) addr: SocketAddr,
     pub(super) url: String,
@@ -32,9 +32,9 @@ pub(super) struct State {
     pub(super) client_secret: String,
     /// The secret key of the Backend API.
     pub(super) secret_key: String,
-    /// When the fake was started, in Unix time in milliseconds.
+    /// The start of the fake, in Unix time in milliseconds.
     pub(super) started: u64,
-    /// Whether the admin page is served.
+    /// True if the admin page is on.
     pub(super) admin: bool,
     pub(super) connections: AtomicUsize,
     pub(super) keys: KeyRing,
@@ -69,7 +69,7 @@ impl State {
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Ledger> {
-        // No update leaves the ledger half done, so a panic elsewhere does not spoil it.
+        // Every update of the ledger is atomic, so a panic in another thread leaves it valid.
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -92,7 +92,7 @@ impl fmt::Debug for State {
     }
 }
 
-/// All that changes in the life of an instance.
+/// The mutable state of an instance.
 #[derive(Default)]
 pub(super) struct Ledger {
     /// Clients by their ids.
@@ -102,13 +102,13 @@ pub(super) struct Ledger {
     pub(super) tokens: HashMap<String, Token>,
     /// API keys and opaque machine-to-machine tokens by their full text.
     pub(super) credentials: HashMap<String, Credential>,
-    /// The machines that the secret keys of machines belong to.
+    /// Machines by their secret keys.
     pub(super) machine_keys: HashMap<String, String>,
     pub(super) habits: Habits,
     issued: u64,
-    /// What the authorization code flow remembers.
+    /// The state of the authorization code flow.
     pub(super) flow: Flow,
-    /// How far the clock is ahead.
+    /// The offset of the clock.
     pub(super) ahead: Duration,
     pub(super) extra_fields: Vec<Field>,
     pub(super) rejects_jwt: bool,
@@ -120,12 +120,12 @@ pub(super) struct Ledger {
 }
 
 impl Ledger {
-    /// Unix time in seconds, as the instance sees it.
+    /// Returns the time of the instance, in seconds since the Unix epoch.
     pub(super) fn now(&self) -> u64 {
         self.time().as_secs()
     }
 
-    /// The time since the Unix epoch, as the instance sees it.
+    /// Returns the time of the instance since the Unix epoch.
     pub(super) fn time(&self) -> Duration {
         #[expect(
             clippy::disallowed_methods,
@@ -137,7 +137,7 @@ impl Ledger {
             .saturating_add(self.ahead)
     }
 
-    /// The user with this id, or the one that there would be.
+    /// Returns the user with this id, or the default user if there is none.
     pub(super) fn user(&self, id: &str) -> User {
         self.users
             .get(id)
@@ -145,14 +145,14 @@ impl Ledger {
             .unwrap_or_else(|| User::derived_from(id))
     }
 
-    /// Makes the user exist for whom a token is issued. A user that was deleted stays so.
+    /// Creates the user of an issued token. A deleted user stays deleted.
     pub(super) fn meet(&mut self, id: &str) {
         if !self.users.contains_key(id) {
             self.users.insert(id.to_owned(), User::derived_from(id));
         }
     }
 
-    /// The existing user with this e-mail address.
+    /// Returns the user with this e-mail address.
     pub(super) fn user_with_email(&self, email: &str) -> Option<&str> {
         self.users
             .iter()
@@ -160,36 +160,36 @@ impl Ledger {
             .map(|(id, _)| id.as_str())
     }
 
-    /// The token with this text, if it is active.
+    /// Returns the token with this text, if it is active.
     pub(super) fn active_token(&self, text: &str) -> Option<&Token> {
         self.tokens
             .get(text)
             .filter(|token| token.is_active(self.now()))
     }
 
-    /// Remembers a token as the newest one.
+    /// Stores a token as the newest one.
     pub(super) fn insert(&mut self, text: String, mut token: Token) {
         self.issued += 1;
         token.serial = self.issued;
         self.tokens.insert(text, token);
     }
 
-    /// Remembers an API key or a machine token as the newest one.
+    /// Stores an API key or a machine token as the newest one.
     pub(super) fn insert_credential(&mut self, text: String, mut credential: Credential) {
         self.issued += 1;
         credential.serial = self.issued;
         self.credentials.insert(text, credential);
     }
 
-    /// The id of what this text stands for, which is no secret. Session tokens and the JWTs of machines are
-    /// not remembered.
+    /// Returns the id of the token or key with this text; the id is not secret. Session tokens and JWTs of
+    /// machines are not stored.
     pub(super) fn id_of(&self, text: &str) -> Option<&str> {
         let oauth = self.tokens.get(text).map(|token| &token.jti);
         let other = || self.credentials.get(text).map(|credential| &credential.id);
         oauth.or_else(other).map(String::as_str)
     }
 
-    /// Revokes what has this id, if anything has.
+    /// Revokes the token or key with this id, if there is one.
     pub(super) fn revoke_by_id(&mut self, id: &str) -> Option<()> {
         let tokens = self.tokens.values_mut();
         let tokens = tokens.map(|token| (token.jti.as_str(), &mut token.revoked));
@@ -200,7 +200,7 @@ impl Ledger {
         Some(())
     }
 
-    /// Revokes all that a grant has led to.
+    /// Revokes all tokens of a grant.
     pub(super) fn revoke_grant(&mut self, grant: &str) {
         for token in self.tokens.values_mut() {
             if token.grant.as_deref() == Some(grant) {
@@ -209,7 +209,7 @@ impl Ledger {
         }
     }
 
-    /// Counts a request on its arrival and says which fault it meets.
+    /// Counts a request on its arrival and returns the fault that applies to it.
     pub(super) fn arrival(&mut self, endpoint: Option<Endpoint>) -> Option<Strike> {
         self.total_calls += 1;
         let endpoint = endpoint?;

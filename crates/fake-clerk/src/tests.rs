@@ -1,4 +1,4 @@
-//! What the fake promises, asked over real connections.
+//! The behaviour of the fake over real connections.
 
 mod admin;
 mod admin_mint;
@@ -131,7 +131,7 @@ fn body(response: &Response<Bytes>) -> Value {
     serde_json::from_slice(response.body()).unwrap()
 }
 
-/// Asks for a verification with a key of the Backend API's.
+/// Requests a verification with a key of the Backend API.
 async fn verify_with(
     clerk: &FakeClerk,
     key: &str,
@@ -148,7 +148,7 @@ async fn verify_with(
         .unwrap()
 }
 
-/// Asks for a verification as the instance.
+/// Requests a verification with the key of the instance.
 async fn verify(clerk: &FakeClerk, endpoint: Endpoint, body: &Value) -> Response<Bytes> {
     verify_with(clerk, &clerk.secret_key(), endpoint, body).await
 }
@@ -158,7 +158,7 @@ async fn published_keys(clerk: &FakeClerk) -> Vec<Value> {
     keys["keys"].as_array().unwrap().clone()
 }
 
-/// Whether the signature of a JWT is that of this key.
+/// Returns true if the signature of a JWT is valid for this key.
 fn is_signed_by(jwt: &str, key: &Value) -> bool {
     let number = |name: &str| URL_SAFE_NO_PAD.decode(key[name].as_str().unwrap()).unwrap();
     let public = RsaPublicKeyComponents {
@@ -218,7 +218,7 @@ async fn within<T>(seconds: u64, future: impl Future<Output = T>) -> T {
         .expect("in time")
 }
 
-/// Whether an I/O error somewhere below `error` is a connection reset.
+/// Returns true if `error` or a source of it is a connection reset.
 fn is_reset(error: &hyper::Error) -> bool {
     let mut source: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = source {

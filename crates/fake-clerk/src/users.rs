@@ -1,11 +1,11 @@
-//! The users of the played instance.
+//! The users of the instance.
 
 use serde_json::{Value, json};
 
 use super::state::State;
 use super::tokens::Token;
 
-/// The organization a user chose on the consent screen.
+/// The organization that a user chose on the consent screen.
 #[derive(Clone, Debug)]
 pub(super) struct Organization {
     pub(super) id: String,
@@ -27,13 +27,13 @@ pub(super) struct User {
     pub(super) unsafe_metadata: Value,
     pub(super) organization: Option<Organization>,
     pub(super) banned: bool,
-    /// Addresses beside the primary one.
+    /// Addresses other than the primary one.
     pub(super) other_emails: Vec<String>,
     pub(super) deleted: bool,
 }
 
 impl User {
-    /// A plausible user with this id.
+    /// Returns a plausible user with this id.
     pub(super) fn derived_from(id: &str) -> Self {
         let handle: String = id
             .strip_prefix("user_")
@@ -73,7 +73,7 @@ impl User {
         }
     }
 
-    /// The userinfo answer for `token`, with the members its scopes give access to.
+    /// Returns the userinfo answer for `token`, with the members of its scopes.
     pub(super) fn info(&self, instance_id: &str, token: &Token) -> Value {
         let mut info = json!({
             "object": "oauth_user_info",
@@ -109,9 +109,9 @@ impl User {
     }
 }
 
-/// Changes one user; made by [`FakeClerk::user`](super::FakeClerk::user).
+/// A builder that changes one user; made by [`FakeClerk::user`](super::FakeClerk::user).
 ///
-/// It starts from what the user is now, so that only the differences need to be named.
+/// It starts with the current user, so only differences are set.
 #[derive(Debug)]
 #[must_use = "the user does not change until `save` is called"]
 pub struct UserBuilder<'a> {
@@ -126,8 +126,8 @@ impl<'a> UserBuilder<'a> {
         Self { state, id, user }
     }
 
-    /// Empties the profile: every member that Clerk allows to be null is null, metadata is `{}`,
-    /// there is no organization and no ban.
+    /// Empties the profile: every member that Clerk allows to be null is null, metadata is `{}`, and the user
+    /// has neither an organization nor a ban.
     pub fn bare(mut self) -> Self {
         self.user = User::bare();
         self
@@ -139,26 +139,25 @@ impl<'a> UserBuilder<'a> {
         self
     }
 
-    /// Adds an e-mail address that is not the primary one, and is verified. The Backend API alone shows
-    /// it.
+    /// Adds a verified e-mail address that is not the primary one. Only the Backend API shows it.
     pub fn other_email(mut self, email: impl Into<String>) -> Self {
         self.user.other_emails.push(email.into());
         self
     }
 
-    /// Says whether the e-mail address is verified.
+    /// Sets whether the e-mail address is verified.
     pub fn email_verified(mut self, verified: bool) -> Self {
         self.user.email_verified = verified;
         self
     }
 
-    /// Sets the given name; the full name does not follow.
+    /// Sets the given name, but not the full name.
     pub fn given_name(mut self, name: impl Into<String>) -> Self {
         self.user.given_name = Some(name.into());
         self
     }
 
-    /// Sets the family name; the full name does not follow.
+    /// Sets the family name, but not the full name.
     pub fn family_name(mut self, name: impl Into<String>) -> Self {
         self.user.family_name = Some(name.into());
         self
@@ -202,7 +201,7 @@ impl<'a> UserBuilder<'a> {
 
     /// Sets the organization that tokens with the scope `user:org:read` carry.
     ///
-    /// As with Clerk, a token keeps the organization it was issued with.
+    /// As with Clerk, a token keeps the organization of its issue.
     pub fn org(
         mut self,
         id: impl Into<String>,
@@ -217,13 +216,13 @@ impl<'a> UserBuilder<'a> {
         self
     }
 
-    /// Bans the user, or lifts the ban: userinfo then answers 403.
+    /// Bans the user, so that userinfo answers 403, or lifts the ban.
     pub fn banned(mut self, banned: bool) -> Self {
         self.user.banned = banned;
         self
     }
 
-    /// Makes the changes take effect. A deleted user exists again.
+    /// Applies the changes. A deleted user exists again.
     pub fn save(mut self) {
         self.user.deleted = false;
         self.state.lock().users.insert(self.id, self.user);

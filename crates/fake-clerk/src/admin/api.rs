@@ -1,4 +1,4 @@
-//! What the page can have done.
+//! The JSON interface of the admin page.
 
 use std::time::Duration;
 
@@ -69,7 +69,7 @@ struct Rotation {
     kid: Kid,
 }
 
-/// The name of the key that is to sign from now on.
+/// The name of the next signing key.
 #[derive(Deserialize)]
 #[serde(rename_all = "lowercase")]
 enum Kid {
@@ -120,7 +120,7 @@ struct Settings {
     jwts: bool,
     lifetime: u64,
     reject_consent: bool,
-    /// Whether introspection says `exp` and `aud`, beyond what Clerk documents.
+    /// True if introspection includes `exp` and `aud`, which Clerk does not document.
     describe: bool,
 }
 
@@ -146,7 +146,7 @@ struct Failure {
     status: Option<u16>,
     /// The delay, for a fault of that kind.
     millis: Option<u64>,
-    /// After how many calls it ends; until it is healed if it is not there.
+    /// The number of calls after which the fault ends; without it, the fault holds until it is healed.
     times: Option<usize>,
     /// `Retry-After` in seconds, for a fault that is a status.
     retry_after: Option<u32>,

@@ -1,4 +1,4 @@
-//! The calls that came in, as the page lists them.
+//! The received calls, as the page lists them.
 
 use std::collections::VecDeque;
 
@@ -10,13 +10,13 @@ use crate::endpoint::Endpoint;
 use crate::reply::Reply;
 use crate::state::State;
 
-/// How many calls are listed.
+/// The number of calls that the page lists.
 const LISTED: usize = 200;
 
-/// How much of a path is listed, in characters.
+/// The number of characters of a path that the page lists.
 const PATH: usize = 120;
 
-/// The last calls. They are without queries, headers and bodies, in which secrets are.
+/// The last calls, without queries, headers and bodies, since these hold secrets.
 #[derive(Default)]
 pub(crate) struct CallLog {
     calls: VecDeque<Call>,
@@ -51,7 +51,7 @@ impl CallLog {
     }
 
     fn end(&mut self, serial: u64, outcome: Outcome) {
-        // One that has been cleared away since it began is nobody's concern any more.
+        // The log was cleared since this call began.
         if let Some(call) = self.calls.iter_mut().find(|call| call.serial == serial) {
             call.outcome = outcome;
         }
@@ -78,7 +78,7 @@ impl Call {
     }
 }
 
-/// A call that is being answered. Dropped before it is, it counts as one whose connection ended.
+/// A call without an answer yet. If it drops before the answer, its connection ended.
 pub(crate) struct Running<'a> {
     state: &'a State,
     serial: u64,
@@ -87,7 +87,7 @@ pub(crate) struct Running<'a> {
 }
 
 impl<'a> Running<'a> {
-    /// Lists a call, if there is a page to list it on.
+    /// Adds a call to the log if the admin page is on.
     pub(crate) fn begin(
         state: &'a State,
         head: &Parts,

@@ -1,5 +1,4 @@
-//! Who may use the admin page: whoever sits at this machine, and no page from elsewhere that
-//! their browser shows.
+//! Access to the admin page: programs of this machine have it, pages of other origins in its browser do not.
 
 use http::header::{HOST, HeaderName, ORIGIN};
 use http::request::Parts;
@@ -12,12 +11,12 @@ use crate::state::State;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
-/// Rejects a request that a page from elsewhere may have had sent.
+/// Rejects a request that a page of another origin may have sent.
 ///
-/// The host tells a name that was pointed at this machine (DNS rebinding) from the machine's own;
-/// `Origin` and `Sec-Fetch-Site` tell other pages; and a body must be JSON, which other pages cannot
-/// send without a preflight, which nothing here answers. Programs that are no browsers send neither
-/// of the two headers. The page itself may be come to by a link.
+/// The host must be this machine's own, against DNS rebinding. `Origin` and `Sec-Fetch-Site` reveal other
+/// pages. A body must be JSON: other pages cannot send JSON without a preflight, and the fake does not answer
+/// preflights here. Programs other than browsers send neither of the two headers. A link of another page may
+/// lead to the admin page itself.
 pub(super) fn reject(state: &State, head: &Parts, is_page: bool) -> Option<Reply> {
     let Some(host) = own_host(state, &head.uri, &head.headers) else {
         return Some(misdirected());
@@ -44,18 +43,18 @@ pub(super) fn reject(state: &State, head: &Parts, is_page: bool) -> Option<Reply
     None
 }
 
-/// The host that a request names, if that is the fake's own.
+/// Returns the host that a request names, if it is the fake's own.
 pub(super) fn own_host(state: &State, uri: &Uri, headers: &HeaderMap) -> Option<String> {
     host(uri, headers).filter(|host| is_own(state, host))
 }
 
-/// What is answered where it is not.
+/// Returns the answer to a request for another host.
 pub(super) fn misdirected() -> Reply {
     let message = "the host must be the address of the fake";
     error(StatusCode::FORBIDDEN, message)
 }
 
-/// The one host that a request names; HTTP/2 has it in the URI.
+/// Returns the one host that a request names; HTTP/2 has it in the URI.
 fn host(uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let in_uri = uri.authority().map(|host| host.as_str().to_owned());
     let mut in_headers = headers.get_all(HOST).iter();

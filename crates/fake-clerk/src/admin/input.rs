@@ -1,4 +1,4 @@
-//! What people type into the page, and why it is rejected.
+//! Reads and checks the input of the admin page.
 
 use std::time::Duration;
 
@@ -15,21 +15,21 @@ const MAX_LIFE: u64 = 315_360_000;
 const MAX_ID: usize = 200;
 const MAX_TEXT: usize = 1000;
 
-/// Why a request of the page is rejected, told to the person before it.
+/// A rejected request of the page: the status, and the message that the page shows.
 pub(super) type Rejected = (StatusCode, String);
 
 pub(super) fn parse<T: DeserializeOwned>(body: &Bytes) -> Result<T, Rejected> {
     serde_json::from_slice(body).map_err(|error| invalid(&format!("not understood: {error}")))
 }
 
-/// The id of somebody or something; `what` is it, for the message.
+/// Reads an id; `what` names its owner in the message.
 pub(super) fn id(what: &str, text: &str) -> Result<String, Rejected> {
     optional(what, text)?
         .filter(|id| id.len() <= MAX_ID)
         .ok_or_else(|| invalid(&format!("{what} needs an id, of at most {MAX_ID} bytes")))
 }
 
-/// What may be left empty.
+/// Reads a text that may be empty.
 pub(super) fn optional(what: &str, text: &str) -> Result<Option<String>, Rejected> {
     let text = text.trim();
     if text.len() > MAX_TEXT || text.chars().any(char::is_control) {
@@ -39,13 +39,13 @@ pub(super) fn optional(what: &str, text: &str) -> Result<Option<String>, Rejecte
     Ok((!text.is_empty()).then(|| text.to_owned()))
 }
 
-/// Scopes with spaces between.
+/// Reads scopes, separated by spaces.
 pub(super) fn scopes(text: &str) -> Result<Vec<String>, Rejected> {
     oauth::parse_scope(text)
         .ok_or_else(|| invalid("a scope has a character that scopes do not have"))
 }
 
-/// How long a token is to live, from seconds.
+/// Reads the lifetime of a token, in seconds.
 pub(super) fn lifetime(seconds: u64) -> Result<Duration, Rejected> {
     if !(1..=MAX_LIFE).contains(&seconds) {
         return Err(invalid("a token lives from one second to ten years"));

@@ -1,6 +1,6 @@
-//! Minting tokens: one form for each kind.
+//! Issues tokens: one form for each kind.
 //!
-//! What a form leaves out, or empty, is as the builder of that kind has it.
+//! An absent or empty field has the default of the builder of that kind.
 
 use bytes::Bytes;
 use http::StatusCode;
@@ -12,7 +12,7 @@ use crate::reply::{self, Reply};
 use crate::state::State;
 use crate::tokens::{ApiKeyBuilder, MachineTokenBuilder, SessionBuilder, TokenBuilder};
 
-/// How many permissions a session may have: far more than Clerk's have, and few enough to encode at once.
+/// The largest number of permissions of a session: far more than a session of Clerk has, and quick to encode.
 const MAX_PERMISSIONS: usize = 500;
 
 #[derive(Default, Deserialize)]
@@ -34,7 +34,7 @@ struct OAuthToken {
     client_id: String,
     /// In seconds.
     lifetime: Option<u64>,
-    /// With spaces between; empty for a token without an audience.
+    /// Separated by spaces; empty for a token without an audience.
     #[serde(default)]
     resource: String,
     #[serde(default)]
@@ -68,10 +68,10 @@ pub(super) fn oauth_token(state: &State, body: &Bytes) -> Result<Reply, Rejected
 #[serde(deny_unknown_fields)]
 struct Session {
     user: String,
-    /// Empty where no organization is active.
+    /// Empty if no organization is active.
     #[serde(default)]
     organization_id: String,
-    /// Empty for what follows `org_` in the id.
+    /// Empty for the part of the id after `org_`.
     #[serde(default)]
     organization_slug: String,
     /// With or without `org:`; empty for `member`.
@@ -80,10 +80,10 @@ struct Session {
     /// With spaces between.
     #[serde(default)]
     permissions: String,
-    /// The origin that it is issued to, `azp`.
+    /// The origin that the token is issued to, `azp`.
     #[serde(default)]
     authorized_party: String,
-    /// The user who acts in place of the session's own.
+    /// The user who acts in place of the session's user.
     #[serde(default)]
     actor: String,
     #[serde(default)]
@@ -142,7 +142,7 @@ fn in_organization<'a>(
         return Err(invalid(&message));
     }
     let slug = slug.unwrap_or_else(|| id.strip_prefix("org_").unwrap_or(&id).to_owned());
-    // The builder writes what the version wants before it.
+    // The builder adds the prefix that the version requires.
     let role = role.as_deref().unwrap_or("member");
     let role = role.strip_prefix("org:").unwrap_or(role);
     Ok(token.organization(id, slug, role).permissions(permissions))
@@ -177,7 +177,7 @@ pub(super) fn api_key(state: &State, body: &Bytes) -> Result<Reply, Rejected> {
 #[serde(deny_unknown_fields)]
 struct MachineToken {
     machine: String,
-    /// The machines that it is for, with spaces between.
+    /// The machines that the token is for, separated by spaces.
     #[serde(default)]
     scope: String,
     /// In seconds.
@@ -199,7 +199,7 @@ pub(super) fn machine_token(state: &State, body: &Bytes) -> Result<Reply, Reject
     Ok(minted(state, &token.issue()))
 }
 
-/// The token, which is shown this once, and the id that revokes it, if it can be revoked.
+/// Returns the token, which is shown only once, and the id that revokes it, if it can be revoked.
 fn minted(state: &State, text: &str) -> Reply {
     let id = state.lock().id_of(text).map(str::to_owned);
     reply::json(StatusCode::CREATED, &json!({"id": id, "token": text}))

@@ -26,20 +26,20 @@ pub(super) use self::calls::{CallLog, Running};
 #[cfg(feature = "cli")]
 pub(super) use self::view::{environment, environment_of_kinds};
 
-/// Where the page is; everything below belongs to it.
+/// The path of the page; all paths below it are its own.
 const ROOT: &str = "/__admin";
 
 /// The longest body that is read: far more than any form of the page sends.
 const MAX_BODY: usize = 64 * 1024;
 
-/// Whether a path is one of the admin's.
+/// Returns true if a path belongs to the admin page.
 pub(super) fn owns(path: &str) -> bool {
     path.strip_prefix(ROOT)
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-/// Rejects a request to anything else under a name that is not the fake's own. A page with that name,
-/// pointed at this machine, could have its user consent unseen and read the code.
+/// Rejects a request to another endpoint under a host that is not the fake's own. A page at a host that
+/// resolves to this machine could otherwise run the authorization flow unseen and read the code.
 pub(super) fn reject_host<B>(state: &State, request: &Request<B>) -> Option<Reply> {
     let own = guard::own_host(state, request.uri(), request.headers());
     own.is_none().then(guard::misdirected)
@@ -65,7 +65,7 @@ where
     sealed(reply)
 }
 
-/// Keeps an answer to the page that asked for it.
+/// Restricts an answer to pages of the same origin.
 fn sealed(mut reply: Reply) -> Reply {
     for (name, value) in [
         (CACHE_CONTROL, "no-store"),

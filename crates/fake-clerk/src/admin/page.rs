@@ -10,7 +10,7 @@ const DOCUMENT: &str = include_str!("page.html");
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// The page, which may load nothing, speak to nobody but the fake, and be framed by nobody.
+/// Returns the page. It loads nothing, connects to the fake alone, and cannot be framed.
 pub(super) fn page() -> Reply {
     let nonce = keys::alphanumeric(24);
     let document = DOCUMENT

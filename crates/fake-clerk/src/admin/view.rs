@@ -1,4 +1,4 @@
-//! What the page shows, as one JSON object.
+//! The content of the page, as one JSON object.
 
 use std::collections::BTreeSet;
 
@@ -8,15 +8,15 @@ use crate::endpoint::{Endpoint, Field};
 use crate::state::{Ledger, State};
 use crate::tokens::{Credential, Family, Kind, ONE_DAY, Token};
 
-/// How many tokens, and how many users, are listed.
+/// The largest number of tokens, and of users, in a list.
 const LISTED: usize = 100;
 
-/// The machine that a service of the page's environment is, and that the form addresses.
+/// The machine id of a service with the printed environment, and the form's default scope.
 const MACHINE: &str = "mch_bills";
 
-/// All that the page polls for.
+/// Returns the object that the page polls.
 pub(super) fn view(state: &State) -> Value {
-    // Before the ledger is held: a key may be in the making.
+    // Read before the ledger is locked, since another thread may be generating a key.
     let mut kids = state.keys.kids();
     kids.reverse();
     let ledger = state.lock();
@@ -39,7 +39,7 @@ pub(super) fn view(state: &State) -> Value {
     })
 }
 
-/// The lines to paste for a service that takes this fake for Clerk.
+/// Returns the environment of a service that uses this fake.
 pub(crate) fn environment(state: &State) -> String {
     lines([
         ("CLERK_DOMAIN", &state.url),
@@ -48,7 +48,7 @@ pub(crate) fn environment(state: &State) -> String {
     ])
 }
 
-/// Those to add for a service that accepts every kind of token.
+/// Returns the additional environment of a service that accepts every kind of token.
 pub(crate) fn environment_of_kinds(state: &State) -> String {
     lines([
         ("CLERK_ACCEPT", "oauth,session,api_key,machine"),
@@ -64,7 +64,7 @@ fn lines<const N: usize>(variables: [(&str, &str); N]) -> String {
         .join("\n")
 }
 
-/// A token that can be revoked, with its text. The others are not remembered.
+/// A token that can be revoked, with its text. The fake does not store the others.
 enum Listed<'a> {
     OAuth(&'a str, &'a Token),
     Other(&'a str, &'a Credential),
@@ -125,7 +125,7 @@ fn status(is_revoked: bool, is_active: bool) -> &'static str {
     }
 }
 
-/// The tokens, newest first.
+/// Returns the tokens, newest first.
 fn tokens(ledger: &Ledger) -> Vec<Value> {
     let now = ledger.now();
     let oauth = ledger.tokens.iter();
@@ -138,7 +138,7 @@ fn tokens(ledger: &Ledger) -> Vec<Value> {
     newest.map(|token| token.view(now)).collect()
 }
 
-/// Enough of a token to know it again, and too little to use it.
+/// Returns the first and the last characters of a token: enough to recognize it, too few to use it.
 fn abbreviated(text: &str) -> String {
     let end: String = text.chars().rev().take(4).collect();
     let end: String = end.chars().rev().collect();

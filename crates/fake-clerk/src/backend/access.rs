@@ -1,4 +1,4 @@
-//! Who asks the Backend API.
+//! Authentication at the Backend API.
 
 use http::StatusCode;
 
@@ -7,7 +7,7 @@ use crate::clients;
 use crate::record::RecordedRequest;
 use crate::state::State;
 
-/// Whose key came with a request.
+/// The owner of the secret key of a request.
 pub(super) enum Caller {
     /// The secret key of the instance.
     Instance,
@@ -15,7 +15,7 @@ pub(super) enum Caller {
     Machine(String),
 }
 
-/// Lets the secret key of the instance pass.
+/// Accepts the secret key of the instance.
 pub(super) fn of_instance(state: &State, request: &RecordedRequest) -> Result<(), Rejection> {
     if key(request)? == state.secret_key {
         return Ok(());
@@ -26,7 +26,7 @@ pub(super) fn of_instance(state: &State, request: &RecordedRequest) -> Result<()
     ))
 }
 
-/// Lets the secret keys of machines pass, too.
+/// Accepts the secret keys of machines, too.
 pub(super) fn of_instance_or_machine(
     state: &State,
     request: &RecordedRequest,

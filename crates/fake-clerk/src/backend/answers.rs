@@ -1,4 +1,4 @@
-//! What a verification says of a token that it knows.
+//! The answers of verifications for known tokens.
 
 use serde_json::{Value, json};
 
@@ -25,10 +25,10 @@ impl TimeUnit {
     }
 }
 
-/// How the Backend API answers where Clerk does not say, or says two things.
+/// The behaviour of the Backend API that Clerk does not document, or documents in two ways.
 #[derive(Default)]
 pub(crate) struct Habits {
-    /// `None` has each kind of token in the unit that most speaks for.
+    /// `None` stands for the likeliest unit of each kind of token.
     unit: Option<TimeUnit>,
     pub(super) hides_inactive: bool,
 }
@@ -36,20 +36,20 @@ pub(crate) struct Habits {
 impl FakeClerk {
     /// Sets the unit of the times in all answers to verifications.
     ///
-    /// At first the times of OAuth tokens are in seconds, as in Clerk's example, and those of API keys
-    /// and machine-to-machine tokens in milliseconds, as its specification says.
+    /// At first the times of OAuth tokens are in seconds, as in Clerk's example, and those of API keys and
+    /// machine-to-machine tokens in milliseconds, as in its specification.
     pub fn backend_times_in(&self, unit: TimeUnit) {
         self.state.lock().habits.unit = Some(unit);
     }
 
-    /// Chooses whether the Backend API answers 404 for opaque tokens and API keys that are revoked or
-    /// expired. At first it answers 200, and says so in `revoked` and `expired`.
+    /// Sets whether the Backend API answers 404 for opaque tokens and API keys that are revoked or expired.
+    /// At first it answers 200 with `revoked` and `expired`.
     pub fn hide_inactive_tokens(&self, hide: bool) {
         self.state.lock().habits.hides_inactive = hide;
     }
 }
 
-/// The answer for an OAuth access token.
+/// Returns the answer for an OAuth access token.
 pub(super) fn oauth_token(token: &Token, habits: &Habits, fields: &[Field], now: u64) -> Value {
     let unit = habits.unit.unwrap_or(TimeUnit::Seconds);
     let mut answer = json!({
@@ -71,7 +71,7 @@ pub(super) fn oauth_token(token: &Token, habits: &Habits, fields: &[Field], now:
     answer
 }
 
-/// The answer for an API key or a machine-to-machine token.
+/// Returns the answer for an API key or a machine-to-machine token.
 pub(super) fn credential(token: &Credential, habits: &Habits, now: u64) -> Value {
     let unit = habits.unit.unwrap_or(TimeUnit::Milliseconds);
     let mut answer = json!({

@@ -1,7 +1,7 @@
-//! The Backend API: what a server asks with the secret key of the instance.
+//! The Backend API, for servers that hold the secret key of the instance.
 //!
-//! It answers at the address of the instance itself. Verifications are found with and without `/v1`
-//! before their paths, since Clerk's documents have the one and its libraries the other.
+//! It answers at the address of the instance. The paths of verifications work with and without `/v1`, since
+//! Clerk's documents use one form and its libraries the other.
 
 mod access;
 mod answers;
@@ -39,7 +39,7 @@ pub(super) fn user(state: &State, request: &RecordedRequest) -> Reply {
     shown(access.and_then(|()| user::answer(state, request)))
 }
 
-/// The key set, for those who have the secret key.
+/// Returns the key set to a client with the secret key.
 pub(super) fn jwks(state: &State, request: &RecordedRequest) -> Reply {
     match access::of_instance(state, request) {
         Ok(()) => handlers::jwks(state),
@@ -54,7 +54,7 @@ fn shown(answer: Result<Value, Rejection>) -> Reply {
     }
 }
 
-/// Why a request is rejected, in Clerk's codes.
+/// The reason for a rejection, in Clerk's codes.
 struct Rejection {
     status: StatusCode,
     code: &'static str,

@@ -7,7 +7,7 @@ use crate::record::RecordedRequest;
 use crate::state::State;
 use crate::users::User;
 
-/// The user of the path, if there is one that was not deleted.
+/// Returns the user of the path, if the user exists.
 pub(super) fn answer(state: &State, request: &RecordedRequest) -> Result<Value, Rejection> {
     let id = request.path.rsplit('/').next().unwrap_or_default();
     let ledger = state.lock();
@@ -16,7 +16,7 @@ pub(super) fn answer(state: &State, request: &RecordedRequest) -> Result<Value, 
     Ok(object(id, user, state.started))
 }
 
-/// The user as the Backend API shows one. Times are in milliseconds; users are as old as the fake.
+/// Returns the user in the form of the Backend API. Times are in milliseconds; users are as old as the fake.
 fn object(id: &str, user: &User, created_at: u64) -> Value {
     let address = |(text, verified): (&String, bool)| {
         let status = match verified {
@@ -42,7 +42,7 @@ fn object(id: &str, user: &User, created_at: u64) -> Value {
     };
     let others = user.other_emails.iter().map(|text| (text, true));
     let primary = user.email.iter().map(|text| (text, user.email_verified));
-    // Last, so that whoever takes the first address for the primary one is found out.
+    // Last, to detect readers that take the first address for the primary one.
     let addresses: Vec<_> = others.chain(primary).map(address).collect();
     let mut object = json!({
         "id": id,
@@ -84,14 +84,14 @@ fn object(id: &str, user: &User, created_at: u64) -> Value {
         "created_at": created_at,
         "updated_at": created_at,
     });
-    // Clerk allows no null there.
+    // Clerk does not allow null here.
     if let Some(picture) = &user.picture {
         object["image_url"] = json!(picture);
     }
     object
 }
 
-/// An id that is the same whenever the same address is shown.
+/// Returns an id that is always the same for the same address.
 fn address_id(address: &str) -> String {
     let letters = address.bytes().map(|byte| format!("{byte:02x}"));
     format!("idn_{}", letters.collect::<String>())

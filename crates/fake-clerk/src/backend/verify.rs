@@ -13,7 +13,7 @@ use crate::tokens::{Family, Kind};
 
 /// `POST /oauth_applications/access_tokens/verify`, for opaque tokens and JWTs.
 pub(super) fn oauth_token(state: &State, request: &RecordedRequest) -> Result<Value, Rejection> {
-    // `secret` is the name that the member had before, and that some libraries still use.
+    // `secret` is the former name of the member, which some libraries still use.
     let text = member(request, &["access_token", "secret"])?;
     let ledger = state.lock();
     let now = ledger.now();
@@ -26,7 +26,7 @@ pub(super) fn oauth_token(state: &State, request: &RecordedRequest) -> Result<Va
         Some(token) if token.is_active(now) || !(is_jwt || hides_inactive) => Ok(
             answers::oauth_token(token, &ledger.habits, &ledger.extra_fields, now),
         ),
-        // The documented answer for any JWT that is not active, be it known or not.
+        // The documented answer for every JWT that is not active, known or unknown.
         _ if is_jwt => Ok(json!({"active": false})),
         _ => Err(Rejection::not_found()),
     }
@@ -75,7 +75,7 @@ fn credential(
     Ok(answer)
 }
 
-/// The text in the JSON body, which has one member of one of these names and nothing else.
+/// Reads the text from the JSON body, which has one member with one of these names and no other member.
 fn member(request: &RecordedRequest, names: &[&str]) -> Result<String, Rejection> {
     let bad_request = |code, message| Rejection::new(StatusCode::BAD_REQUEST, code, message);
     if !has_media_type(&request.headers, "application/json") {

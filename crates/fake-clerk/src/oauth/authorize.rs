@@ -1,4 +1,4 @@
-//! The authorization endpoint (RFC 6749 §3.1), which logs nobody in and consents by itself.
+//! The authorization endpoint (RFC 6749 §3.1), which grants every request without a login.
 
 use bytes::Bytes;
 use http::header::{HeaderValue, LOCATION};
@@ -15,19 +15,19 @@ use crate::record::RecordedRequest;
 use crate::reply::{Reply, no_store};
 use crate::state::{Ledger, State};
 
-/// Who consents where the request has no `login_hint`.
+/// The user who consents if the request does not have a `login_hint`.
 const DEFAULT_USER: &str = "user_fake";
 
-/// How long a code can be redeemed, in seconds.
+/// The lifetime of a code, in seconds.
 const CODE_LIFE: u64 = 60;
 
-/// What Clerk gives a client that names no scope, neither here nor at its registration.
+/// The scopes of a client that names none, neither here nor at its registration, as with Clerk.
 pub(super) const DEFAULT_SCOPE: &str = "email offline_access profile";
 
 /// Sends the browser back to the client, with a code or with an error.
 ///
-/// Until it is certain where the client is, an error is shown instead: a redirection to where an
-/// attacker wants it would be worse than none (RFC 6749 §4.1.2.1).
+/// Until the redirect URI is verified, the answer is an error page, to avoid a redirection to an attacker
+/// (RFC 6749 §4.1.2.1).
 pub(crate) fn authorize(state: &State, request: &RecordedRequest) -> Reply {
     let params = match request.method {
         Method::POST if !clients::is_form(&request.headers) => {
@@ -80,7 +80,7 @@ fn client_and_target(ledger: &Ledger, params: &Params) -> Result<(Client, Url), 
     Ok((client.clone(), target))
 }
 
-/// What the user consents to.
+/// The request that the user consents to.
 fn consent(ledger: &Ledger, client: &Client, params: &Params) -> Result<Code, Rejection> {
     params.reject_repetition()?;
     match params.get("response_type") {
@@ -123,7 +123,7 @@ fn consent(ledger: &Ledger, client: &Client, params: &Params) -> Result<Code, Re
     })
 }
 
-/// The user whom the hint means: by id, or by the e-mail address of one that the fake was told of.
+/// Returns the user of the hint, which is an id or the e-mail address of a known user.
 fn subject(ledger: &Ledger, hint: Option<&str>) -> String {
     let known = |hint: &str| {
         let by_email = || ledger.user_with_email(hint).map(str::to_owned);
@@ -157,7 +157,7 @@ fn redirection(
             reply.headers_mut().insert(LOCATION, location);
             no_store(reply)
         }
-        // A parsed URL is ASCII without controls, so that this is not reached.
+        // A parsed URL is ASCII without control characters, so this is unreachable.
         Err(_) => Rejection::invalid_request("The redirect_uri fits in no header.").shown(),
     }
 }

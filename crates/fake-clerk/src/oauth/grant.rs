@@ -1,5 +1,4 @@
-//! Grants: what a code or a refresh token entitles a client to (RFC 6749 §4.1.3, §6), and the tokens
-//! that come of it.
+//! Grants of codes and refresh tokens (RFC 6749 §4.1.3, §6), and the tokens that they yield.
 
 use serde_json::{Value, json};
 
@@ -8,22 +7,22 @@ use super::{Rejection, id_token, scope};
 use crate::state::{Ledger, State};
 use crate::tokens::{Kind, TokenBuilder};
 
-/// What a client gets.
+/// The content of a grant.
 pub(super) struct Entitlement<'a> {
     client_id: &'a str,
     subject: String,
-    /// By which all tokens of one consent know each other.
+    /// The id that all tokens of one consent share.
     grant: String,
     scopes: Vec<String>,
     resources: Vec<String>,
-    /// What a new refresh token stands for: all the scopes and resources that were consented to, even
-    /// if this access token has fewer (RFC 6749 §6).
+    /// The content of a new refresh token: all scopes and resources of the consent, even if this access token
+    /// has fewer (RFC 6749 §6).
     consented: (Vec<String>, Vec<String>),
-    /// The nonce of the ID token; there is one for a code only, since a refresh needs no user.
+    /// The nonce of the ID token; only codes have one, since a refresh does not involve the user.
     nonce: Option<Option<String>>,
 }
 
-/// What the parameters of the client entitle it to; the code or token that does so is used up.
+/// Returns the grant for the parameters of a client, and consumes the code or token in them.
 pub(super) fn entitlement<'a>(
     ledger: &mut Ledger,
     client_id: &'a str,
@@ -101,7 +100,7 @@ fn refreshed<'a>(
         .get_mut(text)
         .filter(|token| token.kind == Kind::Refresh && token.client_id == client_id)
         .ok_or(invalid_grant("The refresh token is unknown."))?;
-    // Tokens that a test made start a grant of their own.
+    // Tokens that a test issued start their own grant.
     let grant = token.grant.get_or_insert_with(|| token.jti.clone()).clone();
     if token.rotated {
         // RFC 9700 §4.14.2: one of the two who know the token is not the client.
@@ -133,7 +132,7 @@ fn refreshed<'a>(
     })
 }
 
-/// The resources for this one token: those asked for, or else all that were granted (RFC 8707 §2.2).
+/// Returns the resources of this token: the requested ones, or else all of the grant (RFC 8707 §2.2).
 fn narrowed(params: &Params, granted: &[String]) -> Result<Vec<String>, Rejection> {
     let wanted = params.resources()?;
     if !wanted.iter().all(|resource| granted.contains(resource)) {
@@ -147,7 +146,7 @@ fn narrowed(params: &Params, granted: &[String]) -> Result<Vec<String>, Rejectio
     })
 }
 
-/// Issues the tokens, and describes them as RFC 6749 §5.1 has it.
+/// Issues the tokens, and returns the answer of RFC 6749 §5.1.
 pub(super) fn issue(state: &State, ledger: &mut Ledger, entitlement: Entitlement<'_>) -> Value {
     let Entitlement {
         client_id,

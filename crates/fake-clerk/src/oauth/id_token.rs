@@ -1,4 +1,4 @@
-//! ID tokens (OpenID Connect Core §2), for clients that ask for `openid`.
+//! ID tokens (OpenID Connect Core §2), for clients that request `openid`.
 
 use serde_json::{Value, json};
 
@@ -6,12 +6,12 @@ use crate::keys;
 use crate::state::{Ledger, State};
 use crate::tokens::Token;
 
-/// The ID token that goes with this access token.
+/// Returns the ID token for this access token.
 pub(super) fn of(state: &State, ledger: &Ledger, access: &Token, nonce: Option<&str>) -> String {
     let user = ledger.user(&access.subject);
     let mut claims = user.info(&state.instance_id, access);
     if let Value::Object(claims) = &mut claims {
-        // They say what a userinfo answer is, and are no claims.
+        // They describe a userinfo answer, and are not claims.
         for member in ["object", "instance_id", "user_id"] {
             claims.remove(member);
         }

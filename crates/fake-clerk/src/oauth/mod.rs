@@ -24,12 +24,12 @@ pub(super) use self::authorize::authorize;
 pub(super) use self::register::register;
 pub(super) use self::token::token;
 
-/// The scopes of a text, if it has no other characters than scopes have.
+/// Returns the scopes of a text, if it has only characters of scopes.
 pub(super) fn parse_scope(text: &str) -> Option<Vec<String>> {
     scope::parse(text).ok()
 }
 
-/// What the flow remembers, and how it has been told to behave.
+/// The state and the settings of the flow.
 #[derive(Default)]
 pub(super) struct Flow {
     /// Authorization codes by their texts.
@@ -41,12 +41,12 @@ pub(super) struct Flow {
     pub(super) names_issuer: bool,
 }
 
-/// What an authorization code stands for.
+/// The content of an authorization code.
 #[derive(Clone)]
 struct Code {
     client_id: String,
     subject: String,
-    /// As the request for authorization named it, if it did.
+    /// The redirect URI of the authorization request, if it names one.
     redirect_uri: Option<String>,
     challenge: Option<Challenge>,
     nonce: Option<String>,
@@ -56,7 +56,7 @@ struct Code {
     redeemed: bool,
 }
 
-/// Why a request is rejected, in the words of RFC 6749.
+/// The reason for a rejection, in the terms of RFC 6749.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Rejection {
     error: &'static str,
@@ -72,8 +72,8 @@ impl Rejection {
         Self::new("invalid_request", description)
     }
 
-    /// The rejection as an answer of its own, not by way of a redirection, with the status that Clerk
-    /// documents for the error.
+    /// Returns the rejection as a direct answer, not as a redirection, with the status that Clerk documents
+    /// for the error.
     fn shown(self) -> Reply {
         let status = match self.error {
             "invalid_client" | "unsupported_grant_type" => StatusCode::UNAUTHORIZED,
@@ -84,11 +84,10 @@ impl Rejection {
 }
 
 impl FakeClerk {
-    /// Lets a client be redirected to these URIs; one that registered itself has named its own.
+    /// Adds redirect URIs of a client; a client that registered itself has its own.
     ///
-    /// A URI must be repeated exactly, save for the port of one with a loopback address
-    /// (RFC 8252 §7.3). At first the default client has none. A client that is not registered is
-    /// left alone.
+    /// A request must repeat a URI exactly, except for the port of a loopback address (RFC 8252 §7.3). At
+    /// first the default client has none. An unknown client id is ignored.
     pub fn allow_redirects(
         &self,
         client_id: &str,
@@ -99,33 +98,33 @@ impl FakeClerk {
         }
     }
 
-    /// Chooses whether the access tokens of the flow are JWTs; at first they are opaque, as those of
-    /// an instance of Clerk's that has not switched to JWTs. [`token`](Self::token) chooses for itself.
+    /// Sets whether the access tokens of the flow are JWTs. At first they are opaque, as with an instance of
+    /// Clerk that does not use JWTs. It does not affect [`token`](Self::token).
     pub fn issue_jwts(&self, jwts: bool) {
         self.state.lock().flow.issues_jwts = jwts;
     }
 
-    /// Sets how long access tokens of the flow are valid, in whole seconds; at first one day, as
-    /// with Clerk. A short life shows whether a client refreshes in time.
+    /// Sets the lifetime of access tokens of the flow, in whole seconds; at first one day, as with Clerk. A
+    /// short lifetime tests that a client refreshes in time.
     pub fn access_token_lifetime(&self, lifetime: Duration) {
         self.state.lock().flow.lifetime = Some(lifetime);
     }
 
-    /// Chooses whether dynamic registration is rejected with 422, as with Clerk, which has it
-    /// switched off by default; at first it is allowed. Rejected, it is not in the metadata either.
+    /// Sets whether dynamic registration is rejected with 422, as with Clerk, where it is off by default. At
+    /// first it is on. If it is off, the metadata omits it.
     pub fn reject_registration(&self, reject: bool) {
         self.state.lock().flow.rejects_registration = reject;
     }
 
-    /// Chooses whether redirections to clients name the issuer, `iss`, and both metadata documents say so
-    /// (RFC 9207); at first they do not, since Clerk documents neither. For tests of clients that detect
-    /// mix-up attacks by it.
+    /// Sets whether redirections to clients and both metadata documents have the issuer, `iss` (RFC 9207). At
+    /// first they do not, since Clerk does not document it. It is for tests of clients that detect mix-up
+    /// attacks.
     pub fn name_issuer_in_redirects(&self, name: bool) {
         self.state.lock().flow.names_issuer = name;
     }
 
-    /// Chooses whether the user rejects to consent, which the client is told as `access_denied`; at
-    /// first every user consents. A banned user never does.
+    /// Sets whether users deny consent, so that the client gets `access_denied`. At first every user
+    /// consents, except for banned users.
     pub fn reject_consent(&self, reject: bool) {
         self.state.lock().flow.rejects_consent = reject;
     }

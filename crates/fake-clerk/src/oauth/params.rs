@@ -4,7 +4,7 @@ use super::Rejection;
 
 /// The parameters of a request to the authorization or the token endpoint, in order.
 ///
-/// One without a value counts as omitted (RFC 6749 §3.1, §3.2).
+/// A parameter without a value is ignored (RFC 6749 §3.1, §3.2).
 pub(super) struct Params(Vec<(String, String)>);
 
 impl Params {
@@ -13,7 +13,7 @@ impl Params {
         Self(pairs.filter(|(_, value)| !value.is_empty()).collect())
     }
 
-    /// The first value of this name.
+    /// Returns the first value of this name.
     pub(super) fn get(&self, name: &str) -> Option<&str> {
         self.all(name).next()
     }
@@ -25,7 +25,7 @@ impl Params {
             .map(|(_, value)| value.as_str())
     }
 
-    /// The resources asked for, the only parameter that may be there several times (RFC 8707 §2).
+    /// Returns the requested resources, the only parameter that may repeat (RFC 8707 §2).
     pub(super) fn resources(&self) -> Result<Vec<String>, Rejection> {
         let resources: Vec<_> = self.all("resource").map(str::to_owned).collect();
         let is_target = |text: &String| url::Url::parse(text).is_ok() && !text.contains('#');
@@ -42,7 +42,7 @@ impl Params {
         self.all(name).nth(1).is_some()
     }
 
-    /// Rejects parameters that are there more than once (RFC 6749 §3.1, §3.2).
+    /// Rejects repeated parameters (RFC 6749 §3.1, §3.2).
     pub(super) fn reject_repetition(&self) -> Result<(), Rejection> {
         let repeated = |(name, _): &(String, String)| name != "resource" && self.is_repeated(name);
         if self.0.iter().any(repeated) {

@@ -12,7 +12,7 @@ use super::params::Params;
 pub(super) struct Challenge(Vec<u8>);
 
 impl Challenge {
-    /// The challenge of a request for authorization, without which a public client is rejected.
+    /// Reads the challenge of an authorization request. A public client is rejected without one.
     pub(super) fn of(params: &Params, is_public: bool) -> Result<Option<Self>, Rejection> {
         let method = params.get("code_challenge_method");
         let Some(challenge) = params.get("code_challenge") else {
@@ -23,7 +23,7 @@ impl Challenge {
             };
             return Err(Rejection::invalid_request(description));
         };
-        // Without a method it would be `plain` (RFC 7636 §4.3).
+        // The default method is `plain` (RFC 7636 §4.3).
         if method != Some("S256") {
             let description = "The code_challenge_method must be S256.";
             return Err(Rejection::invalid_request(description));
@@ -41,7 +41,7 @@ impl Challenge {
     }
 }
 
-/// RFC 7636 §4.1: 43 to 128 unreserved characters.
+/// Returns true for 43 to 128 unreserved characters (RFC 7636 §4.1).
 fn is_verifier(text: &str) -> bool {
     (43..=128).contains(&text.len())
         && text

@@ -1,10 +1,10 @@
-//! Redirect URIs: which ones can be registered, and which ones match.
+//! The registration and the comparison of redirect URIs.
 
 use url::{Host, Url};
 
 use crate::clients::Client;
 
-/// Schemes that a browser would act upon itself, to the harm of somebody.
+/// Schemes that a browser handles itself, which makes them harmful.
 const DANGEROUS: [&str; 8] = [
     "about",
     "blob",
@@ -16,11 +16,12 @@ const DANGEROUS: [&str; 8] = [
     "vbscript",
 ];
 
-/// Whether a client may register this URI: `https`, `http` of this machine, or the scheme of a
-/// native application (RFC 8252 §7); absolute and without a fragment (RFC 6749 §3.1.2).
+/// Returns true if a client may register this URI. It must be absolute and without a fragment (RFC 6749
+/// §3.1.2), with the scheme `https`, `http` for this machine, or the scheme of a native application (RFC 8252
+/// §7).
 ///
-/// Beside a browser, nothing leads away from this machine: consent is given without anybody looking,
-/// so that any page could otherwise register itself and get a token.
+/// With the admin page, redirections stay on this machine: consent is automatic, so any page could otherwise
+/// register itself and get a token.
 pub(super) fn can_be_registered(text: &str, beside_a_browser: bool) -> bool {
     let Ok(url) = Url::parse(text) else {
         return false;
@@ -35,20 +36,21 @@ pub(super) fn can_be_registered(text: &str, beside_a_browser: bool) -> bool {
     }
 }
 
-/// The URI to send the browser to, if the client may be redirected to it.
+/// Returns the redirect URI, if the client may use it.
 pub(super) fn target<'a>(client: &'a Client, requested: Option<&'a str>) -> Option<&'a str> {
     match (requested, client.redirect_uris.as_slice()) {
         (Some(requested), registered) => registered
             .iter()
             .any(|known| known == requested || differs_in_port(known, requested))
             .then_some(requested),
-        // RFC 6749 §3.1.2.3: it may be left out where there is only one.
+        // A request may omit the URI if the client has only one (RFC 6749 §3.1.2.3).
         (None, [only]) => Some(only),
         (None, _) => None,
     }
 }
 
-/// RFC 8252 §7.3: a native application listens on any free port of a loopback address.
+/// Returns true if two loopback URIs are equal except for the port, since a native application listens on any
+/// free port (RFC 8252 §7.3).
 fn differs_in_port(known: &str, requested: &str) -> bool {
     let without_port = |text: &str| {
         let mut url = Url::parse(text).ok()?;
@@ -60,7 +62,7 @@ fn differs_in_port(known: &str, requested: &str) -> bool {
         let names_it_plainly = url.as_str() == text && url.scheme() == "http" && is_address;
         names_it_plainly.then(|| url.set_port(None).map(|()| url).ok())?
     };
-    // Parsing tidies a URI up, so that only one that is tidy already is compared that way.
+    // Parsing normalizes a URI, so only a normalized URI is compared this way.
     without_port(known).is_some_and(|known| without_port(requested) == Some(known))
 }
 

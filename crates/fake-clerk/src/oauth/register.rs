@@ -12,7 +12,7 @@ use crate::record::{RecordedRequest, has_media_type};
 use crate::reply::{Reply, clerk_error, json, no_store};
 use crate::state::State;
 
-/// The metadata that the fake understands; RFC 7591 §2 has it ignore the rest.
+/// The metadata that the fake reads; it ignores the rest (RFC 7591 §2).
 #[derive(Deserialize)]
 struct Metadata {
     #[serde(default)]
@@ -41,7 +41,7 @@ fn code() -> Vec<String> {
     vec!["code".to_owned()]
 }
 
-/// Registers a client, and answers with all that was registered (RFC 7591 §3.2.1).
+/// Registers a client, and returns its metadata (RFC 7591 §3.2.1).
 pub(crate) fn register(state: &State, request: &RecordedRequest) -> Reply {
     if state.lock().flow.rejects_registration {
         let (status, code) = (StatusCode::UNPROCESSABLE_ENTITY, "feature_not_enabled");
@@ -106,7 +106,7 @@ fn registered(id: &str, client: &Client, metadata: Metadata, now: u64) -> Value 
     let mut answer = json!({
         "client_id": id,
         "client_id_issued_at": now,
-        // Zero says that the secret does not expire. Clerk has the member without a secret, too.
+        // Zero means that the secret does not expire. Clerk includes the member even without a secret.
         "client_secret_expires_at": 0,
         "client_name": metadata.client_name.unwrap_or_default(),
         "scope": metadata.scope.as_deref().unwrap_or(DEFAULT_SCOPE),

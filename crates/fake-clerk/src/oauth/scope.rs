@@ -1,4 +1,4 @@
-//! Scopes, as a request names them.
+//! The scopes of a request.
 
 use super::Rejection;
 

@@ -1,4 +1,4 @@
-//! The token endpoint (RFC 6749 §3.2): codes and refresh tokens become tokens.
+//! The token endpoint (RFC 6749 §3.2): exchanges codes and refresh tokens for tokens.
 
 use http::StatusCode;
 use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, PRAGMA, WWW_AUTHENTICATE};
@@ -17,7 +17,7 @@ pub(crate) fn token(state: &State, request: &RecordedRequest) -> Reply {
     }
     let params = Params::parse(&request.body);
     if signs(&state.lock(), &params) {
-        // Generating a key takes too long for the ledger to be held meanwhile.
+        // Generated before the ledger is locked, since it takes a while.
         state.keys.warm_up();
     }
     let mut ledger = state.lock();
@@ -39,7 +39,7 @@ pub(crate) fn token(state: &State, request: &RecordedRequest) -> Reply {
     no_store(reply)
 }
 
-/// The rejection in the errors that Clerk documents for the token endpoint, which are fewer than those of
+/// Maps a rejection to the errors that Clerk documents for the token endpoint, which are fewer than those of
 /// RFC 6749 and RFC 8707.
 fn documented(rejection: Rejection) -> Rejection {
     match rejection.error {
@@ -48,7 +48,7 @@ fn documented(rejection: Rejection) -> Rejection {
     }
 }
 
-/// Whether the answer may have a JWT in it, of either kind.
+/// Returns true if the answer may contain a JWT, of either kind.
 fn signs(ledger: &Ledger, params: &Params) -> bool {
     let code = params
         .get("code")
@@ -62,7 +62,7 @@ enum Trouble {
     Client,
 }
 
-/// The id of the client that sent the request, in the way in which it registered to say so.
+/// Returns the id of the client that sent the request, authenticated by its registered method.
 fn authenticate(ledger: &Ledger, headers: &HeaderMap, params: &Params) -> Result<String, Trouble> {
     let posted = params.get("client_secret");
     let (id, secret, method) = match (headers.contains_key(AUTHORIZATION), posted) {
@@ -91,7 +91,7 @@ fn authenticate(ledger: &Ledger, headers: &HeaderMap, params: &Params) -> Result
     Err(Trouble::Client)
 }
 
-/// RFC 6749 §5.2: who tried it with a header is told by a header.
+/// Returns the rejection of a client, with a challenge if the client sent the header (RFC 6749 §5.2).
 fn challenge(headers: &HeaderMap) -> Reply {
     let mut reply = invalid_client();
     if headers.contains_key(AUTHORIZATION) {

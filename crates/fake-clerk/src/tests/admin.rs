@@ -1,4 +1,4 @@
-//! Who may use the admin page.
+//! Access to the admin page.
 
 use super::*;
 
@@ -6,7 +6,7 @@ fn with_page() -> FakeClerk {
     FakeClerk::builder().admin_page().start().unwrap()
 }
 
-/// A request whose `Host` is as given, where it is given.
+/// Sends a request with these headers, and with the fake's own `Host` if they do not contain one.
 async fn status(clerk: &FakeClerk, method: &str, path: &str, headers: Headers<'_>) -> u16 {
     let own = clerk.addr().to_string();
     let mut text =

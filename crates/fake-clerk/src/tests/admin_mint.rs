@@ -1,4 +1,4 @@
-//! What the admin page mints, lists, revokes, rotates and breaks, over its JSON interface.
+//! The JSON interface of the admin page: issue, list, revoke, rotate, and faults.
 
 use super::flow::post_json;
 use super::*;
@@ -11,7 +11,7 @@ async fn state(clerk: &FakeClerk) -> Value {
     body(&get(clerk, "/__admin/api/state").await)
 }
 
-/// Mints a token and returns it with its id.
+/// Issues a token and returns it with its id.
 async fn mint(clerk: &FakeClerk, kind: &str, form: &Value) -> (String, Value) {
     let reply = post_json(clerk, &format!("/__admin/api/{kind}"), form).await;
     assert_eq!(reply.status(), 201, "{kind} {form}");
@@ -32,7 +32,7 @@ async fn what_is_said_of_a_session_is_in_its_token() {
     struct Case {
         name: &'static str,
         form: Value,
-        /// Claims; one that is null is not there.
+        /// Expected claims; null means that the claim is absent.
         expected: Value,
     }
     for Case {
@@ -183,7 +183,7 @@ async fn what_is_said_of_a_key_or_a_machine_is_in_what_verification_answers() {
         let listed = &state(&clerk).await["tokens"][0];
         assert_eq!(listed["status"], "active", "{name}");
         assert_eq!(listed["subject"], answer["subject"], "{name}");
-        // Twice: what is revoked stays so.
+        // Twice: a revoked token stays revoked.
         for _ in 0..2 {
             let path = format!("tokens/{}", id.as_str().unwrap());
             assert_eq!(delete(&clerk, &path).await, 204, "{name}");

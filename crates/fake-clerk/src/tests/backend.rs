@@ -1,4 +1,4 @@
-//! The Backend API: who may ask, users, and outages of each endpoint apart.
+//! The Backend API: authentication, users, and outages of single endpoints.
 
 use super::*;
 
@@ -10,7 +10,7 @@ const BACKEND: [Endpoint; 5] = [
     Endpoint::BackendJwks,
 ];
 
-/// A request to an endpoint, with this key, that succeeds where the key is right.
+/// Sends a request to an endpoint with a key; it succeeds if the key is right.
 async fn ask(clerk: &FakeClerk, key: Option<&str>, endpoint: Endpoint) -> Response<Bytes> {
     let authorization = key.map(|key| format!("Bearer {key}"));
     let mut headers = vec![("content-type", "application/json")];

@@ -1,4 +1,4 @@
-//! Every fault, as a client sees it.
+//! Every fault, seen by a client.
 
 use super::*;
 

@@ -1,4 +1,4 @@
-//! What the tests of the authorization code flow share.
+//! Helpers for the tests of the authorization code flow.
 
 use super::*;
 
@@ -17,7 +17,7 @@ pub(super) async fn post_json(clerk: &FakeClerk, path: &str, body: &Value) -> Re
         .unwrap()
 }
 
-/// Registers a client, public or with this method, and returns what it was told.
+/// Registers a client, public or with this method, and returns the answer.
 pub(super) async fn register(clerk: &FakeClerk, method: &str) -> Value {
     let metadata = json!({
         "redirect_uris": [CALLBACK],
@@ -34,8 +34,8 @@ pub(super) async fn public_client(clerk: &FakeClerk) -> String {
     answer["client_id"].as_str().unwrap().to_owned()
 }
 
-/// A form, from which later fields take away or replace earlier ones of the same name: an empty
-/// value takes away.
+/// Returns a form. A later field replaces an earlier one of the same name, or removes it if the value is
+/// empty.
 pub(super) fn changed<'a>(
     fields: &[(&'a str, &'a str)],
     changes: &[(&'a str, &'a str)],
@@ -61,7 +61,7 @@ pub(super) async fn authorize(clerk: &FakeClerk, fields: Fields<'_>) -> Response
     get(clerk, &format!("/oauth/authorize?{}", form(fields))).await
 }
 
-/// The query of the place an answer redirects to.
+/// Returns the query of the location of a redirection.
 pub(super) fn sent(response: &Response<Bytes>) -> Vec<(String, String)> {
     assert_eq!(response.status(), 302);
     let location = response.headers()["location"].to_str().unwrap();
@@ -78,7 +78,7 @@ pub(super) fn value(pairs: &[(String, String)], name: &str) -> String {
     value.clone()
 }
 
-/// A code for this client, with these changes of the usual request.
+/// Returns a code for this client, with these changes to the usual request.
 pub(super) async fn code(clerk: &FakeClerk, id: &str, changes: Fields<'_>) -> String {
     let fields = changed(&request_of(id), changes);
     value(&sent(&authorize(clerk, &fields).await), "code")
@@ -103,7 +103,7 @@ pub(super) async fn ask(clerk: &FakeClerk, fields: Fields<'_>) -> Response<Bytes
     response
 }
 
-/// The tokens of a public client, from the start.
+/// Runs the flow of a public client and returns its tokens.
 pub(super) async fn tokens(clerk: &FakeClerk, id: &str, changes: Fields<'_>) -> Value {
     let code = code(clerk, id, changes).await;
     let response = ask(clerk, &redemption(id, &code)).await;

@@ -132,7 +132,7 @@ async fn introspection_rejects_bad_requests() {
         let response = send(&clerk, "POST", path, &headers, form).await.unwrap();
         assert_eq!(response.status(), status, "{name}");
         if status == 401 {
-            // Clerk documents the status alone.
+            // Clerk documents only the status.
             assert!(response.body().is_empty(), "{name}");
             assert!(!response.headers().contains_key("content-type"), "{name}");
             continue;

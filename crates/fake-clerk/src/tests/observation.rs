@@ -1,4 +1,4 @@
-//! What the fake tells about the requests it received.
+//! Records and counts of the received requests.
 
 use super::*;
 
@@ -81,7 +81,7 @@ async fn a_body_beyond_the_limit_is_rejected() {
     let clerk = FakeClerk::start().unwrap();
     let body = "x".repeat(1024 * 1024 + 1);
     let response = send(&clerk, "POST", "/oauth/token_info", &[], &body).await;
-    // The server may close before it has read all, which some clients see as an error.
+    // The server may close before it has read the whole request, which is an error for some clients.
     if let Ok(response) = response {
         assert_eq!(response.status(), 413);
     }

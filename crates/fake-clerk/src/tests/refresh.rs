@@ -57,7 +57,7 @@ async fn refresh_tokens_rotate_and_narrow() {
         (&json!("email"), &json!(RESOURCE))
     );
 
-    // The next one gets all that was consented to again.
+    // The next token has all scopes of the consent again.
     let new = second["refresh_token"].as_str().unwrap();
     let third = body(&ask(&clerk, &refresh(&id, new)).await);
     assert_eq!(third["scope"], "email offline_access profile");

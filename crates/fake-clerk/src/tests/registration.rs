@@ -193,7 +193,7 @@ async fn browsers_may_use_what_is_for_them() {
         let origin = response.headers().get("access-control-allow-origin");
         assert_eq!(origin.is_some(), status == 204, "{path}");
     }
-    // Rejections and faults are to be read, too.
+    // Scripts read rejections and faults, too.
     let response = post_json(&clerk, "/oauth/register", &json!([])).await;
     assert_eq!(response.headers()["access-control-allow-origin"], "*");
     clerk.fail(Endpoint::Token, Fault::status(503));

@@ -1,4 +1,4 @@
-//! The keys that sign, and their succession.
+//! The signing keys and their rotation.
 
 use aws_lc_rs::signature::{ParsedPublicKey, UnparsedPublicKey};
 
@@ -72,7 +72,7 @@ async fn a_key_replaced_under_its_kid_is_gone_at_once() {
 #[tokio::test]
 async fn the_first_key_bears_the_id_of_the_instance() {
     let clerk = FakeClerk::start().unwrap();
-    // Rotated before any key was used: the first one exists all the same.
+    // Rotated before the first use of a key: the first key exists, too.
     let kid = clerk.rotate_key();
     let keys = published_keys(&clerk).await;
     let info = body(&userinfo(&clerk, &clerk.token("user_1").issue()).await);
@@ -104,7 +104,7 @@ fn the_pem_is_that_of_the_key_that_signs() {
             .filter(|line| !line.starts_with("-----"))
             .collect();
         let der = STANDARD.decode(text).unwrap();
-        // It is a whole SubjectPublicKeyInfo and not the numbers alone.
+        // It is a whole SubjectPublicKeyInfo, not only the numbers.
         assert!(ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &der).is_ok());
         let (message, signature) = jwt.rsplit_once('.').unwrap();
         UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der)

@@ -22,7 +22,7 @@ async fn a_session_token_has_the_documented_header_and_claims() {
     let claims = payload(&jwt);
     assert_eq!(members(&claims), without_organization());
     let iat = claims["iat"].as_u64().unwrap();
-    // Making the key takes a while in between.
+    // The generation of the key takes a while in between.
     assert!((before..=clerk.now()).contains(&iat));
     assert_eq!(claims["exp"], iat + 60);
     assert_eq!(claims["nbf"], iat - 10);

@@ -103,7 +103,7 @@ async fn a_code_is_redeemed_by_its_client_only_as_it_was_asked_for() {
             &[("client_secret", "x")],
             "invalid_client",
         ),
-        // Clerk documents no error of its own for resources.
+        // Clerk does not document an error for resources.
         (
             "another resource",
             &[("resource", "https://b.example")],
@@ -160,7 +160,7 @@ async fn confidential_clients_authenticate_as_they_registered() {
             ("both", &good, secret, false),
         ];
         for (name, authorization, posted, works) in cases {
-            // Without PKCE, which a confidential client may leave out.
+            // Without PKCE, which a confidential client may omit.
             let without = [("code_challenge", ""), ("code_challenge_method", "")];
             let code = code(&clerk, id, &without).await;
             let changes = [("code_verifier", ""), ("client_secret", posted)];

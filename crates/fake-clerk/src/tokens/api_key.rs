@@ -1,4 +1,4 @@
-//! Making an API key.
+//! The builder of API keys.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use super::life::Life;
 use crate::keys;
 use crate::state::State;
 
-/// Describes an API key; made by [`FakeClerk::api_key`](crate::FakeClerk::api_key).
+/// A builder of an API key; made by [`FakeClerk::api_key`](crate::FakeClerk::api_key).
 #[derive(Debug)]
 #[must_use = "there is no key until `issue` is called"]
 pub struct ApiKeyBuilder<'a> {
@@ -38,7 +38,7 @@ impl<'a> ApiKeyBuilder<'a> {
         }
     }
 
-    /// Sets the name that its owner gave it.
+    /// Sets the name of the key.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
@@ -50,31 +50,31 @@ impl<'a> ApiKeyBuilder<'a> {
         self
     }
 
-    /// Sets the claims that are stored with it; by default there are none, which is null.
+    /// Sets the claims of the key; the default is null.
     pub fn claims(mut self, claims: Value) -> Self {
         self.claims = claims;
         self
     }
 
-    /// Sets who made it. By default that is its subject, if that is a user, and else nobody.
+    /// Sets the creator. The default is the subject if it is a user, and null otherwise.
     pub fn created_by(mut self, user_id: impl Into<String>) -> Self {
         self.created_by = Some(user_id.into());
         self
     }
 
-    /// Sets how long the key is valid, in whole seconds; by default it does not expire.
+    /// Sets the lifetime of the key, in whole seconds; by default it does not expire.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
     }
 
-    /// Issues the key so long ago that it ran out an hour ago.
+    /// Sets the time of issue so that the key expired an hour ago.
     pub fn expired(mut self) -> Self {
         self.expired = true;
         self
     }
 
-    /// Issues the key, `ak_` and base64, in which a slash and padding stand.
+    /// Issues the key: `ak_` and base64 that contains a slash and padding.
     ///
     /// # Panics
     ///

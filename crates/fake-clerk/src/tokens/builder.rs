@@ -1,4 +1,4 @@
-//! Making a token.
+//! The builder of OAuth tokens.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use super::{Kind, Token};
 use crate::keys;
 use crate::state::{Ledger, State};
 
-/// How long an access token of Clerk's is valid, in seconds.
+/// The lifetime of an access token, in seconds, as with Clerk.
 pub(crate) const ONE_DAY: u64 = 86_400;
 
-/// Describes a token to be issued; made by [`FakeClerk::token`](crate::FakeClerk::token).
+/// A builder of an OAuth token; made by [`FakeClerk::token`](crate::FakeClerk::token).
 #[derive(Debug)]
 #[must_use = "there is no token until `issue` is called"]
 pub struct TokenBuilder<'a> {
@@ -60,26 +60,26 @@ impl<'a> TokenBuilder<'a> {
         self
     }
 
-    /// Issues the token to another client than the default one. It need not be registered, and may
-    /// be a URL.
+    /// Sets the client; the default is the one registered from the start. It may be unregistered, and may be
+    /// a URL.
     pub fn client_id(mut self, id: impl Into<String>) -> Self {
         self.client_id = id.into();
         self
     }
 
-    /// Sets how long the token is valid, in whole seconds; the default is one day.
+    /// Sets the lifetime of the token, in whole seconds; the default is one day.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// Issues the token so long ago that it ran out an hour ago.
+    /// Sets the time of issue so that the token expired an hour ago.
     pub fn expired(mut self) -> Self {
         self.expired = true;
         self
     }
 
-    /// Issues the token for a resource (RFC 8707), which becomes its audience. Several calls add up.
+    /// Adds a resource (RFC 8707) to the audience of the token.
     pub fn resource(mut self, resource: impl Into<String>) -> Self {
         self.resources.push(resource.into());
         self
@@ -91,21 +91,21 @@ impl<'a> TokenBuilder<'a> {
         self
     }
 
-    /// Writes this category into the header of a JWT. The default is [`Category::Absent`]; Clerk does not
-    /// say what its own have.
+    /// Writes this category into the header of a JWT. The default is [`Category::Absent`], since Clerk does
+    /// not document the category.
     pub fn category(mut self, category: Category) -> Self {
         self.category = category;
         self
     }
 
-    /// Puts a member into the JWT payload and the introspection answer, in place of one of the same
-    /// name. The fake itself goes on judging the token by its real properties.
+    /// Puts a member into the JWT payload and the introspection answer, in place of one of the same name. The
+    /// fake still checks the token by its real properties.
     pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.claims.insert(name.into(), value.into());
         self
     }
 
-    /// Makes the token one of those that a grant for these resources has led to, and that end with it.
+    /// Adds the token to a grant for these resources. It is revoked with the grant.
     pub(crate) fn of_grant(mut self, grant: String, resources: Vec<String>) -> Self {
         self.grant = Some(grant);
         self.resources = resources;
@@ -126,8 +126,7 @@ impl<'a> TokenBuilder<'a> {
         self.issue_in(&mut state.lock())
     }
 
-    /// Issues the token where the ledger is held already, so that what led to it and the token
-    /// are one step to everybody else.
+    /// Issues the token under the lock of the caller, so that the cause and the token appear as one step.
     pub(crate) fn issue_in(self, ledger: &mut Ledger) -> String {
         let state = self.state;
         let category = self.category.value();

@@ -1,8 +1,8 @@
 //! The class of a JWT, which Clerk writes into its header.
 
-/// What the header member `cat` of a JWT says of its class.
+/// The value of the header member `cat` of a JWT, which names its class.
 ///
-/// All classes are signed with one key, so that the class is what tells them apart.
+/// One key signs all classes, so only the category distinguishes them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Category {
@@ -12,14 +12,14 @@ pub enum Category {
     Template,
     /// A machine-to-machine token.
     Machine,
-    /// The value that says nothing of the class, which some instances write into every token.
+    /// The value without a meaning, which some instances write into every token.
     Unclassified,
-    /// No `cat` at all, as in tokens from before there was one.
+    /// No `cat`, as in older tokens.
     Absent,
 }
 
 impl Category {
-    /// The value of `cat`.
+    /// Returns the value of `cat`.
     pub(crate) fn value(self) -> Option<&'static str> {
         match self {
             Self::Session => Some("cl_B7d4PD111AAA"),

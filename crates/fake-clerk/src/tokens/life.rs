@@ -1,21 +1,21 @@
-//! When a token is issued and when it ends.
+//! The lifetime of a token.
 
 use std::time::Duration;
 
-/// How long ago a token made to have expired ran out, in seconds.
+/// The age of the expiry of an expired token, in seconds.
 const EXPIRED_SINCE: u64 = 3600;
 
-/// The span of a token's life, in Unix time in seconds.
+/// The lifetime of a token, in Unix time in seconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Life {
     pub(crate) issued_at: u64,
-    /// `None` for what does not expire.
+    /// `None` if the token does not expire.
     pub(crate) expires_at: Option<u64>,
 }
 
 impl Life {
-    /// The life of a token issued now or, if it is to have `expired`, so long ago that it ran out an
-    /// hour ago. In whole seconds, as all of Clerk's lives.
+    /// Returns the lifetime of a token issued now or, if `expired`, of one that expired an hour ago. It is in
+    /// whole seconds, as with Clerk.
     pub(super) fn new(now: u64, lifetime: Option<Duration>, expired: bool) -> Self {
         let lifetime = lifetime.map(|life| life.as_secs());
         let age = match expired {
@@ -27,13 +27,13 @@ impl Life {
             issued_at,
             expires_at: match (lifetime, expired) {
                 (None, false) => None,
-                // One without a limit that is to have expired had a limit after all.
+                // An expired token had a limit, even if none was set.
                 (lifetime, _) => Some(issued_at.saturating_add(lifetime.unwrap_or_default())),
             },
         }
     }
 
-    /// `nbf`, which Clerk puts ten seconds before `iat`.
+    /// Returns `nbf`, which is ten seconds before `iat`, as with Clerk.
     pub(super) fn not_before(self) -> u64 {
         self.issued_at.saturating_sub(10)
     }

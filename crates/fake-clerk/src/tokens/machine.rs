@@ -1,4 +1,4 @@
-//! Making a machine-to-machine token.
+//! The builder of machine-to-machine tokens.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::state::State;
 
 const ONE_HOUR: Duration = Duration::from_secs(3600);
 
-/// Describes a machine-to-machine token; made by
+/// A builder of a machine-to-machine token; made by
 /// [`FakeClerk::machine_token`](crate::FakeClerk::machine_token).
 #[derive(Debug)]
 #[must_use = "there is no token until `issue` is called"]
@@ -54,26 +54,25 @@ impl<'a> MachineTokenBuilder<'a> {
         self
     }
 
-    /// Puts a claim into the token. In a JWT it takes the place of one of the same name; null takes
-    /// that one away.
+    /// Adds a claim to the token. In a JWT it replaces a claim of the same name; null removes that claim.
     pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.claims.insert(name.into(), value.into());
         self
     }
 
-    /// Sets how long the token is valid, in whole seconds; the default is one hour.
+    /// Sets the lifetime of the token, in whole seconds; the default is one hour.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
     }
 
-    /// Issues a token without an end, in a JWT: without `exp`.
+    /// Issues a token that does not expire. A JWT then lacks `exp`.
     pub fn never_expires(mut self) -> Self {
         self.lifetime = None;
         self
     }
 
-    /// Issues the token so long ago that it ran out an hour ago.
+    /// Sets the time of issue so that the token expired an hour ago.
     pub fn expired(mut self) -> Self {
         self.expired = true;
         self
@@ -86,8 +85,7 @@ impl<'a> MachineTokenBuilder<'a> {
         self
     }
 
-    /// Writes this category into the header of a JWT, whatever the token is; the default is
-    /// [`Category::Machine`].
+    /// Writes this category into the header of a JWT; the default is [`Category::Machine`].
     pub fn category(mut self, category: Category) -> Self {
         self.category = category;
         self

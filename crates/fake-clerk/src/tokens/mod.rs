@@ -1,4 +1,4 @@
-//! Issued tokens of every kind, and the ways in which Clerk describes one.
+//! Issued tokens of every kind, and their answers and payloads.
 
 mod api_key;
 mod builder;
@@ -41,16 +41,16 @@ pub(super) struct Token {
     pub(super) scopes: Vec<String>,
     pub(super) resources: Vec<String>,
     pub(super) jti: String,
-    /// The place in the order of issue, which the ledger gives.
+    /// The position in the order of issue, set by the ledger.
     pub(super) serial: u64,
-    /// The grant of the authorization code flow that it comes from.
+    /// The grant of the authorization code flow that issued the token.
     pub(super) grant: Option<String>,
-    /// That of a refresh token has no end.
+    /// The lifetime of a refresh token is unlimited.
     pub(super) life: Life,
     pub(super) organization: Option<Organization>,
     claims: Map<String, Value>,
     pub(super) revoked: bool,
-    /// Whether it is a refresh token that another one has replaced.
+    /// True for a refresh token that another one has replaced.
     pub(super) rotated: bool,
 }
 
@@ -63,7 +63,7 @@ impl Token {
         self.scopes.iter().any(|granted| granted == scope)
     }
 
-    /// The answer of the introspection endpoint, with the documented members and those asked for.
+    /// Returns the answer of the introspection endpoint, with the documented members and the enabled ones.
     pub(super) fn introspection(
         &self,
         fields: &[Field],
@@ -89,7 +89,7 @@ impl Token {
         Value::Object(answer)
     }
 
-    /// The payload of the token as a JWT.
+    /// Returns the payload of the token as a JWT.
     fn payload(&self, issuer: &str) -> Value {
         let mut payload = self.common_members();
         let more = [

@@ -1,7 +1,7 @@
-//! Permissions as session tokens of version 2 encode them: features, names of permissions, and for
-//! each feature a mask that says which of the names it has.
+//! The encoding of permissions in session tokens of version 2: features, names of permissions, and for each
+//! feature a mask of its names.
 
-/// The claims `fea`, `o.per` and `o.fpm`, of which an empty one is left out of a token.
+/// The claims `fea`, `o.per` and `o.fpm`. A token omits empty ones.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Encoded {
     pub(super) features: String,
@@ -9,11 +9,10 @@ pub(super) struct Encoded {
     pub(super) masks: String,
 }
 
-/// Encodes permissions of the form `org:feature:name`, and further features, `scope:name`, which have
-/// none.
+/// Encodes permissions of the form `org:feature:name`, and features without permissions, `scope:name`.
 ///
-/// The masks go with the features by position. Readers disagree on whether those of users alone have
-/// one; so they come last here, where every reader sees the same.
+/// The masks belong to the features by position. Readers disagree about masks of features that only users
+/// have. These features come last, so that every reader reads the same.
 pub(super) fn encode(permissions: &[String], further: &[String]) -> Encoded {
     let mut names: Vec<&str> = Vec::new();
     let mut features: Vec<(String, Vec<usize>)> = Vec::new();
@@ -33,7 +32,7 @@ pub(super) fn encode(permissions: &[String], further: &[String]) -> Encoded {
     features.sort_by_key(|(feature, _)| feature.starts_with("u:"));
     let masks: Vec<_> = features.iter().map(|(_, held)| mask(held)).collect();
     let features: Vec<_> = features.into_iter().map(|(feature, _)| feature).collect();
-    // Masks of no names would say nothing.
+    // Masks without names are meaningless.
     let masks = match names.as_slice() {
         [] => String::new(),
         _ => masks.join(","),
@@ -45,7 +44,7 @@ pub(super) fn encode(permissions: &[String], further: &[String]) -> Encoded {
     }
 }
 
-/// Feature and name of a permission.
+/// Returns the feature and the name of a permission.
 pub(super) fn parts(permission: &str) -> Option<(&str, &str)> {
     let (feature, name) = permission.strip_prefix("org:")?.split_once(':')?;
     let is_part = |text: &str| !text.is_empty() && !text.contains([':', ',']);
@@ -60,8 +59,8 @@ fn position_or_push<'a>(names: &mut Vec<&'a str>, name: &'a str) -> usize {
     })
 }
 
-/// The number with these bits set, in decimal. It has no limit: there may be more names of permissions
-/// than a machine's word has bits.
+/// Returns the number with these bits set, in decimal. It is unlimited: there may be more names of
+/// permissions than bits in a machine word.
 fn mask(bits: &[usize]) -> String {
     // Digits, least significant first.
     let mut digits = vec![0_u8];

@@ -1,4 +1,4 @@
-//! Making a session token.
+//! The builder of session tokens.
 
 use std::time::Duration;
 
@@ -10,10 +10,10 @@ use super::permissions;
 use crate::keys;
 use crate::state::State;
 
-/// How long a session token of Clerk's is valid.
+/// The lifetime of a session token, as with Clerk.
 const ONE_MINUTE: Duration = Duration::from_secs(60);
 
-/// Describes a session token, a JWT; made by [`FakeClerk::session`](crate::FakeClerk::session).
+/// A builder of a session token, a JWT; made by [`FakeClerk::session`](crate::FakeClerk::session).
 #[derive(Debug)]
 #[must_use = "there is no token until `issue` is called"]
 pub struct SessionBuilder<'a> {
@@ -76,8 +76,8 @@ impl<'a> SessionBuilder<'a> {
         self
     }
 
-    /// Makes this the user's active organization, with the user's role in it, such as `admin`,
-    /// without `org:`. By default none is active.
+    /// Sets the active organization, and the user's role in it, such as `admin`, without `org:`. By default
+    /// none is active.
     pub fn organization(
         mut self,
         id: impl Into<String>,
@@ -92,12 +92,12 @@ impl<'a> SessionBuilder<'a> {
         self
     }
 
-    /// Gives the user these permissions in the active organization, of the form `org:feature:name`;
-    /// by default none. Without an active organization the token has none of them.
+    /// Sets the permissions of the user in the active organization, of the form `org:feature:name`; by
+    /// default there are none. Without an active organization the token omits them.
     ///
     /// # Panics
     ///
-    /// If one is not of that form.
+    /// If a permission does not have that form.
     pub fn permissions(mut self, permissions: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.permissions = permissions.into_iter().map(Into::into).collect();
         assert!(
@@ -109,13 +109,13 @@ impl<'a> SessionBuilder<'a> {
         self
     }
 
-    /// Whether it is of the form that [`permissions`](Self::permissions) wants.
+    /// Returns true if the text has the form that [`permissions`](Self::permissions) requires.
     pub(crate) fn is_permission(text: &str) -> bool {
         permissions::parts(text).is_some()
     }
 
-    /// Adds features that the user has no permission for, such as `o:dashboard` or `u:export`, to those
-    /// that the permissions name. Tokens of version 1 have none.
+    /// Adds features without permissions, such as `o:dashboard` or `u:export`. Tokens of version 1 do not
+    /// have features.
     pub fn features(mut self, features: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.features = features.into_iter().map(Into::into).collect();
         self
@@ -127,7 +127,7 @@ impl<'a> SessionBuilder<'a> {
         self.claim("azp", origin.into())
     }
 
-    /// Has this user act in place of the session's own, `act`; by default nobody does.
+    /// Sets the user who acts in place of the session's user, `act`; by default there is none.
     pub fn actor(self, user_id: impl Into<String>) -> Self {
         let actor = json!({
             "iss": "https://dashboard.clerk.com",
@@ -137,46 +137,45 @@ impl<'a> SessionBuilder<'a> {
         self.claim("act", actor)
     }
 
-    /// Sets how many minutes ago the first and the second factor were verified, `fva`; -1 says never.
-    /// The default is `[0, -1]`.
+    /// Sets the minutes since the verification of the first and the second factor, `fva`; -1 means never. The
+    /// default is `[0, -1]`.
     pub fn factor_age(self, minutes: [i64; 2]) -> Self {
         self.claim("fva", json!(minutes))
     }
 
-    /// Leaves the session pending, `sts`: the user still has to do something, such as to choose an
-    /// organization. By default it is active.
+    /// Makes the session pending, `sts`: the user has an open task, such as the choice of an organization. By
+    /// default the session is active.
     pub fn pending(mut self) -> Self {
         self.status = "pending";
         self
     }
 
-    /// Makes the token one of a JWT template: of another category, and without the claims `sid`, `sts`,
-    /// `fva` and those of organizations, since a template names its own claims.
+    /// Makes the token one of a JWT template: with another category, and without the claims `sid`, `sts`,
+    /// `fva` and the claims of organizations, since a template defines its own claims.
     pub fn template(mut self) -> Self {
         self.is_template = true;
         self.category(Category::Template)
     }
 
-    /// Writes this category into the header, whatever the token is; the default is
-    /// [`Category::Session`].
+    /// Writes this category into the header; the default is [`Category::Session`].
     pub fn category(mut self, category: Category) -> Self {
         self.category = category;
         self
     }
 
-    /// Sets how long the token is valid, in whole seconds; the default is one minute.
+    /// Sets the lifetime of the token, in whole seconds; the default is one minute.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// Issues the token so long ago that it ran out an hour ago.
+    /// Sets the time of issue so that the token expired an hour ago.
     pub fn expired(mut self) -> Self {
         self.expired = true;
         self
     }
 
-    /// Puts a claim into the token, in place of one of the same name; null takes that one away.
+    /// Adds a claim to the token, and replaces a claim of the same name; null removes that claim.
     pub fn claim(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.claims.insert(name.into(), value.into());
         self
