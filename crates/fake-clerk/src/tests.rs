@@ -8,11 +8,14 @@ mod backend;
 mod documents;
 mod faults;
 mod flow;
+mod in_process;
 mod introspection;
 mod jwt;
 mod machine;
 mod oauth_verification;
 mod observation;
+#[cfg(feature = "cli")]
+mod readme;
 mod refresh;
 mod registration;
 mod rotation;
