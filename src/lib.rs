@@ -196,9 +196,6 @@ mod integrations;
 // Text alone, which a build does not need.
 #[cfg(any(doc, doctest))]
 pub mod guide;
-#[cfg(feature = "test-util")]
-#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
-pub mod fake_clerk;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -239,6 +236,10 @@ pub use self::{
     upstream::{Transport, TransportError},
     verify::{TokenInfo, Verify, VerifyRequest},
 };
+#[cfg(feature = "test-util")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+#[doc(inline)]
+pub use fake_clerk;
 
 /// The README's code, compiled and run.
 #[cfg(doctest)]

@@ -19,6 +19,8 @@ mod call_error;
 mod endpoint;
 mod http;
 mod in_flight;
+#[cfg(feature = "test-util")]
+mod in_process;
 mod priority;
 mod rate_limit;
 mod retry;
