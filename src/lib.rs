@@ -183,7 +183,7 @@ mod bearer;
 mod token;
 mod cache;
 mod verify;
-mod upstream;
+mod clerk;
 mod claims;
 mod require;
 mod session;
@@ -215,6 +215,10 @@ pub use self::{
     authenticator::Authenticator,
     bearer::BearerToken,
     claims::{Actor, ClerkClaims, Organization, Profile, User},
+    clerk::{
+        TokenInfo,
+        http::{Transport, TransportError},
+    },
     config::{
         ClerkConfig, ClerkConfigBuilder, Enrichment, JwtAlgorithm, JwtVerification, OAuthEndpoint,
         ProfileSource,
@@ -233,8 +237,7 @@ pub use self::{
     session::{McpSession, McpSessionFuture, McpSessionLayer},
     token::TokenKind,
     tokens::Tokens,
-    upstream::{Transport, TransportError},
-    verify::{TokenInfo, Verify, VerifyRequest},
+    verify::{Verify, VerifyRequest},
 };
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]

@@ -8,13 +8,13 @@ use crate::verify::jwt::Local;
 use crate::{
     ClerkConfig, Enrichment, OAuthEndpoint, ProfileSource, ResourceMetadata, Verify,
     cache::{Cache, Lifetimes, TokenHasher, UserCache},
+    clerk::{
+        Credential, TokenEndpoint, UserinfoEndpoint, discovery::Addresses, http::Upstream,
+        introspection::Introspect,
+    },
     observe::{AudienceLog, Observer, audience_cannot_be_shown},
     reject::Challenges,
-    upstream::Upstream,
-    verify::{
-        Credential, Enrich, Interner, TokenEndpoint, UserinfoEndpoint, Users, Verifier, Verifiers,
-        discovery::Addresses, introspect::Introspect,
-    },
+    verify::{Enrich, Interner, Users, Verifier, Verifiers},
 };
 
 impl Shared {

@@ -10,10 +10,10 @@ use crate::{
     authenticator::{Authenticator, verify::Task},
     bearer::{self, Credentials},
     cache::{Arrival, Lookup, TokenDigest},
+    clerk::http::Priority,
     clock::Now,
     observe::{CacheState, Seen},
     token::TokenFormat,
-    upstream::Priority,
 };
 
 /// What becomes of a request.

@@ -23,11 +23,12 @@ use crate::{
     Verify,
     bearer::CookieNames,
     cache::Cache,
+    clerk::discovery::Discovery,
     clock::Clock,
     observe::{HealthState, Observer},
     reject::{self, Challenges},
     tokens::Selection,
-    verify::{Verifier, discovery::Discovery},
+    verify::Verifier,
 };
 
 /// Verifies tokens, without a middleware.

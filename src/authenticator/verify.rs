@@ -10,10 +10,10 @@ use crate::{
     authenticator::{Authenticator, Rejected},
     bearer::Credentials,
     cache::{Arrival, Lookup, Outcome, TokenDigest},
+    clerk::http::Priority,
     observe::{CacheState, Seen},
     sync::single_flight::{self, Join, Landed},
     token::TokenFormat,
-    upstream::Priority,
 };
 
 /// What is to be verified, and how urgently.

@@ -17,7 +17,7 @@ use serde_json::{Map, Value};
 pub use self::{organization::Organization, profile::Profile, session::Actor, user::User};
 pub(crate) use self::{
     organization::{ActiveOrganization, Version},
-    session::Session,
+    session::{Session, actor},
     shared::Claims,
 };
 use crate::{TokenKind, cache::Entry, token::scope::split_scope};

@@ -9,13 +9,13 @@ use super::{Backend, ClerkConfig, ClerkConfigBuilder, Instance, Named, OpaqueTok
 use crate::{
     ConfigError, TokenKind, Transport,
     bearer::CookieNames,
+    clerk::{
+        http::{HttpClient, default_rate_limit},
+        introspection::basic_credentials,
+    },
     clock::SystemClock,
     token::{resource_uri::ResourceUri, scope::is_scope_byte},
-    upstream::{HttpClient, default_rate_limit},
-    verify::{
-        introspect::basic_credentials,
-        policy::{Audiences, Rules},
-    },
+    verify::policy::{Audiences, Rules},
 };
 
 impl ClerkConfigBuilder {

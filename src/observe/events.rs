@@ -8,7 +8,9 @@ use tracing::field::{DisplayValue, display};
 
 use super::{BreakerState, CallResult, Outcome, Seen};
 use crate::{
-    AuthError, AuthErrorKind, clock::millis, upstream::Endpoint, verify::is_secret_key_rejected,
+    AuthError, AuthErrorKind,
+    clerk::{http::Endpoint, is_secret_key_rejected},
+    clock::millis,
 };
 
 /// Logs a request that was accepted by a fresh entry.

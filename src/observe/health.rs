@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::CallResult;
-use crate::{clock::Now, upstream::Endpoint};
+use crate::{clerk::http::Endpoint, clock::Now};
 
 /// The state of the connection to Clerk. Reading it makes no call.
 ///

@@ -3,17 +3,13 @@
 
 use std::fmt;
 
-use bytes::Bytes;
-use http::Response;
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, Visitor},
 };
 use serde_json::{Map, Value};
 
-use crate::{
-    AuthError, AuthErrorKind, claims::Actor, token::scope::is_scope_byte, upstream::is_json,
-};
+use super::scope::is_scope_byte;
 
 /// A JSON object in which no member stands twice. RFC 8259 §4 leaves the meaning of such an object
 /// open, and two readers that differ in it are a way in.
@@ -99,11 +95,6 @@ pub(crate) fn scopes(value: Option<Value>) -> Result<Option<String>, &'static st
     })
 }
 
-/// Who acts in the subject's place (`act`).
-pub(crate) fn actor(members: &Map<String, Value>) -> Result<Option<Actor>, &'static str> {
-    Actor::read(members.get("act")).map_err(|_| "`act` does not say who acts")
-}
-
 /// A NumericDate (RFC 7519 §2). A fraction is cut off, so that a token never lives longer for it; what
 /// does not fit saturates.
 pub(crate) fn seconds(value: Option<Value>) -> Result<Option<i64>, &'static str> {
@@ -125,26 +116,3 @@ pub(crate) fn seconds(value: Option<Value>) -> Result<Option<i64>, &'static str>
 fn floor(seconds: f64) -> i64 {
     seconds.floor() as i64
 }
-
-/// The body of an answer, if it is JSON by its content type.
-pub(crate) fn body(response: &Response<Bytes>) -> Result<&[u8], AuthError> {
-    if is_json(response.headers()) {
-        Ok(response.body())
-    } else {
-        Err(violation("not of a JSON content type"))
-    }
-}
-
-/// The members of the body of an answer.
-pub(crate) fn object(response: &Response<Bytes>) -> Result<Members, AuthError> {
-    serde_json::from_slice(body(response)?).map_err(|_| violation("not one JSON object"))
-}
-
-/// An answer that breaks the contract. Only fixed texts, so that nothing of the answer gets into a log.
-pub(crate) fn violation(what: &'static str) -> AuthError {
-    AuthError::new(AuthErrorKind::InvalidUpstreamResponse).with_source(Violation(what))
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-struct Violation(&'static str);

@@ -3,10 +3,10 @@
 
 use serde_json::Value;
 
-use super::TokenInfo;
 use crate::{
     TokenKind,
     claims::{ActiveOrganization, Organization, Profile, Session},
+    clerk::TokenInfo,
 };
 
 pub(super) struct ActingContext {

@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use tokio::{task::yield_now, time::Instant};
 
-use super::{
-    backend::Users,
-    userinfo::{Userinfo, UserinfoEndpoint},
-    userinfo_policy::{is_final, unavailable},
-};
+use super::userinfo_policy::{is_final, unavailable};
+use super::users::Users;
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, TokenKind, User,
-    upstream::{Priority, Purpose, within},
+    clerk::{
+        http::{Priority, Purpose, within},
+        userinfo::{Userinfo, UserinfoEndpoint},
+    },
 };
 
 /// What there is to enrich claims with.

@@ -4,14 +4,9 @@
 //! A token whose entry is refreshed ahead of its end is the exception: both endpoints are called at the same
 //! time, and userinfo's answer counts only if introspection's passes.
 
-mod backend;
 mod acting_context;
-pub(crate) mod discovery;
-mod document;
 mod enrich;
-mod error_form;
 mod intern;
-pub(crate) mod introspect;
 mod jws;
 #[cfg(feature = "jwt")]
 pub(crate) mod jwt;
@@ -21,7 +16,7 @@ pub(crate) mod policy;
 mod strategy;
 mod source;
 mod statement;
-mod userinfo;
+mod users;
 mod verified;
 
 use std::{
@@ -34,27 +29,26 @@ use std::{
 use futures_util::{future, poll};
 use tokio::time::Instant;
 
-pub use introspect::TokenInfo;
 pub(crate) use policy::Rules;
 pub use source::{Verify, VerifyRequest};
 pub(crate) use strategy::Verifiers;
 
-use self::{
-    enrich::SubjectDetails, introspect::is_not_introspected, strategy::Strategy,
-    userinfo_policy::UserinfoPolicy,
-};
+use self::{enrich::SubjectDetails, strategy::Strategy, userinfo_policy::UserinfoPolicy};
 use crate::{
     AuthError, AuthErrorKind, BearerToken, TokenKind,
+    clerk::{
+        TokenInfo,
+        http::{Priority, within},
+        introspection::is_not_introspected,
+    },
     clock::{Clock, Now},
     observe::AudienceLog,
     reject::Challenges,
     token::TokenFormat,
-    upstream::{Priority, within},
 };
-pub(crate) use backend::{Credential, TokenEndpoint, Users, is_secret_key_rejected};
 pub(crate) use enrich::Enrich;
 pub(crate) use intern::Interner;
-pub(crate) use userinfo::UserinfoEndpoint;
+pub(crate) use users::Users;
 pub(crate) use verified::Verified;
 
 /// Everything that a verification needs.

@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use crate::{
     TokenKind,
-    claims::{ActiveOrganization, Organization, Version},
-    token::json::{actor, scopes, seconds, text, texts},
-    verify::introspect::TokenInfo,
+    claims::{ActiveOrganization, Organization, Version, actor},
+    clerk::TokenInfo,
+    token::json::{scopes, seconds, text, texts},
 };
 
 /// Reads the members of a payload.

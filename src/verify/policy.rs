@@ -23,9 +23,9 @@ use std::{fmt, sync::Arc};
 
 pub(crate) use self::audiences::Audiences;
 pub(super) use self::stated::check_agreement;
-use super::TokenInfo;
 use crate::{
     AuthErrorKind, TokenKind,
+    clerk::TokenInfo,
     config::Hidden,
     token::{Kinds, scope::split_scope},
 };

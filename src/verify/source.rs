@@ -2,8 +2,10 @@
 
 use futures_util::future::BoxFuture;
 
-use super::TokenInfo;
-use crate::{AuthError, BearerToken, TokenKind, upstream::Priority};
+use crate::{
+    AuthError, BearerToken, TokenKind,
+    clerk::{TokenEndpoint, TokenInfo, http::Priority, introspection::Introspect},
+};
 
 /// Says what is known of a token: the step behind a cache miss that asks somebody.
 ///
@@ -57,5 +59,23 @@ impl<'a> VerifyRequest<'a> {
 
     pub(crate) fn priority(&self) -> Priority {
         self.priority
+    }
+}
+
+impl Verify for Introspect {
+    fn verify<'a>(
+        &'a self,
+        request: VerifyRequest<'a>,
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+        Box::pin(self.verify(request.token, request.priority))
+    }
+}
+
+impl Verify for TokenEndpoint {
+    fn verify<'a>(
+        &'a self,
+        request: VerifyRequest<'a>,
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+        Box::pin(self.verify(request.token, request.priority))
     }
 }

@@ -16,17 +16,17 @@ use http::{Request, Response, Uri, header};
 use serde_json::{Value, json};
 
 use super::{
-    Enrich, Interner, Priority, Rules, TokenInfo, UserinfoEndpoint, Verified, Verifier, Verifiers,
-    Verify, VerifyRequest, policy::Audiences, verified::is_usable_subject,
+    Enrich, Interner, Priority, Rules, Verified, Verifier, Verifiers, Verify, VerifyRequest,
+    policy::Audiences, verified::is_usable_subject,
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, JwtVerification, TokenKind, Transport,
     TransportError,
+    clerk::{TokenInfo, UserinfoEndpoint, http::Upstream},
     clock::{Clock, Now},
     observe::AudienceLog,
     reject::Challenges,
     token::TokenFormat,
-    upstream::Upstream,
 };
 
 const NOW: i64 = 1_700_000_000;

@@ -1,7 +1,9 @@
 //! What is left of a verification where userinfo does not answer: some can do without, some cannot.
 
-use super::{TokenInfo, userinfo::Userinfo};
-use crate::{AuthError, AuthErrorKind, token::json::violation};
+use crate::{
+    AuthError, AuthErrorKind,
+    clerk::{TokenInfo, response::violation, userinfo::Userinfo},
+};
 
 /// For what a verification cannot do without userinfo.
 pub(super) struct UserinfoPolicy {

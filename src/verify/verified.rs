@@ -2,13 +2,11 @@
 
 use std::{fmt, sync::Arc};
 
-use super::{
-    TokenInfo, Verifier, acting_context::ActingContext, enrich::SubjectDetails, kind_of,
-    userinfo::Userinfo,
-};
+use super::{Verifier, acting_context::ActingContext, enrich::SubjectDetails, kind_of};
 use crate::{
     AuthError, AuthErrorKind, TokenKind,
     claims::{ActiveOrganization, Claims},
+    clerk::{TokenInfo, userinfo::Userinfo},
     observe,
     token::TokenFormat,
 };

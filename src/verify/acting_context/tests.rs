@@ -3,9 +3,8 @@ use serde_json::{Map, Value, json};
 use super::ActingContext;
 use crate::{
     TokenKind,
-    claims::{ActiveOrganization, Organization, Profile},
-    token::json::actor,
-    verify::TokenInfo,
+    claims::{ActiveOrganization, Organization, Profile, actor},
+    clerk::TokenInfo,
 };
 
 fn members(value: Value) -> Map<String, Value> {

@@ -19,18 +19,17 @@ use http::{HeaderMap, Response, StatusCode, header};
 
 use self::keys::KeySet;
 pub(crate) use self::keys::PublicKey;
-use super::{
-    Rules, TokenInfo, Verify, VerifyRequest,
-    discovery::Address,
-    document::{CachedDocument, Fetched, Version},
-    jws::Jws,
-    payload,
-};
+use super::{Rules, Verify, VerifyRequest, jws::Jws, payload};
 use crate::{
     AuthError, AuthErrorKind, ClerkConfig, JwtAlgorithm, JwtVerification, TokenKind,
+    clerk::{
+        TokenInfo,
+        discovery::Address,
+        document::{CachedDocument, Fetched, Version},
+        http::{Endpoint, Priority, Upstream},
+        response::{body, violation},
+    },
     clock::Clock,
-    token::json::{body, violation},
-    upstream::{Endpoint, Priority, Upstream},
 };
 
 /// Verifies JWTs.

@@ -3,9 +3,9 @@
 use super::Rules;
 use crate::{
     TokenKind,
+    clerk::TokenInfo,
     observe::AudienceRejection,
     token::{resource_uri::ResourceUri, scope::split_scope},
-    verify::TokenInfo,
 };
 
 /// The audiences that name this service.

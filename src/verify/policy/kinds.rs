@@ -16,7 +16,7 @@
 
 use super::Rules;
 use crate::{
-    AuthErrorKind, TokenKind, claims::read::text, token::scope::split_scope, verify::TokenInfo,
+    AuthErrorKind, TokenKind, claims::read::text, clerk::TokenInfo, token::scope::split_scope,
 };
 
 impl Rules {

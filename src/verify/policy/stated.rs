@@ -10,7 +10,7 @@
 //! nothing but an id in it: the token is rejected, or has the claims of the answer.
 
 use super::{Rules, check_use, kinds::is_id_token};
-use crate::{AuthErrorKind, TokenKind, verify::TokenInfo};
+use crate::{AuthErrorKind, TokenKind, clerk::TokenInfo};
 
 impl Rules {
     /// Checks what an OAuth JWT with a verified signature says, before anything else is known of it.
@@ -38,10 +38,7 @@ impl Rules {
 }
 
 /// Rejects a token that speaks of another subject or another client than the answer about it.
-pub(in crate::verify) fn check_agreement(
-    answer: &TokenInfo,
-    stated: &TokenInfo,
-) -> Result<(), AuthErrorKind> {
+pub(crate) fn check_agreement(answer: &TokenInfo, stated: &TokenInfo) -> Result<(), AuthErrorKind> {
     let differ = |one: &Option<String>, other: &Option<String>| {
         one.is_some() && other.is_some() && one != other
     };

@@ -21,13 +21,13 @@ use super::{
     Endpoint, Purpose, Transport, TransportError,
     breaker::{Breaker, Evidence, Permit},
     call_error::CallError,
-    http::MaxAnswer,
     in_flight::{InFlight, Place},
     rate_limit::{RateLimiter, Reservation},
     retry_after::{Pass, RetryAfterGate},
 };
 use crate::{
     AuthError, AuthErrorKind,
+    clerk::http::transport::MaxAnswer,
     clock::Clock,
     error::MAX_RETRY_AFTER,
     observe::{CallResult, EndpointObserver, UpstreamCall},

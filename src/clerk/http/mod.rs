@@ -17,7 +17,7 @@ mod attempt;
 mod breaker;
 mod call_error;
 mod endpoint;
-mod http;
+mod transport;
 mod in_flight;
 #[cfg(feature = "test-util")]
 mod in_process;
@@ -39,7 +39,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 use tower::{ServiceBuilder, ServiceExt, retry::budget::TpsBudget, util::BoxCloneSyncService};
 
-pub use self::http::{Transport, TransportError};
+pub use self::transport::{Transport, TransportError};
 use self::{
     attempt::{Attempt, Call, Decode, Parts},
     breaker::Breaker,
@@ -50,8 +50,8 @@ use self::{
 };
 pub(crate) use self::{
     endpoint::Endpoint,
-    http::HttpClient,
     priority::{Priority, Purpose},
+    transport::HttpClient,
     waiters::{Waiter, Waiters},
 };
 use crate::{

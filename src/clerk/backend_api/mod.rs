@@ -1,11 +1,14 @@
 //! Clerk's Backend API: what its endpoints share. It is asked with the secret key, which has the whole
 //! instance, so nothing of a caller's request goes along but the token.
 
-mod token;
-pub(crate) mod user;
+mod token_verification;
+mod users;
 
-pub(crate) use token::{Credential, TokenEndpoint};
-pub(crate) use user::Users;
+pub(crate) use self::{
+    token_verification::{Credential, TokenEndpoint},
+    users::{UserEndpoint, is_id},
+};
+pub(crate) use crate::config::Backend;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};
@@ -14,8 +17,8 @@ use serde_json::{Map, Value};
 use super::error_form::{clerk_codes, is_error};
 use crate::{
     AuthError, AuthErrorKind,
-    config::Backend,
-    token::json::{self, Members, violation},
+    clerk::response::{self, violation},
+    token::json::Members,
 };
 
 /// What an answer says before anybody reads what it is about.
@@ -52,7 +55,7 @@ fn request(backend: &Backend, endpoint: Uri, body: Option<Value>) -> Request<Byt
 fn read(response: &Response<Bytes>, object: &str) -> Result<Answer, AuthError> {
     match response.status() {
         StatusCode::OK => {
-            let Members(members) = json::object(response)?;
+            let Members(members) = response::object(response)?;
             match members.get("object") {
                 None => Ok(Answer::Found(members)),
                 Some(Value::String(name)) if name == object => Ok(Answer::Found(members)),

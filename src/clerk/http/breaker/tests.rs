@@ -1,5 +1,5 @@
 use super::*;
-use crate::upstream::Endpoint;
+use crate::clerk::http::Endpoint;
 
 fn at(mono: u64) -> Now {
     Now { mono, wall: 0 }

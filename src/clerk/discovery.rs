@@ -16,8 +16,11 @@ use url::Url;
 use super::document::{CachedDocument, Fetched};
 use crate::{
     AuthError, ClerkConfig,
-    token::json::{Members, object, violation},
-    upstream::{Endpoint, Priority, Upstream},
+    clerk::{
+        http::{Endpoint, Priority, Upstream},
+        response::{object, violation},
+    },
+    token::json::Members,
 };
 
 /// The address of an endpoint, or the way to it.
@@ -102,7 +105,7 @@ impl Address {
     /// # Errors
     ///
     /// Why the metadata cannot be had.
-    pub(super) async fn get(&self, priority: Option<Priority>) -> Result<Uri, AuthError> {
+    pub(crate) async fn get(&self, priority: Option<Priority>) -> Result<Uri, AuthError> {
         match &self.0 {
             Known::Fixed(uri) => Ok(uri.clone()),
             Known::Discovered(discovery, which) => {

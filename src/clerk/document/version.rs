@@ -7,24 +7,24 @@ use tokio::time::Instant;
 use crate::{clock::Now, sync::single_flight::Outcome};
 
 /// The document as one fetch brought it.
-pub(in crate::verify) struct Version<T> {
-    pub(in crate::verify) document: Arc<T>,
-    pub(in crate::verify) is_fresh: bool,
+pub(crate) struct Version<T> {
+    pub(crate) document: Arc<T>,
+    pub(crate) is_fresh: bool,
     /// Which fetch brought it.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// When that fetch began.
-    pub(super) began: Now,
+    pub(crate) began: Now,
 }
 
 /// What is known of a document.
-pub(super) struct State<T> {
-    pub(super) latest: Option<Version<T>>,
+pub(crate) struct State<T> {
+    pub(crate) latest: Option<Version<T>>,
     /// How many fetches have begun.
-    pub(super) begun: u64,
+    pub(crate) begun: u64,
     /// When the last one began: by the clock of requests, and by that of the runtime.
-    pub(super) tried: Option<(Now, Instant)>,
+    pub(crate) tried: Option<(Now, Instant)>,
     /// How many calls have failed in a row.
-    pub(super) failures: u32,
+    pub(crate) failures: u32,
 }
 
 impl<T> Default for State<T> {
@@ -40,7 +40,7 @@ impl<T> Default for State<T> {
 }
 
 impl<T> State<T> {
-    pub(super) fn remember(&mut self, outcome: &Outcome<Version<T>>) {
+    pub(crate) fn remember(&mut self, outcome: &Outcome<Version<T>>) {
         match outcome {
             Ok(version) => {
                 self.latest = Some(version.clone());
@@ -52,14 +52,14 @@ impl<T> State<T> {
     }
 
     /// The latest version, unless it is too old.
-    pub(super) fn usable(&mut self, now: Now) -> Option<Version<T>> {
+    pub(crate) fn usable(&mut self, now: Now) -> Option<Version<T>> {
         self.latest
             .take_if(|version| age(version.began, now) >= KEEP);
         self.latest.clone()
     }
 
     /// Whether it is time for a fetch in the background: none was tried just now.
-    pub(super) fn may_refresh(&self, now: Now) -> bool {
+    pub(crate) fn may_refresh(&self, now: Now) -> bool {
         self.tried
             .is_none_or(|(tried, _)| age(tried, now) >= INTERVAL)
     }
@@ -68,7 +68,7 @@ impl<T> State<T> {
 impl<T> Version<T> {
     /// Whether the fetch that brought it began after so many others had.
     #[cfg_attr(not(feature = "jwt"), expect(dead_code, reason = "it is for key sets"))]
-    pub(in crate::verify) fn is_after(&self, fetches: u64) -> bool {
+    pub(crate) fn is_after(&self, fetches: u64) -> bool {
         self.number > fetches
     }
 }
@@ -86,13 +86,13 @@ impl<T> Clone for Version<T> {
 }
 
 /// How long ago that was, in milliseconds, by the clock that says more: each can stand still.
-pub(super) fn age(then: Now, now: Now) -> u64 {
+pub(crate) fn age(then: Now, now: Now) -> u64 {
     let mono = now.mono.saturating_sub(then.mono);
     mono.max(now.wall.saturating_sub(then.wall))
 }
 
 /// To which age a version serves while Clerk is unavailable, in milliseconds: one hour.
-pub(super) const KEEP: u64 = 3_600_000;
+pub(crate) const KEEP: u64 = 3_600_000;
 
 /// How far apart fetches in the background are at least, in milliseconds.
-pub(super) const INTERVAL: u64 = 10_000;
+pub(crate) const INTERVAL: u64 = 10_000;

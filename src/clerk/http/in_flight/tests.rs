@@ -4,7 +4,7 @@ use futures_util::{FutureExt, future::BoxFuture, poll};
 use tokio::time::{Instant, advance};
 
 use super::*;
-use crate::upstream::Priority;
+use crate::clerk::http::Priority;
 
 type Entry = BoxFuture<'static, Option<Place>>;
 

@@ -19,39 +19,39 @@ use std::{
 use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
-pub(super) use self::version::Version;
+pub(crate) use self::version::Version;
 use self::version::{State, age};
 use crate::{
     AuthError, AuthErrorKind,
+    clerk::http::{Priority, Waiter, Waiters},
     clock::{Clock, millis},
     sync::{
         Mutex, MutexGuard,
         single_flight::{self, Join, Landed, Outcome, SingleFlight},
         until,
     },
-    upstream::{Priority, Waiter, Waiters},
 };
 
 /// Fetches the document.
-pub(super) type Fetch<T> =
+pub(crate) type Fetch<T> =
     Box<dyn Fn() -> BoxFuture<'static, Result<Fetched<T>, AuthError>> + Send + Sync + 'static>;
 
 /// The document as the endpoint answered it.
 #[derive(Debug)]
-pub(super) struct Fetched<T> {
-    pub(super) document: T,
+pub(crate) struct Fetched<T> {
+    pub(crate) document: T,
     /// Whether it comes from Clerk itself, and not from a cache on the way.
-    pub(super) is_fresh: bool,
+    pub(crate) is_fresh: bool,
 }
 
 /// The document, once a request has needed it.
-pub(super) struct CachedDocument<T> {
+pub(crate) struct CachedDocument<T> {
     shared: Arc<Shared<T>>,
 }
 
 /// The place of one request among those that wait. It is taken when the request has to wait for the first time,
 /// and kept until the request has what it needs.
-pub(super) struct Place {
+pub(crate) struct Place {
     waiters: Arc<Waiters>,
     /// None for work in the background, which takes no place.
     priority: Option<Priority>,
@@ -86,7 +86,7 @@ impl Place {
 
 impl<T: Send + Sync + 'static> CachedDocument<T> {
     /// `timeout`: how long a fetch takes, and a request waits, at most.
-    pub(super) fn new(
+    pub(crate) fn new(
         fetch: Fetch<T>,
         clock: Arc<dyn Clock>,
         waiters: Arc<Waiters>,
@@ -106,12 +106,12 @@ impl<T: Send + Sync + 'static> CachedDocument<T> {
 
     /// How many fetches have begun: a version that a later one brings is later than this moment.
     #[cfg_attr(not(feature = "jwt"), expect(dead_code, reason = "it is for key sets"))]
-    pub(super) fn fetches_begun(&self) -> u64 {
+    pub(crate) fn fetches_begun(&self) -> u64 {
         self.shared.lock().begun
     }
 
     /// The place of a request whose token has this priority; `None` for work in the background.
-    pub(super) fn place(&self, priority: Option<Priority>) -> Place {
+    pub(crate) fn place(&self, priority: Option<Priority>) -> Place {
         Place {
             waiters: Arc::clone(&self.shared.waiters),
             priority,
@@ -128,7 +128,7 @@ impl<T: Send + Sync + 'static> CachedDocument<T> {
     /// # Cancel safety
     ///
     /// A request that stops waiting leaves the fetch as it is.
-    pub(super) async fn get(&self, place: &mut Place) -> Result<Version<T>, AuthError> {
+    pub(crate) async fn get(&self, place: &mut Place) -> Result<Version<T>, AuthError> {
         let now = self.shared.clock.now();
         let (version, may_refresh) = {
             let mut state = self.shared.lock();
@@ -163,7 +163,7 @@ impl<T: Send + Sync + 'static> CachedDocument<T> {
     ///
     /// As of [`get`](Self::get).
     #[cfg_attr(not(feature = "jwt"), expect(dead_code, reason = "it is for key sets"))]
-    pub(super) async fn later(
+    pub(crate) async fn later(
         &self,
         than: &Version<T>,
         place: &mut Place,

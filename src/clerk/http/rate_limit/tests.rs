@@ -9,7 +9,7 @@ use std::{
 use tokio::time::Instant;
 
 use super::*;
-use crate::upstream::Priority;
+use crate::clerk::http::Priority;
 
 const FIRST_SEEN: fn() -> Purpose = || Purpose::needed(Priority::FirstSeen);
 const REFRESH: fn() -> Purpose = || Purpose::needed(Priority::Refresh);

@@ -5,7 +5,7 @@ use serde_json::json;
 use super::{Answer, is_secret_key_rejected, read, request};
 use crate::{AuthErrorKind, ClerkConfig, config::Backend};
 
-pub(super) fn backend() -> Backend {
+pub(crate) fn backend() -> Backend {
     ClerkConfig::builder("http://127.0.0.1:1")
         .client_credentials("client_1", "secret")
         .secret_key("sk_test_1")
@@ -17,7 +17,7 @@ pub(super) fn backend() -> Backend {
         .unwrap()
 }
 
-pub(super) fn response(status: u16, content_type: &str, body: &str) -> Response<Bytes> {
+pub(crate) fn response(status: u16, content_type: &str, body: &str) -> Response<Bytes> {
     Response::builder()
         .status(status)
         .header(header::CONTENT_TYPE, content_type)

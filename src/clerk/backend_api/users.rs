@@ -10,20 +10,16 @@ use tokio::time::Instant;
 use super::{Answer, read, request};
 use crate::{
     AuthError, AuthErrorKind, User,
-    cache::UserCache,
+    clerk::{
+        http::{Endpoint, EndpointClient, Priority, Purpose, Upstream, within},
+        response::violation,
+    },
     config::Backend,
-    token::json::{flag, violation},
-    upstream::{Endpoint, EndpointClient, Priority, Purpose, Upstream, within},
+    token::json::flag,
 };
 
-/// The users of the instance, as the Backend API knows them.
-pub(crate) struct Users {
-    endpoint: Arc<UserEndpoint>,
-    cache: Arc<UserCache>,
-    timeout: Duration,
-}
-
-struct UserEndpoint {
+/// The endpoint for users.
+pub(crate) struct UserEndpoint {
     client: EndpointClient<Fetched>,
     backend: Backend,
 }
@@ -31,59 +27,20 @@ struct UserEndpoint {
 /// What the endpoint answered: a user by this id, or nobody who may act.
 type Fetched = Option<(String, Arc<User>)>;
 
-impl Users {
-    /// `timeout`: how long one fetch may take, its waiting included.
-    pub(crate) fn new(
-        upstream: &Upstream,
-        backend: &Backend,
-        cache: UserCache,
-        timeout: Duration,
-    ) -> Self {
-        let endpoint = UserEndpoint {
+impl UserEndpoint {
+    pub(crate) fn new(upstream: &Upstream, backend: &Backend) -> Self {
+        Self {
             client: upstream.client(Endpoint::BackendUser, decode),
             backend: backend.clone(),
-        };
-        Self {
-            endpoint: Arc::new(endpoint),
-            cache: Arc::new(cache),
-            timeout,
         }
     }
 
-    /// The user of this id. `None`: the user is banned, or is no more. `priority`: that of the token.
+    /// Fetches the user of an id. `None`: the user is banned or deleted. `priority`: the priority of the token.
     ///
     /// # Errors
     ///
-    /// [`Inactive`](AuthErrorKind::Inactive) if Clerk answers with another user, and why the user cannot be
-    /// fetched.
-    pub(crate) async fn get(
-        &self,
-        id: &str,
-        priority: Priority,
-    ) -> Result<Option<Arc<User>>, AuthError> {
-        if !is_id(id) {
-            return Err(violation("the subject cannot be the id of a user").into_token_provoked());
-        }
-        self.cache
-            .get(id, || {
-                let endpoint = Arc::clone(&self.endpoint);
-                let (id, time) = (id.to_owned(), self.timeout);
-                async move { endpoint.fetch(&id, priority, time).await }
-            })
-            .await
-    }
-
-    pub(crate) fn invalidate(&self, id: &str) {
-        self.cache.invalidate(id);
-    }
-
-    pub(crate) fn clear(&self) {
-        self.cache.clear();
-    }
-}
-
-impl UserEndpoint {
-    async fn fetch(
+    /// [`Inactive`](AuthErrorKind::Inactive) if Clerk returns another user.
+    pub(crate) async fn fetch(
         &self,
         id: &str,
         priority: Priority,
@@ -104,7 +61,7 @@ impl UserEndpoint {
 }
 
 /// Ids go into a path. A subject is data: one that would be another path is no id.
-fn is_id(id: &str) -> bool {
+pub(crate) fn is_id(id: &str) -> bool {
     let is_id_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     id.len() <= 255 && id.starts_with("user_") && id.bytes().all(is_id_byte)
 }

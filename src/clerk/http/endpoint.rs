@@ -1,6 +1,6 @@
 //! Clerk's endpoints that this crate calls.
 
-use super::http::LARGEST_ANSWER;
+use crate::clerk::http::transport::LARGEST_ANSWER;
 
 /// A Clerk endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

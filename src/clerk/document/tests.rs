@@ -13,8 +13,8 @@ use super::version::{INTERVAL, KEEP};
 use super::{CachedDocument, FAILURES, Fetched, OLD, PATIENCE, PAUSE, REFRESH, Version};
 use crate::{
     AuthError, AuthErrorKind,
+    clerk::http::{Priority, Waiters},
     clock::{Clock, Now},
-    upstream::{Priority, Waiters},
 };
 
 /// A clock that is moved by hand.

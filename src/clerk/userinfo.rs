@@ -8,8 +8,11 @@ use super::{
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
     claims::Profile,
-    token::json::{Members, body, text, violation},
-    upstream::{Endpoint, EndpointClient, Purpose, Upstream},
+    clerk::{
+        http::{Endpoint, EndpointClient, Purpose, Upstream},
+        response::{body, violation},
+    },
+    token::json::{Members, text},
 };
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
@@ -38,7 +41,7 @@ impl UserinfoEndpoint {
     }
 
     /// Fetches what userinfo says to the bearer of the token.
-    pub(super) async fn fetch(
+    pub(crate) async fn fetch(
         &self,
         token: &BearerToken,
         purpose: Purpose,

@@ -5,11 +5,12 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, header};
 use serde_json::{Map, Value};
 
-use crate::token::json::{self, Members};
+use super::response::object;
+use crate::token::json::Members;
 
 /// Returns whether an answer is an error in OAuth's form, `{"error":"…"}`, or in Clerk's,
 /// `{"errors":[…]}`.
-pub(super) fn is_error(response: &Response<Bytes>) -> bool {
+pub(crate) fn is_error(response: &Response<Bytes>) -> bool {
     let Some(members) = members(response) else {
         return false;
     };
@@ -19,7 +20,7 @@ pub(super) fn is_error(response: &Response<Bytes>) -> bool {
 
 /// Returns the codes of an error in Clerk's form: `{"errors":[{"code":…}]}`. `None` if it is not of that
 /// form.
-pub(super) fn clerk_codes(response: &Response<Bytes>) -> Option<Vec<String>> {
+pub(crate) fn clerk_codes(response: &Response<Bytes>) -> Option<Vec<String>> {
     let mut members = members(response)?;
     let Some(Value::Array(errors)) = members.remove("errors") else {
         return None;
@@ -31,7 +32,7 @@ pub(super) fn clerk_codes(response: &Response<Bytes>) -> Option<Vec<String>> {
 }
 
 /// Returns whether an error names the credentials of this service as its reason.
-pub(super) fn is_about_our_credentials(response: &Response<Bytes>) -> bool {
+pub(crate) fn is_about_our_credentials(response: &Response<Bytes>) -> bool {
     let is_invalid_client = || {
         members(response)?
             .get("error")?
@@ -45,7 +46,7 @@ pub(super) fn is_about_our_credentials(response: &Response<Bytes>) -> bool {
 
 /// Returns whether a challenge names the access token as the reason (RFC 6750 §3.1): a protected resource
 /// may answer so without a body.
-pub(super) fn is_token_challenge(headers: &HeaderMap) -> bool {
+pub(crate) fn is_token_challenge(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::WWW_AUTHENTICATE)
         .iter()
@@ -62,7 +63,7 @@ pub(super) fn is_token_challenge(headers: &HeaderMap) -> bool {
 }
 
 /// Returns whether an answer is a page for people, by its content type or by how it begins.
-pub(super) fn is_html(response: &Response<Bytes>) -> bool {
+pub(crate) fn is_html(response: &Response<Bytes>) -> bool {
     let content_type = response.headers().get(header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());
     let essence = content_type.and_then(|value| value.split(';').next());
@@ -78,7 +79,7 @@ pub(super) fn is_html(response: &Response<Bytes>) -> bool {
 }
 
 fn members(response: &Response<Bytes>) -> Option<Map<String, Value>> {
-    let Members(members) = json::object(response).ok()?;
+    let Members(members) = object(response).ok()?;
     Some(members)
 }
 

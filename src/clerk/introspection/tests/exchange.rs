@@ -5,13 +5,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, Uri, header};
 
-use super::super::{
-    super::{Verify, VerifyRequest},
-    Introspect, TokenInfo, basic_credentials,
-};
+use super::super::{Introspect, basic_credentials, read};
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Transport, TransportError,
-    upstream::{Priority, Upstream},
+    clerk::http::{Priority, Upstream},
 };
 
 const ENDPOINT: &str = "https://clerk.example.com/oauth/token_info";
@@ -34,7 +31,7 @@ struct Case<'a> {
 #[track_caller]
 fn check(case: &Case<'_>) {
     let (status, content_type, body) = case.input;
-    let outcome = TokenInfo::from_response(&response(status, content_type, body));
+    let outcome = read(&response(status, content_type, body));
     let found = outcome
         .as_ref()
         .map(|answer| answer.active)
@@ -249,12 +246,8 @@ async fn question_is_put_as_the_rfc_has_it() {
     ] {
         let answer = response(200, Some("application/json"), br#"{"active":true}"#);
         let (introspect, asked) = introspect(answer);
-        let verification = VerifyRequest {
-            kind: crate::TokenKind::OAuth,
-            token: &BearerToken::new(token),
-            priority: Priority::FirstSeen,
-        };
-        assert!(introspect.verify(verification).await.unwrap().active);
+        let (token, priority) = (BearerToken::new(token), Priority::FirstSeen);
+        assert!(introspect.verify(&token, priority).await.unwrap().active);
         let asked = asked.lock().unwrap();
         let [request] = asked.as_slice() else {
             panic!("{token:?}: asked {} times", asked.len());
@@ -288,12 +281,8 @@ async fn trouble_is_handed_on() {
         (503, AuthErrorKind::UpstreamUnavailable),
     ] {
         let (introspect, asked) = introspect(response(status, None, b""));
-        let verification = VerifyRequest {
-            kind: crate::TokenKind::OAuth,
-            token: &BearerToken::new("oat_abc"),
-            priority: Priority::Refresh,
-        };
-        let error = introspect.verify(verification).await.unwrap_err();
+        let (token, priority) = (BearerToken::new("oat_abc"), Priority::Refresh);
+        let error = introspect.verify(&token, priority).await.unwrap_err();
         assert_eq!(error.kind(), expected, "{status}");
         assert!(!asked.lock().unwrap().is_empty(), "{status}");
     }

@@ -5,18 +5,20 @@
 //! read is no answer: the request is rejected as in an outage, and nothing is remembered.
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use http::{Response, Uri};
 use serde_json::{Map, Value};
 
 use super::{Answer, read, request};
 use crate::{
-    AuthError, TokenKind,
-    claims::ActiveOrganization,
+    AuthError, BearerToken, TokenKind,
+    claims::{ActiveOrganization, actor},
+    clerk::{
+        TokenInfo,
+        http::{Endpoint, EndpointClient, Priority, Purpose, Upstream},
+        response::violation,
+    },
     config::Backend,
-    token::json::{actor, scopes, seconds, text, texts, violation},
-    upstream::{Endpoint, EndpointClient, Purpose, Upstream},
-    verify::{TokenInfo, Verify, VerifyRequest},
+    token::json::{scopes, seconds, text, texts},
 };
 
 /// What a verification is about.
@@ -98,20 +100,19 @@ impl TokenEndpoint {
     }
 }
 
-impl Verify for TokenEndpoint {
-    fn verify<'a>(
-        &'a self,
-        verification: VerifyRequest<'a>,
-    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
-        Box::pin(async move {
-            let mut body = Map::new();
-            let token = verification.token().expose();
-            body.insert(self.member.to_owned(), token.into());
-            let body = Some(Value::Object(body));
-            let request = request(&self.backend, self.endpoint.clone(), body);
-            let purpose = Purpose::needed(verification.priority());
-            self.client.call(purpose, token, request).await
-        })
+impl TokenEndpoint {
+    /// Verifies a token.
+    pub(crate) async fn verify(
+        &self,
+        token: &BearerToken,
+        priority: Priority,
+    ) -> Result<TokenInfo, AuthError> {
+        let mut body = Map::new();
+        body.insert(self.member.to_owned(), token.expose().into());
+        let body = Some(Value::Object(body));
+        let request = request(&self.backend, self.endpoint.clone(), body);
+        let purpose = Purpose::needed(priority);
+        self.client.call(purpose, token.expose(), request).await
     }
 }
 

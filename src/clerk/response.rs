@@ -1,0 +1,30 @@
+//! Reads the body of a response strictly.
+
+use bytes::Bytes;
+use http::Response;
+
+use super::http::is_json;
+use crate::{AuthError, AuthErrorKind, token::json::Members};
+
+/// The body of an answer, if it is JSON by its content type.
+pub(crate) fn body(response: &Response<Bytes>) -> Result<&[u8], AuthError> {
+    if is_json(response.headers()) {
+        Ok(response.body())
+    } else {
+        Err(violation("not of a JSON content type"))
+    }
+}
+
+/// The members of the body of an answer.
+pub(crate) fn object(response: &Response<Bytes>) -> Result<Members, AuthError> {
+    serde_json::from_slice(body(response)?).map_err(|_| violation("not one JSON object"))
+}
+
+/// An answer that breaks the contract. Only fixed texts, so that nothing of the answer gets into a log.
+pub(crate) fn violation(what: &'static str) -> AuthError {
+    AuthError::new(AuthErrorKind::InvalidUpstreamResponse).with_source(Violation(what))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+struct Violation(&'static str);
