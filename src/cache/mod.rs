@@ -19,7 +19,7 @@ use std::{sync::Arc, time::Duration};
 
 pub(crate) use self::{
     digest::{TokenDigest, TokenHasher},
-    entry::{Entry, Lifetimes},
+    entry::{Acceptance, Entry, Lifetimes},
     user::UserCache,
     verdict::Arrival,
 };
@@ -31,6 +31,7 @@ use self::{
 };
 use crate::{
     AuthError, ClerkClaims,
+    claims::Holder,
     clock::Now,
     sync::single_flight::{self, SingleFlight},
 };

@@ -18,9 +18,9 @@ pub use self::{organization::Organization, profile::Profile, session::Actor, use
 pub(crate) use self::{
     organization::{ActiveOrganization, Version},
     session::{Session, actor},
-    shared::Claims,
+    shared::{Claims, Holder, RouteRules},
 };
-use crate::{TokenKind, cache::Entry, token::scope::split_scope};
+use crate::{TokenKind, token::scope::split_scope};
 
 /// The verified claims of the token that came with a request.
 ///
@@ -44,16 +44,16 @@ use crate::{TokenKind, cache::Entry, token::scope::split_scope};
 pub struct ClerkClaims {
     /// The cache entry of the token, which contains the claims. A lookup must increment the reference count of the
     /// entry in any case, so sharing the entry avoids a second memory access.
-    entry: Arc<Entry>,
+    holder: Arc<dyn Holder>,
     stale: bool,
 }
 
 // === impl ClerkClaims ===
 
 impl ClerkClaims {
-    pub(crate) fn of(entry: Arc<Entry>) -> Self {
+    pub(crate) fn of(holder: Arc<impl Holder + 'static>) -> Self {
         Self {
-            entry,
+            holder,
             stale: false,
         }
     }
@@ -68,7 +68,7 @@ impl ClerkClaims {
 
     /// Returns the data that all clones share, for rules that run after the layer.
     pub(crate) fn shared(&self) -> &Claims {
-        self.entry.claims()
+        self.holder.claims()
     }
 
     /// The subject of the token, as a Clerk id: a user (`user_…`), an organization (`org_…`, only for API keys) or a

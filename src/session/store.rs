@@ -253,7 +253,7 @@ impl Holder {
 
 /// Returns the issuer that the layer is configured for. An issuer in an introspection response equals it.
 fn issuer(claims: &ClerkClaims) -> &str {
-    &claims.shared().rules.issuer
+    claims.shared().rules.issuer()
 }
 
 #[cfg(test)]

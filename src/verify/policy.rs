@@ -25,6 +25,7 @@ pub(crate) use self::audiences::Audiences;
 pub(super) use self::stated::check_agreement;
 use crate::{
     AuthErrorKind, TokenKind,
+    claims::RouteRules,
     clerk::TokenInfo,
     config::Hidden,
     token::{Kinds, scope::split_scope},
@@ -54,6 +55,22 @@ pub(crate) struct Rules {
 
 /// Whether a granted scope implies a needed one.
 pub(crate) type ScopeImplies = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
+
+impl RouteRules for Rules {
+    fn is_granted(&self, granted: &str, needed: &str) -> bool {
+        split_scope(granted).any(|granted| {
+            granted == needed
+                || self
+                    .scope_implies
+                    .as_ref()
+                    .is_some_and(|implies| implies(granted, needed))
+        })
+    }
+
+    fn issuer(&self) -> &str {
+        &self.issuer
+    }
+}
 
 impl Rules {
     /// Judges an answer at the time `now`, in Unix seconds.
@@ -105,17 +122,6 @@ impl Rules {
     pub(crate) fn end_of(&self, answer: &TokenInfo) -> Option<i64> {
         let leeway = if answer.is_local { self.leeway } else { 0 };
         answer.exp.map(|exp| exp.saturating_add(leeway))
-    }
-
-    /// Whether a scope is granted by name, or implied by one that is. `granted`: as the answer has it.
-    pub(crate) fn is_granted(&self, granted: &str, needed: &str) -> bool {
-        split_scope(granted).any(|granted| {
-            granted == needed
-                || self
-                    .scope_implies
-                    .as_ref()
-                    .is_some_and(|implies| implies(granted, needed))
-        })
     }
 
     fn check_times(&self, answer: &TokenInfo, now: i64) -> Result<(), AuthErrorKind> {

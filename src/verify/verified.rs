@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc};
 use super::{Verifier, acting_context::ActingContext, enrich::SubjectDetails, kind_of};
 use crate::{
     AuthError, AuthErrorKind, TokenKind,
+    cache::Acceptance,
     claims::{ActiveOrganization, Claims},
     clerk::{TokenInfo, userinfo::Userinfo},
     observe,
@@ -18,29 +19,25 @@ pub(crate) struct Verified {
     // Invariant: private, so that no other module can write `Verified { .. }`.
     claims: Claims,
     expires: Option<i64>,
-    good_until: Option<i64>,
+    cacheable_until: Option<i64>,
     complete: bool,
 }
 
-impl Verified {
-    pub(crate) fn into_claims(self) -> Claims {
-        self.claims
-    }
-
-    /// When the token is over, in Unix seconds: never accept it at or after this.
-    pub(crate) fn expires(&self) -> Option<i64> {
+impl Acceptance for Verified {
+    fn expires(&self) -> Option<i64> {
         self.expires
     }
 
-    /// Until when the verdict may be remembered, in Unix seconds, whatever the cache's own bounds
-    /// are. Not later than [`expires`](Self::expires).
-    pub(crate) fn good_until(&self) -> Option<i64> {
-        self.good_until
+    fn cacheable_until(&self) -> Option<i64> {
+        self.cacheable_until
     }
 
-    /// Whether all that was to be fetched was fetched.
-    pub(crate) fn is_complete(&self) -> bool {
+    fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    fn into_claims(self) -> Claims {
+        self.claims
     }
 }
 
@@ -61,7 +58,7 @@ impl Verified {
     pub(crate) fn assertion(
         subject: &str,
         expires: Option<i64>,
-        good_until: Option<i64>,
+        cacheable_until: Option<i64>,
         complete: bool,
     ) -> Self {
         Self {
@@ -70,7 +67,7 @@ impl Verified {
                 ..Claims::bare(subject)
             },
             expires,
-            good_until,
+            cacheable_until,
             complete,
         }
     }
@@ -134,13 +131,13 @@ impl Verifier {
             user: details.user,
             other: (!answer.other.is_empty())
                 .then(|| serde_json::Value::Object(answer.other).to_string().into()),
-            rules: Arc::clone(&self.rules),
+            rules: self.rules.clone(),
             challenges: Arc::clone(&self.challenges),
         };
         Ok(Verified {
             claims,
             expires,
-            good_until: earliest([expires, presumed_end]),
+            cacheable_until: earliest([expires, presumed_end]),
             complete: details.complete,
         })
     }

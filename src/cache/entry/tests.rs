@@ -4,6 +4,7 @@ use super::{
     super::{TokenDigest, TokenHasher},
     Deadline, Entry, Lifetimes, NegativeEntry,
 };
+use crate::claims::Holder;
 use crate::{AuthError, AuthErrorKind, claims::Claims, clock::Now, verify::Verified};
 
 /// The moment at which everything here is made: half a second past a full one.
@@ -84,8 +85,8 @@ fn entry(ttl: u64, stale_if_error: u64, per_mille: u64, verified: Verified) -> E
     )
 }
 
-fn verified(good_until: Option<i64>) -> Verified {
-    Verified::assertion("user_1", None, good_until, true)
+fn verified(cacheable_until: Option<i64>) -> Verified {
+    Verified::assertion("user_1", None, cacheable_until, true)
 }
 
 fn usual() -> Entry {

@@ -17,6 +17,7 @@ use tokio::{
 };
 
 use super::{GRACE, Join, Landed, MAX_STARTS, SingleFlight, Waiter, wait};
+use crate::claims::Holder;
 use crate::{
     AuthError, AuthErrorKind,
     cache::{Entry, Lifetimes, Outcome, TokenDigest, TokenHasher},

@@ -4,6 +4,7 @@ use super::{
     Enrichment, NOW, OURS, Priority, Reply, TokenFormat, Userinfo, Verified, says, verifier, verify,
 };
 use crate::TokenKind;
+use crate::cache::Acceptance;
 
 async fn verified(answer: Value, format: TokenFormat, enrichment: Enrichment) -> Verified {
     let verifier = verifier(says(answer), Userinfo::new(OURS), enrichment);
@@ -113,7 +114,7 @@ async fn verdict_is_good_until_the_earliest_end() {
         let (exp, iat, format) = case.input;
         let answer = json!({ "sub": "user_1", "exp": exp, "iat": iat });
         let verified = verified(answer, format, Enrichment::Off).await;
-        let found = (verified.expires(), verified.good_until());
+        let found = (verified.expires(), verified.cacheable_until());
         assert_eq!(found, case.expected, "{}", case.name);
         // What is only claimed by the token itself is not told to anybody.
         assert_eq!(verified.claims().expires_at(), exp, "{}", case.name);
