@@ -329,5 +329,18 @@ pub enum ConfigError {
     HttpClient(#[source] Box<dyn Error + Send + Sync>),
 }
 
+/// The source of [`CredentialsRejected`](AuthErrorKind::CredentialsRejected) if Clerk rejected the secret key, not the
+/// client id and secret.
+#[derive(Debug, thiserror::Error)]
+#[error("the Backend API rejected the secret key")]
+pub(crate) struct SecretKeyRejected;
+
+/// Returns true if Clerk rejected the secret key, not the client id and secret.
+pub(crate) fn is_secret_key_rejected(error: &AuthError) -> bool {
+    error
+        .source()
+        .is_some_and(|source| source.is::<SecretKeyRejected>())
+}
+
 #[cfg(test)]
 mod tests;

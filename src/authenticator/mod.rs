@@ -216,7 +216,8 @@ impl Authenticator {
     ///
     /// Counting the entries makes the cache remove expired ones. Call this every few seconds, not on every request.
     pub fn stats(&self) -> Stats {
-        self.shared.observer.stats(&self.shared.cache)
+        let cache = &self.shared.cache;
+        self.shared.observer.stats(cache.len(), cache.flights.len())
     }
 
     /// Returns the state of Clerk, as far as it shows in the calls of this authenticator. It makes no call.

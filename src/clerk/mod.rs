@@ -16,6 +16,6 @@ pub(crate) mod userinfo;
 
 pub use self::token_info::TokenInfo;
 pub(crate) use self::{
-    backend_api::{Credential, TokenEndpoint, is_secret_key_rejected},
+    backend_api::{Credential, TokenEndpoint},
     userinfo::UserinfoEndpoint,
 };

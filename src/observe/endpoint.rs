@@ -7,8 +7,8 @@ use tokio::time::Instant;
 
 use super::{BreakerState, CallResult, HealthState, events, metrics::UpstreamMetrics};
 use crate::{
-    clerk::http::{Endpoint, Priority},
     clock::Now,
+    observe::{Endpoint, Priority},
 };
 
 /// Records what happens in the stack of an endpoint.

@@ -8,9 +8,7 @@ use tracing::field::{DisplayValue, display};
 
 use super::{BreakerState, CallResult, Outcome, Seen};
 use crate::{
-    AuthError, AuthErrorKind,
-    clerk::{http::Endpoint, is_secret_key_rejected},
-    clock::millis,
+    AuthError, AuthErrorKind, clock::millis, error::is_secret_key_rejected, observe::Endpoint,
 };
 
 /// Logs a request that was accepted by a fresh entry.

@@ -182,3 +182,82 @@ impl CallResult {
         }
     }
 }
+
+/// A Clerk endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Introspection,
+    Userinfo,
+    /// The key set of the instance.
+    Keys,
+    /// The metadata of the instance (OpenID Connect Discovery §4).
+    Discovery,
+    /// The Backend API's verification of OAuth tokens.
+    BackendOAuth,
+    /// The Backend API's verification of machine tokens.
+    BackendMachine,
+    /// The Backend API's verification of API keys.
+    BackendApiKey,
+    /// The users of the Backend API.
+    BackendUser,
+}
+
+impl Endpoint {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Introspection,
+        Self::Userinfo,
+        Self::Keys,
+        Self::Discovery,
+        Self::BackendOAuth,
+        Self::BackendMachine,
+        Self::BackendApiKey,
+        Self::BackendUser,
+    ];
+
+    /// Returns the name in logs and metrics.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Introspection => "introspection",
+            Self::Userinfo => "userinfo",
+            Self::Keys => "keys",
+            Self::Discovery => "discovery",
+            Self::BackendOAuth => "backend_oauth_tokens",
+            Self::BackendMachine => "backend_m2m_tokens",
+            Self::BackendApiKey => "backend_api_keys",
+            Self::BackendUser => "backend_users",
+        }
+    }
+}
+
+/// The priority of a call to Clerk, from the highest to the lowest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Priority {
+    /// A document that serves all tokens: a key set, the metadata of the instance.
+    Document,
+    /// A token in use whose entry is refreshed ahead of its end.
+    Refresh,
+    /// A token that was valid before.
+    Returning,
+    /// A token that was not seen before.
+    FirstSeen,
+}
+
+impl Priority {
+    /// The priorities, from the highest to the lowest.
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Document,
+        Self::Refresh,
+        Self::Returning,
+        Self::FirstSeen,
+    ];
+
+    /// Returns the name in metrics.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Document => "document",
+            Self::Refresh => "refresh",
+            Self::Returning => "returning",
+            Self::FirstSeen => "first_seen",
+        }
+    }
+}

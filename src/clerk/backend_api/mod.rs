@@ -18,6 +18,7 @@ use super::error_form::{clerk_codes, is_error};
 use crate::{
     AuthError, AuthErrorKind,
     clerk::response::{self, violation},
+    error::SecretKeyRejected,
     token::json::Members,
 };
 
@@ -76,16 +77,6 @@ fn read(response: &Response<Bytes>, object: &str) -> Result<Answer, AuthError> {
         }
         _ => Err(violation("an unexpected status")),
     }
-}
-
-/// Of which of our credentials an error speaks.
-#[derive(Debug, thiserror::Error)]
-#[error("the Backend API rejected the secret key")]
-struct SecretKeyRejected;
-
-/// Whether it was the secret key that Clerk rejected, rather than client id and secret.
-pub(crate) fn is_secret_key_rejected(error: &AuthError) -> bool {
-    std::error::Error::source(error).is_some_and(|source| source.is::<SecretKeyRejected>())
 }
 
 const API_VERSION: HeaderName = HeaderName::from_static("clerk-api-version");

@@ -2,7 +2,8 @@ use bytes::Bytes;
 use http::{Method, Response, header};
 use serde_json::json;
 
-use super::{Answer, is_secret_key_rejected, read, request};
+use super::{Answer, read, request};
+use crate::error::is_secret_key_rejected;
 use crate::{AuthErrorKind, ClerkConfig, config::Backend};
 
 pub(crate) fn backend() -> Backend {

@@ -1,38 +1,9 @@
-//! Clerk's endpoints that this crate calls.
+//! The bounds of the single endpoints.
 
-use crate::clerk::http::transport::LARGEST_ANSWER;
-
-/// A Clerk endpoint.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Endpoint {
-    Introspection,
-    Userinfo,
-    /// The key set of the instance.
-    Keys,
-    /// The metadata of the instance (OpenID Connect Discovery §4).
-    Discovery,
-    /// The Backend API's verification of OAuth tokens.
-    BackendOAuth,
-    /// The Backend API's verification of machine tokens.
-    BackendMachine,
-    /// The Backend API's verification of API keys.
-    BackendApiKey,
-    /// The users of the Backend API.
-    BackendUser,
-}
+use super::transport::LARGEST_ANSWER;
+pub(crate) use crate::observe::Endpoint;
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 8] = [
-        Self::Introspection,
-        Self::Userinfo,
-        Self::Keys,
-        Self::Discovery,
-        Self::BackendOAuth,
-        Self::BackendMachine,
-        Self::BackendApiKey,
-        Self::BackendUser,
-    ];
-
     /// Returns the position in [`ALL`](Self::ALL).
     pub(crate) fn index(self) -> usize {
         match self {
@@ -68,20 +39,6 @@ impl Endpoint {
         match self {
             Self::BackendUser => LARGEST_ANSWER,
             _ => 64 * 1024,
-        }
-    }
-
-    /// Returns the name in logs and metrics.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Introspection => "introspection",
-            Self::Userinfo => "userinfo",
-            Self::Keys => "keys",
-            Self::Discovery => "discovery",
-            Self::BackendOAuth => "backend_oauth_tokens",
-            Self::BackendMachine => "backend_m2m_tokens",
-            Self::BackendApiKey => "backend_api_keys",
-            Self::BackendUser => "backend_users",
         }
     }
 }

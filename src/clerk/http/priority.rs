@@ -5,28 +5,9 @@
 
 use tokio::time::Instant;
 
-/// The priority of a call to Clerk, from the highest to the lowest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Priority {
-    /// A document that serves all tokens: a key set, the metadata of the instance.
-    Document,
-    /// A token in use whose entry is refreshed ahead of its end.
-    Refresh,
-    /// A token that was valid before.
-    Returning,
-    /// A token that was not seen before.
-    FirstSeen,
-}
+pub(crate) use crate::observe::Priority;
 
 impl Priority {
-    /// The priorities, from the highest to the lowest.
-    pub(crate) const ALL: [Self; 4] = [
-        Self::Document,
-        Self::Refresh,
-        Self::Returning,
-        Self::FirstSeen,
-    ];
-
     /// Returns the share of a bound that calls of this priority may use. It is rounded down, and at least one call less
     /// than the share of the next higher priority if the bound has room for that.
     pub(crate) fn share(self, bound: usize) -> usize {
@@ -37,16 +18,6 @@ impl Priority {
             Self::FirstSeen => 65,
         };
         (bound.saturating_mul(percent) / 100).max(1).min(bound)
-    }
-
-    /// Returns the name in metrics.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Document => "document",
-            Self::Refresh => "refresh",
-            Self::Returning => "returning",
-            Self::FirstSeen => "first_seen",
-        }
     }
 }
 
