@@ -179,7 +179,7 @@ mod service;
 mod future;
 mod metadata;
 mod options;
-mod bearer;
+mod extract;
 mod token;
 mod cache;
 mod verify;
@@ -213,7 +213,6 @@ pub use self::integrations::{
 };
 pub use self::{
     authenticator::Authenticator,
-    bearer::BearerToken,
     claims::{Actor, ClerkClaims, Organization, Profile, User},
     clerk::{
         TokenInfo,
@@ -224,6 +223,7 @@ pub use self::{
         ProfileSource,
     },
     error::{AuthError, AuthErrorKind, ConfigError},
+    extract::BearerToken,
     future::ResponseFuture,
     layer::ClerkAuthLayer,
     metadata::ResourceMetadata,

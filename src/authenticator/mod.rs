@@ -21,10 +21,10 @@ use crate::verify::jwt::Local;
 use crate::{
     AuthError, ClerkClaims, ClerkConfig, Health, Rejection, ResourceMetadata, Stats, Tokens,
     Verify,
-    bearer::CookieNames,
     cache::Cache,
     clerk::discovery::Discovery,
     clock::Clock,
+    extract::CookieNames,
     observe::{HealthState, Observer},
     reject::{self, Challenges},
     tokens::Selection,

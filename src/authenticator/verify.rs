@@ -8,9 +8,9 @@ use tokio::time::Instant;
 use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims,
     authenticator::{Authenticator, Rejected},
-    bearer::Credentials,
     cache::{Arrival, Lookup, Outcome, TokenDigest},
     clerk::http::Priority,
+    extract::Credentials,
     observe::{CacheState, Seen},
     sync::single_flight::{self, Join, Landed},
     token::TokenFormat,

@@ -8,12 +8,12 @@ use secrecy::ExposeSecret;
 use super::{Backend, ClerkConfig, ClerkConfigBuilder, Instance, Named, OpaqueTokens, secret};
 use crate::{
     ConfigError, TokenKind, Transport,
-    bearer::CookieNames,
     clerk::{
         http::{HttpClient, default_rate_limit},
         introspection::basic_credentials,
     },
     clock::SystemClock,
+    extract::CookieNames,
     token::{resource_uri::ResourceUri, scope::is_scope_byte},
     verify::policy::{Audiences, Rules},
 };

@@ -28,7 +28,7 @@ pub use self::{
     tokens::{JwtAlgorithm, JwtVerification, OAuthEndpoint, ProfileSource},
 };
 use crate::{
-    ConfigError, ResourceMetadata, Transport, bearer::CookieNames, clock::Clock,
+    ConfigError, ResourceMetadata, Transport, clock::Clock, extract::CookieNames,
     verify::policy::Rules,
 };
 
