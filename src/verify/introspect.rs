@@ -1,8 +1,8 @@
-//! The RFC 7662 exchange: what is asked, and the strict reading of the answer.
+//! Introspection (RFC 7662): the request, and the strict reading of the answer.
 //!
-//! Nothing is guessed here. An answer whose `active` is not the literal `true` or `false`, that has a
-//! member twice, or a member of another type than the contract says, is no answer at all: the request
-//! is rejected as an outage would be, and nothing is remembered.
+//! Nothing is guessed. An answer is invalid if its `active` is not the literal `true` or `false`, if it has a member
+//! twice, or if a member has another type than the contract defines. Such an answer shows nothing about the token: it
+//! rejects the request with a 503, as an outage does, and is never cached as a result.
 
 use std::fmt;
 
@@ -25,10 +25,10 @@ use crate::{
     upstream::{Endpoint, EndpointClient, Purpose, Upstream},
 };
 
-/// What an authorization server says of a token (RFC 7662 §2.2), decoded strictly and not judged yet.
+/// Information about a token, as an authorization server returns it (RFC 7662 §2.2). It is decoded strictly, and the
+/// rules are not applied yet.
 ///
-/// It is what a [`Verify`] of your own returns. `Debug` shows nothing of it but whether the token is
-/// active.
+/// A custom [`Verify`] returns this type. `Debug` shows only whether the token is active.
 #[derive(Clone, Default)]
 pub struct TokenInfo {
     pub(crate) active: bool,
@@ -43,12 +43,12 @@ pub struct TokenInfo {
     pub(crate) org_id: Option<String>,
     pub(crate) token_type: Option<String>,
     pub(crate) token_use: Option<String>,
-    /// Whether there is a confirmation claim (RFC 7800): the token is bound to a key.
+    /// True if there is a confirmation claim (RFC 7800): the token is bound to a key.
     pub(crate) confirmation: bool,
-    /// Whether it was read from the token itself, by its signature, and nobody was asked.
+    /// True if the information was read from the token itself, by its signature, without a call.
     pub(crate) is_local: bool,
     pub(crate) actor: Option<Actor>,
-    /// Of a session token alone.
+    /// The organization of a session token. Other kinds have none here.
     pub(crate) organization: ActiveOrganization,
     /// All members that [`ClerkClaims`](crate::ClerkClaims) has no field for.
     pub(crate) other: Map<String, Value>,
@@ -59,8 +59,8 @@ impl TokenInfo {
     ///
     /// # Errors
     ///
-    /// [`AuthErrorKind::InvalidUpstreamResponse`] where the body is not one JSON object, has a member
-    /// twice, lacks `active`, or has a known member of a wrong type.
+    /// [`AuthErrorKind::InvalidUpstreamResponse`] if the body is not one JSON object, has a member twice, lacks
+    /// `active`, or has a known member of a wrong type.
     pub fn from_introspection(body: &[u8]) -> Result<Self, AuthError> {
         let Members(members) =
             serde_json::from_slice(body).map_err(|_| violation("not one JSON object"))?;
@@ -72,11 +72,11 @@ impl TokenInfo {
             return Err("`active` is not a boolean");
         };
         if !active {
-            // What else such an answer says is of no interest.
+            // The other members of such an answer are irrelevant.
             return Ok(Self::default());
         }
-        // Members of Clerk's Backend API. If they come in this answer, they count. Both are read before either
-        // counts, as all others are before any rule: the outcome depends on no order.
+        // The Backend API has these members. They count if this answer has them, too. Both are read before either
+        // counts, and all members are read before any rule applies: the outcome does not depend on an order.
         let (revoked, expired) = (flag(members.get("revoked"))?, flag(members.get("expired"))?);
         Ok(Self {
             active: !revoked && !expired,
@@ -99,16 +99,16 @@ impl TokenInfo {
         })
     }
 
-    /// Adds what the token says of itself, if the answer leaves it open. `stated`: as its signature vouches for.
-    /// Scopes are always those of the answer: they may have been taken back since.
+    /// Adds claims of the token itself, if the answer leaves them open. `stated`: the claims that the signature
+    /// vouches for. Scopes always come from the answer: they may have been withdrawn since.
     ///
     /// # Errors
     ///
-    /// An authoritative one if both speak of different subjects or clients.
+    /// An authoritative error if the two name different subjects or clients.
     pub(super) fn with_statement(self, stated: Self) -> Result<Self, AuthErrorKind> {
         check_agreement(&self, &stated)?;
         let mut other = stated.other;
-        // Null is what is unknown, and hides nothing that is known: who acts, for one.
+        // Null means unknown. It must not hide a known value, such as the actor.
         other.extend(self.other.into_iter().filter(|(_, it)| !it.is_null()));
         Ok(Self {
             sub: self.sub.or(stated.sub),
@@ -128,11 +128,11 @@ impl TokenInfo {
     fn from_response(response: &Response<Bytes>) -> Result<Self, AuthError> {
         match response.status() {
             StatusCode::OK => Self::from_introspection(body(response)?),
-            // Some servers say so of JWTs. It is an answer about the token, not about us.
+            // Some servers answer so for every JWT. The answer is about the token, not about this service.
             StatusCode::BAD_REQUEST if is_unsupported_token_type(response.body()) => {
                 Err(AuthError::new(AuthErrorKind::Inactive).with_source(NotIntrospected))
             }
-            // Clerk's own 401 has no body. A firewall's has a page, and may be about the token.
+            // Clerk's own 401 has no body. A firewall's 401 has a page, and may be about the token.
             StatusCode::UNAUTHORIZED if !is_html(response) => {
                 Err(AuthErrorKind::CredentialsRejected.into())
             }
@@ -152,7 +152,7 @@ impl fmt::Debug for TokenInfo {
     }
 }
 
-/// Asks Clerk: the [`Verify`] that a layer has unless it is given another.
+/// Introspects tokens at Clerk. This is the [`Verify`] of a layer unless it has a custom one.
 pub(crate) struct Introspect {
     client: EndpointClient<TokenInfo>,
     address: Address,
@@ -172,7 +172,7 @@ impl Introspect {
         }
     }
 
-    /// `POST`, form-encoded (RFC 7662 §2.1). The hint keeps an honest server from looking among its
+    /// Builds the request: `POST`, form-encoded (RFC 7662 §2.1). With the hint, an honest server does not search its
     /// refresh tokens.
     fn request(&self, endpoint: Uri, token: &BearerToken) -> Request<Bytes> {
         let form = form_urlencoded::Serializer::new(String::new())
@@ -208,8 +208,8 @@ impl Verify for Introspect {
     }
 }
 
-/// The value of `Authorization` for a confidential client: both parts are form-encoded before they
-/// are joined (RFC 6749 §2.3.1).
+/// Returns the value of `Authorization` for a confidential client: both parts are form-encoded before they are joined
+/// (RFC 6749 §2.3.1).
 pub(crate) fn basic_credentials(client_id: &str, client_secret: &str) -> Option<HeaderValue> {
     use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -220,7 +220,7 @@ pub(crate) fn basic_credentials(client_id: &str, client_secret: &str) -> Option<
     Some(value)
 }
 
-/// An error body of RFC 6749 §5.2 that says `unsupported_token_type` (RFC 7009 §2.2.1).
+/// Returns true if a body is an error of RFC 6749 §5.2 with the code `unsupported_token_type` (RFC 7009 §2.2.1).
 fn is_unsupported_token_type(body: &[u8]) -> bool {
     serde_json::from_slice(body).is_ok_and(|Members(members)| {
         members.get("error").and_then(Value::as_str) == Some("unsupported_token_type")
@@ -232,8 +232,8 @@ fn is_unsupported_token_type(body: &[u8]) -> bool {
 #[error("the server does not introspect tokens of this form")]
 struct NotIntrospected;
 
-/// Whether an error says that the server does not introspect tokens of this form, rather than that this one
-/// is no good.
+/// Returns true if an error means that the server does not introspect tokens of this form, not that this token is
+/// invalid.
 pub(super) fn is_not_introspected(error: &AuthError) -> bool {
     std::error::Error::source(error).is_some_and(|source| source.is::<NotIntrospected>())
 }
