@@ -1,26 +1,25 @@
-//! A fake Clerk to develop against, without an account: it serves Clerk's OAuth endpoints and its Backend API,
-//! and a page to mint and revoke tokens of every kind on, to see the calls that come in, and to switch faults on.
+//! A fake Clerk for development without an account. It serves Clerk's OAuth endpoints and its Backend API. An admin
+//! page mints and revokes tokens of every kind, shows the incoming calls, and switches faults on.
 //!
 //! ```sh
 //! cargo run --example fake_clerk
 //! ```
 //!
-//! `LISTEN` (default `127.0.0.1:4000`) is a loopback address. The client's id and secret are always
-//! the same, so that a service's environment stays the same, too, unless `CLERK_OAUTH_CLIENT_ID` and
-//! `CLERK_OAUTH_CLIENT_SECRET` say otherwise; so is the secret key. `REDIRECT_URIS`, with spaces between, are
-//! where that client may be redirected to; other clients register themselves. Tokens and signing keys do not
-//! outlive the process.
+//! `LISTEN` (default `127.0.0.1:4000`) is a loopback address. The client's id and secret are the same at every start,
+//! so that a service's environment stays the same, unless `CLERK_OAUTH_CLIENT_ID` and `CLERK_OAUTH_CLIENT_SECRET` set
+//! others. The secret key is always the same. `REDIRECT_URIS`, separated by spaces, are the redirect URIs of that
+//! client; other clients register themselves. Tokens and signing keys do not outlive the process.
 
 use std::{env, error::Error, process::ExitCode};
 
 use tower_clerk::fake_clerk::FakeClerk;
 
-// Nothing real is behind them.
+// These credentials protect nothing real.
 const CLIENT_ID: &str = "FakeClerkClient1";
 const CLIENT_SECRET: &str = "FakeClerkSecretThatProtectsNoOne";
 const SECRET_KEY: &str = "sk_test_Fake_Clerk_Key_That_Protects_No_One";
 
-/// The machine that the printed environment makes of a service.
+/// The id of the service, as a machine, in the printed environment.
 const MACHINE: &str = "mch_bills";
 
 async fn serve() -> Result<(), Box<dyn Error>> {
@@ -39,14 +38,14 @@ async fn serve() -> Result<(), Box<dyn Error>> {
             variable("CLERK_OAUTH_CLIENT_ID", CLIENT_ID),
             variable("CLERK_OAUTH_CLIENT_SECRET", CLIENT_SECRET),
         )
-        // Not from the environment: it is printed, and a real one may stand there.
+        // This key is not from the environment: it is printed, and the environment may contain a real one.
         .secret_key(SECRET_KEY)
         .admin_page()
         .start()
         .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-    // Making a key takes a while, which the first service would spend waiting for the key set.
+    // Creating a key takes a while. Otherwise the first service would wait for the key set.
     let _ = clerk.public_key_pem();
-    // As new instances do. Only such a token says for which resource it was issued.
+    // New instances do the same. Only a JWT names the resource that it was issued for.
     clerk.issue_jwts(true);
     let redirects = variable("REDIRECT_URIS", "");
     clerk.allow_redirects(&clerk.client_id(), redirects.split_whitespace());
