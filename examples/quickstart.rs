@@ -1,13 +1,13 @@
-//! What the layer does, request by request, with nothing to set up:
+//! A tour of the layer, request by request, without any setup:
 //!
 //! ```sh
 //! cargo run --example quickstart
 //! ```
 //!
-//! Clerk is played by a fake, until `CLERK_DOMAIN` (or `CLERK_PUBLISHABLE_KEY`),
-//! `CLERK_OAUTH_CLIENT_ID` and `CLERK_OAUTH_CLIENT_SECRET` name a real instance. The server stays
-//! up until Ctrl-C; with `-- --once` it ends after the walk, and fails if a step came out otherwise
-//! than expected. `LISTEN` says where it listens, `127.0.0.1:3000` unless set.
+//! A fake plays Clerk, unless `CLERK_DOMAIN` (or `CLERK_PUBLISHABLE_KEY`), `CLERK_OAUTH_CLIENT_ID` and
+//! `CLERK_OAUTH_CLIENT_SECRET` name a real instance. The server runs until Ctrl-C. With `-- --once`, it ends after
+//! the tour, and fails if a step had an unexpected result. `LISTEN` is the address of the server, by default
+//! `127.0.0.1:3000`.
 
 use std::{env, error::Error, iter, process::ExitCode, time::Duration};
 
@@ -140,14 +140,14 @@ async fn without_cache(walk: &mut Walk<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Whether a step needs Clerk.
+/// The expectation of a step: a call to Clerk, or none.
 #[derive(Debug, PartialEq)]
 enum Clerk {
     Asked,
     NotAsked,
 }
 
-/// Sends requests one by one and says what became of them.
+/// Sends requests one by one, and prints the results.
 struct Walk<'a> {
     clerk: &'a FakeClerk,
     client: Client,
@@ -158,7 +158,7 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     async fn begin(&self, heading: &str) -> Result<()> {
-        // Has the connection open, so that the first step is not charged for it.
+        // Opens the connection, so that its cost is not part of the first step.
         let health = format!("{}/health", self.url);
         self.client.get(health).send().await?.error_for_status()?;
         println!(
@@ -168,7 +168,7 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// Asks for `/me` and returns the claims, or null.
+    /// Requests `/me`, and returns the claims, or null.
     async fn step(
         &mut self,
         what: &str,
@@ -230,7 +230,7 @@ async fn with_real_clerk(address: &str) -> Result<()> {
 
 // === for both ===
 
-/// A client that no proxy of the environment comes between.
+/// Creates a client that ignores the proxies of the environment.
 fn client() -> Result<Client> {
     Ok(ClientBuilder::new().no_proxy().build()?)
 }
@@ -263,7 +263,7 @@ fn variable(name: &str) -> Option<String> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let address = variable("LISTEN").unwrap_or_else(|| {
-        // Nobody calls a server that is gone at once: any port will do.
+        // A server that ends immediately has no other callers: any port will do.
         let port = if is_once() { 0 } else { 3000 };
         format!("127.0.0.1:{port}")
     });

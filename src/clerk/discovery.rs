@@ -1,9 +1,9 @@
-//! Where the endpoints are: derived from the host of the instance, or taken from its metadata (OpenID
-//! Connect Discovery §4).
+//! The addresses of endpoints at Clerk. They are derived from the host of the instance, or taken from its metadata
+//! (OpenID Connect Discovery §4).
 //!
-//! Credentials and tokens are sent to what the metadata names. So it is read strictly, and has no say in
-//! whom to trust: the issuer has to be the configured one, byte for byte (§4.3), and every address of its
-//! origin, or of one that the configuration names.
+//! Credentials and tokens are sent to the addresses in the metadata. So the metadata is read strictly, and cannot
+//! extend trust: the issuer has to equal the configured one, byte for byte (§4.3), and every address has to be of the
+//! issuer's origin or of an origin that the configuration names.
 
 use std::{fmt, sync::Arc};
 
@@ -23,7 +23,7 @@ use crate::{
     token::json::Members,
 };
 
-/// The address of an endpoint, or the way to it.
+/// The address of an endpoint: a fixed one, or one from the metadata.
 #[derive(Clone)]
 pub(crate) struct Address(Known);
 
@@ -42,16 +42,16 @@ pub(crate) struct Addresses {
         expect(dead_code, reason = "JWTs are read there")
     )]
     pub(crate) keys: Address,
-    /// Where they are discovered.
+    /// The source of discovered addresses; `None` if the addresses are fixed.
     pub(crate) discovery: Option<Arc<Discovery>>,
 }
 
-/// The metadata of an instance, kept.
+/// The cached metadata of an instance.
 pub(crate) struct Discovery {
     document: CachedDocument<Endpoints>,
 }
 
-/// What the metadata of an instance says.
+/// The addresses that the metadata of an instance names.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Endpoints {
     introspection: Uri,
@@ -59,11 +59,11 @@ struct Endpoints {
     keys: Uri,
 }
 
-/// Whom to believe.
+/// The trusted issuer and origins.
 #[derive(Clone, Debug)]
 struct Trust {
     issuer: Arc<str>,
-    /// In ASCII, without a slash at the end. The issuer's is among them.
+    /// In ASCII, without a slash at the end. The issuer's origin is among them.
     origins: Arc<[String]>,
 }
 
@@ -98,13 +98,14 @@ impl Addresses {
 // === impl Address ===
 
 impl Address {
-    /// The address: as configured, as the metadata says that is kept, or as it says once it is fetched.
+    /// Returns the address: the configured one, or the one in the cached metadata. Without cached metadata, fetches
+    /// it first.
     ///
-    /// `priority`: that of the token of the request that waits for it, `None` for work in the background.
+    /// `priority`: the priority of the waiting request's token; `None` for work in the background.
     ///
     /// # Errors
     ///
-    /// Why the metadata cannot be had.
+    /// The error of the fetch, if the metadata is not available.
     pub(crate) async fn get(&self, priority: Option<Priority>) -> Result<Uri, AuthError> {
         match &self.0 {
             Known::Fixed(uri) => Ok(uri.clone()),
@@ -136,7 +137,7 @@ impl Discovery {
             Box::pin(async move {
                 let Members(members) = client.get(endpoint, patience).await?;
                 let document = trust.endpoints(&members).map_err(violation)?;
-                // Nothing depends on how old a copy is.
+                // An address does not depend on the age of the copy.
                 Ok(Fetched {
                     document,
                     is_fresh: true,
@@ -149,7 +150,7 @@ impl Discovery {
         }
     }
 
-    /// Has the metadata there before the first token comes.
+    /// Fetches the metadata before the first token arrives.
     pub(crate) async fn warm_up(&self) -> Result<(), AuthError> {
         let mut place = self.document.place(None);
         self.document.get(&mut place).await.map(drop)
@@ -165,7 +166,7 @@ impl fmt::Debug for Discovery {
 // === impl Trust ===
 
 impl Trust {
-    /// The addresses that the metadata names, if they are to be believed.
+    /// Returns the addresses that the metadata names. An address or issuer that is not trusted is an error.
     fn endpoints(&self, metadata: &Map<String, Value>) -> Result<Endpoints, &'static str> {
         if metadata.get("issuer").and_then(Value::as_str) != Some(&*self.issuer) {
             return Err("the metadata is of another issuer");
@@ -186,7 +187,7 @@ impl Trust {
         if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
             return Err("an address of the metadata has user info or a fragment");
         }
-        // With the scheme: an origin that is named is https, but for loopback.
+        // The comparison includes the scheme: a configured origin is https, except for loopback.
         if !self.origins.contains(&url.origin().ascii_serialization()) {
             return Err("an address of the metadata is of an origin that is not named");
         }

@@ -1,13 +1,15 @@
-//! A cached document of Clerk's, fetched again while requests go on.
+//! A cached document from Clerk, refreshed in the background.
 //!
-//! It is fetched when the first request needs it, by one fetch at a time. From [`REFRESH`] on, the request that
-//! uses it starts a fetch in the background, and from [`OLD`] on, if it was not used for a while, waits for
-//! that. If the fetch fails, the last version serves until [`KEEP`] after it was fetched.
+//! 1. The first request that needs the document fetches it. There is one fetch at a time.
+//! 2. From the age [`REFRESH`] on, a request that uses the document starts a fetch in the background.
+//! 3. From the age [`OLD`] on, if the document was not used for a while, the request waits for that fetch, up to
+//!    [`PATIENCE`].
+//! 4. If the fetch fails, the last version is used until its age is [`KEEP`](version::KEEP).
 //!
-//! A version can be too old to show what a request needs. Then the request waits for one that was fetched
-//! later. Any caller can cause that, so these fetches begin at least [`PAUSE`] after the one before, and a
-//! request that waits takes a place among the [`Waiters`]. While there is no version at all, each request may
-//! cause a fetch, up to [`FAILURES`] that fail in a row.
+//! A version can be too old for the purpose of a request. Then the request waits for a version that was fetched
+//! later. Any caller can cause such a fetch, so it begins at least [`PAUSE`] after the fetch before, and a request
+//! that waits takes a place among the [`Waiters`]. While there is no version at all, each request may cause a fetch,
+//! up to [`FAILURES`] failures in a row.
 
 mod version;
 
@@ -36,24 +38,24 @@ use crate::{
 pub(crate) type Fetch<T> =
     Box<dyn Fn() -> BoxFuture<'static, Result<Fetched<T>, AuthError>> + Send + Sync + 'static>;
 
-/// The document as the endpoint answered it.
+/// A fetched document.
 #[derive(Debug)]
 pub(crate) struct Fetched<T> {
     pub(crate) document: T,
-    /// Whether it comes from Clerk itself, and not from a cache on the way.
+    /// True if the answer comes from Clerk itself, not from a cache on the way.
     pub(crate) is_fresh: bool,
 }
 
-/// The document, once a request has needed it.
+/// A document that is fetched when a request first needs it, and then cached.
 pub(crate) struct CachedDocument<T> {
     shared: Arc<Shared<T>>,
 }
 
-/// The place of one request among those that wait. It is taken when the request has to wait for the first time,
-/// and kept until the request has what it needs.
+/// The place of one request among those that wait. A request takes its place when it first has to wait, and keeps the
+/// place until it gets its version.
 pub(crate) struct Place {
     waiters: Arc<Waiters>,
-    /// None for work in the background, which takes no place.
+    /// `None` for work in the background, which takes no place.
     priority: Option<Priority>,
     taken: Option<Waiter>,
 }
@@ -67,11 +69,11 @@ struct Shared<T> {
     state: Mutex<State<T>>,
 }
 
-/// What a request finds that would have to fetch the document.
+/// The reasons not to begin a fetch.
 enum Found<T> {
-    /// A version that another fetch has brought meanwhile.
+    /// Another fetch has brought this version in the meantime.
     Version(Version<T>),
-    /// The last fetch began so short a time ago that the next has to wait until then.
+    /// The last fetch began too recently. The next one may begin at this instant.
     Pause(Instant),
 }
 
@@ -85,7 +87,7 @@ impl Place {
 }
 
 impl<T: Send + Sync + 'static> CachedDocument<T> {
-    /// `timeout`: how long a fetch takes, and a request waits, at most.
+    /// Creates the cache, without a document. `timeout`: the limit of a fetch, and of a request's wait for it.
     pub(crate) fn new(
         fetch: Fetch<T>,
         clock: Arc<dyn Clock>,
@@ -104,13 +106,13 @@ impl<T: Send + Sync + 'static> CachedDocument<T> {
         }
     }
 
-    /// How many fetches have begun: a version that a later one brings is later than this moment.
+    /// Returns the number of fetches that have begun. A version from a later fetch is newer than this moment.
     #[cfg_attr(not(feature = "jwt"), expect(dead_code, reason = "it is for key sets"))]
     pub(crate) fn fetches_begun(&self) -> u64 {
         self.shared.lock().begun
     }
 
-    /// The place of a request whose token has this priority; `None` for work in the background.
+    /// Returns the place of a request whose token has this priority; `None` for work in the background.
     pub(crate) fn place(&self, priority: Option<Priority>) -> Place {
         Place {
             waiters: Arc::clone(&self.shared.waiters),
@@ -119,15 +121,15 @@ impl<T: Send + Sync + 'static> CachedDocument<T> {
         }
     }
 
-    /// Returns the document: as it is cached, or else as a fetch brings it.
+    /// Returns the document: the cached version, or else the result of a fetch.
     ///
     /// # Errors
     ///
-    /// Why it cannot be fetched, if none is cached; [`AuthErrorKind::Overloaded`] if there is no place to wait.
+    /// The error of the fetch, if no version is cached; [`AuthErrorKind::Overloaded`] if no place to wait is free.
     ///
     /// # Cancel safety
     ///
-    /// A request that stops waiting leaves the fetch as it is.
+    /// A request that stops waiting does not stop the fetch.
     pub(crate) async fn get(&self, place: &mut Place) -> Result<Version<T>, AuthError> {
         let now = self.shared.clock.now();
         let (version, may_refresh) = {
@@ -152,16 +154,15 @@ impl<T: Send + Sync + 'static> CachedDocument<T> {
         Ok(later.flatten().and_then(Result::ok).unwrap_or(version))
     }
 
-    /// Returns a version that was fetched later than this one: one that has come meanwhile, or that a fetch
-    /// brings.
+    /// Returns a version that was fetched later than this one: a cached version, or else the result of a fetch.
     ///
     /// # Errors
     ///
-    /// Why it cannot be fetched; [`AuthErrorKind::Overloaded`] if there is no place to wait.
+    /// The error of the fetch; [`AuthErrorKind::Overloaded`] if no place to wait is free.
     ///
     /// # Cancel safety
     ///
-    /// As of [`get`](Self::get).
+    /// The same as for [`get`](Self::get).
     #[cfg_attr(not(feature = "jwt"), expect(dead_code, reason = "it is for key sets"))]
     pub(crate) async fn later(
         &self,
@@ -178,7 +179,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         number: u64,
         place: &mut Place,
     ) -> Result<Version<T>, AuthError> {
-        // What is there need not be waited for.
+        // A version that is already cached needs no place to wait.
         if let Some(version) = self.known(number) {
             return Ok(version);
         }
@@ -197,8 +198,8 @@ impl<T: Send + Sync + 'static> Shared<T> {
         }
     }
 
-    /// Joins the fetch that is under way, or begins one for a version later than this number, `pause` after the
-    /// last one.
+    /// Joins the fetch in flight, or begins one for a version later than `number`, at least `pause` after the last
+    /// fetch began.
     fn join(
         self: &Arc<Self>,
         number: u64,
@@ -220,8 +221,8 @@ impl<T: Send + Sync + 'static> Shared<T> {
         )
     }
 
-    /// When the next fetch may begin, if not now. Whichever clock shows that the time has passed: requests that
-    /// wait are woken by the runtime's.
+    /// Returns the instant at which the next fetch may begin; `None` if it may begin now. Either clock can show that
+    /// the pause is over: the runtime's clock wakes the requests that wait.
     fn pause(&self, pause: Duration) -> Option<Instant> {
         let (tried, begun) = {
             let state = self.lock();
@@ -235,7 +236,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         (!is_over).then_some(end)
     }
 
-    /// Numbers the fetch that begins now.
+    /// Counts the fetch that begins now, and returns its number.
     fn begin(&self) -> u64 {
         let now = self.clock.now();
         let mut state = self.lock();
@@ -256,7 +257,7 @@ impl<T: Send + Sync + 'static> Shared<T> {
         (number, version)
     }
 
-    /// The version that is cached, if it is later than this number.
+    /// Returns the cached version if it is later than `number`.
     fn known(&self, number: u64) -> Option<Version<T>> {
         let version = self.lock().usable(self.clock.now())?;
         (version.number > number).then_some(version)
@@ -267,23 +268,24 @@ impl<T: Send + Sync + 'static> Shared<T> {
     }
 }
 
-/// From which age on a version is fetched anew, in milliseconds: five minutes, as in Clerk's own libraries.
-/// For so long at least, a key that was withdrawn may be believed.
+/// The age from which on a version is refreshed, in milliseconds: five minutes, as in Clerk's own libraries. A key
+/// that was withdrawn may be trusted for at least this long.
 const REFRESH: u64 = 300_000;
 
-/// From which age on, in milliseconds, a version is not used before it was tried to fetch another: ten minutes. In
-/// a service that is busy none gets there, unless Clerk is unavailable.
+/// The age from which on a version is used only after an attempt to refresh it, in milliseconds: ten minutes. A busy
+/// service does not reach this age unless Clerk is unavailable.
 const OLD: u64 = 600_000;
 
-/// How long a request waits for that. It is tried every ten seconds at most, so that in an outage nearly no
-/// request waits.
+/// The longest wait of a request for that attempt. There is at most one attempt every ten seconds, so that nearly no
+/// request waits in an outage.
 const PATIENCE: Duration = Duration::from_millis(500);
 
-/// How long after the fetch before a request can have another begin: a flood of forged tokens causes one in this
-/// time.
+/// The shortest time between two fetches that requests cause. A flood of forged tokens causes at most one fetch in
+/// this time.
 const PAUSE: Duration = Duration::from_secs(1);
 
-/// From how many failures in a row on that holds for the first version, too. More than open the circuit breaker.
+/// The number of failures in a row from which on [`PAUSE`] applies to the first version, too. It is larger than the
+/// number that opens the circuit breaker.
 const FAILURES: u32 = 16;
 
 #[cfg(test)]

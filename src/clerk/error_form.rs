@@ -1,5 +1,5 @@
-//! The forms of error answers: OAuth's (RFC 6749 §5.2), Clerk's, RFC 6750's challenge, and HTML. A status
-//! alone does not show who sent an answer: a firewall or a proxy on the way has 401 and 403, too.
+//! The forms of error answers: OAuth's (RFC 6749 §5.2), Clerk's, RFC 6750's challenge, and HTML. A status alone does
+//! not show which server sent an answer: a firewall or a proxy on the way sends 401 and 403, too.
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, header};
@@ -8,8 +8,7 @@ use serde_json::{Map, Value};
 use super::response::object;
 use crate::token::json::Members;
 
-/// Returns whether an answer is an error in OAuth's form, `{"error":"…"}`, or in Clerk's,
-/// `{"errors":[…]}`.
+/// Returns true if an answer is an error in OAuth's form, `{"error":"…"}`, or in Clerk's, `{"errors":[…]}`.
 pub(crate) fn is_error(response: &Response<Bytes>) -> bool {
     let Some(members) = members(response) else {
         return false;
@@ -31,7 +30,7 @@ pub(crate) fn clerk_codes(response: &Response<Bytes>) -> Option<Vec<String>> {
         .collect()
 }
 
-/// Returns whether an error names the credentials of this service as its reason.
+/// Returns true if an error names the credentials of this service as its reason.
 pub(crate) fn is_about_our_credentials(response: &Response<Bytes>) -> bool {
     let is_invalid_client = || {
         members(response)?
@@ -44,8 +43,8 @@ pub(crate) fn is_about_our_credentials(response: &Response<Bytes>) -> bool {
         || clerk_codes(response).is_some_and(|codes| codes.iter().any(is_listed))
 }
 
-/// Returns whether a challenge names the access token as the reason (RFC 6750 §3.1): a protected resource
-/// may answer so without a body.
+/// Returns true if a challenge names the access token as the reason (RFC 6750 §3.1). A protected resource may send
+/// such a challenge without a body.
 pub(crate) fn is_token_challenge(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::WWW_AUTHENTICATE)
@@ -62,7 +61,7 @@ pub(crate) fn is_token_challenge(headers: &HeaderMap) -> bool {
         })
 }
 
-/// Returns whether an answer is a page for people, by its content type or by how it begins.
+/// Returns true if an answer is a page for people, by its content type or by its first bytes.
 pub(crate) fn is_html(response: &Response<Bytes>) -> bool {
     let content_type = response.headers().get(header::CONTENT_TYPE);
     let content_type = content_type.and_then(|value| value.to_str().ok());

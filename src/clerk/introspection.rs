@@ -23,7 +23,7 @@ use crate::{
     token::json::Members,
 };
 
-/// Asks Clerk: the [`Verify`] that a layer has unless it is given another.
+/// Introspects tokens at Clerk. This is the [`Verify`] of a layer unless it has a custom one.
 pub(crate) struct Introspect {
     client: EndpointClient<TokenInfo>,
     address: Address,
@@ -55,7 +55,7 @@ impl Introspect {
         self.client.call(purpose, token.expose(), request).await
     }
 
-    /// `POST`, form-encoded (RFC 7662 §2.1). The hint keeps an honest server from looking among its
+    /// Builds the request: `POST`, form-encoded (RFC 7662 §2.1). With the hint, an honest server does not search its
     /// refresh tokens.
     fn request(&self, endpoint: Uri, token: &BearerToken) -> Request<Bytes> {
         let form = form_urlencoded::Serializer::new(String::new())
@@ -80,11 +80,11 @@ impl Introspect {
 fn read(response: &Response<Bytes>) -> Result<TokenInfo, AuthError> {
     match response.status() {
         StatusCode::OK => TokenInfo::from_introspection(body(response)?),
-        // Some servers say so of JWTs. It is an answer about the token, not about us.
+        // Some servers answer so for every JWT. The answer is about the token, not about this service.
         StatusCode::BAD_REQUEST if is_unsupported_token_type(response.body()) => {
             Err(AuthError::new(AuthErrorKind::Inactive).with_source(NotIntrospected))
         }
-        // Clerk's own 401 has no body. A firewall's has a page, and may be about the token.
+        // Clerk's own 401 has no body. A firewall's 401 has a page, and may be about the token.
         StatusCode::UNAUTHORIZED if !is_html(response) => {
             Err(AuthErrorKind::CredentialsRejected.into())
         }
@@ -95,8 +95,8 @@ fn read(response: &Response<Bytes>) -> Result<TokenInfo, AuthError> {
     }
 }
 
-/// The value of `Authorization` for a confidential client: both parts are form-encoded before they
-/// are joined (RFC 6749 §2.3.1).
+/// Returns the value of `Authorization` for a confidential client: both parts are form-encoded before they are joined
+/// (RFC 6749 §2.3.1).
 pub(crate) fn basic_credentials(client_id: &str, client_secret: &str) -> Option<HeaderValue> {
     use base64::{Engine, engine::general_purpose::STANDARD};
 
@@ -107,7 +107,7 @@ pub(crate) fn basic_credentials(client_id: &str, client_secret: &str) -> Option<
     Some(value)
 }
 
-/// An error body of RFC 6749 §5.2 that says `unsupported_token_type` (RFC 7009 §2.2.1).
+/// Returns true if a body is an error of RFC 6749 §5.2 with the code `unsupported_token_type` (RFC 7009 §2.2.1).
 fn is_unsupported_token_type(body: &[u8]) -> bool {
     serde_json::from_slice(body).is_ok_and(|Members(members)| {
         members.get("error").and_then(Value::as_str) == Some("unsupported_token_type")
@@ -119,8 +119,8 @@ fn is_unsupported_token_type(body: &[u8]) -> bool {
 #[error("the server does not introspect tokens of this form")]
 struct NotIntrospected;
 
-/// Whether an error says that the server does not introspect tokens of this form, rather than that this one
-/// is no good.
+/// Returns true if an error means that the server does not introspect tokens of this form, not that this token is
+/// invalid.
 pub(crate) fn is_not_introspected(error: &AuthError) -> bool {
     std::error::Error::source(error).is_some_and(|source| source.is::<NotIntrospected>())
 }

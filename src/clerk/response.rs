@@ -6,7 +6,7 @@ use http::Response;
 use super::http::is_json;
 use crate::{AuthError, AuthErrorKind, token::json::Members};
 
-/// The body of an answer, if it is JSON by its content type.
+/// Returns the body of an answer if its content type is JSON.
 pub(crate) fn body(response: &Response<Bytes>) -> Result<&[u8], AuthError> {
     if is_json(response.headers()) {
         Ok(response.body())
@@ -15,12 +15,13 @@ pub(crate) fn body(response: &Response<Bytes>) -> Result<&[u8], AuthError> {
     }
 }
 
-/// The members of the body of an answer.
+/// Returns the members of the body of an answer.
 pub(crate) fn object(response: &Response<Bytes>) -> Result<Members, AuthError> {
     serde_json::from_slice(body(response)?).map_err(|_| violation("not one JSON object"))
 }
 
-/// An answer that breaks the contract. Only fixed texts, so that nothing of the answer gets into a log.
+/// Creates the error for an answer that breaks the contract. It has fixed texts only, so that no part of the answer
+/// gets into a log.
 pub(crate) fn violation(what: &'static str) -> AuthError {
     AuthError::new(AuthErrorKind::InvalidUpstreamResponse).with_source(Violation(what))
 }

@@ -11,10 +11,10 @@ use crate::{
     token::json::{Members, flag, scopes, seconds, text, texts},
 };
 
-/// What an authorization server says of a token (RFC 7662 §2.2), decoded strictly and not judged yet.
+/// Information about a token, as an authorization server returns it (RFC 7662 §2.2). It is decoded strictly, and the
+/// rules are not applied yet.
 ///
-/// It is what a [`Verify`] of your own returns. `Debug` shows nothing of it but whether the token is
-/// active.
+/// A custom [`Verify`] returns this type. `Debug` shows only whether the token is active.
 #[derive(Clone, Default)]
 pub struct TokenInfo {
     pub(crate) active: bool,
@@ -29,12 +29,12 @@ pub struct TokenInfo {
     pub(crate) org_id: Option<String>,
     pub(crate) token_type: Option<String>,
     pub(crate) token_use: Option<String>,
-    /// Whether there is a confirmation claim (RFC 7800): the token is bound to a key.
+    /// True if there is a confirmation claim (RFC 7800): the token is bound to a key.
     pub(crate) confirmation: bool,
-    /// Whether it was read from the token itself, by its signature, and nobody was asked.
+    /// True if the information was read from the token itself, by its signature, without a call.
     pub(crate) is_local: bool,
     pub(crate) actor: Option<Actor>,
-    /// Of a session token alone.
+    /// The organization of a session token. Other kinds have none here.
     pub(crate) organization: ActiveOrganization,
     /// All members that [`ClerkClaims`](crate::ClerkClaims) has no field for.
     pub(crate) other: Map<String, Value>,
@@ -45,8 +45,8 @@ impl TokenInfo {
     ///
     /// # Errors
     ///
-    /// [`AuthErrorKind::InvalidUpstreamResponse`] where the body is not one JSON object, has a member
-    /// twice, lacks `active`, or has a known member of a wrong type.
+    /// [`AuthErrorKind::InvalidUpstreamResponse`] if the body is not one JSON object, has a member twice, lacks
+    /// `active`, or has a known member of a wrong type.
     pub fn from_introspection(body: &[u8]) -> Result<Self, AuthError> {
         let Members(members) =
             serde_json::from_slice(body).map_err(|_| violation("not one JSON object"))?;
@@ -58,11 +58,11 @@ impl TokenInfo {
             return Err("`active` is not a boolean");
         };
         if !active {
-            // What else such an answer says is of no interest.
+            // The other members of such an answer are irrelevant.
             return Ok(Self::default());
         }
-        // Members of Clerk's Backend API. If they come in this answer, they count. Both are read before either
-        // counts, as all others are before any rule: the outcome depends on no order.
+        // The Backend API has these members. They count if this answer has them, too. Both are read before either
+        // counts, and all members are read before any rule applies: the outcome does not depend on an order.
         let (revoked, expired) = (flag(members.get("revoked"))?, flag(members.get("expired"))?);
         Ok(Self {
             active: !revoked && !expired,

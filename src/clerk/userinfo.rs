@@ -1,5 +1,5 @@
-//! Userinfo (OpenID Connect Core §5.3): who the subject is. It adds to what introspection said and
-//! never widens it.
+//! Userinfo (OpenID Connect Core §5.3): the profile of the subject. It adds to the introspection answer, and never
+//! widens the token's permissions.
 
 use super::{
     discovery::Address,
@@ -17,16 +17,16 @@ use crate::{
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
 
-/// What userinfo answered: whom it speaks of, and the rest.
+/// An answer of userinfo: the subject and its profile.
 #[derive(Debug)]
 pub(crate) struct Userinfo {
     pub(crate) sub: String,
-    /// Whether `sub` is absent, and this is `user_id`: it can confirm a subject, and never supplies one.
+    /// True if `sub` is absent and this is `user_id`. It can confirm a subject, but never supplies one.
     pub(crate) is_user_id: bool,
     pub(crate) profile: Profile,
 }
 
-/// Asks userinfo.
+/// The userinfo endpoint.
 pub(crate) struct UserinfoEndpoint {
     client: EndpointClient<Userinfo>,
     address: Address,
@@ -40,7 +40,7 @@ impl UserinfoEndpoint {
         }
     }
 
-    /// Fetches what userinfo says to the bearer of the token.
+    /// Fetches the userinfo of the token's subject.
     pub(crate) async fn fetch(
         &self,
         token: &BearerToken,
@@ -51,8 +51,8 @@ impl UserinfoEndpoint {
     }
 }
 
-/// Nothing of the caller's request goes along but the token: Clerk rejects one that has an `Origin`
-/// beside it.
+/// Builds the request. It contains the token, and nothing else of the caller's request: Clerk rejects a token that is
+/// sent with an `Origin`.
 fn request(endpoint: Uri, token: &BearerToken) -> Result<Request<Bytes>, AuthError> {
     let mut credentials = HeaderValue::try_from(format!("Bearer {}", token.expose()))
         .map_err(|_| AuthErrorKind::MalformedCredentials)?;
@@ -66,10 +66,10 @@ fn request(endpoint: Uri, token: &BearerToken) -> Result<Request<Bytes>, AuthErr
     Ok(request)
 }
 
-/// A 401 or 403 in the form of Clerk's errors, of OAuth's, or with RFC 6750's challenge is a final no about the
-/// token: [`AuthErrorKind::Inactive`], which the caller of this reads as "no profile". In another form it is a
-/// firewall's or a proxy's. The content type decides between JSON and a JWT (§5.3.2); signed answers are
-/// not requested and not read.
+/// Decodes an answer. A 401 or 403 in Clerk's error form, in OAuth's, or with RFC 6750's challenge is a final
+/// rejection of the token: [`AuthErrorKind::Inactive`], which the calling code treats as "no profile". In another
+/// form, a 401 or 403 is a firewall's or a proxy's. The content type decides between JSON and a JWT (§5.3.2); signed
+/// answers are neither requested nor read.
 fn decode(response: &Response<Bytes>) -> Result<Userinfo, AuthError> {
     match response.status() {
         StatusCode::OK => parse(body(response)?),
@@ -82,8 +82,8 @@ fn decode(response: &Response<Bytes>) -> Result<Userinfo, AuthError> {
     }
 }
 
-/// Reads a userinfo object. `sub` is read strictly, and if it is absent, so is `user_id`, Clerk's own name for the
-/// same. Of the rest, what has an unexpected type is unknown.
+/// Reads a userinfo object. `sub` is read strictly. If it is absent, so is `user_id`, Clerk's own name for it. Any
+/// other member counts as unknown if its type is unexpected.
 fn parse(body: &[u8]) -> Result<Userinfo, AuthError> {
     let Members(members) =
         serde_json::from_slice(body).map_err(|_| violation("not one JSON object"))?;

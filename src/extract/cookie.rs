@@ -1,27 +1,27 @@
-//! The session token in Clerk's cookie, where the configuration says that it counts (RFC 6265 §4.2.1).
+//! Reads the session token from Clerk's cookie, if the configuration allows it (RFC 6265 §4.2.1).
 //!
-//! 1. All `Cookie` headers count: HTTP/2 allows for several (RFC 9113 §8.2.3).
-//! 2. A name is compared byte for byte. `__session_` and the suffix of the publishable key comes first, then
-//!    `__session`: a page may have the cookies of several instances, and one suffix is ours.
-//! 3. Of two cookies of one name with different values neither is taken: which of them a reader finds
-//!    depends on the reader, and other subdomains can add theirs.
-//! 4. An empty cookie is none: it is how they are deleted.
+//! 1. All `Cookie` headers count: HTTP/2 allows several (RFC 9113 §8.2.3).
+//! 2. Names are compared byte for byte. `__session_` with the suffix of the publishable key comes first, then
+//!    `__session`: a page may have the cookies of several instances, and the suffix identifies the configured one.
+//! 3. If two cookies of one name have different values, neither is used: readers differ in which one they find, and
+//!    other subdomains can add cookies.
+//! 4. An empty cookie counts as absent: a cookie is deleted by emptying it.
 //!
-//! What other cookies look like is of no interest.
+//! The form of other cookies does not matter.
 
 use http::{HeaderMap, HeaderValue, header::COOKIE};
 
 use super::Credentials;
 use crate::AuthErrorKind;
 
-/// What the cookie is called.
+/// The names of the cookie.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct CookieNames {
-    /// With the suffix of the publishable key, where that is known.
+    /// The name with the suffix of the publishable key; `None` if the key is not known.
     suffixed: Option<Box<str>>,
 }
 
-/// What there is under one name.
+/// The values under one name.
 #[derive(Clone, Copy)]
 enum Found<'a> {
     Nothing,
@@ -30,7 +30,7 @@ enum Found<'a> {
 }
 
 impl CookieNames {
-    /// `instance`: as the configuration names it.
+    /// Derives the names. `instance`: the instance as it is configured.
     pub(crate) fn of(instance: &str) -> Self {
         let suffix = instance.starts_with("pk_").then(|| suffix(instance));
         Self {
@@ -82,7 +82,7 @@ impl<'a> Found<'a> {
     }
 }
 
-/// All `Cookie` headers, marked.
+/// Marks all `Cookie` headers as sensitive, and returns them.
 fn sensitive(headers: &mut HeaderMap) -> impl Iterator<Item = &HeaderValue> {
     headers
         .iter_mut()
@@ -93,8 +93,8 @@ fn sensitive(headers: &mut HeaderMap) -> impl Iterator<Item = &HeaderValue> {
         })
 }
 
-/// `cookie-string = cookie-pair *( ";" SP cookie-pair )`, with any white space in front of a pair; what is no
-/// pair is left out. A value is taken as it stands, quotes and white space included.
+/// Splits `cookie-string = cookie-pair *( ";" SP cookie-pair )`, with any white space before a pair. A text that is
+/// not a pair is left out. A value is not changed: it keeps its quotes and white space.
 fn pairs(cookies: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     cookies.split(|byte| *byte == b';').filter_map(|pair| {
         let pair = pair.trim_ascii_start();
@@ -103,8 +103,8 @@ fn pairs(cookies: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
     })
 }
 
-/// What Clerk puts behind the name, so that the cookies of several instances do not meet: the first eight
-/// characters of the base64url of the SHA-1 of the publishable key.
+/// Returns the suffix that Clerk appends to the name, so that the cookies of several instances do not collide: the
+/// first eight characters of the base64url of the SHA-1 of the publishable key.
 #[cfg(feature = "jwt")]
 fn suffix(publishable_key: &str) -> Option<String> {
     use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
@@ -116,7 +116,7 @@ fn suffix(publishable_key: &str) -> Option<String> {
     Some(suffix)
 }
 
-/// Session tokens are not accepted without the feature `jwt`, so that no cookie is looked at.
+/// Without the feature `jwt`, session tokens are not accepted, so no cookie is read.
 #[cfg(not(feature = "jwt"))]
 fn suffix(_: &str) -> Option<String> {
     None

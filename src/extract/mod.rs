@@ -1,13 +1,12 @@
-//! The first stage: from the request's headers to a bearer token. No I/O, no allocation. Where the configuration
-//! says so, a cookie is looked at after that (`cookie`).
+//! Reads the bearer token from the headers of a request. No I/O, no allocation. If the configuration allows it,
+//! Clerk's cookie is the second source (`cookie`).
 //!
-//! 1. There must be exactly one `Authorization` header. Of several, picking one would let a proxy in
-//!    front and this layer see different credentials (RFC 6750 §3.1).
-//! 2. Its scheme must be `Bearer`, in any case (RFC 9110 §11.1). Another scheme is as good as no
-//!    credentials: somebody else may understand it.
-//! 3. After one or more spaces stands a token68 (RFC 9110 §11.2), within the length limit, and
-//!    nothing else. The length is looked at here, the alphabet only where the cache does not know the
-//!    token.
+//! 1. There must be exactly one `Authorization` header. If one of several were chosen, a proxy in front and this
+//!    layer could see different credentials (RFC 6750 §3.1).
+//! 2. Its scheme must be `Bearer`, in any case (RFC 9110 §11.1). Another scheme counts as no credentials: another
+//!    layer may understand it.
+//! 3. One or more spaces follow, then a token68 (RFC 9110 §11.2) within the length limit, and nothing else. The
+//!    length is checked here. The alphabet is checked only on a cache miss.
 
 mod cookie;
 
@@ -19,12 +18,12 @@ use secrecy::{ExposeSecret, SecretString};
 pub(crate) use self::cookie::CookieNames;
 use crate::AuthErrorKind;
 
-/// A bearer token, as sent by the caller. `Debug` does not show it; it is wiped when dropped.
+/// A bearer token, as the caller sent it. `Debug` does not show it; it is wiped when dropped.
 #[derive(Clone)]
 pub struct BearerToken(SecretString);
 
 impl BearerToken {
-    /// The token itself. Whoever asks for it must not log or store it.
+    /// Returns the token itself. The calling code must not log or store it.
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
@@ -40,9 +39,9 @@ impl fmt::Debug for BearerToken {
     }
 }
 
-/// What stands where the token should, still in its header: of the right length, and not looked at.
+/// The text in the place of the token, still in its header. Its length has been checked, its alphabet has not.
 ///
-/// Whether it is a token68 is asked only of what the cache does not know: what it knows was one.
+/// Only a cache miss checks that the text is a token68: on a hit, the cached token was one.
 #[derive(Clone, Copy)]
 pub(crate) struct Credentials<'a>(&'a [u8]);
 
@@ -59,7 +58,7 @@ impl<'a> Credentials<'a> {
         Ok(Self(token.as_bytes()))
     }
 
-    /// The token, if it is a token68.
+    /// Returns the token, if the text is a token68.
     pub(crate) fn token(self) -> Result<&'a str, AuthErrorKind> {
         if !is_token68(self.0) {
             return Err(AuthErrorKind::MalformedCredentials);
@@ -68,14 +67,14 @@ impl<'a> Credentials<'a> {
     }
 }
 
-/// Finds the bearer token of a request, and marks the header as sensitive, so that nobody who prints
-/// headers shows it.
+/// Finds the bearer token of a request, and marks the header as sensitive, so that code that prints headers does not
+/// show it.
 #[inline]
 pub(crate) fn parse(
     headers: &mut HeaderMap,
     max_len: usize,
 ) -> Result<Credentials<'_>, AuthErrorKind> {
-    // As long as no name stands twice, neither does this one: the rule, and one look-up less.
+    // If no header name is repeated, this one is not either. This saves one look-up in the usual case.
     let repeats = headers.len() != headers.keys_len();
     if repeats && headers.get_all(AUTHORIZATION).iter().nth(1).is_some() {
         return Err(AuthErrorKind::MultipleCredentials);
@@ -91,8 +90,8 @@ pub(crate) fn parse(
     }
 }
 
-/// The token, where it is spelled as nearly everybody does: `Bearer`, one space, the token. It is what
-/// [`in_full`] would find, in a third of the instructions.
+/// Returns the token if it has its usual spelling: `Bearer`, one space, the token. The result is that of [`in_full`],
+/// in a third of the instructions.
 #[inline]
 fn at_a_glance(value: &[u8]) -> Option<&[u8]> {
     let token = value.strip_prefix(b"Bearer ")?;
@@ -100,7 +99,7 @@ fn at_a_glance(value: &[u8]) -> Option<&[u8]> {
     (*first != b' ' && !last.is_ascii_whitespace()).then_some(token)
 }
 
-/// The token, however the grammar lets it be spelled.
+/// Returns the token in any spelling that the grammar allows.
 #[inline(never)]
 fn in_full(value: &[u8], max_len: usize) -> Result<Credentials<'_>, AuthErrorKind> {
     let value = value.trim_ascii();
@@ -112,15 +111,15 @@ fn in_full(value: &[u8], max_len: usize) -> Result<Credentials<'_>, AuthErrorKin
     }
     let mut token = match rest {
         [b' ', token @ ..] => token,
-        // The scheme only begins with our name: `Bearerx`.
+        // Another scheme that begins with the same letters: `Bearerx`.
         [next, ..] if is_scheme_byte(*next) => return Err(AuthErrorKind::MissingCredentials),
         _ => return Err(AuthErrorKind::MalformedCredentials),
     };
-    // Before the first look at the token itself, so that a header of a megabyte costs nothing.
+    // This precedes the first read of the token itself, so that a header of a megabyte costs nothing.
     if token.len() > max_len && token.len() - max_len > MAX_SPACES {
         return Err(AuthErrorKind::TokenTooLong);
     }
-    // Spaces alone: the grammar says `1*SP`, and a tab is no space.
+    // Only spaces: the grammar has `1*SP`, and a tab is not a space.
     while let [b' ', rest @ ..] = token {
         token = rest;
     }
@@ -134,27 +133,27 @@ fn in_full(value: &[u8], max_len: usize) -> Result<Credentials<'_>, AuthErrorKin
 fn is_token68(token: &[u8]) -> bool {
     let padding = token.iter().rev().take_while(|byte| **byte == b'=').count();
     let body = &token[..token.len() - padding];
-    // Without a branch for each byte, so that sixteen are looked at together: good tokens are the
-    // rule, and are read to the end anyway.
+    // No branch for each byte, so that sixteen bytes are checked together. Most tokens are valid, and are read to the
+    // end anyway.
     let is_valid = |valid, byte: &u8| valid & is_token68_byte(*byte);
     !body.is_empty() && body.iter().fold(true, is_valid)
 }
 
-/// A byte that may stand in a token68 before the padding.
+/// Returns true for a byte of a token68 before the padding.
 const fn is_token68_byte(byte: u8) -> bool {
     let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
     let is_one_of_dash_to_nine = byte.wrapping_sub(b'-') <= b'9' - b'-';
     is_letter | is_one_of_dash_to_nine | (byte == b'+') | (byte == b'_') | (byte == b'~')
 }
 
-/// A byte that may stand in the name of an authentication scheme: a `tchar` (RFC 9110 §5.6.2).
+/// Returns true for a byte of the name of an authentication scheme: a `tchar` (RFC 9110 §5.6.2).
 fn is_scheme_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 const SCHEME: &[u8] = b"bearer";
 
-/// How many spaces before the token are put up with; the grammar sets no limit.
+/// The number of spaces that may precede a token; the grammar sets no limit.
 const MAX_SPACES: usize = 16;
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! What can be told of a token by looking at it, before anybody is asked: its kind, and how it is written.
+//! The format of a token: its kind and its encoding, as far as the text shows them without a call.
 //!
-//! In the order of Clerk's own libraries, first match first:
+//! The rules are the same as in Clerk's own libraries. The first match decides:
 //!
 //! | a token that | is |
 //! |---|---|
@@ -10,10 +10,10 @@
 //! | is a JWT whose `sub` begins with `mch_` | a machine token |
 //! | is a JWT whose `typ` is `at+jwt` or `application/at+jwt` | an OAuth access token |
 //! | is any other JWT | a session token |
-//! | is anything else | none of Clerk's, or one that nobody should bear |
+//! | is anything else | not from Clerk, or not for use as a bearer token |
 //!
-//! Nothing of this is proof: nobody has checked a signature yet. It says by which rules the token has to
-//! pass, and whether it is worth a look at all.
+//! The format is not proof, because no signature is verified yet. It decides which rules apply to the token, and
+//! whether the token is verified at all.
 
 use base64::{
     Engine, alphabet,
@@ -24,10 +24,10 @@ use serde_json::Value;
 
 use crate::TokenKind;
 
-/// What a token looks like.
+/// The format of a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenFormat {
-    /// A token with a prefix of Clerk's.
+    /// A token with a prefix that Clerk uses.
     Opaque(TokenKind),
     /// Three base64url parts (RFC 7515 §3.1), with the `exp` that the payload claims, if any.
     Jwt { kind: TokenKind, exp: Option<i64> },
@@ -72,7 +72,7 @@ impl TokenFormat {
         }
     }
 
-    /// The kind; `None` of what may only be asked about.
+    /// Returns the kind; `None` if the text does not show it.
     pub(crate) fn kind(self) -> Option<TokenKind> {
         match self {
             Self::Opaque(kind) | Self::Jwt { kind, .. } => Some(kind),
@@ -80,13 +80,13 @@ impl TokenFormat {
         }
     }
 
-    /// The kind in logs.
+    /// Returns the name of the kind in logs.
     pub(crate) fn as_str(self) -> &'static str {
         self.kind().map_or("unprefixed", TokenKind::as_str)
     }
 }
 
-/// The kind of a JWT, by the `typ` of its header and its subject.
+/// Returns the kind of a JWT, by the `typ` of its header and its subject.
 pub(crate) fn jwt_kind(typ: Option<&str>, sub: Option<&str>) -> TokenKind {
     if sub.is_some_and(|sub| sub.starts_with("mch_")) {
         TokenKind::Machine
@@ -97,7 +97,7 @@ pub(crate) fn jwt_kind(typ: Option<&str>, sub: Option<&str>) -> TokenKind {
     }
 }
 
-/// Whether a `typ` is that of access tokens (RFC 9068 §2.1).
+/// Returns true if a `typ` is that of access tokens (RFC 9068 §2.1).
 pub(crate) fn is_access_token_type(typ: &str) -> bool {
     matches!(typ, "at+jwt" | "application/at+jwt")
 }

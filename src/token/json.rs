@@ -1,5 +1,5 @@
-//! Reading JSON of Clerk's and of tokens strictly: no member twice, and none of another type than it should
-//! be. Nothing is guessed.
+//! A strict reader for JSON from Clerk and from tokens: no member may appear twice, and none may have another type
+//! than expected. Nothing is guessed.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use serde_json::{Map, Value};
 
 use super::scope::is_scope_byte;
 
-/// A JSON object in which no member stands twice. RFC 8259 §4 leaves the meaning of such an object
-/// open, and two readers that differ in it are a way in.
+/// A JSON object in which no member appears twice. RFC 8259 §4 does not define the meaning of duplicates, and an
+/// attacker can exploit two readers that differ in it.
 pub(crate) struct Members(pub(crate) Map<String, Value>);
 
 impl<'de> Deserialize<'de> for Members {
@@ -42,7 +42,7 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// A string, or nothing; Clerk's schema allows `null` for what is unknown.
+/// Reads a string. Clerk's schema has `null` for unknown values, so null counts as absent.
 pub(crate) fn text(value: Option<Value>) -> Result<Option<String>, &'static str> {
     match value {
         None | Some(Value::Null) => Ok(None),
@@ -51,7 +51,7 @@ pub(crate) fn text(value: Option<Value>) -> Result<Option<String>, &'static str>
     }
 }
 
-/// A boolean that is false where it is not there.
+/// Reads a boolean, which is false if it is absent or null.
 pub(crate) fn flag(value: Option<&Value>) -> Result<bool, &'static str> {
     match value {
         None | Some(Value::Null) => Ok(false),
@@ -60,7 +60,7 @@ pub(crate) fn flag(value: Option<&Value>) -> Result<bool, &'static str> {
     }
 }
 
-/// A string or an array of strings (RFC 7519 §4.1.3).
+/// Reads a string or an array of strings (RFC 7519 §4.1.3).
 pub(crate) fn texts(value: Option<Value>) -> Result<Option<Vec<String>>, &'static str> {
     match value {
         Some(Value::Array(entries)) => entries
@@ -75,12 +75,12 @@ pub(crate) fn texts(value: Option<Value>) -> Result<Option<Vec<String>>, &'stati
     }
 }
 
-/// The scopes of a token or an answer as one text, with single spaces between them: the one reader of all
-/// sources. `value`: a text with spaces between scopes, or an array of them.
+/// Reads the scopes of a token or an answer as one text, with single spaces between them. All sources use this
+/// reader. `value`: a text with spaces between scopes, or an array of scopes.
 ///
-/// A scope consists of `%x21 / %x23-5B / %x5D-7E` (RFC 6749 §3.3). A text is split at spaces and nothing else; an
-/// entry of an array is not split. What is not a scope then, a tab or another space in it, is left out: it
-/// grants nothing, and the token may be good without it.
+/// A scope consists of `%x21 / %x23-5B / %x5D-7E` (RFC 6749 §3.3). A text is split only at spaces; an entry of an
+/// array is not split. An entry that is not a scope, such as one with a tab or another space, is left out: it grants
+/// nothing, and the token may be valid without it.
 pub(crate) fn scopes(value: Option<Value>) -> Result<Option<String>, &'static str> {
     let is_scope = |entry: &&str| !entry.is_empty() && entry.bytes().all(is_scope_byte);
     Ok(match value {
@@ -95,8 +95,8 @@ pub(crate) fn scopes(value: Option<Value>) -> Result<Option<String>, &'static st
     })
 }
 
-/// A NumericDate (RFC 7519 §2). A fraction is cut off, so that a token never lives longer for it; what
-/// does not fit saturates.
+/// Reads a NumericDate (RFC 7519 §2). A fraction is cut off, so that a token never lives longer because of it. A
+/// number that does not fit saturates.
 pub(crate) fn seconds(value: Option<Value>) -> Result<Option<i64>, &'static str> {
     match value {
         None | Some(Value::Null) => Ok(None),

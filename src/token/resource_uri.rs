@@ -1,17 +1,18 @@
 //! The equality of resource identifiers. Clients write one address in several ways: with a slash at the end, with the
-//! port that goes without saying, in capitals. Pure.
+//! default port, in capitals. Pure.
 //!
-//! Two `http` or `https` URIs are one resource if they are equal after the normalizations that every URI can bear
-//! (RFC 3986):
+//! Two `http` or `https` URIs are the same resource if they are equal after these normalizations, which are safe for
+//! every URI (RFC 3986):
 //!
-//! 1. Scheme and host in small letters (§6.2.2.1).
-//! 2. What is percent-encoded without need is decoded, the rest has capital digits (§6.2.2.1, §6.2.2.2).
-//! 3. `.` and `..` are taken out of the path (§6.2.2.3).
-//! 4. An empty port and the one of the scheme are left out; an empty path is `/` (§6.2.3).
-//! 5. One slash at the end of the path is left out, which no RFC has, and SDKs differ in.
+//! 1. Scheme and host are in lower case (§6.2.2.1).
+//! 2. Percent-encoding is decoded if it is not needed, and has upper-case digits otherwise (§6.2.2.1, §6.2.2.2).
+//! 3. `.` and `..` are removed from the path (§6.2.2.3).
+//! 4. An empty port and the default port are left out; an empty path is `/` (§6.2.3).
+//! 5. One slash at the end of the path is left out. No RFC defines this, but SDKs differ in it.
 //!
-//! The query stays as it is. What is no URI by the grammar of RFC 3986, or has user info or a fragment, is compared
-//! byte for byte alone: a reader that repairs such a text, as WHATWG's do, finds another host in it than the next one.
+//! The query is not changed. A text that is not a URI by the grammar of RFC 3986, or has user info or a fragment, is
+//! compared only byte for byte: a reader that repairs such a text, as WHATWG parsers do, may find another host in it
+//! than the next reader.
 
 use std::net::Ipv6Addr;
 
@@ -19,7 +20,7 @@ use std::net::Ipv6Addr;
 #[derive(Clone, Debug)]
 pub(crate) struct ResourceUri {
     text: String,
-    /// `None`: it has no other spelling.
+    /// `None` if the identifier has no other spelling.
     normalized: Option<String>,
 }
 
@@ -34,13 +35,13 @@ impl ResourceUri {
         &self.text
     }
 
-    /// Whether a text identifies this resource.
+    /// Returns true if a text identifies this resource.
     pub(crate) fn is(&self, text: &str) -> bool {
         text == self.text || self.normalized.is_some() && normalize(text) == self.normalized
     }
 }
 
-/// The one spelling of an `http` or `https` URI. `None`: it is compared byte for byte.
+/// Returns the normalized spelling of an `http` or `https` URI; `None` if the text is compared byte for byte.
 fn normalize(uri: &str) -> Option<String> {
     let (scheme, rest) = uri.split_once("://")?;
     let scheme = ["https", "http"]
@@ -61,7 +62,7 @@ fn normalize(uri: &str) -> Option<String> {
     let path = without_dot_segments(&decode(path, is_path_byte)?);
     normalized.push_str(path.strip_suffix('/').unwrap_or(&path));
     if let Some(query) = query {
-        // Only whether it is one: it stays as it is.
+        // Only the grammar is checked: the query is not changed.
         decode(query, |byte| is_path_byte(byte) || byte == b'?')?;
         normalized.push('?');
         normalized.push_str(query);
@@ -69,7 +70,7 @@ fn normalize(uri: &str) -> Option<String> {
     Some(normalized)
 }
 
-/// Host and port (§3.2). An `@` is in the grammar of neither: there is no user info.
+/// Splits host and port (§3.2). Neither may contain an `@`, so there is no user info.
 fn split_authority(authority: &str) -> Option<(&str, &str)> {
     let (host, port) = match authority.find(']') {
         Some(end) => authority.split_at(end + 1),
@@ -84,12 +85,12 @@ fn split_authority(authority: &str) -> Option<(&str, &str)> {
 fn normalize_host(host: &str) -> Option<String> {
     if let Some(literal) = host.strip_prefix('[') {
         let address = literal.strip_suffix(']')?;
-        // Its groups can be written in several ways, too, of which §6.2.2 makes nothing.
+        // The groups of an address have several spellings, too. §6.2.2 does not normalize them.
         let _: Ipv6Addr = address.parse().ok()?;
         return Some(host.to_ascii_lowercase());
     }
     let mut host = decode(host, is_name_byte)?;
-    // All but the digits behind a percent sign, which are in capitals.
+    // Only the digits after a percent sign stay in upper case.
     let mut digits = 0;
     host = host
         .chars()
@@ -108,20 +109,20 @@ fn normalize_host(host: &str) -> Option<String> {
     (!host.is_empty()).then_some(host)
 }
 
-/// The port, where it has to be named.
+/// Returns the port; `Some(None)` if the URI need not name it, `None` if it is not a port.
 #[expect(clippy::option_option, reason = "the outer one: it is no port")]
 fn normalize_port<'a>(port: &'a str, scheme: &str) -> Option<Option<&'a str>> {
     if !port.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
     let default = if scheme == "https" { "443" } else { "80" };
-    // §6.2.3 speaks of its value: zeros before it do not count.
+    // §6.2.3 compares the value: leading zeros do not count.
     let is_default = port.is_empty() || port.trim_start_matches('0') == default;
     Some((!is_default).then_some(port))
 }
 
-/// Decodes unreserved characters (§2.3), and writes all other codes with capital digits. `None` where a byte stands in
-/// the text that may not, or a percent sign before anything but two digits.
+/// Decodes unreserved characters (§2.3), and writes all other codes with upper-case digits. `None` if the text has a
+/// byte that is not allowed, or a percent sign without two digits after it.
 fn decode(text: &str, is_allowed: impl Fn(u8) -> bool) -> Option<String> {
     let mut decoded = String::with_capacity(text.len());
     let mut bytes = text.bytes();
@@ -146,7 +147,7 @@ fn decode(text: &str, is_allowed: impl Fn(u8) -> bool) -> Option<String> {
     Some(decoded)
 }
 
-/// A path as §5.2.4 leaves it; an empty one is `/`.
+/// Removes the dot segments of a path (§5.2.4); an empty path becomes `/`.
 fn without_dot_segments(path: &str) -> String {
     let mut segments = Vec::new();
     let mut rest = path.strip_prefix('/').unwrap_or(path).split('/').peekable();
@@ -171,12 +172,12 @@ fn is_unreserved(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
 }
 
-/// Of a registered name (§3.2.2), beside percent signs.
+/// Returns true for a byte of a registered name (§3.2.2), apart from percent signs.
 fn is_name_byte(byte: u8) -> bool {
     is_unreserved(byte) || b"!$&'()*+,;=".contains(&byte)
 }
 
-/// Of a path (§3.3), beside percent signs.
+/// Returns true for a byte of a path (§3.3), apart from percent signs.
 fn is_path_byte(byte: u8) -> bool {
     is_name_byte(byte) || b":@/".contains(&byte)
 }

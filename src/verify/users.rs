@@ -12,7 +12,7 @@ use crate::{
     },
 };
 
-/// The users of the instance, as the Backend API knows them.
+/// The users of the instance, according to the Backend API.
 pub(crate) struct Users {
     endpoint: Arc<UserEndpoint>,
     cache: Arc<UserCache>,
@@ -20,7 +20,7 @@ pub(crate) struct Users {
 }
 
 impl Users {
-    /// `timeout`: how long one fetch may take, its waiting included.
+    /// Creates the cache in front of the endpoint. `timeout`: the limit of one fetch, with its wait.
     pub(crate) fn new(
         upstream: &Upstream,
         backend: &Backend,
@@ -35,12 +35,11 @@ impl Users {
         }
     }
 
-    /// The user of this id. `None`: the user is banned, or is no more. `priority`: that of the token.
+    /// Returns the user of this id; `None` if the user is banned or deleted. `priority`: the priority of the token.
     ///
     /// # Errors
     ///
-    /// [`Inactive`](AuthErrorKind::Inactive) if Clerk answers with another user, and why the user cannot be
-    /// fetched.
+    /// [`Inactive`](AuthErrorKind::Inactive) if Clerk answers with another user; otherwise the error of the fetch.
     pub(crate) async fn get(
         &self,
         id: &str,

@@ -1,4 +1,4 @@
-//! The proof that a token passed all rules, and the one place where it is made.
+//! The proof that a token passed all rules, and its only constructor.
 
 use std::{fmt, sync::Arc};
 
@@ -12,8 +12,8 @@ use crate::{
     token::TokenFormat,
 };
 
-/// The proof that a token passed all rules. Only this file makes one; the cache stores and the service
-/// injects nothing else.
+/// The proof that a token passed all rules. Only this file constructs it; the cache stores and the service injects
+/// nothing else.
 #[derive(Clone)]
 pub(crate) struct Verified {
     // Invariant: private, so that no other module can write `Verified { .. }`.
@@ -49,12 +49,12 @@ impl fmt::Debug for Verified {
 
 #[cfg(test)]
 impl Verified {
-    /// The claims as a handler would have them.
+    /// Returns the claims as a handler gets them.
     pub(crate) fn claims(&self) -> crate::ClerkClaims {
         crate::ClerkClaims::new(self.claims.clone())
     }
 
-    /// A proof of nothing, for the tests of what stores one.
+    /// Creates a proof without a verification, for the tests of code that stores proofs.
     pub(crate) fn assertion(
         subject: &str,
         expires: Option<i64>,
@@ -92,7 +92,7 @@ impl Verifier {
             return Err(AuthErrorKind::MissingSubject.into());
         }
         let claimed_expiry = match format {
-            // What was read from the token itself is in the answer.
+            // An answer that was read from the token itself contains its `exp` already.
             TokenFormat::Jwt { exp, .. } if !answer.is_local => exp,
             TokenFormat::Jwt { .. } | TokenFormat::Opaque(_) | TokenFormat::Unprefixed => None,
         };
@@ -101,7 +101,7 @@ impl Verifier {
             .iat
             .filter(|_| kind == TokenKind::OAuth && !answer.is_local)
             .map(|iat| iat.saturating_add(ACCESS_TOKEN_LIFE));
-        // Userinfo may have been asked for another reason.
+        // Userinfo may have been fetched for another reason.
         let profile = profile.filter(|_| self.enrich.is_by_userinfo(kind));
         let ActingContext {
             organization,
@@ -143,7 +143,7 @@ impl Verifier {
     }
 }
 
-/// A subject that can be stored and compared: OpenID Connect Core §2 allows 255 characters.
+/// Returns true if a subject can be stored and compared: OpenID Connect Core §2 allows 255 characters.
 pub(super) fn is_usable_subject(sub: &str) -> bool {
     !sub.is_empty() && sub.len() <= 255 && !sub.chars().any(char::is_control)
 }
@@ -152,6 +152,6 @@ fn earliest(times: [Option<i64>; 2]) -> Option<i64> {
     times.into_iter().flatten().min()
 }
 
-/// How long an access token of Clerk lives, in seconds: one day, as its documentation says. Its
-/// introspection answer does not tell when a token expires.
+/// The lifetime of an access token from Clerk, in seconds: one day, according to Clerk's documentation. The
+/// introspection answer does not contain the expiry.
 const ACCESS_TOKEN_LIFE: i64 = 86_400;

@@ -1,5 +1,5 @@
-//! Clerk's Backend API: what its endpoints share. It is asked with the secret key, which has the whole
-//! instance, so nothing of a caller's request goes along but the token.
+//! Clerk's Backend API: the code that its endpoints share. The secret key of each call controls the whole instance,
+//! so nothing of a caller's request is sent except the token.
 
 mod token_verification;
 mod users;
@@ -22,7 +22,7 @@ use crate::{
     token::json::Members,
 };
 
-/// What an answer says before anybody reads what it is about.
+/// The outcome of a call, before the object is read.
 enum Answer {
     /// 200, and the object.
     Found(Map<String, Value>),
@@ -30,7 +30,7 @@ enum Answer {
     Unknown,
 }
 
-/// A request with our key. `body`: a JSON object to post; without one, it is a `GET`.
+/// Builds a request with the secret key. `body`: a JSON object to post; without one, the request is a `GET`.
 fn request(backend: &Backend, endpoint: Uri, body: Option<Value>) -> Request<Bytes> {
     let json = HeaderValue::from_static("application/json");
     let mut request = Request::new(Bytes::new());
@@ -48,11 +48,11 @@ fn request(backend: &Backend, endpoint: Uri, body: Option<Value>) -> Request<Byt
     request
 }
 
-/// Reads status, content type and body. `object`: what the member of this name has to be, where there is one.
+/// Reads status, content type and body. `object`: the expected value of the member `object`, if there is one.
 ///
-/// All requests to an endpoint differ in the token or the id alone. So a 400 is about that, as a 404 is, and
-/// neither shows that Clerk does not work. Both count only if they are in the form of Clerk's errors: a
-/// proxy's 404 shows nothing of a token.
+/// All requests to an endpoint differ only in the token or the id. So a 400 is about the token or the id, as a 404
+/// is, and neither shows an outage. Both count only if they have Clerk's error form: a proxy's 404 shows
+/// nothing about a token.
 fn read(response: &Response<Bytes>, object: &str) -> Result<Answer, AuthError> {
     match response.status() {
         StatusCode::OK => {
@@ -64,14 +64,14 @@ fn read(response: &Response<Bytes>, object: &str) -> Result<Answer, AuthError> {
             }
         }
         StatusCode::NOT_FOUND if clerk_codes(response).is_some() => Ok(Answer::Unknown),
-        // An unknown version of the API, on the other hand, is ours to mend.
+        // A 400 about an unknown version of the API is an error of the configuration.
         StatusCode::BAD_REQUEST
             if clerk_codes(response)
                 .is_some_and(|codes| !codes.iter().any(|code| code.contains("version"))) =>
         {
             Ok(Answer::Unknown)
         }
-        // In another form, it is not Clerk's: a firewall may dislike a token.
+        // A 401 or 403 in another form is not Clerk's: a firewall may reject a token.
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if is_error(response) => {
             Err(AuthError::new(AuthErrorKind::CredentialsRejected).with_source(SecretKeyRejected))
         }

@@ -1,8 +1,8 @@
-//! The three verifications: of OAuth tokens, machine tokens and API keys.
+//! The three verification endpoints: for OAuth tokens, machine tokens and API keys.
 //!
-//! A 200 alone says nothing. An answer counts as good only where it is about the right object, is not
-//! `active: false`, and says in so many words that the token is neither revoked nor expired. What cannot be
-//! read is no answer: the request is rejected as in an outage, and nothing is remembered.
+//! A 200 alone shows nothing. A token is valid only if the answer is about the right object, is not `active: false`,
+//! and states explicitly that the token is neither revoked nor expired. An unreadable answer shows nothing about the
+//! token: it rejects the request with a 503, as an outage does, and is never cached as a result.
 
 use bytes::Bytes;
 use http::{Response, Uri};
@@ -21,7 +21,7 @@ use crate::{
     token::json::{scopes, seconds, text, texts},
 };
 
-/// What a verification is about.
+/// The kind of credential that is verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Credential {
     OAuthToken,
@@ -46,7 +46,7 @@ impl Credential {
         }
     }
 
-    /// The member of the request that holds the token.
+    /// Returns the name of the member that holds the token in a request.
     fn member(self) -> &'static str {
         match self {
             Self::OAuthToken => "access_token",
@@ -63,7 +63,7 @@ impl Credential {
         }
     }
 
-    /// The member `object` of an answer.
+    /// Returns the value of the member `object` of an answer.
     fn object(self) -> &'static str {
         match self {
             Self::OAuthToken => "clerk_idp_oauth_access_token",
@@ -81,7 +81,7 @@ impl Credential {
     }
 }
 
-/// One of the verifications.
+/// One of the verification endpoints.
 pub(crate) struct TokenEndpoint {
     client: EndpointClient<TokenInfo>,
     backend: Backend,
@@ -123,15 +123,15 @@ fn decode(response: &Response<Bytes>, credential: Credential) -> Result<TokenInf
     }
 }
 
-/// Reads what is said of a token, in the words of introspection. `active: false` alone decides; otherwise all
-/// members are read before any of them counts, so that no order changes the outcome.
+/// Reads an answer into the terms of introspection. `active: false` alone decides. Otherwise all members are read
+/// before any of them counts, so that no order changes the outcome.
 fn parse(
     mut members: Map<String, Value>,
     credential: Credential,
 ) -> Result<TokenInfo, &'static str> {
     match members.remove("active") {
         None | Some(Value::Bool(true)) => {}
-        // All that the OAuth endpoint says of a JWT that is no good.
+        // The whole answer of the OAuth endpoint about an invalid JWT.
         Some(Value::Bool(false)) => return Ok(TokenInfo::default()),
         Some(_) => return Err("`active` is not a boolean"),
     }
@@ -147,7 +147,7 @@ fn parse(
         Some(Value::String(_)) => return Err("`scopes` is not an array"),
         value => scopes(value)?,
     };
-    // They are told in other words, and no one may find others here.
+    // These values come from members of other names. No member may add another value for them.
     for name in ["object", "sub", "scope", "exp", "iat"] {
         members.remove(name);
     }
@@ -166,7 +166,7 @@ fn parse(
         token_use: text(members.get("token_use").cloned())?,
         confirmation: members.get("cnf").is_some_and(|cnf| !cnf.is_null()),
         is_local: false,
-        // Elsewhere it is a claim of the application's own.
+        // For the other credentials, it is a claim of the application.
         actor: match credential {
             Credential::OAuthToken => actor(&members)?,
             Credential::MachineToken | Credential::ApiKey => None,
@@ -176,9 +176,9 @@ fn parse(
     })
 }
 
-/// A moment in Unix seconds. Clerk's documents are at odds about the unit, so the magnitude tells: as
-/// seconds, what is above the bound lies after the year 5138, as milliseconds, what is not before 1973.
-/// Rounded down, so that a token never lives longer for it.
+/// Reads a time in Unix seconds. Clerk's documents disagree about the unit, so the magnitude decides: a value above
+/// the bound would be after the year 5138 in seconds, and a value up to it before 1973 in milliseconds. The time is
+/// rounded down, so that a token never lives longer because of it.
 fn time(value: Option<Value>) -> Result<Option<i64>, &'static str> {
     Ok(seconds(value)?.map(|time| {
         if time > LATEST_SECONDS {

@@ -1,4 +1,4 @@
-//! `GET /users/{id}`: who a subject is.
+//! The user of a subject, by `GET /users/{id}`.
 
 use std::{sync::Arc, time::Duration};
 
@@ -24,7 +24,7 @@ pub(crate) struct UserEndpoint {
     backend: Backend,
 }
 
-/// What the endpoint answered: a user by this id, or nobody who may act.
+/// The answer of the endpoint: the user and its id. `None` if there is no such user, or the user may not act.
 type Fetched = Option<(String, Arc<User>)>;
 
 impl UserEndpoint {
@@ -48,8 +48,8 @@ impl UserEndpoint {
     ) -> Result<Option<Arc<User>>, AuthError> {
         let endpoint = self.backend.endpoint(&format!("/users/{id}"));
         let request = request(&self.backend, endpoint, None);
-        // The token is good by now, even if it was never seen before. It must not have the share of those that
-        // may be bad: a flood of them would hide that its user is banned.
+        // The token is valid by now, even if it was never seen before. It must not use the share of tokens that may
+        // be invalid: a flood of those would hide that the user is banned.
         let purpose = Purpose::needed(priority.min(Priority::Returning));
         let call = self.client.call(purpose, id, request);
         let fetched = within(Instant::now() + time, call).await?;
@@ -60,7 +60,8 @@ impl UserEndpoint {
     }
 }
 
-/// Ids go into a path. A subject is data: one that would be another path is no id.
+/// Returns true if a text can be the id of a user. The id becomes part of a path, and a subject is data: a text that
+/// would be another path is not an id.
 pub(crate) fn is_id(id: &str) -> bool {
     let is_id_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
     id.len() <= 255 && id.starts_with("user_") && id.bytes().all(is_id_byte)
@@ -73,7 +74,8 @@ fn decode(response: &Response<Bytes>) -> Result<Fetched, AuthError> {
     }
 }
 
-/// `id`, `banned` and `deprovisioned` are read strictly; of the rest, what has an unexpected type is unknown.
+/// Reads a user. `id`, `banned` and `deprovisioned` are read strictly; any other member counts as unknown if its
+/// type is unexpected.
 fn parse(mut members: Map<String, Value>) -> Result<Fetched, &'static str> {
     let Some(Value::String(id)) = members.remove("id") else {
         return Err("`id` is not a string");
@@ -81,7 +83,7 @@ fn parse(mut members: Map<String, Value>) -> Result<Fetched, &'static str> {
     let Some(Value::Bool(is_banned)) = members.remove("banned") else {
         return Err("`banned` is not a boolean");
     };
-    // Newer than `banned`: not in the answers of every version of the API.
+    // This member is newer than `banned`: not every version of the API has it.
     let is_deprovisioned = flag(members.remove("deprovisioned").as_ref())?;
     if is_banned || is_deprovisioned {
         return Ok(None);

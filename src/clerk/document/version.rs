@@ -1,4 +1,4 @@
-//! The versions of a document, and how long each serves. Pure: time comes as an argument.
+//! The versions of a document, and the ages up to which they are used. Pure: the time is an argument.
 
 use std::sync::Arc;
 
@@ -6,29 +6,29 @@ use tokio::time::Instant;
 
 use crate::{clock::Now, sync::single_flight::Outcome};
 
-/// The document as one fetch brought it.
+/// One fetched version of the document.
 pub(crate) struct Version<T> {
     pub(crate) document: Arc<T>,
     pub(crate) is_fresh: bool,
-    /// Which fetch brought it.
+    /// The number of the fetch that brought this version.
     pub(crate) number: u64,
-    /// When that fetch began.
+    /// The time at which that fetch began.
     pub(crate) began: Now,
 }
 
-/// What is known of a document.
+/// The state of a cached document.
 pub(crate) struct State<T> {
     pub(crate) latest: Option<Version<T>>,
-    /// How many fetches have begun.
+    /// The number of fetches that have begun.
     pub(crate) begun: u64,
-    /// When the last one began: by the clock of requests, and by that of the runtime.
+    /// The time at which the last fetch began: by the clock of requests, and by the clock of the runtime.
     pub(crate) tried: Option<(Now, Instant)>,
-    /// How many calls have failed in a row.
+    /// The number of calls that have failed in a row.
     pub(crate) failures: u32,
 }
 
 impl<T> Default for State<T> {
-    // Derived, it would require `T: Default`.
+    // A derived impl would require `T: Default`.
     fn default() -> Self {
         Self {
             latest: None,
@@ -51,14 +51,14 @@ impl<T> State<T> {
         }
     }
 
-    /// The latest version, unless it is too old.
+    /// Returns the latest version, unless it is too old.
     pub(crate) fn usable(&mut self, now: Now) -> Option<Version<T>> {
         self.latest
             .take_if(|version| age(version.began, now) >= KEEP);
         self.latest.clone()
     }
 
-    /// Whether it is time for a fetch in the background: none was tried just now.
+    /// Returns true if a fetch may start in the background: none was tried within [`INTERVAL`].
     pub(crate) fn may_refresh(&self, now: Now) -> bool {
         self.tried
             .is_none_or(|(tried, _)| age(tried, now) >= INTERVAL)
@@ -66,7 +66,7 @@ impl<T> State<T> {
 }
 
 impl<T> Version<T> {
-    /// Whether the fetch that brought it began after so many others had.
+    /// Returns true if the fetch of this version began after `fetches` others had begun.
     #[cfg_attr(not(feature = "jwt"), expect(dead_code, reason = "it is for key sets"))]
     pub(crate) fn is_after(&self, fetches: u64) -> bool {
         self.number > fetches
@@ -74,7 +74,7 @@ impl<T> Version<T> {
 }
 
 impl<T> Clone for Version<T> {
-    // Derived, it would ask for `T: Clone`.
+    // A derived impl would require `T: Clone`.
     fn clone(&self) -> Self {
         Self {
             document: Arc::clone(&self.document),
@@ -85,14 +85,14 @@ impl<T> Clone for Version<T> {
     }
 }
 
-/// How long ago that was, in milliseconds, by the clock that says more: each can stand still.
+/// Returns the time since `then`, in milliseconds, by the clock that shows more: each clock can stand still.
 pub(crate) fn age(then: Now, now: Now) -> u64 {
     let mono = now.mono.saturating_sub(then.mono);
     mono.max(now.wall.saturating_sub(then.wall))
 }
 
-/// To which age a version serves while Clerk is unavailable, in milliseconds: one hour.
+/// The age up to which a version is used while Clerk is unavailable, in milliseconds: one hour.
 pub(crate) const KEEP: u64 = 3_600_000;
 
-/// How far apart fetches in the background are at least, in milliseconds.
+/// The shortest time between two fetches in the background, in milliseconds.
 pub(crate) const INTERVAL: u64 = 10_000;
