@@ -59,7 +59,7 @@ impl LayerOptions {
 
     /// Whether a request may pass without claims, for what its headers were rejected for. It is asked before
     /// anything else was: what a verification comes to is final.
-    pub(crate) fn admits(self, error: &AuthError) -> bool {
+    pub(crate) fn accepts_anonymous(self, error: &AuthError) -> bool {
         self.has(Self::OPTIONAL) && error.kind() == AuthErrorKind::MissingCredentials
     }
 

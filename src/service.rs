@@ -74,7 +74,7 @@ where
                 let future = self.inner.call(request);
                 ResponseFuture::call_for(future, !self.options.is_http_status_only())
             }
-            Decision::Reject(rejection) if self.options.admits(&rejection.error) => {
+            Decision::Reject(rejection) if self.options.accepts_anonymous(&rejection.error) => {
                 options::anonymize(&self.authenticator, &mut request);
                 // What stands behind may still reject it, and not every framework knows the form.
                 let is_grpc = self.options.is_grpc(&request);

@@ -131,7 +131,7 @@ impl Authenticator {
         if let Some(error) = self.shared.cache.get_negative(key, now) {
             return self.reject_known(TokenFormat::of(token), key, error);
         }
-        let format = match self.shared.verifier.admit(token, now.unix_seconds()) {
+        let format = match self.shared.verifier.precheck(token, now.unix_seconds()) {
             Ok(format) => format,
             Err(kind) => return Decision::Reject(kind.into()),
         };

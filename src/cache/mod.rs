@@ -58,7 +58,7 @@ pub(crate) enum Lookup {
 
 /// The cache of verification results, see the module docs.
 pub(crate) struct Cache {
-    keyer: TokenHasher,
+    hasher: TokenHasher,
     lifetimes: Lifetimes,
     positive: Positive,
     negative: Negative,
@@ -71,14 +71,14 @@ impl Cache {
     /// `capacity`: the number of positive entries. A tenth as many negative entries are kept. `timeout`: the longest
     /// duration of a verification.
     pub(crate) fn new(
-        keyer: TokenHasher,
+        hasher: TokenHasher,
         lifetimes: Lifetimes,
         capacity: u64,
         timeout: Duration,
     ) -> Self {
         let longest = lifetimes.longest();
         Self {
-            keyer,
+            hasher,
             lifetimes,
             positive: Positive::new(capacity, longest),
             negative: Negative::new((capacity / 10).max(1), longest),
@@ -89,7 +89,7 @@ impl Cache {
     }
 
     pub(crate) fn key(&self, token: impl AsRef<[u8]>) -> TokenDigest {
-        self.keyer.key(token)
+        self.hasher.key(token)
     }
 
     /// Looks up a positive entry. Always inlined into its caller, like the functions that it calls on a hit. Otherwise

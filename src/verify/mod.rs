@@ -69,7 +69,7 @@ pub(crate) struct Verifier {
 impl Verifier {
     /// Returns the format of a token. Rejects, without a call to Clerk, a token of a kind that is not accepted and a
     /// JWT that has expired.
-    pub(crate) fn admit(&self, token: &str, now: i64) -> Result<TokenFormat, AuthErrorKind> {
+    pub(crate) fn precheck(&self, token: &str, now: i64) -> Result<TokenFormat, AuthErrorKind> {
         let format = TokenFormat::of(token);
         if format == TokenFormat::Unprefixed && !self.accept_unprefixed
             || !self.rules.accept.contains(kind_of(format))
@@ -166,7 +166,7 @@ impl Verifier {
             user,
             complete: has_profile && has_user,
         };
-        self.conclude(answer, details, format)
+        self.into_verified(answer, details, format)
     }
 
     /// Runs the strategy for the token's format.

@@ -199,14 +199,19 @@ fn token_is_admitted_by_its_format() {
     fn check(case: &Case) {
         let mut verifier = verifier(says(json!({})), Userinfo::new(OURS), Enrichment::Off);
         let (token, now) = case.input;
-        assert_eq!(verifier.admit(token, now), case.expected, "{}", case.name);
+        assert_eq!(
+            verifier.precheck(token, now),
+            case.expected,
+            "{}",
+            case.name
+        );
         verifier.accept_unprefixed = false;
         let expected = match case.expected {
             Ok(TokenFormat::Unprefixed) => Err(AuthErrorKind::UnsupportedToken),
             expected => expected,
         };
         assert_eq!(
-            verifier.admit(token, now),
+            verifier.precheck(token, now),
             expected,
             "{}, strictly",
             case.name

@@ -75,7 +75,7 @@ impl Verified {
 
 impl Verifier {
     /// Builds the proof from an answer that passed the rules.
-    pub(super) fn conclude(
+    pub(super) fn into_verified(
         &self,
         mut answer: TokenInfo,
         details: SubjectDetails,

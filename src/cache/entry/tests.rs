@@ -40,9 +40,9 @@ fn later_wall(millis: u64) -> Now {
 
 /// A key that cuts off so many thousandths.
 fn key(per_mille: u64) -> TokenDigest {
-    let keyer = TokenHasher::new([7; 32], &[]);
+    let hasher = TokenHasher::new([7; 32], &[]);
     (0..)
-        .map(|number: u32| keyer.key(number.to_string()))
+        .map(|number: u32| hasher.key(number.to_string()))
         .find(|key| key.prefix() % 101 == per_mille)
         .unwrap()
 }
