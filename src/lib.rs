@@ -185,7 +185,7 @@ mod cache;
 mod verify;
 mod upstream;
 mod claims;
-mod require;
+mod authorize;
 mod session;
 mod reject;
 mod error;
@@ -215,6 +215,10 @@ pub use self::integrations::{
     Claims, ClaimsRejection, InvalidClaims, MissingClaim, MissingLayer, Unauthenticated,
 };
 pub use self::{
+    authorize::{
+        Require, RequireClaims, RequireFuture, RequireKind, RequirePermission, RequireRole,
+        RequireScopes,
+    },
     bearer::BearerToken,
     claims::{Actor, ClerkClaims, Organization, Profile, User},
     config::{
@@ -228,10 +232,6 @@ pub use self::{
     metadata::ResourceMetadata,
     observe::{BreakerState, Health, Stats},
     reject::{EmptyBody, JsonBody, ProblemJson, RejectResponse, Rejection},
-    require::{
-        Require, RequireClaims, RequireFuture, RequireKind, RequirePermission, RequireRole,
-        RequireScopes,
-    },
     service::ClerkAuth,
     session::{McpSession, McpSessionFuture, McpSessionLayer},
     upstream::{Transport, TransportError},

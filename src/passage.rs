@@ -6,7 +6,7 @@ use std::{fmt, sync::Arc};
 use http::{Request, header::AUTHORIZATION};
 
 use crate::{
-    AuthError, AuthErrorKind, ClerkClaims, auth::Auth, reject, require::present::Anonymous,
+    AuthError, AuthErrorKind, ClerkClaims, auth::Auth, authorize::extension::Anonymous, reject,
 };
 
 /// The options of a layer that its clones do not share. One byte, so that a cache hit tests all of them at once.

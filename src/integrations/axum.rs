@@ -13,8 +13,9 @@ use serde::de::DeserializeOwned;
 
 pub use self::parts::MissingClaim;
 use crate::{
-    AuthErrorKind, ClerkClaims, EmptyBody, reject,
-    require::{Rejected, claims_of},
+    AuthErrorKind, ClerkClaims, EmptyBody,
+    authorize::{Rejected, claims_of},
+    reject,
 };
 
 /// The claims as a type of your own, by [`ClerkClaims::claims_as`].

@@ -5,7 +5,7 @@ use std::{error::Error, iter, sync::Arc};
 use http::{Extensions, header::WWW_AUTHENTICATE};
 use tonic::{Code, Request, Status};
 
-use crate::{AuthError, ClerkClaims, require::claims_of};
+use crate::{AuthError, ClerkClaims, authorize::claims_of};
 
 /// The claims of a request.
 ///
@@ -67,7 +67,7 @@ mod tests {
     use tonic::{Code, Request};
 
     use super::clerk_claims;
-    use crate::{ClerkClaims, claims::Claims, reject::Challenges, require::present::Anonymous};
+    use crate::{ClerkClaims, authorize::extension::Anonymous, claims::Claims, reject::Challenges};
 
     #[test]
     fn claims_anonymous_and_nothing_are_three_things() {

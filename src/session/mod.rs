@@ -21,9 +21,9 @@ use self::{future::After, id::SessionId, store::Sessions};
 use crate::ManualClock;
 use crate::{
     ClerkClaims, EmptyBody,
+    authorize::claims_of,
     clock::{Clock, SystemClock},
     observe, reject,
-    require::claims_of,
     service::give_up_readiness,
 };
 

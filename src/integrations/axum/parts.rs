@@ -9,7 +9,7 @@ use axum_core::{
 use http::{StatusCode, request::Parts};
 
 use super::{ClaimsRejection, claims_in, is_grpc};
-use crate::{Actor, ClerkClaims, EmptyBody, Organization, require::Rejected};
+use crate::{Actor, ClerkClaims, EmptyBody, Organization, authorize::Rejected};
 
 /// A handler needs something that the token does not have, or that cannot be read: an [`Organization`], an
 /// [`Actor`].

@@ -8,7 +8,8 @@ use http::{Method, Request, Version, request::Parts};
 
 use super::{Claims, ClaimsRejection};
 use crate::{
-    AuthError, AuthErrorKind, ClerkClaims, claims, reject::Challenges, require::present::Anonymous,
+    AuthError, AuthErrorKind, ClerkClaims, authorize::extension::Anonymous, claims,
+    reject::Challenges,
 };
 
 #[derive(Debug, serde::Deserialize)]

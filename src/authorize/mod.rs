@@ -11,7 +11,7 @@ mod future;
 mod kind;
 mod layer;
 mod permission;
-pub(crate) mod present;
+pub(crate) mod extension;
 mod role;
 mod rule;
 mod scopes;
@@ -24,7 +24,7 @@ use std::{
 use http::{Request, Response};
 use tower_service::Service;
 
-pub(crate) use self::present::{Rejected, claims_of};
+pub(crate) use self::extension::{Rejected, claims_of};
 use self::rule::Rule;
 pub use self::{
     claims::RequireClaims, future::RequireFuture, kind::RequireKind, permission::RequirePermission,

@@ -6,12 +6,12 @@ macro_rules! rule_layer {
         $(#[$docs])*
         #[derive(Clone)]
         pub struct $name<R = crate::EmptyBody> {
-            rule: $crate::require::Rule,
+            rule: $crate::authorize::Rule,
             reject: R,
         }
 
         impl $name {
-            fn of(rule: $crate::require::Rule) -> Self {
+            fn of(rule: $crate::authorize::Rule) -> Self {
                 Self {
                     rule,
                     reject: crate::EmptyBody,
@@ -32,10 +32,10 @@ macro_rules! rule_layer {
         }
 
         impl<S, R: Clone> tower_layer::Layer<S> for $name<R> {
-            type Service = $crate::require::Require<S, R>;
+            type Service = $crate::authorize::Require<S, R>;
 
             fn layer(&self, inner: S) -> Self::Service {
-                $crate::require::Require::new(inner, &self.rule, &self.reject)
+                $crate::authorize::Require::new(inner, &self.rule, &self.reject)
             }
         }
 

@@ -17,7 +17,7 @@ use tower::service_fn;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{RequireClaims, RequireScopes, present::Anonymous};
+use super::{RequireClaims, RequireScopes, extension::Anonymous};
 use crate::{
     AuthError, AuthErrorKind, ClerkClaims, JsonBody, claims::Claims, reject::Challenges,
     verify::Rules,

@@ -7,8 +7,8 @@ use tower_layer::Layer;
 
 use super::{AuthErrorKind, Claims, ClerkClaims, Inner, challenges, request, send};
 use crate::{
-    Organization, RequireKind, RequirePermission, RequireRole, TokenKind,
-    claims::ActiveOrganization, require::Require,
+    Organization, RequireKind, RequirePermission, RequireRole, TokenKind, authorize::Require,
+    claims::ActiveOrganization,
 };
 
 /// Claims of a session in an organization with this role and these permissions.
