@@ -32,8 +32,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_clerk::{
-    ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, JwtVerification, McpSessionLayer,
-    RequireScopes,
+    ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, JwtVerification, McpSessionLayer, RequireLayer,
 };
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
@@ -150,7 +149,7 @@ fn app(auth: ClerkAuthLayer) -> Result<Router, Box<dyn Error>> {
     let mcp = ServiceBuilder::new()
         .map_response(|response: Response<_>| response.map(Body::new))
         .service(mcp);
-    let admin = RequireScopes::all([ADMIN]).layer(mcp.clone());
+    let admin = RequireLayer::scopes([ADMIN]).layer(mcp.clone());
 
     // Outside of `auth`: a preflight carries no token, and scripts are to read what a rejection asks for.
     let cors = CorsLayer::new()

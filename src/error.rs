@@ -124,7 +124,7 @@ impl Error for AuthError {
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
 
 /// The kinds of rejection. What each becomes on the wire is decided in one place, see
-/// [`Rejection`](crate::Rejection).
+/// [`Rejection`](crate::reject::Rejection).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthErrorKind {
@@ -134,10 +134,8 @@ pub enum AuthErrorKind {
     CredentialsRejected,
     /// The token's time is over: `exp` is not in the future.
     Expired,
-    /// A rule behind the layer rejected the claims of a good token, for another reason than a scope:
-    /// [`RequirePermission`](crate::RequirePermission), [`RequireRole`](crate::RequireRole),
-    /// [`RequireKind`](crate::RequireKind), [`RequireClaims`](crate::RequireClaims), or an extractor of the
-    /// feature `axum`.
+    /// A rule or an extractor behind the layer rejected the claims of a valid token, for another reason than a scope
+    /// ([`RequireLayer`](crate::RequireLayer)).
     Forbidden,
     /// Clerk says that the token is not active: unknown, revoked, expired, or of another instance.
     Inactive,

@@ -10,15 +10,16 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use crate::{
-    ClerkClaims, RejectResponse, ResponseFuture,
+    ClerkClaims, ResponseFuture,
     auth::Auth,
     decide::{Decision, Rejected},
     passage::{self, Passage},
+    reject::RejectResponse,
 };
 
 /// The service that [`ClerkAuthLayer`](crate::ClerkAuthLayer) makes. See the [crate docs](crate).
 #[derive(Clone)]
-pub struct ClerkAuth<S, R = crate::EmptyBody> {
+pub struct ClerkAuth<S, R = crate::reject::EmptyBody> {
     inner: S,
     auth: Arc<Auth>,
     reject: R,
@@ -65,17 +66,20 @@ where
                 inject(&mut request, claims);
                 if self.passage.changes_nothing() {
                     // The very instance that was polled ready.
-                    return ResponseFuture::call(self.inner.call(request));
+                    let future = self.inner.call(request);
+                    return ResponseFuture::call(future, self.reject.clone(), true);
                 }
                 self.passage.strip(&mut request);
                 let future = self.inner.call(request);
-                ResponseFuture::call_for(future, !self.passage.is_http_status_only())
+                let allows_grpc = !self.passage.is_http_status_only();
+                ResponseFuture::call(future, self.reject.clone(), allows_grpc)
             }
             Decision::Reject(rejection) if self.passage.admits(&rejection.error) => {
                 passage::anonymize(&self.auth, &mut request);
                 // What stands behind may still reject it, and not every framework knows the form.
                 let is_grpc = self.passage.is_grpc(&request);
-                ResponseFuture::call_for(self.inner.call(request), is_grpc)
+                let future = self.inner.call(request);
+                ResponseFuture::call(future, self.reject.clone(), is_grpc)
             }
             Decision::Reject(rejection) => {
                 give_up_readiness(&mut self.inner);
@@ -120,7 +124,7 @@ impl Auth {
         self.observer.rejected(&error, seen);
         self.challenges
             .rejection(&error, is_grpc)
-            .into_response(error, reject)
+            .to_response(reject)
     }
 }
 

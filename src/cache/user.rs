@@ -14,7 +14,7 @@ use super::{
     memory::{Release, Store},
     single_flight::{self, Landed, Outcome, SingleFlight},
 };
-use crate::{AuthError, AuthErrorKind, User, clock::Clock};
+use crate::{AuthError, AuthErrorKind, claims::User, clock::Clock};
 
 /// The users that were asked for lately, by their ids.
 pub(crate) struct UserCache {

@@ -22,9 +22,7 @@ use crate::AuthErrorKind;
 /// ```
 /// # use tower_clerk::ClerkClaims;
 /// fn may_read_invoices_of(claims: &ClerkClaims, organization: &str) -> bool {
-///     claims.organization().is_some_and(|active| {
-///         active.id() == organization && active.has_permission("org:billing:read")
-///     })
+///     claims.org_id() == Some(organization) && claims.has_permission("org:billing:read")
 /// }
 /// # _ = may_read_invoices_of;
 /// ```
@@ -215,18 +213,14 @@ impl Organization {
         })
     }
 
-    /// Returns whether the subject has this role, `org:admin` or `admin` for instance. As in Clerk's `has()`,
-    /// `org:` before the name makes no difference, in the token or here. Case matters. No role implies
-    /// another.
-    pub fn has_role(&self, role: &str) -> bool {
+    /// See [`ClerkClaims::has_role`](crate::ClerkClaims::has_role).
+    pub(super) fn has_role(&self, role: &str) -> bool {
         let held = self.role().map(without_prefix).unwrap_or_default();
         !held.is_empty() && held == without_prefix(role)
     }
 
-    /// Returns whether the subject has this permission, `org:billing:read` or `billing:read` for instance. As
-    /// in Clerk's `has()`, `org:` before the name makes no difference here; the token has to write it in full.
-    /// Case matters. No permission implies another.
-    pub fn has_permission(&self, permission: &str) -> bool {
+    /// See [`ClerkClaims::has_permission`](crate::ClerkClaims::has_permission).
+    pub(super) fn has_permission(&self, permission: &str) -> bool {
         let needed = without_prefix(permission);
         !needed.is_empty()
             && self

@@ -5,10 +5,8 @@ use std::sync::Arc;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    ActiveOrganization, Claims, ClerkClaims, Organization, Profile, Session, TokenKind, split_scope,
-};
-use crate::{cache::Entry, reject::Challenges, verify::Rules};
+use super::{ActiveOrganization, Claims, ClerkClaims, Organization, Profile, Session, split_scope};
+use crate::{TokenKind, cache::Entry, reject::Challenges, verify::Rules};
 
 impl ClerkClaims {
     /// Claims that no cache has anything to do with.

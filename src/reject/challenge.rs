@@ -52,8 +52,8 @@ impl Challenges {
                 .unwrap_or_else(|| Duration::from_secs(fastrand::u64(1..=5)))
         });
         Rejection {
+            error: error.clone(),
             class,
-            kind: error.kind(),
             challenge: challenge.cloned(),
             scope: self
                 .scope
@@ -110,7 +110,7 @@ fn join<'a>(scope: Option<&str>, more: impl Iterator<Item = &'a str>) -> Option<
 
 fn challenge(error: Option<Class>, scope: Option<&str>, metadata: Option<&str>) -> HeaderValue {
     let parameters = [
-        ("error", error.and_then(Class::error)),
+        ("error", error.and_then(Class::code)),
         ("error_description", error.map(Class::description)),
         ("scope", scope),
         ("resource_metadata", metadata),

@@ -64,7 +64,7 @@ pub(crate) fn to_http_status<B>(
     response: &mut Response<B>,
     error: impl FnOnce(&Extensions) -> Option<AuthError>,
 ) {
-    if !response.status().is_success() || !response.headers().contains_key(GRPC_STATUS) {
+    if !is_rejection(response) {
         return;
     }
     let extensions = response.extensions();
@@ -73,6 +73,18 @@ pub(crate) fn to_http_status<B>(
     };
     *response.status_mut() = Class::of(error.kind()).status();
     let headers = response.headers_mut();
+    remove_headers(headers);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.extensions_mut().insert(error);
+}
+
+/// Returns true if a response has the trailers-only form.
+pub(super) fn is_rejection<B>(response: &Response<B>) -> bool {
+    response.status().is_success() && response.headers().contains_key(GRPC_STATUS)
+}
+
+/// Removes the headers of a trailers-only answer.
+pub(super) fn remove_headers(headers: &mut HeaderMap) {
     for name in [
         CONTENT_TYPE,
         GRPC_STATUS,
@@ -81,8 +93,6 @@ pub(crate) fn to_http_status<B>(
     ] {
         headers.remove(name);
     }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response.extensions_mut().insert(error);
 }
 
 const MEDIA_TYPE: &str = "application/grpc";

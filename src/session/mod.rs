@@ -20,8 +20,8 @@ use self::{future::After, id::SessionId, store::Sessions};
 #[cfg(feature = "test-util")]
 use crate::ManualClock;
 use crate::{
-    ClerkClaims, EmptyBody,
-    authorize::claims_of,
+    ClerkClaims,
+    authorize::{claims_of, extension},
     clock::{Clock, SystemClock},
     observe, reject,
     service::give_up_readiness,
@@ -41,7 +41,7 @@ use crate::{
 ///    everybody else it is a 404, as the specification wants it for sessions that do not exist: clients
 ///    begin anew, and do not learn whether there is one. Two such headers are a 400.
 /// 3. A `DELETE` of the owner's that the server answers with 2xx ends the binding.
-/// 4. A request without claims is rejected as [`RequireScopes`](crate::RequireScopes) does it.
+/// 4. A request without claims is rejected as [`RequireLayer`](crate::RequireLayer) does it.
 ///
 /// Ids that the layer does not know are a 404, too: it fails closed. So the requests of a session must
 /// reach the process that opened it. **With several replicas**, have the load balancer route by
@@ -230,7 +230,7 @@ impl<S> McpSession<S> {
     ) -> Result<After, Response<ResBody>> {
         let is_grpc = || reject::is_grpc(request.method(), request.version(), request.headers());
         let claims: &ClerkClaims = claims_of(request.extensions(), iter::empty(), is_grpc)
-            .map_err(|rejected| rejected.into_response(&EmptyBody))?;
+            .map_err(|rejection| extension::reject(*rejection))?;
         let key = match SessionId::of(request.headers()) {
             SessionId::Absent => None,
             SessionId::One(id) => {

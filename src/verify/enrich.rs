@@ -11,7 +11,8 @@ use super::{
     userinfo::{Userinfo, UserinfoEndpoint},
 };
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, Enrichment, TokenKind, User,
+    AuthError, AuthErrorKind, BearerToken, Enrichment, TokenKind,
+    claims::User,
     upstream::{Priority, Purpose, within},
 };
 

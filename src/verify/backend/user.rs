@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 use super::{Answer, read, request};
 use crate::{
-    AuthError, AuthErrorKind, User,
+    AuthError, AuthErrorKind,
     cache::UserCache,
+    claims::User,
     config::Backend,
     upstream::{Channel, Endpoint, Priority, Purpose, Upstream, within},
     verify::members::{flag, violation},
