@@ -1,6 +1,11 @@
 //! What can go wrong: with a request ([`AuthError`]), and with a configuration ([`ConfigError`]).
 
+mod kind;
+
 use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+pub use self::kind::AuthErrorKind;
+pub(crate) use self::kind::{Class, Outcome};
 
 /// Why a request was rejected.
 ///
@@ -107,7 +112,7 @@ impl From<AuthErrorKind> for AuthError {
 
 impl fmt::Display for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.as_str())
+        f.write_str(self.kind.text())
     }
 }
 
@@ -122,159 +127,6 @@ impl Error for AuthError {
 /// The longest `Retry-After` that is obeyed and passed on: a few of Clerk's windows. Beyond it, one wrong
 /// value would keep everyone away for good.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
-
-/// The kinds of rejection. What each becomes on the wire is decided in one place, see
-/// [`Rejection`](crate::reject::Rejection).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum AuthErrorKind {
-    /// Our own credentials were rejected by Clerk: the client id or secret (at the introspection endpoint, a 401
-    /// that is not HTML, or a 403 that names them), or the secret key (at the Backend API, a 401 or 403 in the
-    /// form of Clerk's or OAuth's errors).
-    CredentialsRejected,
-    /// The token's time is over: `exp` is not in the future.
-    Expired,
-    /// A rule or an extractor behind the layer rejected the claims of a valid token, for another reason than a scope
-    /// ([`RequireLayer`](crate::RequireLayer)).
-    Forbidden,
-    /// Clerk says that the token is not active: unknown, revoked, expired, or of another instance.
-    Inactive,
-    /// A required scope was not granted.
-    InsufficientScope,
-    /// No key of the instance vouches for the token: its signature, its algorithm or its `kid` is none of
-    /// the instance's.
-    InvalidSignature,
-    /// The credentials are not of the form `Bearer token68` (RFC 6750 §2.1).
-    MalformedCredentials,
-    /// The token looks like a JWT, and cannot be read as one: it is no JSON, has a member twice or of a
-    /// wrong type, or lacks one that it must have.
-    MalformedToken,
-    /// There are no bearer credentials in the request, nor a session cookie where that counts.
-    MissingCredentials,
-    /// A rule stands where no [`ClerkAuthLayer`](crate::ClerkAuthLayer) is before it.
-    MissingLayer,
-    /// There is no usable subject, neither in the introspection answer nor in userinfo, or one that the
-    /// kind of token does not have.
-    MissingSubject,
-    /// Nothing vouches for this being an access token; it may be a refresh or an ID token.
-    NotAccessToken,
-    /// The token is signed by the instance, and of no session: it is an ID token, one of a template, or of
-    /// another category.
-    NotSessionToken,
-    /// `nbf` or `iat` lies in the future.
-    NotYetValid,
-    /// The session is pending: its user has something to do first, such as to choose an organization.
-    PendingSession,
-    /// Enrichment is required, and the profile could not be had.
-    ProfileUnavailable,
-    /// Clerk said that we ask too often (429), or our own limiter did.
-    RateLimited,
-    /// The token is bound to a key that the sender must prove (`cnf`, or a type other than Bearer).
-    SenderConstrained,
-    /// More than one `Authorization` header (RFC 6750 §3.1), or different session cookies of one name.
-    MultipleCredentials,
-    /// Too much is waiting for Clerk already.
-    Overloaded,
-    /// The token is longer than the configured limit.
-    TokenTooLong,
-    /// By its shape the token is none that this layer accepts; Clerk was not asked.
-    UnsupportedToken,
-    /// Clerk's answer is not what its contract says.
-    InvalidUpstreamResponse,
-    /// Clerk could not be reached, did not answer in time, or answered with a server error.
-    UpstreamUnavailable,
-    /// The token was issued for another audience.
-    WrongAudience,
-    /// The token belongs to a client that is not allowed.
-    WrongClient,
-    /// The token names another issuer.
-    WrongIssuer,
-    /// The session token was issued to another origin than those that are authorized.
-    UnauthorizedParty,
-}
-
-impl AuthErrorKind {
-    /// Whether Clerk, or the rules applied to Clerk's answer, said that this token is no good. Only
-    /// this may be remembered.
-    pub fn is_authoritative(self) -> bool {
-        match self {
-            Self::Expired
-            | Self::Inactive
-            | Self::InsufficientScope
-            | Self::InvalidSignature
-            | Self::MalformedToken
-            | Self::MissingSubject
-            | Self::NotAccessToken
-            | Self::NotSessionToken
-            | Self::NotYetValid
-            | Self::PendingSession
-            | Self::SenderConstrained
-            | Self::WrongAudience
-            | Self::WrongClient
-            | Self::WrongIssuer
-            | Self::UnauthorizedParty => true,
-            Self::CredentialsRejected
-            | Self::Forbidden
-            | Self::MalformedCredentials
-            | Self::MissingCredentials
-            | Self::MissingLayer
-            | Self::ProfileUnavailable
-            | Self::RateLimited
-            | Self::MultipleCredentials
-            | Self::Overloaded
-            | Self::TokenTooLong
-            | Self::UnsupportedToken
-            | Self::InvalidUpstreamResponse
-            | Self::UpstreamUnavailable => false,
-        }
-    }
-
-    /// Whether Clerk could not be asked, as opposed to having answered something. Only this may be
-    /// bridged with a stale entry: not rejected credentials of ours, not answers that break the
-    /// contract.
-    pub fn is_outage(self) -> bool {
-        matches!(
-            self,
-            Self::RateLimited | Self::Overloaded | Self::UpstreamUnavailable
-        )
-    }
-
-    /// The kind in words, for people. Not part of any protocol.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::CredentialsRejected => "Clerk rejected the credentials of this service",
-            Self::Expired => "the token has expired",
-            Self::Forbidden => "a rule rejects the claims of the token",
-            Self::Inactive => "the token is not active",
-            Self::InsufficientScope => "a required scope was not granted",
-            Self::InvalidSignature => "no key of the instance vouches for the token",
-            Self::MalformedCredentials => "the credentials are malformed",
-            Self::MalformedToken => "the token cannot be read",
-            Self::MissingCredentials => "there are no bearer credentials",
-            Self::MissingLayer => "no `ClerkAuthLayer` stands before a rule",
-            Self::MissingSubject => "the token has no usable subject",
-            Self::NotAccessToken => "nothing shows that this is an access token",
-            Self::NotSessionToken => "the token is of no session",
-            Self::NotYetValid => "the token is not valid yet",
-            Self::PendingSession => "the session is pending",
-            Self::ProfileUnavailable => "the required profile could not be fetched",
-            Self::RateLimited => "too many requests to Clerk",
-            Self::SenderConstrained => "the token is bound to its sender",
-            Self::MultipleCredentials => {
-                "there is more than one authorization header or session cookie"
-            }
-            Self::Overloaded => "too many requests are waiting for Clerk",
-            Self::TokenTooLong => "the token is too long",
-            Self::UnsupportedToken => "the token is of no accepted kind",
-            Self::InvalidUpstreamResponse => "the answer of Clerk breaks its contract",
-            Self::UpstreamUnavailable => "Clerk is unavailable",
-            Self::WrongAudience => "the token is meant for another audience",
-            Self::WrongClient => "the client of the token is not allowed",
-            Self::WrongIssuer => "the token has another issuer",
-            Self::UnauthorizedParty => "the token was issued to another origin",
-        }
-    }
-}
 
 /// What is wrong with a configuration. Every variant names the field; secrets are never shown.
 #[derive(Debug, thiserror::Error)]

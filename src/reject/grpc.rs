@@ -9,7 +9,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, TE},
 };
 
-use super::{Class, Rejection, whole_seconds};
+use super::{Rejection, whole_seconds};
 use crate::AuthError;
 
 /// Returns true if a request can be nothing but gRPC.
@@ -71,7 +71,7 @@ pub(crate) fn to_http_status<B>(
     let Some(error) = extensions.get().cloned().or_else(|| error(extensions)) else {
         return;
     };
-    *response.status_mut() = Class::of(error.kind()).status();
+    *response.status_mut() = error.kind().class().status();
     let headers = response.headers_mut();
     remove_headers(headers);
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));

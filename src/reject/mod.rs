@@ -25,7 +25,7 @@ pub(crate) use self::{
     grpc::{is_grpc, to_http_status},
     render::render_behind,
 };
-use crate::{AuthError, AuthErrorKind};
+use crate::{AuthError, AuthErrorKind, error::Class};
 
 /// A rejected request: what its caller may know, and, for the service itself, why.
 ///
@@ -35,61 +35,15 @@ use crate::{AuthError, AuthErrorKind};
 #[derive(Clone, Debug)]
 pub struct Rejection {
     error: AuthError,
-    class: Class,
     challenge: Option<HeaderValue>,
     scope: Option<Arc<str>>,
     retry_after: Option<Duration>,
     is_grpc: bool,
 }
 
-/// The rows of the table: what the caller is told, as opposed to why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    NoCredentials,
-    InvalidRequest,
-    InvalidToken,
-    InsufficientScope,
-    Forbidden,
-    Misconfigured,
-    Unavailable,
-}
-
 // === impl Class ===
 
 impl Class {
-    fn of(kind: AuthErrorKind) -> Self {
-        match kind {
-            AuthErrorKind::MissingCredentials => Self::NoCredentials,
-            AuthErrorKind::MalformedCredentials
-            | AuthErrorKind::MultipleCredentials
-            | AuthErrorKind::TokenTooLong => Self::InvalidRequest,
-            AuthErrorKind::Expired
-            | AuthErrorKind::Inactive
-            | AuthErrorKind::InvalidSignature
-            | AuthErrorKind::MalformedToken
-            | AuthErrorKind::MissingSubject
-            | AuthErrorKind::NotAccessToken
-            | AuthErrorKind::NotSessionToken
-            | AuthErrorKind::NotYetValid
-            | AuthErrorKind::PendingSession
-            | AuthErrorKind::SenderConstrained
-            | AuthErrorKind::UnsupportedToken
-            | AuthErrorKind::WrongAudience
-            | AuthErrorKind::WrongClient
-            | AuthErrorKind::WrongIssuer
-            | AuthErrorKind::UnauthorizedParty => Self::InvalidToken,
-            AuthErrorKind::InsufficientScope => Self::InsufficientScope,
-            AuthErrorKind::Forbidden => Self::Forbidden,
-            AuthErrorKind::MissingLayer => Self::Misconfigured,
-            AuthErrorKind::CredentialsRejected
-            | AuthErrorKind::ProfileUnavailable
-            | AuthErrorKind::RateLimited
-            | AuthErrorKind::Overloaded
-            | AuthErrorKind::InvalidUpstreamResponse
-            | AuthErrorKind::UpstreamUnavailable => Self::Unavailable,
-        }
-    }
-
     fn status(self) -> StatusCode {
         match self {
             Self::NoCredentials | Self::InvalidToken => StatusCode::UNAUTHORIZED,
@@ -144,7 +98,6 @@ impl Rejection {
     pub(crate) fn missing_layer(is_grpc: bool) -> Self {
         Self {
             error: AuthErrorKind::MissingLayer.into(),
-            class: Class::Misconfigured,
             challenge: None,
             scope: None,
             retry_after: None,
@@ -156,15 +109,19 @@ impl Rejection {
         &self.error
     }
 
+    fn class(&self) -> Class {
+        self.error.kind().class()
+    }
+
     /// Returns the HTTP status: 400, 401, 403, 500 or 503.
     pub fn status(&self) -> StatusCode {
-        self.class.status()
+        self.class().status()
     }
 
     /// Returns the gRPC status code: 16 (unauthenticated), 7 (permission denied), 13 (internal) or 14
     /// (unavailable).
     pub fn grpc_code(&self) -> u8 {
-        self.class.grpc_code()
+        self.class().grpc_code()
     }
 
     /// Returns true if the response has the gRPC form, which is trailers-only: for a `POST` over HTTP/2 with one
@@ -187,12 +144,12 @@ impl Rejection {
     /// Returns the error code (RFC 6750 §3.1). `None` if there were no credentials, if a rule other than that of
     /// scopes rejects, and for 500 and 503.
     pub fn code(&self) -> Option<&'static str> {
-        self.class.code()
+        self.class().code()
     }
 
     /// Returns a sentence for developers, the same for all reasons with one [`code`](Self::code).
     pub fn description(&self) -> &'static str {
-        self.class.description()
+        self.class().description()
     }
 
     /// Returns the required scopes, separated by spaces, if a scope is missing.

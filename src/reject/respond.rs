@@ -4,7 +4,8 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, header::CONTENT_TYPE};
 use serde_json::{Map, Value};
 
-use super::{Class, Rejection, document::body_of};
+use super::{Rejection, document::body_of};
+use crate::error::Class;
 
 /// Makes the body of a rejection, and headers beside those that the layer sets.
 ///
@@ -122,7 +123,7 @@ where
 fn fields(rejection: &Rejection) -> Map<String, Value> {
     // RFC 6750 §3.1 has three codes, and RFC 6749 §4.1.2.1 two for what is not the token's fault. The others are our
     // own: a client needs one field that is always there.
-    let error = match rejection.class {
+    let error = match rejection.class() {
         Class::InvalidRequest => "invalid_request",
         Class::InvalidToken => "invalid_token",
         Class::InsufficientScope => "insufficient_scope",
