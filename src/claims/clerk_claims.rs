@@ -1,11 +1,13 @@
 //! [`ClerkClaims`]: the verified claims of a token.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::SystemTime};
 
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
-use super::{ActiveOrganization, Actor, Claims, Organization, Profile, User, split_scope};
+use super::{
+    ActiveOrganization, Actor, Claims, Organization, Profile, User, split_scope, time::seconds,
+};
 use crate::{TokenKind, cache::Entry};
 
 /// The verified claims of the token that came with a request.
@@ -92,15 +94,15 @@ impl ClerkClaims {
         self.shared().issuer.as_deref()
     }
 
-    /// When the token was issued, in seconds since the Unix epoch.
-    pub fn issued_at(&self) -> Option<i64> {
-        self.shared().issued_at
+    /// Returns the time at which the token was issued, in whole seconds.
+    pub fn issued_at(&self) -> Option<SystemTime> {
+        seconds(self.shared().issued_at?)
     }
 
-    /// When the token expires, in seconds since the Unix epoch. Clerk's documented answer does not
-    /// say.
-    pub fn expires_at(&self) -> Option<i64> {
-        self.shared().expires_at
+    /// Returns the time at which the token expires, in whole seconds. It is known for every JWT. Clerk's documented
+    /// introspection answer does not have it.
+    pub fn expires_at(&self) -> Option<SystemTime> {
+        seconds(self.shared().expires_at?)
     }
 
     /// The id of the [`organization`](Self::organization).
@@ -252,8 +254,8 @@ impl ClerkClaims {
         let has_scope = claims.kind != TokenKind::Session;
         put("scope", has_scope.then(|| (*claims.scope).into()));
         put("iss", self.issuer().map(Into::into));
-        put("iat", self.issued_at().map(Into::into));
-        put("exp", self.expires_at().map(Into::into));
+        put("iat", claims.issued_at.map(Into::into));
+        put("exp", claims.expires_at.map(Into::into));
         put("org_id", self.org_id().map(Into::into));
         if !claims.audience.is_empty() {
             put("aud", Some(self.audience().collect()));

@@ -8,6 +8,7 @@ pub(crate) mod read;
 mod serialize;
 mod session;
 mod shared;
+mod time;
 mod user;
 
 pub(crate) use self::{

@@ -1,10 +1,10 @@
 //! What the Backend API tells of a user.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use serde_json::{Map, Value};
 
-use super::Profile;
+use super::{Profile, time::milliseconds};
 
 /// A user of the instance, as the Backend API shows one (`GET /v1/users/{id}`): where the configuration has
 /// [profiles from there](crate::ProfileSource::BackendApi).
@@ -112,24 +112,24 @@ impl User {
         self.profile.unsafe_metadata()
     }
 
-    /// When the user was made, in milliseconds since the Unix epoch.
-    pub fn created_at(&self) -> Option<i64> {
-        self.created_at
+    /// Returns the time at which the user was created, in milliseconds.
+    pub fn created_at(&self) -> Option<SystemTime> {
+        milliseconds(self.created_at?)
     }
 
-    /// When the user was last changed, in milliseconds since the Unix epoch.
-    pub fn updated_at(&self) -> Option<i64> {
-        self.updated_at
+    /// Returns the time at which the user was last changed, in milliseconds.
+    pub fn updated_at(&self) -> Option<SystemTime> {
+        milliseconds(self.updated_at?)
     }
 
-    /// When the user last signed in, in milliseconds since the Unix epoch.
-    pub fn last_sign_in_at(&self) -> Option<i64> {
-        self.last_sign_in_at
+    /// Returns the time at which the user last signed in, in milliseconds.
+    pub fn last_sign_in_at(&self) -> Option<SystemTime> {
+        milliseconds(self.last_sign_in_at?)
     }
 
-    /// When the user was last active, in milliseconds since the Unix epoch.
-    pub fn last_active_at(&self) -> Option<i64> {
-        self.last_active_at
+    /// Returns the time at which the user was last active, in milliseconds.
+    pub fn last_active_at(&self) -> Option<SystemTime> {
+        milliseconds(self.last_active_at?)
     }
 
     /// About how many bytes it takes in memory.
