@@ -152,7 +152,7 @@
 //! | `axum` | | `axum`: claims and their parts as extractors; [`ResourceMetadata`] as a router |
 //! | `tonic` | | `tonic`: the claims of a `tonic::Request` |
 //! | `metrics` | | counts and durations for the installed recorder of the crate `metrics` |
-//! | `test-util` | | `fake_clerk` and `ManualClock`, for tests |
+//! | `test-util` | | `fake_clerk`, `testing` and `ManualClock`, for tests |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -200,6 +200,9 @@ pub mod guide;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub mod fake_clerk;
+#[cfg(feature = "test-util")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+pub mod testing;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;

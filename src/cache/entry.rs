@@ -130,6 +130,25 @@ impl Entry {
         }
     }
 
+    /// Makes an entry of hand-made claims, which no cache holds.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn of_testing(claims: Claims) -> Self {
+        let now = Now { mono: 0, wall: 0 };
+        Self {
+            key: super::Keyer::new([0; 32], &[]).key(""),
+            epoch: 0,
+            refresh_from: 0,
+            fresh: Deadline::after(now, 0),
+            told: AtomicU32::new(NEVER),
+            failures: AtomicU32::new(0),
+            next_attempt: AtomicU64::new(0),
+            usable: Deadline::after(now, 0),
+            expires: None,
+            is_outage: AtomicBool::new(false),
+            claims,
+        }
+    }
+
     pub(super) fn key(&self) -> &Key {
         &self.key
     }

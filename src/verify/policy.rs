@@ -51,6 +51,30 @@ pub(crate) struct Rules {
 /// Whether a granted scope implies a needed one.
 pub(crate) type ScopeImplies = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
 
+#[cfg(feature = "test-util")]
+impl Rules {
+    /// Makes the rules behind hand-made claims: no scope implies another.
+    pub(crate) fn of_testing() -> Self {
+        Self {
+            accept: TokenKind::ALL.into_iter().collect(),
+            allowed_clients: None,
+            audiences: Audiences {
+                named: Vec::new(),
+                resource: None,
+                client_id: None,
+            },
+            require_audience: false,
+            issuer: String::new(),
+            required_scopes: Vec::new(),
+            scope_implies: None,
+            leeway: 0,
+            authorized_parties: None,
+            allow_pending: false,
+            machines: None,
+        }
+    }
+}
+
 impl Rules {
     /// Judges an answer at the time `now`, in Unix seconds.
     pub(crate) fn check(
