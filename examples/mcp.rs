@@ -34,8 +34,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_clerk::{
-    ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, JwtVerification, McpSessionLayer,
-    RequireScopes,
+    ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, JwtVerification, McpSessionLayer, RequireLayer,
 };
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
@@ -153,7 +152,7 @@ fn app(auth: ClerkAuthLayer) -> Result<Router, Box<dyn Error>> {
     let mcp = ServiceBuilder::new()
         .map_response(|response: Response<_>| response.map(Body::new))
         .service(mcp);
-    let admin = RequireScopes::all([ADMIN]).layer(mcp.clone());
+    let admin = RequireLayer::scopes([ADMIN]).layer(mcp.clone());
 
     // Outside of `auth`: a preflight request carries no token, and scripts have to read the challenge of a rejection.
     let cors = CorsLayer::new()

@@ -16,8 +16,7 @@ use axum::{Json, Router, routing::get};
 use reqwest::{Client, ClientBuilder};
 use tokio::net::TcpListener;
 use tower_clerk::{
-    ClerkAuthLayer, ClerkClaims, ClerkConfig, RequireKind, RequirePermission, TokenKind,
-    fake_clerk::FakeClerk,
+    ClerkAuthLayer, ClerkClaims, ClerkConfig, RequireLayer, TokenKind, fake_clerk::FakeClerk,
 };
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
@@ -36,10 +35,10 @@ fn app(auth: ClerkAuthLayer) -> Router {
     let mut app = Router::new().route("/me", me.clone()).route(
         "/billing",
         me.clone()
-            .layer(RequirePermission::all(["org:billing:read"])),
+            .layer(RequireLayer::permissions(["org:billing:read"])),
     );
     for (path, kind) in ROUTES {
-        app = app.route(path, me.clone().layer(RequireKind::any([kind])));
+        app = app.route(path, me.clone().layer(RequireLayer::any_kind([kind])));
     }
     app.route_layer(auth).route("/health", get(async || "ok\n"))
 }

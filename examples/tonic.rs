@@ -31,7 +31,7 @@ use tonic::{
     transport::{Server, server::TcpIncoming},
 };
 use tower::{Service, service_fn};
-use tower_clerk::{ClerkAuthLayer, ClerkConfig, clerk_claims};
+use tower_clerk::{ClerkAuthLayer, ClerkConfig};
 
 /// `message Subject { string id = 1; }`
 #[derive(Clone, PartialEq, prost::Message)]
@@ -42,7 +42,7 @@ struct Subject {
 
 /// `rpc Get(google.protobuf.Empty) returns (Subject);`
 async fn get(request: Request<()>) -> Result<Response<Subject>, Status> {
-    let claims = clerk_claims(&request)?;
+    let claims = tower_clerk::tonic::claims(&request)?;
     Ok(Response::new(Subject {
         id: claims.subject().to_owned(),
     }))

@@ -6,8 +6,8 @@ use std::fmt;
 use http::{Request, header::AUTHORIZATION};
 
 use crate::{
-    AuthError, AuthErrorKind, ClerkClaims, authenticator::Authenticator, reject,
-    require::present::Anonymous,
+    AuthError, AuthErrorKind, ClerkClaims, authenticator::Authenticator,
+    authorize::extension::Anonymous, reject,
 };
 
 /// The options of a layer that its clones do not share. One byte, so that a cache hit tests all of them at once.

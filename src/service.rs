@@ -9,14 +9,15 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use crate::{
-    ClerkClaims, RejectResponse, ResponseFuture,
+    ClerkClaims, ResponseFuture,
     authenticator::{Authenticator, Decision, Rejected},
     options::{self, LayerOptions},
+    reject::RejectResponse,
 };
 
 /// The service that [`ClerkAuthLayer`](crate::ClerkAuthLayer) makes. See the [crate docs](crate).
 #[derive(Clone)]
-pub struct ClerkAuth<S, R = crate::EmptyBody> {
+pub struct ClerkAuth<S, R = crate::reject::EmptyBody> {
     inner: S,
     authenticator: Authenticator,
     reject: R,
@@ -68,17 +69,20 @@ where
                 inject(&mut request, claims);
                 if self.options.changes_nothing() {
                     // The very instance that was polled ready.
-                    return ResponseFuture::call(self.inner.call(request));
+                    let future = self.inner.call(request);
+                    return ResponseFuture::call(future, self.reject.clone(), true);
                 }
                 self.options.strip(&mut request);
                 let future = self.inner.call(request);
-                ResponseFuture::call_for(future, !self.options.is_http_status_only())
+                let allows_grpc = !self.options.is_http_status_only();
+                ResponseFuture::call(future, self.reject.clone(), allows_grpc)
             }
             Decision::Reject(rejection) if self.options.accepts_anonymous(&rejection.error) => {
                 options::anonymize(&self.authenticator, &mut request);
                 // What stands behind may still reject it, and not every framework knows the form.
                 let is_grpc = self.options.is_grpc(&request);
-                ResponseFuture::call_for(self.inner.call(request), is_grpc)
+                let future = self.inner.call(request);
+                ResponseFuture::call(future, self.reject.clone(), is_grpc)
             }
             Decision::Reject(rejection) => {
                 give_up_readiness(&mut self.inner);
@@ -119,8 +123,7 @@ impl Authenticator {
         is_grpc: bool,
         reject: &impl RejectResponse<B>,
     ) -> Response<B> {
-        self.rejection(&rejection, is_grpc)
-            .into_response(rejection.error, reject)
+        self.rejection(&rejection, is_grpc).to_response(reject)
     }
 }
 

@@ -19,14 +19,13 @@ pub(crate) use self::lookup::{Decision, PendingVerification, Rejected};
 #[cfg(feature = "jwt")]
 use crate::verify::jwt::Local;
 use crate::{
-    AuthError, ClerkClaims, ClerkConfig, Health, Rejection, ResourceMetadata, Stats, Tokens,
-    Verify,
+    AuthError, ClerkClaims, ClerkConfig, Health, ResourceMetadata, Stats, Tokens, Verify,
     cache::Cache,
     clerk::discovery::Discovery,
     clock::Clock,
     extract::CookieNames,
     observe::{HealthState, Observer},
-    reject::{self, Challenges},
+    reject::{self, Challenges, Rejection},
     tokens::Selection,
     verify::Verifier,
 };

@@ -14,7 +14,8 @@ use super::{
     store::{Release, Store},
 };
 use crate::{
-    AuthError, AuthErrorKind, User,
+    AuthError, AuthErrorKind,
+    claims::User,
     clock::Clock,
     sync::single_flight::{self, Landed, Outcome, SingleFlight},
 };

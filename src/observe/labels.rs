@@ -1,97 +1,6 @@
 //! Log and metric label values. All of them are static: no label comes from request data.
 
-use crate::AuthErrorKind;
-
-/// The outcome of a request: `auth.outcome`, and the label `outcome`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Ok,
-    StaleOk,
-    Anonymous,
-    Missing,
-    Malformed,
-    Inactive,
-    Expired,
-    BadClient,
-    BadAudience,
-    BadIssuer,
-    BadScope,
-    Unavailable,
-    Overloaded,
-}
-
-impl Outcome {
-    /// All outcomes except [`Ok`](Self::Ok).
-    pub(super) const OTHERS: [Self; 12] = [
-        Self::StaleOk,
-        Self::Anonymous,
-        Self::Missing,
-        Self::Malformed,
-        Self::Inactive,
-        Self::Expired,
-        Self::BadClient,
-        Self::BadAudience,
-        Self::BadIssuer,
-        Self::BadScope,
-        Self::Unavailable,
-        Self::Overloaded,
-    ];
-
-    pub(super) fn passed(is_stale: bool) -> Self {
-        if is_stale { Self::StaleOk } else { Self::Ok }
-    }
-
-    /// Returns the outcome of a rejection. There are fewer outcomes than error kinds, because several kinds need the
-    /// same action by the operator.
-    pub(super) fn rejected(kind: AuthErrorKind) -> Self {
-        match kind {
-            AuthErrorKind::MissingCredentials => Self::Missing,
-            AuthErrorKind::MalformedCredentials
-            | AuthErrorKind::MultipleCredentials
-            | AuthErrorKind::TokenTooLong => Self::Malformed,
-            AuthErrorKind::Inactive
-            | AuthErrorKind::InvalidSignature
-            | AuthErrorKind::MalformedToken
-            | AuthErrorKind::MissingSubject
-            | AuthErrorKind::NotAccessToken
-            | AuthErrorKind::NotSessionToken
-            | AuthErrorKind::NotYetValid
-            | AuthErrorKind::PendingSession
-            | AuthErrorKind::SenderConstrained
-            | AuthErrorKind::UnsupportedToken => Self::Inactive,
-            AuthErrorKind::Expired => Self::Expired,
-            AuthErrorKind::WrongClient | AuthErrorKind::UnauthorizedParty => Self::BadClient,
-            AuthErrorKind::WrongAudience => Self::BadAudience,
-            AuthErrorKind::WrongIssuer => Self::BadIssuer,
-            AuthErrorKind::Forbidden | AuthErrorKind::InsufficientScope => Self::BadScope,
-            AuthErrorKind::CredentialsRejected
-            | AuthErrorKind::MissingLayer
-            | AuthErrorKind::ProfileUnavailable
-            | AuthErrorKind::RateLimited
-            | AuthErrorKind::InvalidUpstreamResponse
-            | AuthErrorKind::UpstreamUnavailable => Self::Unavailable,
-            AuthErrorKind::Overloaded => Self::Overloaded,
-        }
-    }
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::StaleOk => "stale_ok",
-            Self::Anonymous => "anonymous",
-            Self::Missing => "missing",
-            Self::Malformed => "malformed",
-            Self::Inactive => "inactive",
-            Self::Expired => "expired",
-            Self::BadClient => "bad_client",
-            Self::BadAudience => "bad_audience",
-            Self::BadIssuer => "bad_issuer",
-            Self::BadScope => "bad_scope",
-            Self::Unavailable => "unavailable",
-            Self::Overloaded => "shed",
-        }
-    }
-}
+pub(crate) use crate::error::Outcome;
 
 /// The origin of a verification result: `cache.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -251,7 +160,7 @@ impl Priority {
         Self::FirstSeen,
     ];
 
-    /// Returns the name in metrics.
+    /// Returns the name in logs and metrics.
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Document => "document",

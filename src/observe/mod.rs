@@ -104,7 +104,7 @@ impl Observer {
     /// Records a request that was rejected.
     pub(crate) fn rejected(&self, error: &AuthError, seen: Seen) {
         self.counters.rejected.increment();
-        self.metrics.request(Outcome::rejected(error.kind()));
+        self.metrics.request(error.kind().outcome());
         events::rejected(error, seen);
     }
 

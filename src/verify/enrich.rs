@@ -8,7 +8,8 @@ use tokio::{task::yield_now, time::Instant};
 use super::userinfo_policy::{is_final, unavailable};
 use super::users::Users;
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, Enrichment, TokenKind, User,
+    AuthError, AuthErrorKind, BearerToken, Enrichment, TokenKind,
+    claims::User,
     clerk::{
         http::{Priority, Purpose, within},
         userinfo::{Userinfo, UserinfoEndpoint},

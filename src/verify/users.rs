@@ -3,8 +3,9 @@
 use std::{sync::Arc, time::Duration};
 
 use crate::{
-    AuthError, User,
+    AuthError,
     cache::UserCache,
+    claims::User,
     clerk::{
         backend_api::{Backend, UserEndpoint, is_id},
         http::{Priority, Upstream},

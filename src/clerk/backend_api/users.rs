@@ -9,7 +9,8 @@ use tokio::time::Instant;
 
 use super::{Answer, read, request};
 use crate::{
-    AuthError, AuthErrorKind, User,
+    AuthError, AuthErrorKind,
+    claims::User,
     clerk::{
         http::{Endpoint, EndpointClient, Priority, Purpose, Upstream, within},
         response::violation,

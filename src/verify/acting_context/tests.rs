@@ -121,7 +121,7 @@ fn each_kind_has_what_it_has() {
             let session = context.session.as_deref();
             let found = [
                 organization.is_some(),
-                organization.is_some_and(|it| it.has_role("org:admin")),
+                organization.is_some_and(|it| it.role() == Some("org:admin")),
                 session.is_some_and(|it| it.id() == Some("sess_1")),
                 session.is_some_and(|it| it.actor().is_some()),
             ];

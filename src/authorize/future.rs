@@ -1,4 +1,4 @@
-//! [`RequireFuture`]: the answer of the inner service, or a rejection.
+//! [`ResponseFuture`]: the answer of the inner service, or a rejection.
 
 use std::{
     fmt,
@@ -11,12 +11,12 @@ use http::Response;
 use pin_project_lite::pin_project;
 
 pin_project! {
-    /// The future of [`Require`](crate::Require).
+    /// The future of [`Require`](super::Require).
     ///
     /// # Cancel safety
     ///
     /// Dropping it drops the inner service's future, and nothing else.
-    pub struct RequireFuture<F, ResBody> {
+    pub struct ResponseFuture<F, ResBody> {
         #[pin]
         state: State<F, ResBody>,
     }
@@ -37,7 +37,7 @@ pin_project! {
     }
 }
 
-impl<F, ResBody> RequireFuture<F, ResBody> {
+impl<F, ResBody> ResponseFuture<F, ResBody> {
     pub(crate) fn call(future: F) -> Self {
         Self {
             state: State::Call { future },
@@ -53,7 +53,7 @@ impl<F, ResBody> RequireFuture<F, ResBody> {
     }
 }
 
-impl<F, ResBody, E> Future for RequireFuture<F, ResBody>
+impl<F, ResBody, E> Future for ResponseFuture<F, ResBody>
 where
     F: Future<Output = Result<Response<ResBody>, E>>,
 {
@@ -70,8 +70,8 @@ where
     }
 }
 
-impl<F, ResBody> fmt::Debug for RequireFuture<F, ResBody> {
+impl<F, ResBody> fmt::Debug for ResponseFuture<F, ResBody> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RequireFuture").finish_non_exhaustive()
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }

@@ -17,9 +17,11 @@ use tower::service_fn;
 use tower_layer::Layer;
 use tower_service::Service;
 
-use super::{RequireClaims, RequireScopes, present::Anonymous};
+use super::extension::Anonymous;
 use crate::{
-    AuthError, AuthErrorKind, ClerkClaims, JsonBody, claims::Claims, reject::Challenges,
+    AuthError, AuthErrorKind, ClerkClaims, RequireLayer,
+    claims::Claims,
+    reject::{Challenges, Rejection},
     verify::Rules,
 };
 
@@ -83,7 +85,7 @@ impl Service<Request<()>> for Inner {
 fn scopes_are_judged_by_name() {
     struct Case {
         name: &'static str,
-        input: (RequireScopes, &'static str),
+        input: (RequireLayer, &'static str),
         expected: u16,
     }
 
@@ -99,8 +101,8 @@ fn scopes_are_judged_by_name() {
         }
     }
 
-    let all = || RequireScopes::all(["read", "write"]);
-    let any = || RequireScopes::any(["read", "write"]);
+    let all = || RequireLayer::scopes(["read", "write"]);
+    let any = || RequireLayer::any_scope(["read", "write"]);
     let cases = [
         Case {
             name: "all of all",
@@ -159,10 +161,10 @@ fn a_hierarchy_of_the_configuration_counts() {
         ..Claims::bare("user_1")
     });
     for (layer, expected) in [
-        (RequireScopes::all(["files:read", "files:write"]), 200),
-        (RequireScopes::all(["files:read", "mail:read"]), 403),
-        (RequireScopes::any(["mail:read", "files:read"]), 200),
-        (RequireScopes::any(["mail:read", "filesystem"]), 403),
+        (RequireLayer::scopes(["files:read", "files:write"]), 200),
+        (RequireLayer::scopes(["files:read", "mail:read"]), 403),
+        (RequireLayer::any_scope(["mail:read", "files:read"]), 200),
+        (RequireLayer::any_scope(["mail:read", "filesystem"]), 403),
     ] {
         let mut request = request(&[]);
         request.extensions_mut().insert(claims.clone());
@@ -193,9 +195,9 @@ fn every_rejection_says_what_is_needed() {
         assert_eq!(error.kind(), kind, "{name}");
     }
 
-    let all = RequireScopes::all(["read", "write"]);
-    let any = RequireScopes::any(["read", "write"]);
-    let never = RequireClaims::new(|_| false);
+    let all = RequireLayer::scopes(["read", "write"]);
+    let any = RequireLayer::any_scope(["read", "write"]);
+    let never = RequireLayer::claims(|_| false);
     let known = || {
         let mut request = request(&[]);
         request.extensions_mut().insert(claims("email"));
@@ -269,7 +271,7 @@ fn every_rejection_says_what_is_needed() {
         },
         Case {
             name: "no layer, a predicate",
-            rejected: send(&RequireClaims::new(|_| true), request(&[])).0,
+            rejected: send(&RequireLayer::claims(|_| true), request(&[])).0,
             expected: (500, AuthErrorKind::MissingLayer, None),
         },
     ];
@@ -295,7 +297,7 @@ fn rejections_to_grpc_are_trailers_only() {
     anonymous
         .extensions_mut()
         .insert(Anonymous::new(challenges()));
-    let layer = RequireScopes::all(["read"]);
+    let layer = RequireLayer::scopes(["read"]);
     for (request, code) in [(known, "7"), (anonymous, "16"), (grpc(), "13")] {
         let (response, calls) = send(&layer, request);
         assert_eq!((response.status().as_u16(), calls), (200, 0));
@@ -310,25 +312,81 @@ fn claims_win_over_the_mark_of_anonymous_requests() {
         .extensions_mut()
         .insert(Anonymous::new(challenges()));
     request.extensions_mut().insert(claims("read"));
-    let (response, calls) = send(&RequireScopes::all(["read"]), request);
+    let (response, calls) = send(&RequireLayer::scopes(["read"]), request);
     assert_eq!((response.status().as_u16(), calls), (200, 1));
 }
 
 #[test]
-fn rejections_are_shaped_like_the_layers() {
-    let mut known = request(&[]);
-    known.extensions_mut().insert(claims("email"));
-    let layer = RequireScopes::all(["read"]).reject_with(JsonBody);
-    let (response, _) = send(&layer, known);
-    let body: serde_json::Value = serde_json::from_slice(response.body()).unwrap();
-    assert_eq!(body["error"], "insufficient_scope");
-    assert_eq!(body["scope"], "email read");
+fn a_rejection_is_left_for_the_layer_to_render() {
+    for _ in 0..2 {
+        let mut known = request(&[]);
+        known.extensions_mut().insert(claims("email"));
+        let (response, _) = send(&RequireLayer::scopes(["read"]), known);
+        assert!(response.body().is_empty());
+        let rejection = response.extensions().get::<Rejection>().unwrap();
+        assert_eq!(rejection.code(), Some("insufficient_scope"));
+        assert_eq!(rejection.scope(), Some("email read"));
+        let error = response.extensions().get::<AuthError>().unwrap();
+        assert_eq!(error.kind(), rejection.kind());
+    }
+}
+
+#[test]
+fn several_layers_are_combined_with_and() {
+    let read = RequireLayer::scopes(["read"]);
+    let user = RequireLayer::claims(|claims| claims.subject() == "user_1");
+    let other = RequireLayer::claims(|claims| claims.subject() == "user_2");
+    for _ in 0..2 {
+        for (inner, scope, status) in [
+            (&user, "read", 200),
+            (&other, "read", 403),
+            (&user, "write", 403),
+        ] {
+            let both = tower::ServiceBuilder::new()
+                .layer(&read)
+                .layer(inner)
+                .into_inner();
+            let mut request = request(&[]);
+            request.extensions_mut().insert(claims(scope));
+            let (response, calls) = send(&both, request);
+            assert_eq!(response.status(), status, "{inner:?}, {scope}");
+            assert_eq!(calls, usize::from(status == 200), "{inner:?}, {scope}");
+        }
+    }
+}
+
+#[test]
+fn a_panic_names_the_line_of_the_caller() {
+    use std::{panic::Location, sync::Mutex};
+
+    #[track_caller]
+    fn check(make: impl FnOnce() -> RequireLayer + panic::UnwindSafe) {
+        static SEEN: Mutex<Option<(String, u32)>> = Mutex::new(None);
+        let hook = panic::take_hook();
+        panic::set_hook(Box::new(|info| {
+            let at = info.location().map(|at| (at.file().to_owned(), at.line()));
+            *SEEN.lock().unwrap() = at;
+        }));
+        let made = panic::catch_unwind(make);
+        panic::set_hook(hook);
+        assert!(made.is_err());
+        let (file, line) = SEEN.lock().unwrap().take().unwrap();
+        assert_eq!((&*file, line), (file!(), Location::caller().line()));
+    }
+
+    let none: [&str; 0] = [];
+    check(|| RequireLayer::scopes(none));
+    check(|| RequireLayer::any_scope(["a b"]));
+    check(|| RequireLayer::permissions(none));
+    check(|| RequireLayer::any_permission(none));
+    check(|| RequireLayer::any_role(none));
+    check(|| RequireLayer::any_kind([]));
 }
 
 #[test]
 fn a_predicate_sees_the_claims() {
     let layer =
-        RequireClaims::new(|claims| claims.has_scope("read") && claims.subject() == "user_1");
+        RequireLayer::claims(|claims| claims.has_scope("read") && claims.subject() == "user_1");
     for (scope, expected) in [("read", 200), ("write", 403)] {
         let mut request = request(&[]);
         request.extensions_mut().insert(claims(scope));
@@ -349,24 +407,21 @@ fn rules_that_make_no_sense_are_not_made() {
         &["ä"],
     ] {
         let scopes = scopes.to_vec();
-        let all = panic::catch_unwind(|| RequireScopes::all(scopes.clone()));
+        let all = panic::catch_unwind(|| RequireLayer::scopes(scopes.clone()));
         assert!(all.is_err(), "{scopes:?}");
-        let any = panic::catch_unwind(|| RequireScopes::any(scopes.clone()));
+        let any = panic::catch_unwind(|| RequireLayer::any_scope(scopes.clone()));
         assert!(any.is_err(), "{scopes:?}");
     }
 }
 
 #[test]
 fn debug_shows_the_scopes() {
-    let layer = RequireScopes::any(["read"]);
-    assert_eq!(format!("{layer:?}"), "RequireScopes(Any([\"read\"]))");
-    let service = RequireClaims::new(|_| true).layer(1);
-    assert_eq!(
-        format!("{service:?}"),
-        "Require { inner: 1, rule: Claims, .. }"
-    );
+    let layer = RequireLayer::any_scope(["read"]);
+    assert_eq!(format!("{layer:?}"), "RequireLayer(AnyScope([\"read\"]))");
+    let service = RequireLayer::claims(|_| true).layer(1);
+    assert_eq!(format!("{service:?}"), "Require { inner: 1, rule: Claims }");
     let inner =
         service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(Bytes::new()))));
     let future = layer.layer(inner).call(request(&[]));
-    assert_eq!(format!("{future:?}"), "RequireFuture { .. }");
+    assert_eq!(format!("{future:?}"), "ResponseFuture { .. }");
 }

@@ -7,8 +7,9 @@ use tower_layer::Layer;
 
 use super::{AuthErrorKind, Claims, ClerkClaims, Inner, challenges, request, send};
 use crate::{
-    Organization, RequireKind, RequirePermission, RequireRole, TokenKind,
-    claims::ActiveOrganization, require::Require,
+    RequireLayer, TokenKind,
+    authorize::Require,
+    claims::{ActiveOrganization, Organization},
 };
 
 /// Claims of a session in an organization with this role and these permissions.
@@ -60,8 +61,8 @@ where
 #[test]
 fn permissions_are_those_of_the_organization() {
     let (read, pay) = ("org:billing:read", "org:billing:pay");
-    let all = RequirePermission::all([read, pay]);
-    let any = RequirePermission::any([read, pay]);
+    let all = RequireLayer::permissions([read, pay]);
+    let any = RequireLayer::any_permission([read, pay]);
     // All, any.
     for (permissions, expected) in [
         (&[read, "org:teams:read", pay][..], (true, true)),
@@ -79,7 +80,7 @@ fn permissions_are_those_of_the_organization() {
 
 #[test]
 fn a_role_is_one_of_some() {
-    let layer = RequireRole::any(["org:admin", "org:support"]);
+    let layer = RequireLayer::any_role(["org:admin", "org:support"]);
     for (role, expected) in [
         ("org:admin", true),
         ("org:support", true),
@@ -99,8 +100,13 @@ fn a_role_is_one_of_some() {
 fn kinds_are_told_apart() {
     for asked in TokenKind::ALL {
         for kind in TokenKind::ALL {
-            check(&RequireKind::any([asked]), &of_kind(kind), asked == kind);
-            check(&RequireKind::any([kind, asked]), &of_kind(kind), true);
+            check(
+                &RequireLayer::any_kind([asked]),
+                &of_kind(kind),
+                asked == kind,
+            );
+            check(&RequireLayer::kind(asked), &of_kind(kind), asked == kind);
+            check(&RequireLayer::any_kind([kind, asked]), &of_kind(kind), true);
         }
     }
 }
@@ -119,27 +125,27 @@ fn who_has_no_role_and_no_permission_is_rejected_whatever_the_kind() {
     for kind in TokenKind::ALL {
         for claims in [of_kind(kind), nobodys(kind)] {
             check(
-                &RequirePermission::all(["org:billing:read"]),
+                &RequireLayer::permissions(["org:billing:read"]),
                 &claims,
                 false,
             );
             check(
-                &RequirePermission::any(["org:billing:read"]),
+                &RequireLayer::any_permission(["org:billing:read"]),
                 &claims,
                 false,
             );
-            check(&RequireRole::any(["org:admin"]), &claims, false);
+            check(&RequireLayer::any_role(["org:admin"]), &claims, false);
         }
     }
 }
 
 #[test]
 fn rules_stand_behind_a_layer() {
-    let permission = RequirePermission::all(["org:billing:read"]);
+    let permission = RequireLayer::permissions(["org:billing:read"]);
     assert_eq!(send(&permission, request(&[])).0.status(), 500);
-    let role = RequireRole::any(["org:admin"]);
+    let role = RequireLayer::any_role(["org:admin"]);
     assert_eq!(send(&role, request(&[])).0.status(), 500);
-    let kind = RequireKind::any(TokenKind::ALL);
+    let kind = RequireLayer::any_kind(TokenKind::ALL);
     assert_eq!(send(&kind, request(&[])).0.status(), 500);
 }
 
@@ -148,10 +154,11 @@ fn roles_and_permissions_are_compared_as_clerk_does_it() {
     // fault E4
     for asked in ["admin", "org:admin", "org:org:admin"] {
         for held in ["admin", "org:admin"] {
-            check(&RequireRole::any([asked]), &member(held, &[]), true);
+            check(&RequireLayer::any_role([asked]), &member(held, &[]), true);
+            check(&RequireLayer::role(asked), &member(held, &[]), true);
         }
         check(
-            &RequireRole::any([asked]),
+            &RequireLayer::any_role([asked]),
             &member("org:member", &[]),
             false,
         );
@@ -162,8 +169,8 @@ fn roles_and_permissions_are_compared_as_clerk_does_it() {
         ("org:org:billing:read", true),
         ("teams:read", false),
     ] {
-        check(&RequirePermission::all([asked]), &claims, expected);
-        check(&RequirePermission::any([asked]), &claims, expected);
+        check(&RequireLayer::permissions([asked]), &claims, expected);
+        check(&RequireLayer::any_permission([asked]), &claims, expected);
     }
     // Names that no token has reject, and do not panic.
     for odd in [
@@ -176,9 +183,9 @@ fn roles_and_permissions_are_compared_as_clerk_does_it() {
         " admin",
         "\u{0}",
     ] {
-        check(&RequireRole::any([odd]), &claims, false);
-        check(&RequirePermission::all([odd]), &claims, false);
-        check(&RequirePermission::any([odd]), &claims, false);
+        check(&RequireLayer::any_role([odd]), &claims, false);
+        check(&RequireLayer::permissions([odd]), &claims, false);
+        check(&RequireLayer::any_permission([odd]), &claims, false);
     }
 }
 
@@ -191,39 +198,42 @@ fn an_unreadable_organization_satisfies_no_rule_that_needs_one() {
         challenges: challenges(),
         ..Claims::bare("user_1")
     });
-    check(&RequireRole::any(["org:admin"]), &claims, false);
+    check(&RequireLayer::any_role(["org:admin"]), &claims, false);
     check(
-        &RequirePermission::all(["org:billing:read"]),
+        &RequireLayer::permissions(["org:billing:read"]),
         &claims,
         false,
     );
     check(
-        &RequirePermission::any(["org:billing:read"]),
+        &RequireLayer::any_permission(["org:billing:read"]),
         &claims,
         false,
     );
-    check(&RequireKind::any([TokenKind::Session]), &claims, true);
+    check(&RequireLayer::any_kind([TokenKind::Session]), &claims, true);
 }
 
 #[test]
 fn rules_without_names_are_not_made() {
     let none: [&str; 0] = [];
-    assert!(panic::catch_unwind(|| drop(RequirePermission::all(none))).is_err());
-    assert!(panic::catch_unwind(|| drop(RequirePermission::any(none))).is_err());
-    assert!(panic::catch_unwind(|| drop(RequireRole::any(none))).is_err());
-    assert!(panic::catch_unwind(|| drop(RequireKind::any([]))).is_err());
+    assert!(panic::catch_unwind(|| drop(RequireLayer::permissions(none))).is_err());
+    assert!(panic::catch_unwind(|| drop(RequireLayer::any_permission(none))).is_err());
+    assert!(panic::catch_unwind(|| drop(RequireLayer::any_role(none))).is_err());
+    assert!(panic::catch_unwind(|| drop(RequireLayer::any_kind([]))).is_err());
 }
 
 #[test]
 fn debug_shows_what_is_asked() {
-    let permission = RequirePermission::all(["org:billing:read"]);
-    let expected = "RequirePermission(All([\"org:billing:read\"]))";
+    let permission = RequireLayer::permissions(["org:billing:read"]);
+    let expected = "RequireLayer(AllPermissions([\"org:billing:read\"]))";
     assert_eq!(format!("{permission:?}"), expected);
-    let permission = RequirePermission::any(["org:billing:read"]);
-    let expected = "RequirePermission(Any([\"org:billing:read\"]))";
+    let permission = RequireLayer::any_permission(["org:billing:read"]);
+    let expected = "RequireLayer(AnyPermission([\"org:billing:read\"]))";
     assert_eq!(format!("{permission:?}"), expected);
-    let role = RequireRole::any(["org:admin"]);
-    assert_eq!(format!("{role:?}"), "RequireRole(Any([\"org:admin\"]))");
-    let kind = RequireKind::any([TokenKind::Session]);
-    assert_eq!(format!("{kind:?}"), "RequireKind(Any({Session}))");
+    let role = RequireLayer::any_role(["org:admin"]);
+    assert_eq!(
+        format!("{role:?}"),
+        "RequireLayer(AnyRole([\"org:admin\"]))"
+    );
+    let kind = RequireLayer::any_kind([TokenKind::Session]);
+    assert_eq!(format!("{kind:?}"), "RequireLayer(AnyKind({Session}))");
 }

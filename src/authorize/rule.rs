@@ -1,25 +1,24 @@
-//! What a rule asks of claims.
+//! The rules, and how claims satisfy them.
 
 use std::{fmt, sync::Arc};
 
 use http::Extensions;
 
-use super::{Rejected, claims_of};
+use super::extension::{claims_of, forbidden, insufficient_scope};
 use crate::{
     ClerkClaims, TokenKind,
     config::may_be_secret,
+    reject::Rejection,
     token::{Kinds, scope::is_scope_byte},
 };
 
 /// Cloning copies a pointer.
 #[derive(Clone)]
 pub(super) enum Rule {
-    /// All of these scopes.
-    All(Arc<[Box<str>]>),
-    /// One of these scopes; there is one.
-    Any(Arc<[Box<str>]>),
+    // The lists are never empty.
+    AllScopes(Arc<[Box<str>]>),
+    AnyScope(Arc<[Box<str>]>),
     AllPermissions(Arc<[Box<str>]>),
-    /// One of these; there is one.
     AnyPermission(Arc<[Box<str>]>),
     AnyRole(Arc<[Box<str>]>),
     AnyKind(Kinds),
@@ -27,53 +26,61 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    pub(super) fn all<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Self {
-        Self::All(check_scopes(scopes))
+    #[track_caller]
+    pub(super) fn all_scopes<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Self {
+        Self::AllScopes(check_scopes(scopes))
     }
 
-    pub(super) fn any<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Self {
-        Self::Any(check_scopes(scopes))
+    #[track_caller]
+    pub(super) fn any_scope<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Self {
+        Self::AnyScope(check_scopes(scopes))
     }
 
+    #[track_caller]
     pub(super) fn all_permissions<T: Into<String>>(
         permissions: impl IntoIterator<Item = T>,
     ) -> Self {
         Self::AllPermissions(check_names(permissions))
     }
 
+    #[track_caller]
     pub(super) fn any_permission<T: Into<String>>(
         permissions: impl IntoIterator<Item = T>,
     ) -> Self {
         Self::AnyPermission(check_names(permissions))
     }
 
+    #[track_caller]
     pub(super) fn any_role<T: Into<String>>(roles: impl IntoIterator<Item = T>) -> Self {
         Self::AnyRole(check_names(roles))
     }
 
+    #[track_caller]
     pub(super) fn any_kind(kinds: impl IntoIterator<Item = TokenKind>) -> Self {
         let kinds: Kinds = kinds.into_iter().collect();
         assert!(!kinds.is_empty(), "a rule needs at least one kind");
         Self::AnyKind(kinds)
     }
 
-    /// Judges the claims among the extensions of a request.
-    pub(super) fn judge(
+    /// Checks the claims in the extensions of a request.
+    pub(super) fn check(
         &self,
         extensions: &Extensions,
         is_grpc: impl Fn() -> bool,
-    ) -> Result<(), Rejected> {
+    ) -> Result<(), Box<Rejection>> {
         let claims = claims_of(extensions, self.named(), &is_grpc)?;
         if self.is_satisfied(claims) {
             return Ok(());
         }
         Err(match self {
-            Self::All(_) | Self::Any(_) => Rejected::scopes(claims, self.named(), is_grpc()),
+            Self::AllScopes(_) | Self::AnyScope(_) => {
+                insufficient_scope(claims, self.named(), is_grpc())
+            }
             Self::AllPermissions(_)
             | Self::AnyPermission(_)
             | Self::AnyRole(_)
             | Self::AnyKind(_)
-            | Self::Claims(_) => Rejected::forbidden(claims, is_grpc()),
+            | Self::Claims(_) => forbidden(claims, is_grpc()),
         })
     }
 
@@ -82,15 +89,12 @@ impl Rule {
             let claims = claims.shared();
             claims.rules.is_granted(&claims.scope, needed)
         };
-        let organization = claims.organization();
-        let is_permitted = |needed: &str| organization.is_some_and(|it| it.has_permission(needed));
-        let is_in = |role: &str| organization.is_some_and(|it| it.has_role(role));
         match self {
-            Self::All(scopes) => scopes.iter().all(|scope| is_granted(scope)),
-            Self::Any(scopes) => scopes.iter().any(|scope| is_granted(scope)),
-            Self::AllPermissions(permissions) => permissions.iter().all(|it| is_permitted(it)),
-            Self::AnyPermission(permissions) => permissions.iter().any(|it| is_permitted(it)),
-            Self::AnyRole(roles) => roles.iter().any(|role| is_in(role)),
+            Self::AllScopes(scopes) => scopes.iter().all(|scope| is_granted(scope)),
+            Self::AnyScope(scopes) => scopes.iter().any(|scope| is_granted(scope)),
+            Self::AllPermissions(names) => names.iter().all(|name| claims.has_permission(name)),
+            Self::AnyPermission(names) => names.iter().any(|name| claims.has_permission(name)),
+            Self::AnyRole(roles) => roles.iter().any(|role| claims.has_role(role)),
             Self::AnyKind(kinds) => kinds.contains(claims.kind()),
             Self::Claims(is_satisfied) => is_satisfied(claims),
         }
@@ -99,8 +103,8 @@ impl Rule {
     /// The scopes that a challenge names. Of alternatives the first suffices.
     fn named(&self) -> impl Iterator<Item = &str> {
         let scopes = match self {
-            Self::All(scopes) => scopes,
-            Self::Any(scopes) => scopes.get(..1).unwrap_or_default(),
+            Self::AllScopes(scopes) => scopes,
+            Self::AnyScope(scopes) => scopes.get(..1).unwrap_or_default(),
             Self::AllPermissions(_)
             | Self::AnyPermission(_)
             | Self::AnyRole(_)
@@ -113,14 +117,16 @@ impl Rule {
 
 impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |name: &str, names: &[Box<str>], f: &mut fmt::Formatter<'_>| {
+            f.debug_tuple(name).field(&shown(names)).finish()
+        };
         match self {
-            Self::All(names) | Self::AllPermissions(names) => {
-                f.debug_tuple("All").field(&shown(names)).finish()
-            }
-            Self::Any(names) | Self::AnyPermission(names) | Self::AnyRole(names) => {
-                f.debug_tuple("Any").field(&shown(names)).finish()
-            }
-            Self::AnyKind(kinds) => f.debug_tuple("Any").field(kinds).finish(),
+            Self::AllScopes(scopes) => names("AllScopes", scopes, f),
+            Self::AnyScope(scopes) => names("AnyScope", scopes, f),
+            Self::AllPermissions(permissions) => names("AllPermissions", permissions, f),
+            Self::AnyPermission(permissions) => names("AnyPermission", permissions, f),
+            Self::AnyRole(roles) => names("AnyRole", roles, f),
+            Self::AnyKind(kinds) => f.debug_tuple("AnyKind").field(kinds).finish(),
             Self::Claims(_) => f.write_str("Claims"),
         }
     }
@@ -137,7 +143,8 @@ fn shown(names: &[Box<str>]) -> Vec<&str> {
         .collect()
 }
 
-/// Scope tokens (RFC 6749 §3.3): they stand in a quoted string later on.
+/// Checks scope tokens (RFC 6749 §3.3): challenges have them in a quoted string.
+#[track_caller]
 fn check_scopes<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Arc<[Box<str>]> {
     check(
         scopes,
@@ -146,14 +153,15 @@ fn check_scopes<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Arc<[Bo
     )
 }
 
-/// Roles or permissions. They are compared as Clerk's `has()` does it, so that no text is wrong by its form: one
-/// that no token has lets no request through.
+/// Checks roles or permissions. They are compared as Clerk's `has()` does it, so no text is wrong by its form: one
+/// that no token has rejects all requests.
+#[track_caller]
 fn check_names<T: Into<String>>(names: impl IntoIterator<Item = T>) -> Arc<[Box<str>]> {
     check(names, |_| true, "")
 }
 
-/// A rule without names would let everybody through, or nobody, and so would a scope that is none. `reason`:
-/// what a name is that is none.
+/// Checks that there is a name, and that each is one. `reason`: the text for one that is not.
+#[track_caller]
 fn check<T: Into<String>>(
     names: impl IntoIterator<Item = T>,
     is_name: impl Fn(&str) -> bool,
