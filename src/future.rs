@@ -12,11 +12,11 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
+    ClerkClaims,
     authenticator::{Authenticator, PendingVerification},
     integrations,
     options::LayerOptions,
     reject::{self, RejectResponse},
-    service::inject,
 };
 
 pin_project! {
@@ -220,4 +220,10 @@ where
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
+}
+
+/// Inserts claims into the extensions of a request. This is the only place that does. Claims that were there before are
+/// replaced: only the claims of this layer count.
+pub(crate) fn inject<B>(request: &mut Request<B>, claims: ClerkClaims) {
+    request.extensions_mut().insert(claims);
 }

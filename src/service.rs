@@ -1,7 +1,7 @@
 //! [`ClerkAuth`]: the way of a request, spelled out once.
 
 use std::{
-    fmt, mem,
+    fmt,
     task::{Context, Poll},
 };
 
@@ -9,10 +9,12 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use crate::{
-    ClerkClaims, ResponseFuture,
+    ResponseFuture,
     authenticator::{Authenticator, Decision, Rejected},
+    future::inject,
     options::{self, LayerOptions},
     reject::RejectResponse,
+    sync::give_up_readiness,
 };
 
 /// The service that [`ClerkAuthLayer`](crate::ClerkAuthLayer) makes. See the [crate docs](crate).
@@ -125,18 +127,4 @@ impl Authenticator {
     ) -> Response<B> {
         self.rejection(&rejection, is_grpc).to_response(reject)
     }
-}
-
-/// Drops the instance that was polled ready, and with it whatever it reserved, a permit for instance: a
-/// request that waits for Clerk, or is rejected, must not keep others out. A clone is not ready (see the
-/// docs of `tower::Service`, "Be careful when cloning inner services").
-pub(crate) fn give_up_readiness<S: Clone>(inner: &mut S) {
-    let not_ready = inner.clone();
-    drop(mem::replace(inner, not_ready));
-}
-
-/// The one place where claims get into a request. Claims that were there before are replaced: only
-/// this layer's count.
-pub(crate) fn inject<B>(request: &mut Request<B>, claims: ClerkClaims) {
-    request.extensions_mut().insert(claims);
 }

@@ -20,7 +20,7 @@ use tower_service::Service;
 pub(crate) use self::extension::claims_of;
 pub use self::future::ResponseFuture;
 use self::rule::Rule;
-use crate::{reject, service::give_up_readiness};
+use crate::{reject, sync::give_up_readiness};
 
 /// The service that a [`RequireLayer`](crate::RequireLayer) makes.
 #[derive(Clone)]

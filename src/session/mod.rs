@@ -24,7 +24,7 @@ use crate::{
     authorize::{claims_of, extension},
     clock::{Clock, SystemClock},
     observe, reject,
-    service::give_up_readiness,
+    sync::give_up_readiness,
 };
 
 /// A layer for servers of MCP's streamable HTTP. Only the principal that opened a session can use it.

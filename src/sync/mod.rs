@@ -19,7 +19,7 @@ pub(crate) use shuttle::sync::{
     atomic::{AtomicU32, AtomicU64},
 };
 
-use std::future::Future;
+use std::{future::Future, mem};
 
 use tokio::time::Instant;
 
@@ -75,4 +75,12 @@ pub(crate) async fn until<F: Future>(deadline: Instant, future: F) -> Option<F::
 #[cfg(shuttle)]
 pub(crate) async fn until<F: Future>(_: Instant, future: F) -> Option<F::Output> {
     Some(future.await)
+}
+
+/// Drops the instance of a service that was polled ready, and with it what that instance reserved, such as a permit. A
+/// request that waits for Clerk, or is rejected, must not occupy it. The clone in its place is not ready (see the
+/// docs of `tower::Service`, "Be careful when cloning inner services").
+pub(crate) fn give_up_readiness<S: Clone>(inner: &mut S) {
+    let not_ready = inner.clone();
+    drop(mem::replace(inner, not_ready));
 }
