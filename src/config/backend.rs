@@ -8,7 +8,7 @@ use url::Url;
 
 use super::{
     ClerkConfigBuilder, OAuthEndpoint, ProfileSource,
-    check::is_vschar,
+    build::is_vschar,
     instance::{is_host_byte, is_loopback},
     secret,
 };

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::{
     Enrichment, Hidden, Instance, JwtAlgorithm, JwtVerification, Named, OAuthEndpoint,
-    OpaqueTokens, ProfileSource, read,
+    OpaqueTokens, ProfileSource, parse,
     tokens::{BACKEND_API_URL, BACKEND_API_VERSION},
 };
 #[cfg(feature = "test-util")]
@@ -37,53 +37,53 @@ pub struct ClerkConfigBuilder {
     #[serde(alias = "publishable_key")]
     pub(super) domain: String,
     pub(super) client_id: String,
-    #[serde(deserialize_with = "read::deserialize_secret")]
+    #[serde(deserialize_with = "parse::deserialize_secret")]
     pub(super) client_secret: SecretString,
-    #[serde(deserialize_with = "read::deserialize_list")]
+    #[serde(deserialize_with = "parse::deserialize_list")]
     pub(super) required_scopes: Vec<String>,
     pub(super) allowed_clients: Option<Named>,
-    #[serde(deserialize_with = "read::deserialize_list")]
+    #[serde(deserialize_with = "parse::deserialize_list")]
     pub(super) audiences: Vec<String>,
     pub(super) require_audience: bool,
     pub(super) resource: Option<String>,
     pub(super) resource_name: Option<String>,
     pub(super) resource_documentation: Option<String>,
-    #[serde(deserialize_with = "read::deserialize_list")]
+    #[serde(deserialize_with = "parse::deserialize_list")]
     pub(super) scopes_supported: Option<Vec<String>>,
     pub(super) enrichment: Enrichment,
     pub(super) opaque_tokens: OpaqueTokens,
     pub(super) max_token_length: usize,
-    #[serde(deserialize_with = "read::deserialize_duration")]
+    #[serde(deserialize_with = "parse::deserialize_duration")]
     pub(super) leeway: Duration,
-    #[serde(deserialize_with = "read::deserialize_duration")]
+    #[serde(deserialize_with = "parse::deserialize_duration")]
     pub(super) cache_ttl: Duration,
     pub(super) cache_capacity: u64,
-    #[serde(deserialize_with = "read::deserialize_duration")]
+    #[serde(deserialize_with = "parse::deserialize_duration")]
     pub(super) stale_if_error: Duration,
-    #[serde(deserialize_with = "read::deserialize_duration")]
+    #[serde(deserialize_with = "parse::deserialize_duration")]
     pub(super) timeout: Duration,
-    #[serde(deserialize_with = "read::deserialize_duration")]
+    #[serde(deserialize_with = "parse::deserialize_duration")]
     pub(super) attempt_timeout: Duration,
     pub(super) rate_limit: Option<u32>,
-    #[serde(deserialize_with = "read::deserialize_kinds")]
+    #[serde(deserialize_with = "parse::deserialize_kinds")]
     pub(super) accept: Kinds,
     pub(super) oauth_endpoint: OAuthEndpoint,
     pub(super) oauth_jwts: JwtVerification,
     pub(super) jwt_key: Option<String>,
-    #[serde(deserialize_with = "read::deserialize_algorithms")]
+    #[serde(deserialize_with = "parse::deserialize_algorithms")]
     pub(super) jwt_algorithms: Vec<JwtAlgorithm>,
     pub(super) session_cookie: bool,
-    #[serde(deserialize_with = "read::deserialize_list")]
+    #[serde(deserialize_with = "parse::deserialize_list")]
     pub(super) authorized_parties: Option<Vec<String>>,
     pub(super) allow_pending: bool,
-    #[serde(deserialize_with = "read::deserialize_secret")]
+    #[serde(deserialize_with = "parse::deserialize_secret")]
     pub(super) secret_key: SecretString,
     pub(super) backend_api_url: String,
     pub(super) backend_api_version: String,
     pub(super) machines: Option<Named>,
     pub(super) profile_source: ProfileSource,
     pub(super) discover: bool,
-    #[serde(deserialize_with = "read::deserialize_list")]
+    #[serde(deserialize_with = "parse::deserialize_list")]
     pub(super) discovery_origins: Vec<String>,
     #[serde(skip)]
     pub(super) scope_implies: Option<ScopeImplies>,

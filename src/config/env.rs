@@ -1,6 +1,6 @@
 //! The configuration from the environment.
 
-use super::{ClerkConfig, ClerkConfigBuilder, may_be_secret, read};
+use super::{ClerkConfig, ClerkConfigBuilder, may_be_secret, parse};
 use crate::ConfigError;
 
 impl ClerkConfig {
@@ -69,51 +69,51 @@ impl ClerkConfigBuilder {
             builder.client_secret = secret.into();
         }
         if let Some(scopes) = variable("CLERK_REQUIRED_SCOPES") {
-            builder.required_scopes = read::list(&scopes);
+            builder.required_scopes = parse::list(&scopes);
         }
         if let Some(clients) = variable("CLERK_ALLOWED_CLIENTS") {
-            builder.allowed_clients = Some(read::named(&clients));
+            builder.allowed_clients = Some(parse::named(&clients));
         }
         if let Some(audiences) = variable("CLERK_AUDIENCES") {
-            builder.audiences = read::list(&audiences);
+            builder.audiences = parse::list(&audiences);
         }
         if let Some(resource) = variable("CLERK_RESOURCE") {
             builder.resource = Some(resource);
         }
-        if let Some(ttl) = parsed(&variable, "CLERK_CACHE_TTL", read::duration, SECONDS)? {
+        if let Some(ttl) = parsed(&variable, "CLERK_CACHE_TTL", parse::duration, SECONDS)? {
             builder.cache_ttl = ttl;
         }
         if let Some(stale_if_error) =
-            parsed(&variable, "CLERK_STALE_IF_ERROR", read::duration, SECONDS)?
+            parsed(&variable, "CLERK_STALE_IF_ERROR", parse::duration, SECONDS)?
         {
             builder.stale_if_error = stale_if_error;
         }
         let reason = "give `off`, `best-effort` or `required`";
-        if let Some(enrichment) = parsed(&variable, "CLERK_ENRICH", read::word, reason)? {
+        if let Some(enrichment) = parsed(&variable, "CLERK_ENRICH", parse::word, reason)? {
             builder.enrichment = enrichment;
         }
         let reason = "give `prefixed` or `any`";
-        if let Some(tokens) = parsed(&variable, "CLERK_OPAQUE_TOKENS", read::word, reason)? {
+        if let Some(tokens) = parsed(&variable, "CLERK_OPAQUE_TOKENS", parse::word, reason)? {
             builder.opaque_tokens = tokens;
         }
         let reason = "give `oauth`, `session`, `api_key`, `machine`, or several of them";
-        if let Some(kinds) = parsed(&variable, "CLERK_ACCEPT", read::kinds, reason)? {
+        if let Some(kinds) = parsed(&variable, "CLERK_ACCEPT", parse::kinds, reason)? {
             builder.accept = kinds;
         }
         let reason = "give `introspection` or `backend-api`";
-        if let Some(endpoint) = parsed(&variable, "CLERK_OAUTH_ENDPOINT", read::word, reason)? {
+        if let Some(endpoint) = parsed(&variable, "CLERK_OAUTH_ENDPOINT", parse::word, reason)? {
             builder.oauth_endpoint = endpoint;
         }
         let reason = "give `introspect`, `local` or `local-then-introspect`";
-        if let Some(verification) = parsed(&variable, "CLERK_OAUTH_JWTS", read::word, reason)? {
+        if let Some(verification) = parsed(&variable, "CLERK_OAUTH_JWTS", parse::word, reason)? {
             builder.oauth_jwts = verification;
         }
         builder.jwt_key = variable("CLERK_JWT_KEY");
         if let Some(parties) = variable("CLERK_AUTHORIZED_PARTIES") {
-            builder.authorized_parties = Some(read::list(&parties));
+            builder.authorized_parties = Some(parse::list(&parties));
         }
         if let Some(machines) = variable("CLERK_MACHINES") {
-            builder.machines = Some(read::named(&machines));
+            builder.machines = Some(parse::named(&machines));
         }
         if let Some(key) = variable("CLERK_SECRET_KEY") {
             builder.secret_key = key.trim().into();
@@ -122,7 +122,7 @@ impl ClerkConfigBuilder {
             builder.backend_api_url = url.trim().to_owned();
         }
         let reason = "give `userinfo` or `backend-api`";
-        if let Some(source) = parsed(&variable, "CLERK_PROFILE_SOURCE", read::word, reason)? {
+        if let Some(source) = parsed(&variable, "CLERK_PROFILE_SOURCE", parse::word, reason)? {
             builder.profile_source = source;
         }
         Ok(builder)

@@ -3,7 +3,7 @@
 
 use super::{
     ClerkConfigBuilder, Enrichment, JwtVerification, Named, OAuthEndpoint, ProfileSource,
-    check::check_text, secret,
+    build::check_text, secret,
 };
 #[cfg(feature = "jwt")]
 use crate::verify::jwt::PublicKey;

@@ -2,12 +2,12 @@
 
 mod backend;
 mod builder;
-mod check;
+mod build;
 mod discovery;
 mod env;
 mod instance;
 mod kinds;
-mod read;
+mod parse;
 mod resource;
 mod rules;
 mod secret;
@@ -20,7 +20,7 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     backend::Backend,
-    check::is_scope_byte,
+    build::is_scope_byte,
     instance::Instance,
     secret::{Hidden, may_be_secret},
 };

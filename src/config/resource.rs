@@ -5,7 +5,7 @@ use url::Url;
 
 use super::{
     ClerkConfigBuilder,
-    check::{check_text, is_scope_byte},
+    build::{check_text, is_scope_byte},
     secret,
 };
 use crate::{

@@ -115,7 +115,7 @@ fn signed_seconds_are_read_unless_negative() {
     use serde::de::{IntoDeserializer, value::Error};
 
     let read = |seconds: i64| {
-        super::super::read::deserialize_duration(IntoDeserializer::<Error>::into_deserializer(
+        super::super::parse::deserialize_duration(IntoDeserializer::<Error>::into_deserializer(
             seconds,
         ))
     };
