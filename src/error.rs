@@ -1,4 +1,4 @@
-//! What can go wrong: with a request ([`AuthError`]), and with a configuration ([`ConfigError`]).
+//! [`AuthError`]: why a request is rejected.
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
@@ -276,62 +276,6 @@ impl AuthErrorKind {
             Self::UnauthorizedParty => "the token was issued to another origin",
         }
     }
-}
-
-/// What is wrong with a configuration. Every variant names the field; secrets are never shown.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// A mandatory field is missing or empty.
-    #[error("`{field}` is missing or empty: {hint}")]
-    Missing {
-        /// The field.
-        field: &'static str,
-        /// What to do about it.
-        hint: &'static str,
-    },
-    /// A field has a value that cannot be used.
-    #[error("`{field}` cannot be {value:?}: {reason}")]
-    Invalid {
-        /// The field.
-        field: &'static str,
-        /// The offending value.
-        value: String,
-        /// Why it cannot be used, and what can.
-        reason: &'static str,
-    },
-    /// A secret field has a value that cannot be used. The value is not shown.
-    #[error("`{field}` cannot be used: {reason}")]
-    InvalidSecret {
-        /// The field.
-        field: &'static str,
-        /// Why it cannot be used, and what can.
-        reason: &'static str,
-    },
-    /// A field has a value beyond its bounds.
-    #[error("`{field}` is {value}, but must be {bound}")]
-    OutOfRange {
-        /// The field.
-        field: &'static str,
-        /// The offending value.
-        value: String,
-        /// The bounds.
-        bound: &'static str,
-    },
-    /// An environment variable cannot be read.
-    #[error("the environment variable {name} is {value:?}: {reason}")]
-    Environment {
-        /// The variable.
-        name: &'static str,
-        /// The offending value.
-        value: String,
-        /// Why it cannot be used, and what can.
-        reason: &'static str,
-    },
-    /// The HTTP client could not be made, for instance for want of a TLS library or of trusted
-    /// certificates.
-    #[error("the HTTP client could not be made")]
-    HttpClient(#[source] Box<dyn Error + Send + Sync>),
 }
 
 #[cfg(test)]

@@ -5,8 +5,8 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use crate::{
-    AuthError, ClerkAuth, ClerkConfig, EmptyBody, Health, ResourceMetadata, Stats, Verify,
-    auth::Auth, passage::Passage,
+    AuthError, ClerkAuth, ClerkConfig, EmptyBody, Health, ResourceMetadata, Stats, auth::Auth,
+    passage::Passage,
 };
 
 /// Lets through what carries a good token, with [`ClerkClaims`](crate::ClerkClaims) in the request's
@@ -32,23 +32,8 @@ impl ClerkAuthLayer {
     /// Where the operating system has no random numbers to give.
     #[must_use]
     pub fn new(config: ClerkConfig) -> Self {
-        Self::of(Auth::new(config, None))
-    }
-
-    /// Makes a layer that asks somebody else about OAuth tokens than the configuration says. The rules, the
-    /// cache, the enrichment and the ways of other kinds are those of the configuration.
-    ///
-    /// # Panics
-    ///
-    /// Where the operating system has no random numbers to give.
-    #[must_use]
-    pub fn with_verifier(config: ClerkConfig, verifier: impl Verify) -> Self {
-        Self::of(Auth::new(config, Some(Arc::new(verifier))))
-    }
-
-    fn of(auth: Auth) -> Self {
         Self {
-            auth: Arc::new(auth),
+            auth: Arc::new(Auth::new(config)),
             reject: EmptyBody,
             passage: Passage::default(),
         }
@@ -72,7 +57,7 @@ impl<R> ClerkAuthLayer<R> {
     ///
     /// That is a request without an `Authorization` header, or with one of another scheme than `Bearer`,
     /// which is somebody else's to judge and stays where it is, and, where the
-    /// [cookie](crate::ClerkConfigBuilder::session_cookie) counts, without that. What claims to be a bearer token is verified
+    /// [cookie](crate::kinds::SessionTokens::cookie) counts, without that. What claims to be a bearer token is verified
     /// as ever: one that is bad, malformed or cannot be verified is rejected, never taken for none. Claims
     /// that another layer left in the request are removed: only this layer's count.
     ///

@@ -8,8 +8,9 @@ use std::sync::{Arc, LazyLock, Mutex};
 use futures_util::future::BoxFuture;
 use libfuzzer_sys::fuzz_target;
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, TokenInfo, ManualClock,
-    Verification, Verify,
+    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, ManualClock, TokenInfo, Verification,
+    Verify,
+    kinds::{Enrichment, OAuthTokens},
 };
 
 use self::rules::{Policy, Verdict};
@@ -26,10 +27,7 @@ const NOW: i64 = 1_700_000_000;
 struct Given(Arc<Mutex<Vec<u8>>>);
 
 impl Verify for Given {
-    fn verify<'a>(
-        &'a self,
-        _: Verification<'a>,
-    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         let answer = TokenInfo::from_introspection(&self.0.lock().unwrap());
         Box::pin(async { answer })
     }
@@ -38,16 +36,19 @@ impl Verify for Given {
 static LAYER: LazyLock<(ClerkAuthLayer, Given)> = LazyLock::new(|| {
     let given = Given::default();
     let config = ClerkConfig::builder("clerk.example.com")
-        .client_credentials("me", "secret")
-        .audiences(["us"])
-        .required_scopes(["email"])
-        .enrichment(Enrichment::Off)
+        .accept(
+            OAuthTokens::verified_by(given.clone())
+                .allow_clients(["me"])
+                .audiences(["us", "me"])
+                .required_scopes(["email"])
+                .userinfo(Enrichment::Off),
+        )
         .cache_ttl(std::time::Duration::ZERO)
         .clock(ManualClock::at_unix_seconds(NOW.unsigned_abs()))
         .transport(common::Nothing)
         .build()
         .unwrap();
-    (ClerkAuthLayer::with_verifier(config, given.clone()), given)
+    (ClerkAuthLayer::new(config), given)
 });
 
 fuzz_target!(|body: &[u8]| {

@@ -174,7 +174,7 @@ impl ClerkClaims {
     }
 
     /// The user, where the configuration has [profiles from the Backend
-    /// API](crate::ProfileSource::BackendApi), and it told one.
+    /// API](crate::ClerkConfigBuilder::users), and it told one.
     pub fn user(&self) -> Option<&User> {
         self.shared().user.as_deref()
     }
@@ -207,8 +207,7 @@ impl ClerkClaims {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let clerk = FakeClerk::start()?;
-    /// # let cfg = ClerkConfig::builder(clerk.url())
-    /// #     .client_credentials(clerk.client_id(), clerk.client_secret()).build()?;
+    /// # let cfg = ClerkConfig::builder(clerk.url()).accept(OAuthTokens::introspection(clerk.client_id(), clerk.client_secret())).build()?;
     /// # let handler = service_fn(async |request: Request<()>| {
     /// # let claims: ClerkClaims = request.extensions().get().cloned().unwrap();
     /// let Tenant { sub, tenant } = claims.claims_as().unwrap();

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use super::Profile;
 
 /// A user of the instance, as the Backend API shows one (`GET /v1/users/{id}`): where the configuration has
-/// [profiles from there](crate::ProfileSource::BackendApi).
+/// [profiles from there](crate::ClerkConfigBuilder::users).
 ///
 /// The tokens of one user share it. It is up to a minute old, and more by the age of the token's verdict.
 /// What it tells is not bounded by the scopes of the token.

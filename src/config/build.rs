@@ -1,204 +1,251 @@
-//! Checks a configuration, once: whatever comes out of here can be used.
+//! [`build`](ClerkConfigBuilder::build): checks all options, and makes the configuration of them.
 
-use std::{mem, sync::Arc, time::Duration};
+use std::{error::Error, mem, sync::Arc, time::Duration};
 
-use http::HeaderValue;
 use secrecy::ExposeSecret;
 
-use super::{Backend, ClerkConfig, ClerkConfigBuilder, Instance, Named, OpaqueTokens, secret};
+use super::{
+    Backend, Flaw, Instance, Problems, builder::ClerkConfigBuilder, checked::ClerkConfig,
+    origin::discovery_origin, problem::ConfigError,
+};
 use crate::{
-    ConfigError, TokenKind, Transport,
+    TokenKind, Transport,
     bearer::CookieNames,
     clock::SystemClock,
+    kind::Kinds,
+    kinds::{self, Accepted, Checked, Enrichment, JwtVerification, OAuthSource},
     upstream::{HttpClient, default_rate_limit},
     verify::{
-        introspect::basic_credentials,
         policy::{Audiences, Rules},
         resource_uri::ResourceUri,
     },
 };
 
 impl ClerkConfigBuilder {
-    /// Checks everything and makes the configuration. Nothing is sent over the network; the
-    /// certificates that the platform trusts are read.
+    /// Checks everything and makes the configuration. Nothing is sent over the network. The certificates that the
+    /// platform trusts are read, if `https` is used without a [`transport`](Self::transport).
     ///
     /// # Errors
     ///
-    /// The first field that cannot be used, and what to do about it.
+    /// All [problems](crate::config::ConfigProblem) of the configuration, with the option, the variable if the value
+    /// came from the environment, and what to write instead.
     pub fn build(mut self) -> Result<ClerkConfig, ConfigError> {
-        let instance = Instance::parse(&self.domain)?;
-        let credentials = self.check_credentials()?;
-        self.check_bounds()?;
-        self.check_kinds()?;
-        self.check_audience_can_be_shown(cfg!(feature = "jwt"))?;
+        let mut problems = Problems::new(mem::take(&mut self.origins));
+        problems.extend(&self.problems);
+        let instance = Instance::parse(&self.instance, self.danger_allow_http);
+        let instance = problems.check("instance", instance);
+        let accepted = self.accepted(&mut problems);
+        self.check_bounds(&mut problems);
+        self.check_secret_key(&accepted, &mut problems);
+        let accept = accepted.kinds();
+
+        let oauth = accepted.oauth.clone().map(|kind| kind.check(&mut problems));
+        let (client_id, required_scopes) = oauth.as_ref().map_or_else(Default::default, |oauth| {
+            (oauth.client_id.clone(), oauth.required_scopes.clone())
+        });
+        let oauth = oauth.unwrap_or_else(not_accepted);
+        check_audience_can_be_shown(&oauth, cfg!(feature = "jwt"), &mut problems);
+        let api_key = accepted.api_key.unwrap_or_default();
+        api_key.check(&mut problems);
+        let session = SessionRules::check(accepted.session, &mut problems);
+        let machine = accepted.machine;
+        let machines = machine
+            .as_ref()
+            .map_or(Some(Vec::new()), |machine| machine.check(&mut problems));
+        let machine_key = machine
+            .as_ref()
+            .and_then(|machine| machine.machine_secret_key.as_ref());
+        let (backend, machine_backend) = self.check_backend(machine_key, &mut problems);
+
+        let issuer = instance.as_ref().map_or("", Instance::issuer);
+        let discovery_origins = self.check_discovery(issuer, &mut problems);
+        let resource = self.resource.take();
+        let resource_metadata = resource
+            .as_ref()
+            .and_then(|resource| resource.check(issuer, &required_scopes, &mut problems));
         #[cfg(feature = "jwt")]
-        let jwt_key = self.check_jwt_key()?;
-        let backend = self.check_backend()?;
-        let machines = self.check_machines()?;
-        let discovery_origins = self.check_discovery(instance.issuer())?;
-        for scope in &self.required_scopes {
-            check_text("required_scopes", scope, is_scope_byte)?;
+        let jwt_key = problems.check("jwt_keys", self.jwt_keys.check());
+        if cfg!(not(feature = "jwt")) && self.jwt_keys.is_pem() {
+            problems.add("jwt_keys", kinds::without_jwt());
         }
-        let allowed_clients = match self.allowed_clients.take() {
-            None if self.client_id.is_empty() && self.accept.contains(TokenKind::OAuth) => {
-                return Err(ConfigError::Missing {
-                    field: "allowed_clients",
-                    hint: "without credentials of a client, it must be said whose tokens are accepted",
-                });
-            }
-            None => Some(vec![self.client_id.clone()]),
-            Some(Named::Any) => None,
-            Some(Named::Listed(clients)) if clients.is_empty() => {
-                return Err(ConfigError::Missing {
-                    field: "allowed_clients",
-                    hint: "an empty list rejects everybody: name clients, or leave the list out",
-                });
-            }
-            Some(Named::Listed(clients)) => {
-                for client in &clients {
-                    check_text("allowed_clients", client, is_vschar)?;
-                }
-                Some(clients)
-            }
-        };
-        let named = mem::take(&mut self.audiences);
-        for audience in &named {
-            check_text("audiences", audience, |byte| byte.is_ascii_graphic())?;
-        }
-        let resource_metadata = self.check_resource(instance.issuer())?;
-        let audiences = Audiences {
-            named,
-            resource: self.resource.take().map(ResourceUri::new),
-            client_id: Some(self.client_id.clone()).filter(|id| !id.is_empty()),
-        };
-        let requires_what_is_not_shown = self.requires_what_is_not_shown();
+
+        let requires_audience = [
+            (TokenKind::OAuth, oauth.requires_audience),
+            (TokenKind::Session, session.requires_audience),
+        ];
         let rules = Rules {
-            accept: self.accept,
-            authorized_parties: self.authorized_parties,
-            allow_pending: self.allow_pending,
+            accept,
+            authorized_parties: session.authorized_parties,
+            allow_pending: session.allow_pending,
             machines,
-            allowed_clients,
-            audiences,
-            require_audience: self.require_audience,
-            issuer: instance.issuer().to_owned(),
-            required_scopes: self.required_scopes,
-            scope_implies: self.scope_implies,
+            allowed_clients: oauth.allowed_clients,
+            audiences: Audiences {
+                oauth: oauth.audiences,
+                session: session.audiences,
+                resource: resource.map(|resource| ResourceUri::new(resource.uri)),
+                client_id: client_id.clone(),
+            },
+            require_audience: of_those(requires_audience),
+            issuer: issuer.to_owned(),
+            required_scopes,
+            api_key_scopes: api_key.required_scopes,
+            scope_implies: self.scope_implies.take(),
             leeway: i64::try_from(self.leeway.as_secs()).unwrap_or(i64::MAX),
         };
-        let transport = match self.transport {
-            Some(transport) => transport,
-            None => {
-                let called = [
-                    Some(instance.is_https()),
-                    backend.as_ref().map(Backend::is_https),
-                ];
-                default_transport(called.into_iter().flatten(), self.attempt_timeout)?
-            }
+        let attempt_timeout = self.time_of_attempt();
+        let transport = self.transport.take().or_else(|| {
+            let backends = [&backend, &machine_backend].into_iter().flatten();
+            let called = instance.iter().map(Instance::is_https);
+            let called = called.chain(backends.map(Backend::is_https));
+            let discovered = discovery_origins.iter().flatten().skip(1);
+            let discovered = discovered.map(|origin| origin.starts_with("https:"));
+            let called: Vec<_> = called.chain(discovered).collect();
+            problems.check("transport", default_transport(&called, attempt_timeout))
+        });
+        let userinfo = match self.users {
+            Enrichment::Off => Enrichment::BestEffort,
+            Enrichment::BestEffort | Enrichment::Required => Enrichment::Off,
         };
-        let rate_limit = self
-            .rate_limit
-            .unwrap_or_else(|| default_rate_limit(instance.host()));
+        problems.into_result()?;
+        let (Some(instance), Some(transport)) = (instance, transport) else {
+            unreachable!("a part that is missing has a problem");
+        };
+        let rate_limit = match self.rate_limit {
+            Some(calls) => calls,
+            None if instance.is_loopback() => 0,
+            None => default_rate_limit(instance.host()),
+        };
         Ok(ClerkConfig {
-            oauth_jwts: self.oauth_jwts,
-            requires_what_is_not_shown,
+            client_id,
+            oauth: oauth.source,
+            oauth_jwts: oauth.jwts,
+            machine_jwts: machine.is_some_and(|machine| machine.jwts),
+            requires_what_is_not_shown: oauth.requires_what_is_not_shown,
             discovery_origins,
             #[cfg(feature = "jwt")]
-            jwt_key,
+            jwt_key: jwt_key.flatten(),
             #[cfg(feature = "jwt")]
             jwt_algorithms: self.jwt_algorithms,
-            oauth_endpoint: self.oauth_endpoint,
             backend,
-            profile_source: self.profile_source,
+            machine_backend,
             instance,
-            client_id: self.client_id,
-            credentials,
             rules: Arc::new(rules),
             resource_metadata,
-            enrichment: self.enrichment,
-            accept_unprefixed: self.opaque_tokens == OpaqueTokens::Any,
-            session_cookie: self.session_cookie.then(|| CookieNames::of(&self.domain)),
+            userinfo: oauth.userinfo.unwrap_or(userinfo),
+            users: self.users,
+            accept_unprefixed: oauth.unprefixed,
+            session_cookie: session.cookie.then(|| CookieNames::of(&self.instance)),
             max_token_length: self.max_token_length,
             cache_ttl: self.cache_ttl,
             cache_capacity: self.cache_capacity,
             stale_if_error: self.stale_if_error,
             timeout: self.timeout,
-            attempt_timeout: self.attempt_timeout,
+            attempt_timeout,
             rate_limit: (rate_limit > 0).then_some(rate_limit),
             transport,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
         })
     }
 
-    /// Id and secret consist of VSCHAR (RFC 6749 appendix A.1, A.2). There are none where nobody needs them.
-    fn check_credentials(&self) -> Result<Option<HeaderValue>, ConfigError> {
-        let secret = self.client_secret.expose_secret();
-        if self.client_id.is_empty() {
-            if secret.is_empty() && !self.needs_client_credentials() {
-                return Ok(None);
-            }
-            return Err(ConfigError::Missing {
-                field: "client_id",
-                hint: "give the id of an OAuth application of the instance, or set \
-                       CLERK_OAUTH_CLIENT_ID",
-            });
+    /// The kinds of code, which replace those of a file or the environment.
+    fn accepted(&self, problems: &mut Problems) -> Accepted {
+        for kind in &self.accepted_twice {
+            let flaw = Flaw::hidden("it is accepted twice: put all options on one value");
+            problems.add(kinds::option_of(*kind), flaw);
         }
-        // Not shown: id and secret are two texts of one form, and easily swapped.
-        check_text("client_id", &self.client_id, is_vschar).map_err(|error| match error {
-            ConfigError::Invalid { field, reason, .. } => {
-                ConfigError::InvalidSecret { field, reason }
-            }
-            error => error,
-        })?;
-        if secret.is_empty() {
-            return Err(ConfigError::Missing {
-                field: "client_secret",
-                hint: "give the secret of the OAuth application, or set CLERK_OAUTH_CLIENT_SECRET",
-            });
+        let mut accepted = self.accept_in_code.clone().or(self.accept.clone());
+        if let Some(environment) = &self.environment {
+            accepted = environment.add_to(accepted, problems);
         }
-        let invalid = ConfigError::InvalidSecret {
-            field: "client_secret",
-            reason: "a secret consists of visible ASCII characters (RFC 6749 appendix A.2)",
-        };
-        if !secret.bytes().all(is_vschar) {
-            return Err(invalid);
-        }
-        basic_credentials(&self.client_id, secret)
-            .map(Some)
-            .ok_or(invalid)
+        accepted.check(problems);
+        accepted
     }
 
-    fn check_bounds(&self) -> Result<(), ConfigError> {
+    fn time_of_attempt(&self) -> Duration {
+        self.attempt_timeout
+            .unwrap_or(Duration::from_secs(1).min(self.timeout))
+    }
+
+    /// Reports a kind that no credential can verify.
+    fn check_secret_key(&self, accepted: &Accepted, problems: &mut Problems) {
+        if !self.secret_key.expose_secret().is_empty() {
+            return;
+        }
+        let by_secret_key = [
+            (accepted.api_key.is_some(), "API keys"),
+            (self.users != Enrichment::Off, "`users`"),
+            (
+                accepted
+                    .oauth
+                    .as_ref()
+                    .is_some_and(|it| it.needs_secret_key()),
+                "OAuth tokens by the Backend API",
+            ),
+        ];
+        let needed = by_secret_key
+            .into_iter()
+            .filter(|(is_needed, _)| *is_needed);
+        let needed: Vec<_> = needed.map(|(_, what)| what).collect();
+        if !needed.is_empty() {
+            let hint = format!(
+                "{} need the secret key of the instance: give it, or set CLERK_SECRET_KEY",
+                needed.join(" and ")
+            );
+            problems.add("secret_key", Flaw::missing(&hint));
+        }
+        let machine = accepted.machine.as_ref();
+        if machine.is_some_and(|it| it.machine_secret_key.is_none() && !it.jwts) {
+            let hint = "opaque machine tokens need the secret key of a machine (CLERK_MACHINE_SECRET_KEY) or of the \
+                        instance (`secret_key`, CLERK_SECRET_KEY); JWTs alone need `jwts`";
+            problems.add("accept.machine.machine_secret_key", Flaw::missing(hint));
+        }
+    }
+
+    /// The origins, in ASCII and without a slash at the end; `None` without discovery.
+    fn check_discovery(&self, issuer: &str, problems: &mut Problems) -> Option<Vec<String>> {
+        let mut origins = vec![issuer.to_owned()];
+        for origin in self.discover.as_ref()? {
+            let origin = discovery_origin(origin, self.danger_allow_http);
+            origins.extend(problems.check("discover", origin));
+        }
+        Some(origins)
+    }
+
+    fn check_bounds(&self, problems: &mut Problems) {
         let second = Duration::from_secs(1);
         let least = Duration::from_millis(10);
+        let attempt = self.attempt_timeout.unwrap_or(least);
+        let calls = self.rate_limit.unwrap_or_default();
+        let duration = |duration: Duration| format!("{duration:?}");
         let bounds = [
             (
                 "cache_ttl",
-                format!("{:?}", self.cache_ttl),
+                duration(self.cache_ttl),
                 self.cache_ttl <= 300 * second,
                 "at most 5 minutes",
             ),
             (
                 "stale_if_error",
-                format!("{:?}", self.stale_if_error),
+                duration(self.stale_if_error),
                 self.stale_if_error <= 600 * second,
                 "at most 10 minutes",
             ),
             (
                 "leeway",
-                format!("{:?}", self.leeway),
+                duration(self.leeway),
                 self.leeway <= 60 * second,
                 "at most 60 seconds",
             ),
             (
                 "timeout",
-                format!("{:?}", self.timeout),
+                duration(self.timeout),
                 (least..=30 * second).contains(&self.timeout),
                 "between 10 milliseconds and 30 seconds",
             ),
             (
                 "attempt_timeout",
-                format!("{:?}", self.attempt_timeout),
-                (least..=self.timeout).contains(&self.attempt_timeout),
+                duration(attempt),
+                attempt >= least && (attempt == least || attempt <= self.timeout),
                 "between 10 milliseconds and `timeout`",
             ),
             (
@@ -209,10 +256,9 @@ impl ClerkConfigBuilder {
             ),
             (
                 "rate_limit",
-                format!("{:?}", self.rate_limit),
+                calls.to_string(),
                 // Fewer than a few calls would leave nothing beside the reserve.
-                self.rate_limit
-                    .is_none_or(|calls| calls == 0 || (10..=1_000_000).contains(&calls)),
+                calls == 0 || (10..=1_000_000).contains(&calls),
                 "between 10 and 1,000,000 calls in ten seconds, or zero for no limit",
             ),
             (
@@ -222,56 +268,123 @@ impl ClerkConfigBuilder {
                 "between 64 and 16384 bytes",
             ),
         ];
-        for (field, value, is_within, bound) in bounds {
+        for (option, value, is_within, bound) in bounds {
             if !is_within {
-                return Err(ConfigError::OutOfRange {
-                    field,
-                    value,
-                    bound,
-                });
+                problems.add(option, Flaw::out_of_range(value, bound));
             }
         }
-        Ok(())
+        if self.cache_ttl.is_zero() && !self.stale_if_error.is_zero() {
+            let reason = "without a cache (`cache_ttl` is zero) there are no stale entries";
+            let value = duration(self.stale_if_error);
+            problems.add("stale_if_error", Flaw::invalid(&value, reason));
+        }
+        if self.jwt_algorithms.is_empty() {
+            let hint = "an empty list rejects every JWT: name an algorithm, or leave the list out";
+            problems.add("jwt_algorithms", Flaw::missing(hint));
+        }
     }
 }
 
-pub(super) fn check_text(
-    field: &'static str,
-    value: &str,
-    is_allowed: fn(u8) -> bool,
-) -> Result<(), ConfigError> {
-    let reason = if value.is_empty() {
-        "it is empty"
-    } else if !value.bytes().all(is_allowed) {
-        "it holds characters that the grammar forbids (RFC 6749 appendix A)"
-    } else {
-        return Ok(());
-    };
-    Err(secret::invalid(field, value, reason))
+/// The options of session tokens.
+#[derive(Default)]
+struct SessionRules {
+    authorized_parties: Option<Vec<String>>,
+    cookie: bool,
+    allow_pending: bool,
+    audiences: Vec<String>,
+    requires_audience: bool,
 }
 
-/// `VSCHAR = %x20-7E` (RFC 6749 appendix A)
-pub(super) fn is_vschar(byte: u8) -> bool {
-    (0x20..=0x7e).contains(&byte)
+impl SessionRules {
+    #[cfg(feature = "jwt")]
+    fn check(session: Option<kinds::SessionTokens>, problems: &mut Problems) -> Self {
+        session.map_or_else(Self::default, |session| {
+            session.check(problems);
+            Self {
+                authorized_parties: session.authorized_parties,
+                cookie: session.cookie,
+                allow_pending: session.allow_pending,
+                audiences: session.audiences,
+                requires_audience: session.audience_policy == kinds::AudiencePolicy::Require,
+            }
+        })
+    }
+
+    #[cfg(not(feature = "jwt"))]
+    fn check<T>(_: Option<T>, _: &mut Problems) -> Self {
+        Self::default()
+    }
 }
 
-/// `NQCHAR = %x21 / %x23-5B / %x5D-7E`, of which a scope token consists (RFC 6749 appendix A.4)
-pub(crate) fn is_scope_byte(byte: u8) -> bool {
-    byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
+/// The options of OAuth tokens if they are not accepted.
+fn not_accepted() -> Checked {
+    Checked {
+        source: OAuthSource::None,
+        client_id: None,
+        required_scopes: Vec::new(),
+        allowed_clients: Some(Vec::new()),
+        audiences: Vec::new(),
+        requires_audience: false,
+        requires_what_is_not_shown: false,
+        jwts: JwtVerification::Introspect,
+        userinfo: None,
+        unprefixed: false,
+    }
+}
+
+/// Rejects a policy by which every token is rejected. `has_jwt`: this build can verify signatures; then the instance
+/// may answer more than is documented.
+pub(super) fn check_audience_can_be_shown(oauth: &Checked, has_jwt: bool, problems: &mut Problems) {
+    if has_jwt || !oauth.requires_what_is_not_shown {
+        return;
+    }
+    let flaw = Flaw::invalid(
+        "require",
+        "introspection answers name no audience, so that every token would be rejected: enable the feature `jwt` and \
+         set `jwts` to `local-then-introspect`, or verify by the Backend API (`backend-api`)",
+    );
+    problems.add("accept.oauth.audience_policy", flaw);
+}
+
+fn of_those(kinds: [(TokenKind, bool); 2]) -> Kinds {
+    let those = kinds.into_iter().filter(|(_, it)| *it);
+    those.map(|(kind, _)| kind).collect()
 }
 
 /// `called`: of each host that is called, whether that is by https.
 fn default_transport(
-    mut called: impl Iterator<Item = bool> + Clone,
+    called: &[bool],
     connect_timeout: Duration,
-) -> Result<Arc<dyn Transport>, ConfigError> {
-    let https_only = called.clone().all(|is_https| is_https);
-    if called.any(|is_https| is_https) && !cfg!(any(feature = "rustls", feature = "native-tls")) {
-        return Err(ConfigError::HttpClient(
-            "https needs the feature `rustls` or `native-tls`, or a `transport` of your own".into(),
+) -> Result<Arc<dyn Transport>, Flaw> {
+    let uses_https = called.contains(&true);
+    if uses_https && !cfg!(any(feature = "rustls", feature = "native-tls")) {
+        return Err(Flaw::missing(
+            "https needs the feature `rustls` or `native-tls`, or a `transport` of your own",
         ));
     }
-    HttpClient::new(https_only, connect_timeout)
-        .map(|client| -> Arc<dyn Transport> { Arc::new(client) })
-        .map_err(|error| ConfigError::HttpClient(error.into()))
+    let https_only = !called.contains(&false);
+    match HttpClient::new(uses_https, https_only, connect_timeout) {
+        Ok(client) => Ok(Arc::new(client)),
+        Err(error) if uses_https => Err(Flaw::hidden(format_args!(
+            "the HTTP client cannot be made: {}. https needs the certificates that the platform trusts: install them \
+             (on Debian the package `ca-certificates`), or give a `transport` of your own",
+            chain(&error)
+        ))),
+        Err(error) => Err(Flaw::hidden(format_args!(
+            "the HTTP client cannot be made: {}",
+            chain(&error)
+        ))),
+    }
+}
+
+/// An error and its causes.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text += ": ";
+        text += &cause.to_string();
+        next = cause.source();
+    }
+    text
 }

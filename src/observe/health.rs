@@ -33,7 +33,7 @@ pub struct Health {
     /// When Clerk last gave an answer that was understood; `None` if it never did.
     pub last_success: Option<SystemTime>,
     /// The circuit breaker of introspection. With [a verifier of your
-    /// own](crate::ClerkAuthLayer::with_verifier) it stays closed, since it is never used.
+    /// own](crate::kinds::OAuthTokens::verified_by) it stays closed, since it is never used.
     pub introspection: BreakerState,
     /// The circuit breaker of userinfo.
     pub userinfo: BreakerState,

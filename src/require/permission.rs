@@ -27,7 +27,7 @@ rule_layer! {
     ///
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let clerk = tower_clerk::fake_clerk::FakeClerk::start()?;
-    /// # let cfg = ClerkConfig::builder(clerk.url()).accept([TokenKind::Session]).build()?;
+    /// # let cfg = ClerkConfig::builder(clerk.url()).accept(tower_clerk::kinds::SessionTokens::new()).build()?;
     /// # let token = clerk.session("user_1").organization("org_1", "acme", "admin")
     /// #     .permissions(["org:billing:read"]).issue();
     /// let app: Router = Router::new()

@@ -90,6 +90,7 @@ pub(super) struct MaxAnswer(pub(super) usize);
 /// The connections of a pool are driven by tasks of the runtime that opened them. A runtime that is parked
 /// would stall the calls of every other one that takes a connection from the same pool.
 pub(crate) struct HttpClient {
+    uses_https: bool,
     https_only: bool,
     connect_timeout: Duration,
     /// The one used last comes last.
@@ -97,14 +98,19 @@ pub(crate) struct HttpClient {
 }
 
 impl HttpClient {
-    /// `connect_timeout` bounds the making of a connection, name resolution and TLS included.
+    /// `uses_https`: certificates are needed. `connect_timeout` bounds the making of a connection, name resolution and TLS included.
     ///
     /// # Errors
     ///
     /// Why no client can be made. The first one is made here, so that this shows early.
-    pub(crate) fn new(https_only: bool, connect_timeout: Duration) -> Result<Self, reqwest::Error> {
-        let first = client(https_only, connect_timeout)?;
+    pub(crate) fn new(
+        uses_https: bool,
+        https_only: bool,
+        connect_timeout: Duration,
+    ) -> Result<Self, reqwest::Error> {
+        let first = client(uses_https, https_only, connect_timeout)?;
         Ok(Self {
+            uses_https,
             https_only,
             connect_timeout,
             clients: Mutex::new(vec![(None, first)]),
@@ -121,7 +127,7 @@ impl HttpClient {
         let found = find(Some(id)).or_else(|| find(None));
         let client = match found.map(|place| clients.remove(place)) {
             Some((_, client)) => client,
-            None => client(self.https_only, self.connect_timeout)
+            None => client(self.uses_https, self.https_only, self.connect_timeout)
                 .map_err(TransportError::unreachable)?,
         };
         if clients.len() >= MAX_RUNTIMES {
@@ -159,12 +165,24 @@ impl HttpClient {
 }
 
 /// Makes a client.
-fn client(https_only: bool, connect_timeout: Duration) -> Result<Client, reqwest::Error> {
+fn client(
+    uses_https: bool,
+    https_only: bool,
+    connect_timeout: Duration,
+) -> Result<Client, reqwest::Error> {
     #[expect(clippy::disallowed_methods, reason = "this is where clients are made")]
     let builder = Client::builder();
     // Another crate of the build that switches `native-tls` on does not change which certificates count.
     #[cfg(feature = "rustls")]
     let builder = builder.tls_backend_rustls();
+    // Without https, the certificates of the platform are not read, and may be missing.
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    let builder = match uses_https {
+        true => builder,
+        false => builder.tls_certs_only([]),
+    };
+    #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+    let _ = uses_https;
     builder
         .https_only(https_only)
         // The token must go where the configuration says, and nowhere else.

@@ -11,17 +11,21 @@ use super::{
     userinfo::{Userinfo, UserinfoEndpoint},
 };
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, Enrichment, TokenKind, User,
+    AuthError, AuthErrorKind, BearerToken, TokenKind, User,
+    kinds::Enrichment,
     upstream::{Priority, Purpose, within},
 };
 
 /// What there is to enrich claims with.
 pub(crate) struct Enrich {
+    /// With a profile from userinfo.
     pub(crate) enrichment: Enrichment,
     /// Asked without enrichment, too, where nothing else shows what must be known of an OAuth token.
     pub(crate) userinfo: UserinfoEndpoint,
-    /// Where profiles come from the Backend API.
+    /// The users of the Backend API, if claims are enriched with them.
     pub(crate) users: Option<Users>,
+    /// If the user cannot be fetched, the request is rejected.
+    pub(crate) user_is_required: bool,
 }
 
 /// What was found out of the subject, beside what the answer about the token says.
@@ -33,18 +37,14 @@ pub(super) struct Person {
 }
 
 impl Enrich {
-    /// Whether claims have profiles at all.
-    pub(super) fn is_on(&self) -> bool {
-        self.enrichment != Enrichment::Off
-    }
-
+    /// Returns whether the profile from userinfo is required.
     pub(super) fn is_required(&self) -> bool {
         self.enrichment == Enrichment::Required
     }
 
-    /// Whether the profile of a token of this kind is userinfo's, which knows OAuth tokens alone.
+    /// Returns whether a token of this kind has a profile from userinfo, which answers OAuth tokens alone.
     pub(super) fn is_by_userinfo(&self, kind: TokenKind) -> bool {
-        self.is_on() && self.users.is_none() && kind == TokenKind::OAuth
+        self.enrichment != Enrichment::Off && kind == TokenKind::OAuth
     }
 
     /// Fetches from userinfo, for a profile or for what else it shows. `is_needed`: the verification cannot do
@@ -80,13 +80,13 @@ impl Enrich {
         deadline: Instant,
     ) -> Result<(Option<Arc<User>>, bool), AuthError> {
         let users = self.users.as_ref();
-        let Some(users) = users.filter(|_| self.is_on() && subject.starts_with("user_")) else {
+        let Some(users) = users.filter(|_| subject.starts_with("user_")) else {
             return Ok((None, true));
         };
         match within(deadline, users.get(subject, priority)).await {
             Ok(Some(user)) => Ok((Some(user), true)),
             Ok(None) => Err(AuthErrorKind::Inactive.into()),
-            Err(error) if !self.is_required() => Ok((None, is_final(&error))),
+            Err(error) if !self.user_is_required => Ok((None, is_final(&error))),
             Err(error) if error.kind() == AuthErrorKind::Inactive => Err(error),
             Err(error) => Err(unavailable(error)),
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{Shape, Verify};
-use crate::{JwtVerification, TokenKind};
+use crate::{TokenKind, kinds::JwtVerification};
 
 /// Who can be asked. What there is nobody for is not accepted.
 pub(crate) struct Sources {
@@ -18,6 +18,8 @@ pub(crate) struct Sources {
     /// Whoever reads JWTs here.
     pub(crate) local: Option<Arc<dyn Verify>>,
     pub(crate) oauth_jwts: JwtVerification,
+    /// Machine tokens that are JWTs are accepted.
+    pub(crate) machine_jwts: bool,
 }
 
 /// The way to a verdict.
@@ -55,9 +57,13 @@ impl Sources {
                 }),
             },
             Shape::Jwt {
-                kind: TokenKind::Session | TokenKind::Machine,
+                kind: TokenKind::Session,
                 ..
             } => local.map(Route::Local),
+            Shape::Jwt {
+                kind: TokenKind::Machine,
+                ..
+            } => local.filter(|_| self.machine_jwts).map(Route::Local),
             // There are none of these.
             Shape::Opaque(TokenKind::Session)
             | Shape::Jwt {

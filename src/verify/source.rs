@@ -8,7 +8,7 @@ use crate::{AuthError, BearerToken, TokenKind, upstream::Priority};
 /// Says what is known of a token: the step behind a cache miss that asks somebody.
 ///
 /// The layer asks Clerk's introspection endpoint unless it is given another
-/// ([`ClerkAuthLayer::with_verifier`](crate::ClerkAuthLayer::with_verifier)). Whoever implements this
+/// ([`OAuthTokens::verified_by`](crate::kinds::OAuthTokens::verified_by)). Whoever implements this
 /// only reports: the rules of the configuration are applied to what comes back, whatever its source.
 ///
 /// It is asked at most once per token at a time, within the configured

@@ -6,7 +6,7 @@ use serde_json::json;
 use tower::ServiceExt;
 use tower_clerk::{
     Actor, AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, JsonBody,
-    Organization, RequireKind, RequirePermission, RequireRole, TokenKind,
+    Organization, RequireKind, RequirePermission, RequireRole, TokenKind, kinds::SessionTokens,
 };
 
 use crate::{
@@ -18,8 +18,7 @@ const READ: &str = "org:billing:read";
 const PAY: &str = "org:billing:pay";
 
 fn both_kinds(world: &World) -> ClerkConfigBuilder {
-    let kinds = [TokenKind::OAuth, TokenKind::Session];
-    world.config().accept(kinds)
+    world.config().accept(SessionTokens::new())
 }
 
 #[tokio::test]

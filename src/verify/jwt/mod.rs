@@ -28,8 +28,10 @@ use super::{
     payload,
 };
 use crate::{
-    AuthError, AuthErrorKind, ClerkConfig, JwtAlgorithm, JwtVerification, TokenKind,
+    AuthError, AuthErrorKind, ClerkConfig, TokenKind,
     clock::Clock,
+    config::JwtAlgorithm,
+    kinds::JwtVerification,
     upstream::{Endpoint, Priority, Upstream},
 };
 
@@ -60,7 +62,7 @@ impl Local {
         let accepts = |kind| config.rules.accept.contains(kind);
         let reads_oauth =
             accepts(TokenKind::OAuth) && config.oauth_jwts != JwtVerification::Introspect;
-        if !(reads_oauth || accepts(TokenKind::Session) || accepts(TokenKind::Machine)) {
+        if !(reads_oauth || accepts(TokenKind::Session) || config.machine_jwts) {
             return None;
         }
         let trust = match &config.jwt_key {

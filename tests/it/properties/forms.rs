@@ -7,9 +7,10 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
 use tower::ServiceExt;
 use tower_clerk::{
-    AuthError, AuthErrorKind, Claims, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment,
-    JsonBody, ManualClock, McpSessionLayer, Organization, ProblemJson, RequireClaims, RequireKind,
+    AuthError, AuthErrorKind, Claims, ClerkAuthLayer, ClerkClaims, ClerkConfig, JsonBody,
+    ManualClock, McpSessionLayer, Organization, ProblemJson, RequireClaims, RequireKind,
     RequireRole, RequireScopes, TokenInfo, TokenKind, Verification, Verify,
+    kinds::{Enrichment, OAuthTokens},
 };
 
 use super::{Nowhere, for_each_case, pick, runtime};
@@ -213,12 +214,15 @@ struct App {
 
 fn apps() -> Vec<App> {
     let config = ClerkConfig::builder("clerk.example.com")
-        .client_credentials("me", "secret")
-        .required_scopes(["email"])
-        .enrichment(Enrichment::Off)
+        .accept(
+            OAuthTokens::verified_by(Verdicts)
+                .allow_clients(["me"])
+                .required_scopes(["email"])
+                .userinfo(Enrichment::Off),
+        )
         .clock(ManualClock::at_unix_seconds(1_700_000_000))
         .transport(Nowhere);
-    let layer = ClerkAuthLayer::with_verifier(config.build().unwrap(), Verdicts);
+    let layer = ClerkAuthLayer::new(config.build().unwrap());
     let known = |mut statuses: [u16; 10]| {
         // Its request is one that opens a session.
         statuses[7..].fill(200);
