@@ -77,6 +77,7 @@ pub struct ClerkConfigBuilder {
     pub(super) backend_api_url: String,
     pub(super) backend_api_version: String,
     pub(super) resource: Option<Resource>,
+    #[serde(deserialize_with = "parse::deserialize_word")]
     pub(super) users: Enrichment,
     pub(super) jwt_keys: JwtKeys,
     #[serde(deserialize_with = "parse::deserialize_algorithms")]

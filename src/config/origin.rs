@@ -7,15 +7,16 @@ use super::{Flaw, instance::is_loopback};
 #[cfg(feature = "jwt")]
 /// Checks an origin as browsers write it, since it is compared byte for byte.
 pub(crate) fn check_browser_origin(text: &str) -> Result<(), Flaw> {
-    let invalid = |reason: String| Err(Flaw::invalid(text, reason));
+    let invalid = |reason: &str| Err(Flaw::invalid(text, reason));
     if text == "null" {
         return Ok(());
     }
     if text == "*" {
-        return invalid("a star is not an origin: leave the list out to allow any".to_owned());
+        return invalid("a star is not an origin: leave the list out to allow any");
     }
     let Some((scheme, rest)) = text.split_once("://") else {
-        return invalid(format!("write an origin: https://{text}"));
+        let hint = format_args!("write an origin: https://{text}");
+        return Err(Flaw::instead(text, "it has no scheme", hint));
     };
     let is_scheme = scheme.starts_with(|first: char| first.is_ascii_lowercase())
         && scheme
@@ -24,18 +25,19 @@ pub(crate) fn check_browser_origin(text: &str) -> Result<(), Flaw> {
     if matches!(&*scheme.to_ascii_lowercase(), "http" | "https") {
         return match Url::parse(text) {
             Ok(url) if url.origin().ascii_serialization() == text => Ok(()),
-            Ok(url) => invalid(format!(
-                "browsers write this origin as {:?}",
-                url.origin().ascii_serialization()
+            Ok(url) => Err(Flaw::instead(
+                text,
+                "browsers write this origin in another way",
+                format_args!("{:?}", url.origin().ascii_serialization()),
             )),
-            Err(_) => invalid("it is not an origin, such as https://app.example.com".to_owned()),
+            Err(_) => invalid("it is not an origin, such as https://app.example.com"),
         };
     }
     let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'?' | b'#');
     if is_scheme && !rest.is_empty() && rest.bytes().all(is_plain) {
         return Ok(());
     }
-    invalid("an origin is a scheme in small letters, `://` and a host, without a path".to_owned())
+    invalid("an origin is a scheme in small letters, `://` and a host, without a path")
 }
 
 /// Returns an origin that discovered addresses may have, in ASCII and without a slash at the end.

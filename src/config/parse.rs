@@ -171,6 +171,28 @@ pub(super) fn deserialize_duration_option<'de, D: Deserializer<'de>>(
     deserialize_duration(deserializer).map(Some)
 }
 
+/// A word out of a fixed set. Another text is not repeated in the error if it may be a secret.
+pub(crate) fn deserialize_word<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: for<'a> Deserialize<'a>,
+{
+    let text = String::deserialize(deserializer)?;
+    let word = de::value::StrDeserializer::<de::value::Error>::new(&text);
+    T::deserialize(word).map_err(|error| match may_be_secret(&text) {
+        true => de::Error::custom("another text than the words of this field"),
+        false => de::Error::custom(error),
+    })
+}
+
+pub(crate) fn deserialize_word_option<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: for<'a> Deserialize<'a>,
+{
+    deserialize_word(deserializer).map(Some)
+}
+
 /// A word out of a fixed set, spelled as serde spells it.
 pub(super) fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
     T::deserialize(de::value::StrDeserializer::<de::value::Error>::new(text)).ok()

@@ -93,6 +93,14 @@ impl Flaw {
         Self::new(format!("cannot be {value:?}: {reason}"))
     }
 
+    /// The same with what to write instead, which is not shown either if the value may be a secret.
+    pub(crate) fn instead(value: &str, reason: &str, hint: impl fmt::Display) -> Self {
+        if may_be_secret(value) {
+            return Self::hidden(reason);
+        }
+        Self::new(format!("cannot be {value:?}: {reason}: {hint}"))
+    }
+
     /// A value that cannot be used, and is not shown.
     pub(crate) fn hidden(reason: impl fmt::Display) -> Self {
         Self::new(format!("cannot be used: {reason}"))

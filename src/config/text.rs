@@ -23,9 +23,10 @@ pub(crate) fn check_scope(scope: &str) -> Result<(), Flaw> {
             .split([',', ' '])
             .filter(|entry| !entry.is_empty())
             .collect();
-        return Err(Flaw::invalid(
+        return Err(Flaw::instead(
             scope,
-            format_args!("it is one text of several scopes: write {each:?}"),
+            "it is one text of several scopes",
+            format_args!("write {each:?}"),
         ));
     }
     check_text(scope, is_scope_byte)

@@ -22,6 +22,7 @@ use crate::{
 #[serde(default = "OAuthTokens::new", deny_unknown_fields)]
 #[must_use = "pass it to `ClerkConfigBuilder::accept`"]
 pub struct OAuthTokens {
+    #[serde(deserialize_with = "parse::deserialize_word")]
     verification: Verification,
     client_id: String,
     #[serde(deserialize_with = "parse::deserialize_secret")]
@@ -31,8 +32,11 @@ pub struct OAuthTokens {
     allowed_clients: Option<Named>,
     #[serde(deserialize_with = "parse::deserialize_list")]
     audiences: Vec<String>,
+    #[serde(deserialize_with = "parse::deserialize_word")]
     audience_policy: AudiencePolicy,
+    #[serde(deserialize_with = "parse::deserialize_word_option")]
     jwts: Option<JwtVerification>,
+    #[serde(deserialize_with = "parse::deserialize_word_option")]
     userinfo: Option<Enrichment>,
     unprefixed: bool,
 }

@@ -21,6 +21,7 @@ pub struct SessionTokens {
     pub(crate) allow_pending: bool,
     #[serde(deserialize_with = "parse::deserialize_list")]
     pub(crate) audiences: Vec<String>,
+    #[serde(deserialize_with = "parse::deserialize_word")]
     pub(crate) audience_policy: AudiencePolicy,
 }
 

@@ -174,7 +174,8 @@ async fn new_tokens_have_no_limit_on_loopback() {
     let app = world.app();
     for number in 0..1_500 {
         let token = world.clerk.token(&format!("user_{number}")).issue();
-        app.bearer(&token).await.assert_accepted();
+        let answer = app.bearer(&token).await;
+        assert_eq!(answer.kind(), None, "{number}");
     }
 }
 

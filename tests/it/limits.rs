@@ -204,7 +204,7 @@ async fn tokens_never_seen_have_two_thirds_of_the_documented_rate() {
         (key, 65),
         ("clerk.example.com", 650),
         ("clerk.accounts.dev.example.com", 650),
-        ("notclerk.accounts.dev", 650),
+        ("verb-noun-00.notclerk-accounts.dev", 650),
     ] {
         let stub = Stub::always(Reply::Good);
         let clock = ManualClock::new();

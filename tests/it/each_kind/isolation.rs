@@ -141,6 +141,7 @@ async fn bad_tokens_displace_no_good_ones_and_cost_a_bounded_number_of_calls() {
 fn everything(world: &World) -> App {
     let kinds = KINDS.map(Kind::token_kind);
     let options = Cookie.options(world);
+    let kinds: std::collections::HashSet<_> = kinds.into_iter().collect();
     let config = options
         .accept(world.nothing(), kinds)
         .secret_key(world.clerk.secret_key())
