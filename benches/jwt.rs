@@ -25,8 +25,10 @@ use http::Request;
 use tokio::task::JoinSet;
 use tower::Layer;
 use tower_clerk::{
-    ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder, TokenKind,
+    ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder,
+    config::JwtKeys,
     fake_clerk::{Endpoint, FakeClerk, Fault},
+    kinds::SessionTokens,
 };
 
 use crate::support::{Leaf, kinds::session_token, median, pass, reject, request};
@@ -47,7 +49,7 @@ fn main() {
 }
 
 fn sessions(clerk: &FakeClerk) -> ClerkConfigBuilder {
-    ClerkConfig::builder(clerk.url()).accept([TokenKind::Session])
+    ClerkConfig::builder(clerk.url()).accept(SessionTokens::new())
 }
 
 fn layer(config: ClerkConfigBuilder) -> ClerkAuthLayer {
@@ -62,7 +64,8 @@ async fn one_at_a_time() {
     let (known, tokens) = tokens.split_first().expect("there are some");
     let bare = Bare::new(&clerk);
     let mut by_set = layer(sessions(&clerk)).layer(Leaf);
-    let mut by_key = layer(sessions(&clerk).jwt_key(clerk.public_key_pem())).layer(Leaf);
+    let mut by_key =
+        layer(sessions(&clerk).jwt_keys(JwtKeys::pem(clerk.public_key_pem()))).layer(Leaf);
     // Twice: of the first hit, the store is told.
     for _ in 0..3 {
         pass(&mut by_set, request(known)).await;

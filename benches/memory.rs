@@ -12,7 +12,7 @@ use http::{Request, Response};
 use tower::{Layer, Service};
 use tower_clerk::{
     AuthError, ClerkAuthLayer, ClerkConfig, TokenInfo, Transport, TransportError, Verify,
-    VerifyRequest,
+    VerifyRequest, kinds::OAuthTokens,
 };
 
 use crate::support::{
@@ -82,14 +82,14 @@ where
 /// Tokens of as many users, with what Clerk answers about them.
 fn bytes(runtime: &tokio::runtime::Runtime, entries: usize) {
     let config = ClerkConfig::builder("verb-noun-00.clerk.accounts.dev")
-        .client_credentials("client_2abcdefghijklmnop", "secret")
+        .accept(OAuthTokens::verified_by(Introspected).allow_clients(["client_2abcdefghijklmnop"]))
         .rate_limit(0)
         .cache_ttl(Duration::from_secs(300))
         .cache_capacity(entries as u64 * 2)
         .transport(Userinfo)
         .build()
         .expect("the configuration is valid");
-    let layer = ClerkAuthLayer::with_verifier(config, Introspected);
+    let layer = ClerkAuthLayer::new(config);
     let mut service = layer.layer(Leaf);
     let memory = measure(|| {
         runtime.block_on(async {

@@ -22,6 +22,7 @@ use tower::{Layer, Service};
 use tower_clerk::{
     ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder, ManualClock,
     fake_clerk::{Endpoint, FakeClerk, Fault},
+    kinds::OAuthTokens,
 };
 
 use crate::support::{BAD_TOKEN, Leaf, median, ours, pass, reject, request, tokens, warm};
@@ -43,7 +44,10 @@ fn main() {
 
 fn config(clerk: &FakeClerk) -> ClerkConfigBuilder {
     ClerkConfig::builder(clerk.url())
-        .client_credentials(clerk.client_id(), clerk.client_secret())
+        .accept(OAuthTokens::introspection(
+            clerk.client_id(),
+            clerk.client_secret(),
+        ))
         .rate_limit(0)
 }
 

@@ -19,6 +19,7 @@ use tower::{Layer, Service, service_fn};
 use tower_clerk::{
     ClerkAuthLayer, ClerkConfig,
     fake_clerk::{Endpoint, FakeClerk, Fault},
+    kinds::OAuthTokens,
 };
 
 const REQUESTS: usize = 2_000;
@@ -98,7 +99,10 @@ async fn play(name: &str, weather: Weather) {
     let mut clerk = Some(FakeClerk::start().expect("loopback has a free port"));
     let fake = clerk.as_ref().expect("it was started a line above");
     let config = ClerkConfig::builder(fake.url())
-        .client_credentials(fake.client_id(), fake.client_secret())
+        .accept(OAuthTokens::introspection(
+            fake.client_id(),
+            fake.client_secret(),
+        ))
         .rate_limit(0)
         .attempt_timeout(Duration::from_millis(500))
         .timeout(Duration::from_secs(1))

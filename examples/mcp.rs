@@ -34,7 +34,9 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_clerk::{
-    ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, JwtVerification, McpSessionLayer, RequireLayer,
+    ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, McpSessionLayer, RequireLayer,
+    config::Resource,
+    kinds::{AudiencePolicy, JwtVerification, OAuthTokens},
 };
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
@@ -185,12 +187,21 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     // Clients without a challenge request the scopes that the metadata names.
     let required = env::var("CLERK_REQUIRED_SCOPES").unwrap_or_default();
     let scopes = required.split([' ', ',']).filter(|scope| !scope.is_empty());
-    let config = ClerkConfigBuilder::from_env()?
-        .scopes_supported(scopes.chain([ADMIN]))
-        // Any client is allowed, so only the audience distinguishes tokens for this server from other tokens.
-        .require_audience()
-        // Clerk's introspection answers name no audience. The token does, and its signature vouches for it.
-        .oauth_jwts(JwtVerification::LocalThenIntrospect)
+    let resource = Resource::new(env::var("CLERK_RESOURCE")?);
+    let oauth = OAuthTokens::introspection(
+        env::var("CLERK_OAUTH_CLIENT_ID")?,
+        env::var("CLERK_OAUTH_CLIENT_SECRET")?,
+    );
+    let oauth = oauth
+        .required_scopes(scopes.clone())
+        .allow_any_client()
+        // Any client is allowed, so the audience distinguishes our tokens from those for others.
+        .audience_policy(AudiencePolicy::Require)
+        // Clerk's introspection answers name no audience. The token does, and its signature proves it.
+        .jwts(JwtVerification::LocalThenIntrospect);
+    let config = ClerkConfigBuilder::from_env()
+        .accept(oauth)
+        .resource(resource.scopes_supported(scopes.chain([ADMIN])))
         .build()?;
     let app = app(ClerkAuthLayer::new(config))?;
 

@@ -18,6 +18,7 @@ use tokio::{net::TcpListener, time::Instant};
 use tower_clerk::{
     ClerkAuthLayer, ClerkClaims, ClerkConfig, Tokens,
     fake_clerk::{Endpoint, FakeClerk, Fault},
+    kinds::OAuthTokens,
 };
 
 use Clerk::{Asked, NotAsked};
@@ -45,9 +46,10 @@ async fn serve(address: &str, auth: &ClerkAuthLayer) -> Result<String> {
 async fn with_fake_clerk(address: &str) -> Result<()> {
     let clerk = FakeClerk::start()?;
     let config = || {
-        ClerkConfig::builder(clerk.url())
-            .client_credentials(clerk.client_id(), clerk.client_secret())
-            .required_scopes(["email", "profile"])
+        ClerkConfig::builder(clerk.url()).accept(
+            OAuthTokens::introspection(clerk.client_id(), clerk.client_secret())
+                .required_scopes(["email", "profile"]),
+        )
     };
     let auth = ClerkAuthLayer::new(config().build()?);
     let url = serve(address, &auth).await?;

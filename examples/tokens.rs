@@ -16,7 +16,9 @@ use axum::{Json, Router, routing::get};
 use reqwest::{Client, ClientBuilder};
 use tokio::net::TcpListener;
 use tower_clerk::{
-    ClerkAuthLayer, ClerkClaims, ClerkConfig, RequireLayer, TokenKind, fake_clerk::FakeClerk,
+    ClerkAuthLayer, ClerkClaims, ClerkConfig, RequireLayer, TokenKind,
+    fake_clerk::FakeClerk,
+    kinds::{ApiKeys, MachineTokens, OAuthTokens, SessionTokens},
 };
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
@@ -65,12 +67,15 @@ async fn serve(config: ClerkConfig) -> Result<String> {
 async fn with_fake_clerk() -> Result<()> {
     let clerk = FakeClerk::start()?;
     let config = ClerkConfig::builder(clerk.url())
-        .accept(ROUTES.map(|(_, kind)| kind))
-        .client_credentials(clerk.client_id(), clerk.client_secret())
-        .authorized_parties(["https://app.example.com"])
+        .accept(OAuthTokens::introspection(
+            clerk.client_id(),
+            clerk.client_secret(),
+        ))
+        .accept(SessionTokens::new().authorized_parties(["https://app.example.com"]))
+        .accept(ApiKeys::new())
+        .accept(MachineTokens::addressed_to(["mch_bills"]).jwts())
         .secret_key(clerk.secret_key())
         .backend_api_url(format!("{}/v1", clerk.url()))
-        .machines(["mch_bills"])
         .build()?;
     let url = serve(config).await?;
     println!("A server on {url}; Clerk is a fake on {}.", clerk.url());

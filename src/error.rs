@@ -1,4 +1,4 @@
-//! The errors: of a request ([`AuthError`]) and of a configuration ([`ConfigError`]).
+//! [`AuthError`]: the reason why a request is rejected.
 
 mod kind;
 
@@ -126,61 +126,6 @@ impl Error for AuthError {
 /// The longest `Retry-After` that is respected and forwarded. It covers a few of the windows in which Clerk counts
 /// calls. Without this limit, one wrong value would keep all clients away permanently.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
-
-/// An error in a configuration. Every variant names the field and hides secrets.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ConfigError {
-    /// A mandatory field is missing or empty.
-    #[error("`{field}` is missing or empty: {hint}")]
-    Missing {
-        /// The field.
-        field: &'static str,
-        /// The way to fix it.
-        hint: &'static str,
-    },
-    /// A field has a value that cannot be used.
-    #[error("`{field}` cannot be {value:?}: {reason}")]
-    Invalid {
-        /// The field.
-        field: &'static str,
-        /// The offending value.
-        value: String,
-        /// The reason why it cannot be used, and the values that can.
-        reason: &'static str,
-    },
-    /// A secret field has a value that cannot be used. The value is not shown.
-    #[error("`{field}` cannot be used: {reason}")]
-    InvalidSecret {
-        /// The field.
-        field: &'static str,
-        /// The reason why it cannot be used, and the values that can.
-        reason: &'static str,
-    },
-    /// A field has a value beyond its bounds.
-    #[error("`{field}` is {value}, but must be {bound}")]
-    OutOfRange {
-        /// The field.
-        field: &'static str,
-        /// The offending value.
-        value: String,
-        /// The bounds.
-        bound: &'static str,
-    },
-    /// An environment variable cannot be read.
-    #[error("the environment variable {name} is {value:?}: {reason}")]
-    Environment {
-        /// The variable.
-        name: &'static str,
-        /// The offending value.
-        value: String,
-        /// The reason why it cannot be used, and the values that can.
-        reason: &'static str,
-    },
-    /// The HTTP client could not be created, for instance because a TLS library or trusted certificates are missing.
-    #[error("the HTTP client could not be made")]
-    HttpClient(#[source] Box<dyn Error + Send + Sync>),
-}
 
 /// The source of [`CredentialsRejected`](AuthErrorKind::CredentialsRejected) if Clerk rejected the secret key, not the
 /// client id and secret.

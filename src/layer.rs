@@ -1,12 +1,10 @@
 //! [`ClerkAuthLayer`]: what a user holds.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
 
 use tower_layer::Layer;
 
-use crate::{
-    Authenticator, ClerkAuth, ClerkConfig, Verify, options::LayerOptions, reject::EmptyBody,
-};
+use crate::{Authenticator, ClerkAuth, ClerkConfig, options::LayerOptions, reject::EmptyBody};
 
 /// Lets through what carries a good token, with [`ClerkClaims`](crate::ClerkClaims) in the request's
 /// extensions. See the [crate docs](crate).
@@ -32,17 +30,6 @@ impl ClerkAuthLayer {
     #[must_use]
     pub fn new(config: ClerkConfig) -> Self {
         Authenticator::new(config).into()
-    }
-
-    /// Makes a layer that asks somebody else about OAuth tokens than the configuration says. The rules, the
-    /// cache, the enrichment and the ways of other kinds are those of the configuration.
-    ///
-    /// # Panics
-    ///
-    /// Where the operating system has no random numbers to give.
-    #[must_use]
-    pub fn with_verifier(config: ClerkConfig, verifier: impl Verify) -> Self {
-        Authenticator::with_verifier(config, Some(Arc::new(verifier))).into()
     }
 }
 
@@ -70,7 +57,7 @@ impl<R> ClerkAuthLayer<R> {
     ///
     /// That is a request without an `Authorization` header, or with one of another scheme than `Bearer`,
     /// which is somebody else's to judge and stays where it is, and, where the
-    /// [cookie](crate::ClerkConfigBuilder::session_cookie) counts, without that. What claims to be a bearer token is verified
+    /// [cookie](crate::kinds::SessionTokens::cookie) counts, without that. What claims to be a bearer token is verified
     /// as ever: one that is bad, malformed or cannot be verified is rejected, never taken for none. Claims
     /// that another layer left in the request are removed: only this layer's count.
     ///

@@ -4,7 +4,7 @@
 //!
 //! ```
 //! use axum::{Router, routing::get};
-//! use tower_clerk::{ClerkAuthLayer, ClerkClaims, ClerkConfig};
+//! use tower_clerk::{ClerkAuthLayer, ClerkClaims, ClerkConfig, kinds::OAuthTokens};
 //!
 //! async fn me(claims: ClerkClaims) -> String {
 //!     format!("{} {:?}", claims.subject(), claims.profile().and_then(|profile| profile.email()))
@@ -18,8 +18,7 @@
 //! # let token = clerk.token("user_1").scopes(["email", "profile"]).issue();
 //! // `instance` is the host of the frontend API, its https URL, or the publishable key.
 //! let cfg = ClerkConfig::builder(instance)
-//!     .client_credentials(client_id, client_secret)
-//!     .required_scopes(["email", "profile"])
+//!     .accept(OAuthTokens::introspection(client_id, client_secret).required_scopes(["email", "profile"]))
 //!     .build()?;
 //! let app: Router = Router::new()
 //!     .route("/me", get(me))
@@ -116,7 +115,7 @@
 //! * No kind of token passes for another, though one key of the instance signs them all: each is
 //!   [accepted by name](guide::tokens).
 //! * Tokens in the query or in a form are not looked at (RFC 6750 §2.2, §2.3), and in a cookie only where
-//!   [that is asked for](ClerkConfigBuilder::session_cookie).
+//!   [that is configured](kinds::SessionTokens::cookie).
 //! * There are no exempt paths but those of the [metadata](ResourceMetadata): what is open is outside of
 //!   the layer, or looks for the claims itself behind an [optional](ClerkAuthLayer::optional) one.
 //! * A token that nobody has seen before cannot be verified while Clerk is down.
@@ -148,9 +147,9 @@
 //! |---|---|---|
 //! | `rustls` | yes | TLS towards Clerk by rustls, with the certificates that the platform trusts |
 //! | `native-tls` | | TLS towards Clerk by the platform's own library, where `rustls` is off |
-//! | `jwt` | | JWTs verified here: session tokens, machine tokens, OAuth tokens where that is configured |
-//! | `axum` | | `axum`: claims and their parts as extractors; [`ResourceMetadata`] as a router |
-//! | `tonic` | | `tonic`: the claims of a `tonic::Request` |
+//! | `jwt` | yes | JWTs verified here: session tokens, machine tokens, OAuth tokens where that is configured |
+//! | `axum` | | [`ClerkClaims`], `Claims<T>`, [`Organization`] and [`Actor`] as extractors, [`ResourceMetadata`] as a router |
+//! | `tonic` | | `clerk_claims`: the claims of a `tonic::Request` |
 //! | `metrics` | | counts and durations for the installed recorder of the crate `metrics` |
 //! | `test-util` | | `fake_clerk`, `testing` and `ManualClock`, for tests |
 
@@ -171,7 +170,8 @@
 //
 // The modules stand in the order in which a request meets them.
 
-mod config;
+pub mod config;
+pub mod kinds;
 mod layer;
 mod authenticator;
 mod tokens;
@@ -220,11 +220,8 @@ pub use self::{
         TokenInfo,
         http::{Transport, TransportError},
     },
-    config::{
-        ClerkConfig, ClerkConfigBuilder, Enrichment, JwtAlgorithm, JwtVerification, OAuthEndpoint,
-        ProfileSource,
-    },
-    error::{AuthError, AuthErrorKind, ConfigError},
+    config::{builder::ClerkConfigBuilder, checked::ClerkConfig, problem::ConfigError},
+    error::{AuthError, AuthErrorKind},
     extract::BearerToken,
     future::ResponseFuture,
     layer::ClerkAuthLayer,

@@ -17,7 +17,10 @@ mod report;
 
 use std::{process::ExitCode, sync::Arc, time::Duration};
 
-use tower_clerk::{ClerkAuthLayer, ClerkConfig, TokenKind};
+use tower_clerk::{
+    ClerkAuthLayer, ClerkConfig,
+    kinds::{OAuthTokens, SessionTokens},
+};
 
 use self::{
     callers::Callers,
@@ -115,8 +118,8 @@ fn simulate(instance: Instance, latency: Duration, flood: Flood) -> Row {
         let time = Arc::new(Time::default());
         let clerk = Clerk::new(instance.host, latency, Arc::clone(&time));
         let config = ClerkConfig::builder(instance.host)
-            .client_credentials("client", "secret")
-            .accept([TokenKind::OAuth, TokenKind::Session])
+            .accept(OAuthTokens::introspection("client", "secret"))
+            .accept(SessionTokens::new())
             .transport(clerk.clone())
             .clock(time.clock.clone())
             .build()

@@ -29,8 +29,9 @@ use http::{
 use sha2::{Digest, Sha256};
 use tower::Service;
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, TokenInfo, TokenKind, Verify,
-    VerifyRequest, fake_clerk::FakeClerk,
+    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, TokenInfo, Verify, VerifyRequest,
+    fake_clerk::FakeClerk,
+    kinds::{ApiKeys, Enrichment, MachineTokens, OAuthTokens, SessionTokens},
 };
 
 /// The service behind all layers: it drops the request and answers.
@@ -180,23 +181,24 @@ pub fn clerk() -> &'static FakeClerk {
 pub fn ours(capacity: u64) -> ClerkAuthLayer {
     let clerk = clerk();
     let config = ClerkConfig::builder(clerk.url())
-        .accept([
-            TokenKind::OAuth,
-            TokenKind::Session,
-            TokenKind::ApiKey,
-            TokenKind::Machine,
-        ])
-        .client_credentials("client_1", "secret")
+        .accept(
+            OAuthTokens::verified_by(Says)
+                .allow_clients(["client_1"])
+                .audiences(["client_1"])
+                .userinfo(Enrichment::Off),
+        )
+        .accept(SessionTokens::new().cookie())
+        .accept(ApiKeys::new())
+        .accept(MachineTokens::addressed_to([kinds::MACHINE]).jwts())
         .secret_key(clerk.secret_key())
         .backend_api_url(clerk.url())
-        .machines([kinds::MACHINE])
-        .session_cookie()
-        .enrichment(Enrichment::Off)
+        // As before an instance of Clerk's in production.
+        .rate_limit(1_000)
         .cache_ttl(Duration::from_secs(300))
         .cache_capacity(capacity)
         .build()
         .expect("the configuration is valid");
-    ClerkAuthLayer::with_verifier(config, Says)
+    ClerkAuthLayer::new(config)
 }
 
 /// As many opaque tokens of 36 bytes.

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, ConfigError,
+    kinds::{AudiencePolicy, JwtVerification, OAuthTokens},
 };
 
 use crate::{
@@ -76,9 +77,12 @@ async fn ask(
     lifted: &[AuthErrorKind],
     answer: Option<&Map<String, Value>>,
 ) -> Result<Verdict, ConfigError> {
-    let mut builder = ClerkConfigBuilder::from_env()?;
-    for kind in lifted {
-        builder = lift(builder, *kind, token, answer);
+    let mut builder = ClerkConfigBuilder::from_env();
+    if !lifted.is_empty() {
+        let oauth = lifted
+            .iter()
+            .fold(oauth(), |oauth, kind| lift(oauth, *kind, token, answer));
+        builder = builder.accept(oauth);
     }
     let layer = ClerkAuthLayer::new(builder.build()?);
     let service = layer.layer(service_fn(|request: Request<()>| {
@@ -115,21 +119,61 @@ fn can_be_lifted(kind: AuthErrorKind, token: &str) -> bool {
 }
 
 fn lift(
-    builder: ClerkConfigBuilder,
+    oauth: OAuthTokens,
     kind: AuthErrorKind,
     token: &str,
     answer: Option<&Map<String, Value>>,
-) -> ClerkConfigBuilder {
+) -> OAuthTokens {
     match kind {
-        AuthErrorKind::WrongClient => builder.allow_any_client(),
-        AuthErrorKind::WrongAudience => builder.audiences(audiences(token, answer)),
-        AuthErrorKind::InsufficientScope => builder.required_scopes::<[&str; 0]>([]),
-        AuthErrorKind::UnsupportedToken => builder.accept_unprefixed_tokens(),
-        _ => builder,
+        AuthErrorKind::WrongClient => oauth.allow_any_client(),
+        AuthErrorKind::WrongAudience => oauth
+            .audiences(audiences(token, answer))
+            .audience_policy(AudiencePolicy::RejectForeign),
+        AuthErrorKind::InsufficientScope => oauth.required_scopes([""; 0]),
+        AuthErrorKind::UnsupportedToken => oauth.unprefixed(),
+        _ => oauth,
     }
 }
 
-/// Returns advice about a rejection.
+/// OAuth tokens as the environment describes them: what code accepts replaces all of it.
+fn oauth() -> OAuthTokens {
+    let variable = |name| env::var(name).unwrap_or_default().trim().to_owned();
+    let list = |name| -> Vec<String> {
+        let text = variable(name);
+        let entries = text.split([',', ' ']).filter(|entry| !entry.is_empty());
+        entries.map(ToOwned::to_owned).collect()
+    };
+    let id = variable("CLERK_OAUTH_CLIENT_ID");
+    let jwts = variable("CLERK_OAUTH_JWTS");
+    let mut oauth = if variable("CLERK_OAUTH_ENDPOINT") == "backend-api" {
+        OAuthTokens::backend_api()
+    } else if id.is_empty() {
+        OAuthTokens::signature()
+    } else {
+        OAuthTokens::introspection(id, variable("CLERK_OAUTH_CLIENT_SECRET"))
+    };
+    oauth = match jwts.as_str() {
+        "local" => oauth.jwts(JwtVerification::Local),
+        "local-then-introspect" => oauth.jwts(JwtVerification::LocalThenIntrospect),
+        _ => oauth,
+    };
+    oauth = match list("CLERK_ALLOWED_CLIENTS") {
+        clients if clients == ["*"] => oauth.allow_any_client(),
+        clients if clients.is_empty() => oauth,
+        clients => oauth.allow_clients(clients),
+    };
+    if variable("CLERK_AUDIENCE_POLICY") == "require" {
+        oauth = oauth.audience_policy(AudiencePolicy::Require);
+    }
+    if variable("CLERK_OPAQUE_TOKENS") == "any" {
+        oauth = oauth.unprefixed();
+    }
+    oauth
+        .audiences(list("CLERK_AUDIENCES"))
+        .required_scopes(list("CLERK_REQUIRED_SCOPES"))
+}
+
+/// What to change.
 fn advice(kind: AuthErrorKind, token: &str, answer: Option<&Map<String, Value>>) -> String {
     let variable = |name| env::var(name).unwrap_or_default();
     let told = |member| {

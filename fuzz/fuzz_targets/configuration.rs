@@ -4,7 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use tower_clerk::{ClerkAuthLayer, ClerkConfig};
+use tower_clerk::{ClerkAuthLayer, ClerkConfig, kinds::OAuthTokens};
 
 mod common;
 #[path = "../../tests/it/properties/places.rs"]
@@ -14,23 +14,23 @@ fuzz_target!(|input: &str| {
     let mut lines = input.split('\n');
     let mut next = || lines.next().filter(|line| !line.is_empty());
     let domain = next().unwrap_or("clerk.example.com");
+    let mut oauth = OAuthTokens::introspection(next().unwrap_or("me"), "secret");
     let mut config = ClerkConfig::builder(domain)
-        .client_credentials(next().unwrap_or("me"), "secret")
         .cache_capacity(1)
         .transport(common::Nothing);
     if let Some(resource) = next() {
         config = config.resource(resource);
     }
     if let Some(scopes) = next() {
-        config = config.required_scopes(scopes.split(','));
+        oauth = oauth.required_scopes(scopes.split(','));
     }
     if let Some(clients) = next() {
-        config = config.allow_clients(clients.split(','));
+        oauth = oauth.allow_clients(clients.split(','));
     }
     if let Some(audiences) = next() {
-        config = config.audiences(audiences.split(','));
+        oauth = oauth.audiences(audiences.split(','));
     }
-    let Ok(config) = config.build() else {
+    let Ok(config) = config.accept(oauth).build() else {
         return;
     };
     places::check(domain, &format!("{config:?}"));

@@ -8,8 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use futures_util::future::BoxFuture;
 use libfuzzer_sys::fuzz_target;
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, TokenInfo, ManualClock,
-    VerifyRequest, Verify,
+AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, ManualClock, TokenInfo, Verify, VerifyRequest, kinds::{Enrichment, OAuthTokens},
 };
 
 use self::rules::{Policy, Verdict};
@@ -38,16 +37,19 @@ impl Verify for Given {
 static LAYER: LazyLock<(ClerkAuthLayer, Given)> = LazyLock::new(|| {
     let given = Given::default();
     let config = ClerkConfig::builder("clerk.example.com")
-        .client_credentials("me", "secret")
-        .audiences(["us"])
-        .required_scopes(["email"])
-        .enrichment(Enrichment::Off)
+        .accept(
+            OAuthTokens::verified_by(given.clone())
+                .allow_clients(["me"])
+                .audiences(["us", "me"])
+                .required_scopes(["email"])
+                .userinfo(Enrichment::Off),
+        )
         .cache_ttl(std::time::Duration::ZERO)
         .clock(ManualClock::at_unix_seconds(NOW.unsigned_abs()))
         .transport(common::Nothing)
         .build()
         .unwrap();
-    (ClerkAuthLayer::with_verifier(config, given.clone()), given)
+    (ClerkAuthLayer::new(config), given)
 });
 
 fuzz_target!(|body: &[u8]| {

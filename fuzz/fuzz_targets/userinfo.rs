@@ -14,6 +14,7 @@ use http::{Request, Response};
 use libfuzzer_sys::fuzz_target;
 use tower_clerk::{
     ClerkAuthLayer, ClerkClaims, ClerkConfig, ManualClock, Transport, TransportError,
+    kinds::OAuthTokens,
 };
 
 mod common;
@@ -45,7 +46,7 @@ static LAYER: LazyLock<(ClerkAuthLayer, Clerk, ManualClock)> = LazyLock::new(|| 
         ManualClock::at_unix_seconds(1_700_000_000),
     );
     let config = ClerkConfig::builder("clerk.example.com")
-        .client_credentials("me", "secret")
+        .accept(OAuthTokens::introspection("me", "secret"))
         .cache_ttl(Duration::ZERO)
         .rate_limit(0)
         .clock(clock.clone())

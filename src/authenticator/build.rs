@@ -6,20 +6,21 @@ use super::Shared;
 #[cfg(feature = "jwt")]
 use crate::verify::jwt::Local;
 use crate::{
-    ClerkConfig, Enrichment, OAuthEndpoint, ProfileSource, ResourceMetadata, Verify,
+    ClerkConfig, ResourceMetadata, Verify,
     cache::{Cache, Lifetimes, TokenHasher, UserCache},
     clerk::{
         Credential, TokenEndpoint, UserinfoEndpoint, discovery::Addresses, http::Upstream,
         introspection::Introspect,
     },
+    config::Backend,
+    kinds::{Enrichment, OAuthSource},
     observe::{AudienceLog, Observer, audience_cannot_be_shown},
     reject::Challenges,
     verify::{Enrich, Interner, Users, Verifier, Verifiers},
 };
 
 impl Shared {
-    /// `oauth`: who is asked about OAuth tokens, where that is not for the configuration to say.
-    pub(super) fn new(config: ClerkConfig, oauth: Option<Arc<dyn Verify>>) -> Self {
+    pub(super) fn new(config: ClerkConfig) -> Self {
         let upstream = Upstream::new(
             Arc::clone(&config.transport),
             config.attempt_timeout,
@@ -29,30 +30,42 @@ impl Shared {
         let addresses = Addresses::of(&config, &upstream);
         #[cfg(feature = "jwt")]
         let local = Local::of(&config, &upstream, &addresses.keys).map(Arc::new);
-        let oauth_is_custom = oauth.is_some();
-        if config.requires_what_is_not_shown && !oauth_is_custom {
+        if config.requires_what_is_not_shown {
             audience_cannot_be_shown();
         }
         let verifiers = Verifiers {
-            oauth_is_custom,
-            oauth: oauth.or_else(|| online(&config, &upstream, &addresses)),
-            machine: backend(&config, &upstream, Credential::MachineToken),
-            api_key: backend(&config, &upstream, Credential::ApiKey),
+            oauth_is_custom: matches!(config.oauth, OAuthSource::Custom(_)),
+            oauth: online(&config, &upstream, &addresses),
+            machine: backend(
+                &config,
+                &upstream,
+                config.machine_backend.as_ref().or(config.backend.as_ref()),
+                Credential::MachineToken,
+            ),
+            api_key: backend(
+                &config,
+                &upstream,
+                config.backend.as_ref(),
+                Credential::ApiKey,
+            ),
             #[cfg(feature = "jwt")]
             local: local.clone().map(|local| -> Arc<dyn Verify> { local }),
             #[cfg(not(feature = "jwt"))]
             local: None,
             oauth_jwts: config.oauth_jwts,
+            machine_jwts: config.machine_jwts,
         };
         let enrich = Enrich {
-            enrichment: config.enrichment,
+            enrichment: config.userinfo,
+            user_is_required: config.users == Enrichment::Required,
             userinfo: UserinfoEndpoint::new(&upstream, addresses.userinfo),
             users: users(&config, &upstream),
         };
-        let hasher = TokenHasher::new(secret(), &[config.instance.issuer(), &config.client_id]);
+        let client_id = config.client_id.as_deref().unwrap_or_default();
+        let hasher = TokenHasher::new(secret(), &[config.instance.issuer(), client_id]);
         let lifetimes = Lifetimes::new(config.cache_ttl, config.stale_if_error);
         let challenges = Arc::new(Challenges::new(
-            &config.rules.required_scopes,
+            config.rules.challenged_scopes(),
             config.resource_metadata.as_ref().map(ResourceMetadata::url),
         ));
         Self {
@@ -83,19 +96,26 @@ impl Shared {
     }
 }
 
-/// Whom the configuration says to ask about OAuth tokens.
+/// The source that verifies OAuth tokens, beside their signature.
 fn online(
     config: &ClerkConfig,
     upstream: &Upstream,
     addresses: &Addresses,
 ) -> Option<Arc<dyn Verify>> {
-    match config.oauth_endpoint {
-        OAuthEndpoint::Introspection => {
-            let credentials = config.credentials.clone()?;
+    match &config.oauth {
+        OAuthSource::None => None,
+        OAuthSource::Introspection(credentials) => {
             let address = addresses.introspection.clone();
+            let credentials = credentials.clone();
             Some(Arc::new(Introspect::new(upstream, address, credentials)))
         }
-        OAuthEndpoint::BackendApi => backend(config, upstream, Credential::OAuthToken),
+        OAuthSource::BackendApi => backend(
+            config,
+            upstream,
+            config.backend.as_ref(),
+            Credential::OAuthToken,
+        ),
+        OAuthSource::Custom(verify) => Some(Arc::clone(verify)),
     }
 }
 
@@ -103,19 +123,20 @@ fn online(
 fn backend(
     config: &ClerkConfig,
     upstream: &Upstream,
+    backend: Option<&Backend>,
     credential: Credential,
 ) -> Option<Arc<dyn Verify>> {
-    let backend = config.backend.as_ref()?;
+    let backend = backend?;
     if !config.rules.accept.contains(credential.kind()) {
         return None;
     }
     Some(Arc::new(TokenEndpoint::new(upstream, backend, credential)))
 }
 
-/// Where profiles come from the Backend API.
+/// The users of the Backend API, if claims are enriched with them.
 fn users(config: &ClerkConfig, upstream: &Upstream) -> Option<Users> {
     let backend = config.backend.as_ref()?;
-    if config.profile_source != ProfileSource::BackendApi || config.enrichment == Enrichment::Off {
+    if config.users == Enrichment::Off {
         return None;
     }
     let cache = UserCache::new(

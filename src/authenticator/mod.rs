@@ -19,7 +19,7 @@ pub(crate) use self::lookup::{Decision, PendingVerification, Rejected};
 #[cfg(feature = "jwt")]
 use crate::verify::jwt::Local;
 use crate::{
-    AuthError, ClerkClaims, ClerkConfig, Health, ResourceMetadata, Stats, Tokens, Verify,
+    AuthError, ClerkClaims, ClerkConfig, Health, ResourceMetadata, Stats, Tokens,
     cache::Cache,
     clerk::discovery::Discovery,
     clock::Clock,
@@ -44,7 +44,8 @@ use crate::{
 /// use tower_clerk::{Authenticator, ClerkAuthLayer, ClerkConfig, Tokens};
 /// # let clerk = tower_clerk::fake_clerk::FakeClerk::start()?;
 /// # let cfg = ClerkConfig::builder(clerk.url())
-/// #     .client_credentials(clerk.client_id(), clerk.client_secret()).build()?;
+/// #     .accept(tower_clerk::kinds::OAuthTokens::introspection(clerk.client_id(), clerk.client_secret()))
+/// #     .build()?;
 /// # let token = clerk.token("user_1").issue();
 ///
 /// let authenticator = Authenticator::new(cfg);
@@ -89,12 +90,8 @@ impl Authenticator {
     /// If the operating system provides no random numbers.
     #[must_use]
     pub fn new(config: ClerkConfig) -> Self {
-        Self::with_verifier(config, None)
-    }
-
-    pub(crate) fn with_verifier(config: ClerkConfig, oauth: Option<Arc<dyn Verify>>) -> Self {
         Self {
-            shared: Arc::new(Shared::new(config, oauth)),
+            shared: Arc::new(Shared::new(config)),
         }
     }
 

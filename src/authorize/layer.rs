@@ -36,7 +36,7 @@ use crate::{ClerkClaims, TokenKind};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clerk = tower_clerk::fake_clerk::FakeClerk::start()?;
 /// # let cfg = ClerkConfig::builder(clerk.url())
-/// #     .client_credentials(clerk.client_id(), clerk.client_secret())
+/// #     .accept(tower_clerk::kinds::OAuthTokens::introspection(clerk.client_id(), clerk.client_secret()))
 /// #     .required_scopes(["email"]).build()?;
 /// # let token = clerk.token("user_1").scopes(["email", "files:read"]).issue();
 /// let app: Router = Router::new()

@@ -77,7 +77,7 @@ impl ClerkClaims {
 
     /// Returns true if exactly this scope was granted. Case matters, and no scope implies another (RFC 6749 §3.3). A
     /// hierarchy from [`scope_implies`](crate::ClerkConfigBuilder::scope_implies) applies only to the layer's required
-    /// scopes and to [`RequireScopes`](crate::RequireScopes).
+    /// scopes and to [`RequireLayer::scopes`](crate::RequireLayer::scopes).
     pub fn has_scope(&self, scope: &str) -> bool {
         self.scopes().any(|granted| granted == scope)
     }
@@ -141,8 +141,8 @@ impl ClerkClaims {
     /// then a session token of a later version (`v` of 3 or more).
     ///
     /// In that case [`organization`](Self::organization) is `None`, although the subject may act in an organization.
-    /// There is no role and no permission. [`RequireRole`](crate::RequireRole),
-    /// [`RequirePermission`](crate::RequirePermission) and the extractors of an [`Organization`] reject the request
+    /// There is no role and no permission. [`RequireLayer::role`](crate::RequireLayer::role),
+    /// [`RequireLayer::permissions`](crate::RequireLayer::permissions) and the extractors of an [`Organization`] reject the request
     /// with a 403. A handler that treats `None` as "acts for itself" must check this first.
     pub fn has_unreadable_organization(&self) -> bool {
         self.shared().organization == ActiveOrganization::Unreadable
@@ -178,7 +178,7 @@ impl ClerkClaims {
         }
     }
 
-    /// The user, if the configuration has [profiles from the Backend API](crate::ProfileSource::BackendApi) and the
+    /// The user, if the configuration has [profiles from the Backend API](crate::ClerkConfigBuilder::users) and the
     /// Backend API returned one.
     pub fn user(&self) -> Option<&User> {
         self.shared().user.as_deref()
@@ -212,7 +212,7 @@ impl ClerkClaims {
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let clerk = FakeClerk::start()?;
     /// # let cfg = ClerkConfig::builder(clerk.url())
-    /// #     .client_credentials(clerk.client_id(), clerk.client_secret()).build()?;
+    /// #     .accept(tower_clerk::kinds::OAuthTokens::introspection(clerk.client_id(), clerk.client_secret())).build()?;
     /// # let handler = service_fn(async |request: Request<()>| {
     /// # let claims: ClerkClaims = request.extensions().get().cloned().unwrap();
     /// let Tenant { sub, tenant } = claims.claims_as().unwrap();

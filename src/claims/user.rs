@@ -6,8 +6,8 @@ use serde_json::{Map, Value};
 
 use super::{Profile, time::milliseconds};
 
-/// A user of the instance, from the Backend API (`GET /v1/users/{id}`). It requires the configuration of
-/// [profiles from the Backend API](crate::ProfileSource::BackendApi).
+/// A user of the instance, as the Backend API shows one (`GET /v1/users/{id}`): where the configuration has
+/// [profiles from there](crate::ClerkConfigBuilder::users).
 ///
 /// The tokens of one user share it. It is up to a minute old, plus the age of the token's cache entry. The scopes of
 /// the token do not limit its content.

@@ -3,16 +3,15 @@
 use std::fmt;
 
 use http::{HeaderValue, Uri};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::{
-    ClerkConfigBuilder, OAuthEndpoint, ProfileSource,
-    check::is_vschar,
+    Flaw, Problems,
     instance::{is_host_byte, is_loopback},
-    secret,
+    text::is_vschar,
 };
-use crate::{ConfigError, TokenKind};
+use crate::ClerkConfigBuilder;
 
 /// The way to the Backend API, checked.
 #[derive(Clone)]
@@ -50,42 +49,42 @@ impl fmt::Debug for Backend {
 }
 
 impl ClerkConfigBuilder {
-    /// `None` where there is no secret key, and nothing that needs one. Address and version are checked in
-    /// any case: a mistake should show before it matters.
-    pub(super) fn check_backend(&self) -> Result<Option<Backend>, ConfigError> {
-        let (base, is_https) = self.check_url()?;
-        let version = self.check_version()?;
-        self.check_secret_key()?;
-        let key = self.secret_key.expose_secret();
-        if key.is_empty() {
-            return Ok(None);
-        }
-        let mut credentials = HeaderValue::try_from(format!("Bearer {key}"))
-            .map_err(|_| invalid_key("a secret key consists of visible ASCII characters"))?;
-        credentials.set_sensitive(true);
-        Ok(Some(Backend {
-            base,
-            is_https,
-            credentials,
-            version,
-        }))
+    /// The Backend API with the instance's secret key, and with the machine's. `None` without the key in question.
+    /// Address and version are checked in any case: a mistake shows before it matters.
+    pub(super) fn check_backend(
+        &self,
+        machine_key: Option<&SecretString>,
+        problems: &mut Problems,
+    ) -> (Option<Backend>, Option<Backend>) {
+        let url = problems.check("backend_api_url", self.check_url());
+        let version = problems.check("backend_api_version", self.check_version());
+        let mut with = |option, key: &str, prefix| {
+            let credentials = problems.check(option, check_key(key, prefix))??;
+            let ((base, is_https), version) = (url.clone()?, version.clone()?);
+            Some(Backend {
+                base,
+                is_https,
+                credentials,
+                version,
+            })
+        };
+        let instance = with("secret_key", self.secret_key.expose_secret(), "sk_");
+        let key = machine_key.map_or("", |key| key.expose_secret());
+        let machine = with("accept.machine.machine_secret_key", key, "ak_");
+        (instance, machine)
     }
 
-    fn check_url(&self) -> Result<(String, bool), ConfigError> {
+    fn check_url(&self) -> Result<(String, bool), Flaw> {
         let value = &self.backend_api_url;
-        let invalid = |reason| secret::invalid("backend_api_url", value, reason);
-        // What is shown in an error must be no secret.
+        let invalid = |reason| Flaw::invalid(value, reason);
+        // What an error shows must not be a secret.
         if value.contains('@') {
-            return Err(ConfigError::InvalidSecret {
-                field: "backend_api_url",
-                reason: "leave the user info out",
-            });
+            return Err(Flaw::hidden("leave the user info out"));
         }
         if value.starts_with("sk_") {
-            return Err(ConfigError::InvalidSecret {
-                field: "backend_api_url",
-                reason: "this is a secret key: give the address of the Backend API",
-            });
+            return Err(Flaw::hidden(
+                "this is a secret key: give the address of the Backend API",
+            ));
         }
         let (scheme, rest) = value
             .split_once("://")
@@ -121,9 +120,9 @@ impl ClerkConfigBuilder {
         if !authority.to_ascii_lowercase().starts_with(host) {
             return Err(invalid("write an address in its usual form"));
         }
-        if !is_https && !is_loopback(&url) {
+        if !is_https && !is_loopback(&url) && !self.danger_allow_http {
             return Err(invalid(
-                "plain http is for loopback addresses alone: use https",
+                "plain http is for loopback addresses alone: use https, or, for development, `danger_allow_http`",
             ));
         }
         // As `CLERK_API_URL` is written for Clerk's own libraries, which add it, too.
@@ -135,8 +134,8 @@ impl ClerkConfigBuilder {
         Ok((base, is_https))
     }
 
-    /// `YYYY-MM-DD`. Which versions there are is Clerk's to say.
-    fn check_version(&self) -> Result<HeaderValue, ConfigError> {
+    /// `YYYY-MM-DD`. Clerk decides which versions exist.
+    fn check_version(&self) -> Result<HeaderValue, Flaw> {
         let version = &self.backend_api_version;
         let is_date = version.len() == 10
             && version
@@ -149,63 +148,46 @@ impl ClerkConfigBuilder {
         HeaderValue::try_from(version)
             .ok()
             .filter(|_| is_date)
-            .ok_or_else(|| {
-                secret::invalid(
-                    "backend_api_version",
-                    version,
-                    "a version is a date, such as 2026-05-12",
-                )
-            })
+            .ok_or_else(|| Flaw::invalid(version, "a version is a date, such as 2026-05-12"))
     }
+}
 
-    fn check_secret_key(&self) -> Result<(), ConfigError> {
-        let key = self.secret_key.expose_secret();
-        let asks_as_instance = self.accept.contains(TokenKind::ApiKey)
-            || self.profile_source == ProfileSource::BackendApi
-            || (self.accept.contains(TokenKind::OAuth)
-                && self.oauth_endpoint == OAuthEndpoint::BackendApi);
-        let asks_as_machine = self.accept.contains(TokenKind::Machine) && !cfg!(feature = "jwt");
-        if key.is_empty() {
-            if asks_as_instance || asks_as_machine {
-                return Err(ConfigError::Missing {
-                    field: "secret_key",
-                    hint: "give the secret key of the instance for the Backend API, or set \
-                           CLERK_SECRET_KEY",
-                });
-            }
-            return Ok(());
+/// Checks a secret key, and makes `Authorization` of it; `None` without a key. `prefix`: of the kind of key.
+fn check_key(key: &str, prefix: &str) -> Result<Option<HeaderValue>, Flaw> {
+    if key.is_empty() {
+        return Ok(None);
+    }
+    let of_another_kind = [
+        ("pk_", "this is a publishable key"),
+        ("sk_", "this is the secret key of the instance"),
+        ("ak_", "this is the secret key of a machine"),
+    ];
+    let found = of_another_kind
+        .into_iter()
+        .find(|(other, _)| key.starts_with(other) && *other != prefix);
+    let wanted = if prefix == "sk_" {
+        "give the secret key of the instance, `sk_…`; that of a machine is for `MachineTokens::machine_secret_key`"
+    } else {
+        "give the secret key of the machine, `ak_…`; that of the instance is for `secret_key`"
+    };
+    if let Some((_, what)) = found {
+        return Err(Flaw::hidden(format_args!("{what}: {wanted}")));
+    }
+    if !key.starts_with(prefix) {
+        return Err(Flaw::hidden(wanted));
+    }
+    let plain = key.bytes().all(|byte| is_vschar(byte) && byte != b' ');
+    let credentials = HeaderValue::try_from(format!("Bearer {key}")).ok();
+    match credentials.filter(|_| plain) {
+        Some(mut credentials) => {
+            credentials.set_sensitive(true);
+            Ok(Some(credentials))
         }
-        if !key.bytes().all(|byte| is_vschar(byte) && byte != b' ') {
-            return Err(invalid_key(
-                "a secret key consists of visible ASCII characters",
-            ));
-        }
-        if key.starts_with("pk_") {
-            return Err(invalid_key(
-                "this is a publishable key: give the secret key, `sk_…`",
-            ));
-        }
-        if key.starts_with("ak_") && asks_as_instance {
-            return Err(invalid_key(
-                "this is the secret key of a machine, which verifies machine tokens alone: give that of \
-                 the instance, `sk_…`",
-            ));
-        }
-        if !key.starts_with("sk_") && !key.starts_with("ak_") {
-            return Err(invalid_key(
-                "a secret key begins with `sk_`, that of a machine with `ak_`",
-            ));
-        }
-        Ok(())
+        None => Err(Flaw::hidden(
+            "a secret key consists of visible ASCII characters",
+        )),
     }
 }
 
 /// A URI has room for 64 KiB, paths included.
 const LONGEST_URL: usize = 1024;
-
-fn invalid_key(reason: &'static str) -> ConfigError {
-    ConfigError::InvalidSecret {
-        field: "secret_key",
-        reason,
-    }
-}

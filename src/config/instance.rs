@@ -10,8 +10,7 @@ use base64::{
 use http::Uri;
 use url::{Host, Url};
 
-use super::secret;
-use crate::ConfigError;
+use super::{Flaw, may_be_secret};
 
 /// The frontend API of a Clerk instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,37 +18,32 @@ pub(crate) struct Instance {
     /// Scheme, host and port, without a slash at the end: it is also the issuer.
     origin: String,
     is_https: bool,
+    is_loopback: bool,
 }
 
 impl Instance {
-    /// Reads a host, an `https` URL (`http` on loopback) or a publishable key.
-    pub(crate) fn parse(value: &str) -> Result<Self, ConfigError> {
-        let invalid = |reason| secret::invalid("domain", value, reason);
+    /// Reads a host, an `https` URL (`http` on loopback, or anywhere with `allow_http`) or a publishable key.
+    pub(crate) fn parse(value: &str, allow_http: bool) -> Result<Self, Flaw> {
+        let invalid = |reason| Flaw::invalid(value, reason);
         if value.is_empty() {
-            return Err(ConfigError::Missing {
-                field: "domain",
-                hint: "give the frontend API of your Clerk instance (its host, its https URL, or the \
-                       publishable key), or set CLERK_DOMAIN or CLERK_PUBLISHABLE_KEY",
-            });
+            return Err(Flaw::missing(
+                "give the Frontend API of your Clerk instance (its host, its https URL, or the publishable key), or \
+                 set CLERK_DOMAIN or CLERK_PUBLISHABLE_KEY",
+            ));
         }
-        // What is shown in an error must be no secret.
+        // What an error shows must not be a secret.
         if value.starts_with("sk_") {
-            return Err(ConfigError::InvalidSecret {
-                field: "domain",
-                reason: "this is a secret key: give the publishable key, `pk_…`",
-            });
+            return Err(Flaw::hidden(
+                "this is a secret key: give the publishable key, `pk_…`",
+            ));
         }
         if value.contains('@') {
-            return Err(ConfigError::InvalidSecret {
-                field: "domain",
-                reason: "leave the user info out",
-            });
+            return Err(Flaw::hidden("leave the user info out"));
         }
-        if secret::may_be_secret(value) {
-            return Err(ConfigError::InvalidSecret {
-                field: "domain",
-                reason: "this may be a secret: give a host, its https URL, or the publishable key, `pk_…`",
-            });
+        if may_be_secret(value) {
+            return Err(Flaw::hidden(
+                "this may be a secret: give a host, its https URL, or the publishable key, `pk_…`",
+            ));
         }
         let url = if value.starts_with("pk_") {
             let host = decode_publishable_key(value).ok_or_else(|| {
@@ -61,7 +55,7 @@ impl Instance {
         } else {
             format!("https://{value}")
         };
-        // The parser would decode, drop or convert much of what is rejected here, without a word.
+        // The parser would decode, drop or convert much of what is rejected here.
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
         let scheme = scheme.to_ascii_lowercase();
         if !matches!(&*scheme, "https" | "http") {
@@ -69,26 +63,33 @@ impl Instance {
         }
         let authority = rest.strip_suffix('/').unwrap_or(rest);
         if authority.contains(['/', '?', '#']) {
-            return Err(invalid(
-                "leave the path out: the host is all that is needed",
-            ));
+            return Err(invalid("leave the path out: the host is enough"));
         }
         if !is_authority(authority) {
             return Err(invalid("it is not a host"));
         }
-        let url = Url::parse(&url).map_err(|_| invalid("it is neither a host nor a URL"))?;
-        let host = url.host_str().unwrap_or_default();
+        let parsed = Url::parse(&url).map_err(|_| invalid("it is neither a host nor a URL"))?;
+        let host = parsed.host_str().unwrap_or_default();
         if !authority.to_ascii_lowercase().starts_with(host) {
             return Err(invalid("write an address in its usual form"));
         }
-        if scheme == "http" && !is_loopback(&url) {
+        let is_loopback = is_loopback(&parsed);
+        if is_loopback && !value.contains("://") {
+            return Err(Flaw::invalid(
+                value,
+                format_args!("a server on this machine needs a scheme: write http://{authority}"),
+            ));
+        }
+        check_is_frontend_api(value, host)?;
+        if scheme == "http" && !is_loopback && !allow_http {
             return Err(invalid(
-                "plain http is for loopback addresses alone: use https",
+                "plain http is for loopback addresses alone: use https, or, for development, `danger_allow_http`",
             ));
         }
         Ok(Self {
-            origin: url.origin().ascii_serialization(),
+            origin: parsed.origin().ascii_serialization(),
             is_https: scheme == "https",
+            is_loopback,
         })
     }
 
@@ -105,6 +106,11 @@ impl Instance {
 
     pub(crate) fn is_https(&self) -> bool {
         self.is_https
+    }
+
+    /// Returns whether the instance is on this machine, such as a fake.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.is_loopback
     }
 
     pub(crate) fn introspection_endpoint(&self) -> Uri {
@@ -126,6 +132,36 @@ impl Instance {
     fn endpoint(&self, path: &str) -> Uri {
         Uri::try_from(format!("{}{path}", self.origin))
             .expect("an origin in ASCII and a fixed path are a URI")
+    }
+}
+
+/// Rejects Clerk's other hosts, which answer, but not as a Frontend API.
+fn check_is_frontend_api(value: &str, host: &str) -> Result<(), Flaw> {
+    let Some(reason) = other_host(host) else {
+        return Ok(());
+    };
+    Err(Flaw::invalid(value, reason))
+}
+
+fn other_host(host: &str) -> Option<String> {
+    const FORMS: &str = "give the Frontend API: its host (verb-noun-00.clerk.accounts.dev, clerk.example.com), its \
+                         https URL, or the publishable key";
+    let page = |hosts: &str, api: String| {
+        format!("this is the host of {hosts}: give the Frontend API, {api}")
+    };
+    if let Some(name) = host.strip_suffix(".accounts.dev") {
+        let is_api = name == "clerk" || name.ends_with(".clerk");
+        let api = format!("{name}.clerk.accounts.dev");
+        return (!is_api).then(|| page("the account portal", api));
+    }
+    match host {
+        "dashboard.clerk.com" => Some(format!("this is Clerk's dashboard: {FORMS}")),
+        "api.clerk.com" | "api.clerk.dev" => Some(format!("this is the Backend API: {FORMS}")),
+        "accounts.dev" | "clerk.com" => Some(FORMS.to_owned()),
+        _ => {
+            let domain = host.strip_prefix("accounts.")?;
+            Some(page("the account portal", format!("clerk.{domain}")))
+        }
     }
 }
 

@@ -1,54 +1,74 @@
-//! What the configuration says of the service as a protected resource, and the one place where it is
-//! decided under which address its metadata stands (RFC 9728).
+//! [`Resource`]: this service as a protected resource, and the one place that decides under which address its metadata
+//! is (RFC 9728).
 
+use std::fmt;
+
+use serde::{
+    Deserialize, Deserializer,
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
+};
 use url::Url;
 
-use super::{ClerkConfigBuilder, check::check_text, secret};
+use super::{Flaw, Hidden, Problems, check_scope, parse};
 use crate::{
-    ConfigError, ResourceMetadata,
+    ResourceMetadata,
     metadata::{Description, WELL_KNOWN},
-    token::scope::is_scope_byte,
 };
 
-impl ClerkConfigBuilder {
-    /// The resource identifier of this service (RFC 8707 §2, RFC 9728 §1.2): an absolute URI without
-    /// a fragment. Default: none.
+/// This service as a protected resource (RFC 8707 §2, RFC 9728 §1.2).
+///
+/// Its identifier counts as an audience. If it is a web address, the layer answers requests for the
+/// [metadata](ResourceMetadata), without a token, and challenges name its address.
+///
+/// In a file it is a string, or the table `resource` with `uri`, `name`, `documentation` and `scopes_supported`.
+/// `Debug` shows no text of it.
+#[derive(Clone)]
+#[must_use = "pass it to `ClerkConfigBuilder::resource`"]
+pub struct Resource {
+    pub(super) uri: String,
+    name: Option<String>,
+    documentation: Option<String>,
+    scopes_supported: Option<Vec<String>>,
+}
+
+impl Resource {
+    /// A resource with this identifier, as clients write it: an absolute URI without a fragment.
     ///
-    /// It counts as an [audience](Self::audiences). If it is a web address, the layer answers
-    /// requests for its [metadata](ResourceMetadata), without a token, and challenges name its
-    /// address. Give the address that callers use: nothing is read from `Host` or `X-Forwarded-*`.
+    /// Give the address that callers use: nothing is read from `Host` or `X-Forwarded-*`.
     ///
     /// Clients spell a web address in several ways. A token's `aud` is this resource if both are equal after the
     /// normalizations of RFC 3986 (§6.2.2, §6.2.3: capitals in scheme and host, percent-encoding, dot segments, the
-    /// port of the scheme) and without one slash at the end of the path. The query has to be the same, byte for byte;
-    /// and what is no URI by RFC 3986, or has user info or a fragment, has to be the same as a whole. The metadata has
-    /// the resource as it is written here.
-    pub fn resource(mut self, resource: impl Into<String>) -> Self {
-        self.resource = Some(resource.into());
+    /// port of the scheme) and without one slash at the end of the path. The query has to be the same, byte for byte.
+    /// A text that is not a URI by RFC 3986, or has user info or a fragment, has to be the same as a whole. The
+    /// metadata has the resource as it is written here.
+    pub fn new(uri: impl Into<String>) -> Self {
+        Self {
+            uri: uri.into(),
+            name: None,
+            documentation: None,
+            scopes_supported: None,
+        }
+    }
+
+    /// Sets the name of this service, for people: `resource_name` of the metadata (RFC 9728 §2). Default: none.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
         self
     }
 
-    /// The name of this service, for people: `resource_name` of the [metadata](ResourceMetadata) (RFC
-    /// 9728 §2). Default: none. Of no effect without a [`resource`](Self::resource).
-    pub fn resource_name(mut self, name: impl Into<String>) -> Self {
-        self.resource_name = Some(name.into());
+    /// Sets the address of a page for developers: `resource_documentation` of the metadata (RFC 9728 §2), an `https`
+    /// or `http` URL. Default: none.
+    pub fn documentation(mut self, url: impl Into<String>) -> Self {
+        self.documentation = Some(url.into());
         self
     }
 
-    /// The address of a page for developers: `resource_documentation` of the
-    /// [metadata](ResourceMetadata) (RFC 9728 §2), an `https` or `http` URL. Default: none. Of no effect
-    /// without a [`resource`](Self::resource).
-    pub fn resource_documentation(mut self, url: impl Into<String>) -> Self {
-        self.resource_documentation = Some(url.into());
-        self
-    }
-
-    /// The scopes that clients can ask for: `scopes_supported` of the [metadata](ResourceMetadata)
-    /// (RFC 9728 §2). Default: the [required](Self::required_scopes) ones. A list that is given replaces
-    /// them: name those that some operations need beyond them, too. An empty one names none.
+    /// Sets the scopes that clients can request: `scopes_supported` of the metadata (RFC 9728 §2), served as written.
+    /// Default: the required ones of OAuth tokens, without `offline_access`, since a refresh token is the client's
+    /// concern. A list replaces them: name those that only some operations need, too. An empty one names none.
     ///
-    /// It has no say in what a token must have. Named ask for the `scope` of a challenge first, and for
-    /// these where it has none. `offline_access` is left out: a resource never asks for it.
+    /// It does not change which scopes a token must have. Clients request the `scope` of a challenge first, and these
+    /// if it has none. Some request a refresh token only if `offline_access` is in this list.
     pub fn scopes_supported<I>(mut self, scopes: I) -> Self
     where
         I: IntoIterator,
@@ -58,43 +78,113 @@ impl ClerkConfigBuilder {
         self
     }
 
-    /// Checks all of it, and makes the metadata where there can be any.
-    pub(super) fn check_resource(
+    /// Checks all of it, and makes the metadata if the resource is a web address.
+    pub(super) fn check(
         &self,
         issuer: &str,
-    ) -> Result<Option<ResourceMetadata>, ConfigError> {
-        let url = match &self.resource {
-            Some(resource) => metadata_of(resource)?,
-            None => None,
-        };
-        if let Some(name) = &self.resource_name {
-            check_name(name)?;
+        required_scopes: &[String],
+        problems: &mut Problems,
+    ) -> Option<ResourceMetadata> {
+        let url = problems.check("resource", metadata_of(&self.uri)).flatten();
+        if let Some(name) = &self.name {
+            problems.check("resource.name", check_name(name));
         }
-        if let Some(documentation) = &self.resource_documentation {
-            check_documentation(documentation)?;
+        if let Some(documentation) = &self.documentation {
+            problems.check("resource.documentation", check_documentation(documentation));
         }
-        for scope in self.scopes_supported.iter().flatten() {
-            check_text("scopes_supported", scope, is_scope_byte)?;
-        }
-        let (Some(resource), Some(url)) = (&self.resource, url) else {
-            return Ok(None);
-        };
-        let scopes = self.scopes_supported.as_ref();
+        let named = self.scopes_supported.as_deref();
+        problems.check_each(
+            "resource.scopes_supported",
+            named.unwrap_or_default(),
+            check_scope,
+        );
+        // A refresh token is for the client to request, never for a resource.
+        let default = required_scopes
+            .iter()
+            .filter(|scope| *scope != "offline_access");
+        let default: Vec<_> = default.cloned().collect();
         let description = Description {
-            resource,
+            resource: &self.uri,
             issuer,
-            scopes: scopes.unwrap_or(&self.required_scopes),
-            name: self.resource_name.as_deref(),
-            documentation: self.resource_documentation.as_deref(),
+            scopes: named.unwrap_or(&default),
+            name: self.name.as_deref(),
+            documentation: self.documentation.as_deref(),
         };
-        Ok(Some(ResourceMetadata::new(&url, &description)))
+        Some(ResourceMetadata::new(&url?, &description))
     }
 }
 
-/// Where the metadata of a resource is found: the well-known path goes between host and path (RFC 9728
-/// §3.1). `None` for a resource that is no web address.
-pub(super) fn metadata_of(resource: &str) -> Result<Option<Url>, ConfigError> {
-    let invalid = |reason| invalid("resource", resource, reason);
+impl From<&str> for Resource {
+    fn from(uri: &str) -> Self {
+        Self::new(uri)
+    }
+}
+
+impl From<String> for Resource {
+    fn from(uri: String) -> Self {
+        Self::new(uri)
+    }
+}
+
+/// Texts may be secrets in the wrong place, and are redacted.
+impl fmt::Debug for Resource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |text: &Option<String>| text.as_deref().map(Hidden::text);
+        let scopes = self.scopes_supported.as_deref().map(Hidden::list);
+        f.debug_struct("Resource")
+            .field("uri", &Hidden::text(&self.uri))
+            .field("name", &text(&self.name))
+            .field("documentation", &text(&self.documentation))
+            .field("scopes_supported", &scopes)
+            .finish()
+    }
+}
+
+/// A string or a table. A visitor keeps the message about a wrong member, which an untagged enum loses.
+impl<'de> Deserialize<'de> for Resource {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Table {
+            uri: String,
+            name: Option<String>,
+            documentation: Option<String>,
+            #[serde(default, deserialize_with = "parse::deserialize_list")]
+            scopes_supported: Option<Vec<String>>,
+        }
+
+        struct Form;
+
+        impl<'de> Visitor<'de> for Form {
+            type Value = Resource;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("the URI of a resource, or a table with `uri`")
+            }
+
+            fn visit_str<E: de::Error>(self, uri: &str) -> Result<Resource, E> {
+                Ok(Resource::new(uri))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Resource, A::Error> {
+                let table = Table::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Resource {
+                    uri: table.uri,
+                    name: table.name,
+                    documentation: table.documentation,
+                    scopes_supported: table.scopes_supported,
+                })
+            }
+        }
+
+        deserializer.deserialize_any(Form)
+    }
+}
+
+/// The address of a resource's metadata: the well-known path goes between host and path (RFC 9728 §3.1). `None` for a
+/// resource that is not a web address.
+pub(super) fn metadata_of(resource: &str) -> Result<Option<Url>, Flaw> {
+    let invalid = |reason| Flaw::invalid(resource, reason);
     if !resource.bytes().all(is_uri_byte) {
         return Err(invalid(
             "it holds characters that no URI has (RFC 3986 section 2)",
@@ -108,7 +198,7 @@ pub(super) fn metadata_of(resource: &str) -> Result<Option<Url>, ConfigError> {
     if !is_web(&url) {
         return Ok(None);
     }
-    check_web("resource", resource, &url)?;
+    check_web(resource, &url)?;
     let path = match url.path() {
         "/" => "",
         path => path,
@@ -118,38 +208,38 @@ pub(super) fn metadata_of(resource: &str) -> Result<Option<Url>, ConfigError> {
     Ok(Some(url))
 }
 
-fn check_documentation(documentation: &str) -> Result<(), ConfigError> {
-    let field = "resource_documentation";
-    let reason = "it must be an https or http URL (RFC 9728 section 2)";
+fn check_documentation(documentation: &str) -> Result<(), Flaw> {
     match Url::parse(documentation) {
         Ok(url) if is_web(&url) && documentation.bytes().all(is_uri_byte) => {
-            check_web(field, documentation, &url)
+            check_web(documentation, &url)
         }
-        _ => Err(invalid(field, documentation, reason)),
+        _ => Err(Flaw::invalid(
+            documentation,
+            "it must be an https or http URL (RFC 9728 section 2)",
+        )),
     }
 }
 
-fn check_name(name: &str) -> Result<(), ConfigError> {
+fn check_name(name: &str) -> Result<(), Flaw> {
     let reason = if name.trim().is_empty() {
         "it is empty"
     } else if name.chars().any(char::is_control) {
-        "it holds control characters, which nobody can read"
+        "it holds control characters, which are not readable"
     } else {
         return Ok(());
     };
-    Err(invalid("resource_name", name, reason))
+    Err(Flaw::invalid(name, reason))
 }
 
-/// A web address stands as it was written in a document for everybody: in full, and without secrets.
-fn check_web(field: &'static str, text: &str, url: &Url) -> Result<(), ConfigError> {
+/// A web address is part of a public document as it was written: it must be complete, and without secrets.
+fn check_web(text: &str, url: &Url) -> Result<(), Flaw> {
     if !url.username().is_empty() || url.password().is_some() {
-        return Err(ConfigError::InvalidSecret {
-            field,
-            reason: "leave the user info out: everybody is shown this address",
-        });
+        return Err(Flaw::hidden(
+            "leave the user info out: this address is public",
+        ));
     }
     if !text[url.scheme().len()..].starts_with("://") {
-        return Err(invalid(field, text, "write it in full, with `://`"));
+        return Err(Flaw::invalid(text, "write it in full, with `://`"));
     }
     Ok(())
 }
@@ -158,11 +248,7 @@ fn is_web(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
 }
 
-/// The alphabet of RFC 3986 §2. A resource stands in a quoted string later on.
+/// The alphabet of RFC 3986 §2. A resource is part of a quoted string later on.
 fn is_uri_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte)
-}
-
-fn invalid(field: &'static str, value: &str, reason: &'static str) -> ConfigError {
-    secret::invalid(field, value, reason)
 }

@@ -1,20 +1,6 @@
-//! What may be a secret in a place where none belongs, and the errors that must not repeat it.
+//! Recognizes texts that may be secrets in a place where none belongs, and stands for them in `Debug` texts.
 
 use std::fmt;
-
-use crate::ConfigError;
-
-/// An error about a value. A value that may be a secret is not in it.
-pub(super) fn invalid(field: &'static str, value: &str, reason: &'static str) -> ConfigError {
-    if may_be_secret(value) {
-        return ConfigError::InvalidSecret { field, reason };
-    }
-    ConfigError::Invalid {
-        field,
-        value: value.to_owned(),
-        reason,
-    }
-}
 
 /// Returns whether a text has the form of a secret: a key or a token of Clerk's, a JWT, a PEM, credentials of
 /// HTTP, or an address with user info. It errs on the side of secrecy.
@@ -38,9 +24,16 @@ const PREFIXES: [&str; 9] = [
 /// Stands for a value of the user's in `Debug` texts: whether there is one, and of a list how many.
 pub(crate) struct Hidden(usize);
 
+/// Any value is allowed.
+const ANY: usize = usize::MAX;
+
 impl Hidden {
     pub(crate) fn text(text: &str) -> Self {
         Self(usize::from(!text.is_empty()))
+    }
+
+    pub(crate) fn any() -> Self {
+        Self(ANY)
     }
 
     pub(crate) fn list(entries: &[String]) -> Self {
@@ -52,6 +45,7 @@ impl fmt::Debug for Hidden {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
             0 => f.write_str("none"),
+            ANY => f.write_str("any"),
             1 => f.write_str("[redacted]"),
             count => write!(f, "[{count} redacted]"),
         }

@@ -1,8 +1,11 @@
+mod accept;
 mod audience;
 mod backend;
+mod bounds;
 mod discovery;
 mod env;
 mod instance;
+mod names;
 #[cfg(feature = "jwt")]
 mod jwt;
 mod resource;
@@ -15,8 +18,10 @@ use bytes::Bytes;
 use futures_util::future::{self, BoxFuture};
 use http::{Request, Response};
 
-use super::{ClerkConfig, ClerkConfigBuilder, Enrichment, JwtAlgorithm, Named, OpaqueTokens};
-use crate::{ConfigError, Transport, TransportError};
+use crate::{
+    ClerkConfig, ClerkConfigBuilder, ConfigError, Transport, TransportError,
+    kinds::{AcceptedKind, OAuthSource, OAuthTokens},
+};
 
 const SECRET: &str = "canary-secret";
 
@@ -29,22 +34,50 @@ impl Transport for Silent {
     }
 }
 
-fn builder() -> ClerkConfigBuilder {
-    ClerkConfig::builder("clerk.example.com")
-        .client_credentials("client_1", SECRET)
-        .transport(Silent)
+/// A verifier that is never used.
+struct Never;
+
+impl crate::Verify for Never {
+    fn verify<'a>(
+        &'a self,
+        _: crate::VerifyRequest<'a>,
+    ) -> BoxFuture<'a, Result<crate::TokenInfo, crate::AuthError>> {
+        Box::pin(future::pending())
+    }
 }
 
-/// Which variant an error is, and of which field.
-fn parts(error: &ConfigError) -> (&'static str, &'static str) {
-    match error {
-        ConfigError::Missing { field, .. } => ("missing", *field),
-        ConfigError::Invalid { field, .. } => ("invalid", *field),
-        ConfigError::InvalidSecret { field, .. } => ("invalid secret", *field),
-        ConfigError::OutOfRange { field, .. } => ("out of range", *field),
-        ConfigError::Environment { name, .. } => ("environment", *name),
-        ConfigError::HttpClient(_) => ("http client", ""),
-    }
+fn builder() -> ClerkConfigBuilder {
+    accepting(oauth())
+}
+
+/// A configuration that accepts this kind alone.
+fn accepting(kind: impl AcceptedKind) -> ClerkConfigBuilder {
+    nothing().accept(kind)
+}
+
+fn nothing() -> ClerkConfigBuilder {
+    ClerkConfig::builder("clerk.example.com").transport(Silent)
+}
+
+fn oauth() -> OAuthTokens {
+    OAuthTokens::introspection("client_1", SECRET)
+}
+
+/// What is wrong with the first option, and its name.
+fn parts(error: &ConfigError) -> (&'static str, &str) {
+    let problem = &error.problems()[0];
+    (kind_of(problem.message()), problem.option())
+}
+
+fn kind_of(message: &str) -> &'static str {
+    let kinds = [
+        ("is missing or empty: ", "missing"),
+        ("cannot be \"", "invalid"),
+        ("cannot be used: ", "invalid secret"),
+        ("is ", "out of range"),
+    ];
+    let found = kinds.iter().find(|(start, _)| message.starts_with(start));
+    found.unwrap_or_else(|| panic!("{message}")).1
 }
 
 /// The variant and the field; `None` where it can be built.
@@ -61,8 +94,9 @@ fn check(case: Case) {
     let outcome = case.input.build();
     let found = outcome.as_ref().err().map(parts);
     assert_eq!(found, case.expected, "{}", case.name);
-    if let Err(error) = outcome {
-        let (_, field) = parts(&error);
+    if let Err(error) = &outcome {
+        assert_eq!(error.problems().len(), 1, "{}: {error}", case.name);
+        let (_, field) = parts(error);
         for shown in [
             error.to_string(),
             format!("{error:?}"),
@@ -88,19 +122,21 @@ fn check_all<const N: usize>(cases: [(&'static str, ClerkConfigBuilder, Wrong); 
 #[test]
 fn credentials_are_visible_ascii_and_mandatory() {
     // fault D1: id and secret are easily swapped.
-    let id = Some(("invalid secret", "client_id"));
-    let secret = Some(("invalid secret", "client_secret"));
-    let with = |id: &str, secret: &str| builder().client_credentials(id, secret);
+    let id = Some(("invalid secret", "accept.oauth.client_id"));
+    let secret = Some(("invalid secret", "accept.oauth.client_secret"));
+    let with = |id: &str, secret: &str| accepting(OAuthTokens::introspection(id, secret));
     check_all([
         ("as given by Clerk", builder(), None),
-        ("no id", with("", SECRET), Some(("missing", "client_id"))),
+        (
+            "no id",
+            with("", SECRET),
+            Some(("missing", "accept.oauth.client_id")),
+        ),
         (
             "no secret",
             with("client_1", ""),
-            Some(("missing", "client_secret")),
+            Some(("missing", "accept.oauth.client_secret")),
         ),
-        // B44
-        ("neither", with("", ""), Some(("missing", "client_id"))),
         ("an id with the first VSCHAR", with(" ", SECRET), None),
         ("an id with the last VSCHAR", with("~", SECRET), None),
         ("an id below VSCHAR", with("a\u{1f}", SECRET), id),
@@ -198,9 +234,11 @@ fn numbers_are_bounded() {
         ),
         (
             "a whole shorter than the attempt",
-            builder().timeout(ms(999)),
+            builder().timeout(ms(999)).attempt_timeout(ms(1_000)),
             range("attempt_timeout"),
         ),
+        // fault H9a
+        ("a short whole alone", builder().timeout(ms(500)), None),
         ("the smallest cache", builder().cache_capacity(1), None),
         (
             "a smaller cache",
@@ -238,12 +276,12 @@ fn numbers_are_bounded() {
 
 #[test]
 fn texts_follow_their_grammars() {
-    let scopes = Some(("invalid", "required_scopes"));
-    let clients = Some(("invalid", "allowed_clients"));
-    let audiences = Some(("invalid", "audiences"));
-    let scope = |scope: &str| builder().required_scopes(["email", scope]);
-    let client = |client: &str| builder().allow_clients(["client_1", client]);
-    let audience = |audience: &str| builder().audiences(["https://a.example", audience]);
+    let scopes = Some(("invalid", "accept.oauth.required_scopes"));
+    let clients = Some(("invalid", "accept.oauth.allowed_clients"));
+    let audiences = Some(("invalid", "accept.oauth.audiences"));
+    let scope = |scope: &str| accepting(oauth().required_scopes(["email", scope]));
+    let client = |client: &str| accepting(oauth().allow_clients(["client_1", client]));
+    let audience = |audience: &str| accepting(oauth().audiences(["https://a.example", audience]));
     check_all([
         ("the first scope byte", scope("!"), None),
         ("the last scope byte", scope("~"), None),
@@ -256,13 +294,13 @@ fn texts_follow_their_grammars() {
         ("a scope with a tab", scope("a\tb"), scopes),
         ("a scope with a delete", scope("a\u{7f}"), scopes),
         ("a scope beyond ASCII", scope("é"), scopes),
-        ("any client", builder().allow_any_client(), None),
+        ("any client", accepting(oauth().allow_any_client()), None),
         ("two clients", client("client_2"), None),
         ("a client with a space", client("client 2"), None),
         (
             "no clients",
-            builder().allow_clients([""; 0]),
-            Some(("missing", "allowed_clients")),
+            accepting(oauth().allow_clients([""; 0])),
+            Some(("missing", "accept.oauth.allowed_clients")),
         ),
         ("an empty client", client(""), clients),
         ("a client with a newline", client("a\n"), clients),
@@ -285,9 +323,18 @@ fn texts_follow_their_grammars() {
 }
 
 #[test]
-fn first_bad_field_is_told_of() {
+fn one_error_has_all_problems() {
+    // fault H9j, B44
+    let oauth = OAuthTokens::introspection("", "")
+        .required_scopes(["", "a b"])
+        .allow_clients([""; 0])
+        .audiences([""]);
+    let resource = crate::config::Resource::new("")
+        .name("")
+        .documentation("")
+        .scopes_supported([""]);
     let mut input = ClerkConfig::builder("")
-        .client_credentials("", "")
+        .accept(oauth)
         .cache_ttl(Duration::from_secs(301))
         .stale_if_error(Duration::from_secs(601))
         .leeway(Duration::from_secs(61))
@@ -295,65 +342,71 @@ fn first_bad_field_is_told_of() {
         .attempt_timeout(Duration::ZERO)
         .cache_capacity(0)
         .max_token_length(0)
-        .required_scopes([""])
-        .allow_clients([""; 0])
-        .audiences([""])
-        .resource("")
-        .resource_name("")
-        .resource_documentation("")
-        .scopes_supported([""])
+        .rate_limit(1)
+        .jwt_algorithms([])
+        .backend_api_url("")
+        .backend_api_version("")
+        .secret_key("canary")
+        .discover([""])
+        .resource(resource)
         .transport(Silent);
-    let mut expect = |field: &str, mend: fn(ClerkConfigBuilder) -> ClerkConfigBuilder| {
-        let error = input.clone().build().unwrap_err();
-        assert_eq!(parts(&error).1, field);
-        input = mend(input.clone());
-    };
-    expect("domain", |mut input| {
-        input.domain = "clerk.example.com".to_owned();
-        input
-    });
-    expect("client_id", |input| {
-        input.client_credentials("client_1", "")
-    });
-    expect("client_secret", |input| {
-        input.client_credentials("client_1", SECRET)
-    });
-    expect("cache_ttl", |input| {
-        input.cache_ttl(Duration::from_secs(300))
-    });
-    expect("stale_if_error", |input| {
-        input.stale_if_error(Duration::from_secs(600))
-    });
-    expect("leeway", |input| input.leeway(Duration::from_secs(60)));
-    expect("timeout", |input| input.timeout(Duration::from_secs(1)));
-    expect("attempt_timeout", |input| {
-        input.attempt_timeout(Duration::from_secs(1))
-    });
-    expect("cache_capacity", |input| input.cache_capacity(1));
-    expect("max_token_length", |input| input.max_token_length(64));
-    expect("required_scopes", |input| input.required_scopes(["email"]));
-    expect("allowed_clients", ClerkConfigBuilder::allow_any_client);
-    expect("audiences", |input| input.audiences(["a"]));
-    expect("resource", |input| input.resource("urn:x"));
-    expect("resource_name", |input| input.resource_name("x"));
-    expect("resource_documentation", |input| {
-        input.resource_documentation("https://x")
-    });
-    expect("scopes_supported", |input| input.scopes_supported(["x"]));
-    assert!(input.build().is_ok());
+    let error = input.clone().build().unwrap_err();
+    let options: Vec<_> = error.problems().iter().map(|it| it.option()).collect();
+    let expected = [
+        "instance",
+        "cache_ttl",
+        "stale_if_error",
+        "leeway",
+        "timeout",
+        "attempt_timeout",
+        "cache_capacity",
+        "rate_limit",
+        "max_token_length",
+        "jwt_algorithms",
+        "accept.oauth.client_id",
+        "accept.oauth.client_secret",
+        "accept.oauth.required_scopes",
+        "accept.oauth.required_scopes",
+        "accept.oauth.audiences",
+        "accept.oauth.allowed_clients",
+        "backend_api_url",
+        "backend_api_version",
+        "secret_key",
+        "discover",
+        "resource",
+        "resource.name",
+        "resource.documentation",
+        "resource.scopes_supported",
+    ];
+    assert_eq!(options, expected);
+    // A line for each, in `Debug` as in `Display`, since `main` prints an error by `Debug`.
+    let shown = error.to_string();
+    assert_eq!(format!("{error:?}"), shown);
+    assert_eq!(format!("{error:#?}"), shown);
+    assert_eq!(shown.lines().count(), 1 + expected.len(), "{shown}");
+    assert!(shown.starts_with("the configuration has 24 problems:\n- `instance` is missing"));
+    for problem in error.problems() {
+        assert!(shown.contains(problem.message()), "{shown}");
+        assert_eq!(problem.variable(), None);
+    }
+    assert!(!shown.contains("canary"), "{shown}");
+    // A problem alone is a line.
+    input = builder().leeway(Duration::from_secs(61));
+    let shown = input.build().unwrap_err().to_string();
+    assert_eq!(shown, "`leeway` is 61s, but must be at most 60 seconds");
 }
 
 #[test]
 fn offending_value_is_shown_unless_secret() {
     let text = |builder: ClerkConfigBuilder| builder.build().unwrap_err().to_string();
-    let with_domain = |domain: &str| ClerkConfigBuilder {
-        domain: domain.to_owned(),
+    let of = |instance: &str| ClerkConfigBuilder {
+        instance: instance.to_owned(),
         ..builder()
     };
-    assert!(text(with_domain("ftp://h")).starts_with("`domain` cannot be \"ftp://h\": "));
-    assert!(text(with_domain("")).starts_with("`domain` is missing or empty: "));
-    assert!(text(builder().allow_clients(["é"])).contains("\"é\""));
-    assert!(text(builder().required_scopes(["a b"])).contains("\"a b\""));
+    assert!(text(of("ftp://h")).starts_with("`instance` cannot be \"ftp://h\": "));
+    assert!(text(of("")).starts_with("`instance` is missing or empty: "));
+    assert!(text(accepting(oauth().allow_clients(["é"]))).contains("\"é\""));
+    assert!(text(accepting(oauth().required_scopes(["a b"]))).contains("\"a b\""));
     assert!(text(builder().cache_capacity(0)).starts_with("`cache_capacity` is 0, but must be "));
     assert!(text(builder().leeway(Duration::from_secs(61))).contains("61s"));
 }
@@ -364,26 +417,22 @@ fn debug_shows_no_secret() {
         use base64::{Engine, engine::general_purpose::STANDARD};
         STANDARD.encode(format!("client_1:{SECRET}"))
     };
-    let config = builder().required_scopes(["email"]).build().unwrap();
+    let config = accepting(oauth().required_scopes(["email"]));
+    let config = config.build().unwrap();
+    let OAuthSource::Introspection(credentials) = &config.oauth else {
+        panic!("{:?}", config.oauth);
+    };
     for (name, shown) in [
         ("builder", format!("{:?}", builder())),
         ("builder, pretty", format!("{:#?}", builder())),
         ("configuration", format!("{config:?}")),
         ("configuration, pretty", format!("{config:#?}")),
-        ("credentials", format!("{:?}", config.credentials)),
+        ("credentials", format!("{credentials:?} {:?}", config.oauth)),
     ] {
         assert!(!shown.contains("canary"), "{name}: {shown}");
         assert!(!shown.contains(&encoded), "{name}: {shown}");
     }
-    assert!(
-        config
-            .credentials
-            .as_ref()
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .ends_with(&encoded)
-    );
+    assert!(credentials.to_str().unwrap().ends_with(&encoded));
     let shown = format!("{config:?}");
     for expected in ["https://clerk.example.com", "cache_ttl: 30s"] {
         assert!(shown.contains(expected), "{expected} in {shown}");

@@ -8,10 +8,8 @@ pub enum AuthErrorKind {
     CredentialsRejected,
     /// The token has expired: `exp` is not in the future.
     Expired,
-    /// A rule after the layer rejected the claims of a valid token, for another reason than a scope:
-    /// [`RequirePermission`](crate::RequirePermission), [`RequireRole`](crate::RequireRole),
-    /// [`RequireKind`](crate::RequireKind), [`RequireClaims`](crate::RequireClaims), or an extractor of the feature
-    /// `axum`.
+    /// A rule or an extractor behind the layer rejected the claims of a valid token, for a reason other than a scope
+    /// ([`RequireLayer`](crate::RequireLayer)).
     Forbidden,
     /// Clerk reports that the token is not active: unknown, revoked, expired, or of another instance.
     Inactive,

@@ -44,8 +44,7 @@ use crate::{
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clerk = tower_clerk::fake_clerk::FakeClerk::start()?;
-/// # let cfg = ClerkConfig::builder(clerk.url())
-/// #     .client_credentials(clerk.client_id(), clerk.client_secret()).build()?;
+/// # let cfg = ClerkConfig::builder(clerk.url()).accept(OAuthTokens::introspection(clerk.client_id(), clerk.client_secret())).build()?;
 /// # let token = clerk.token("user_1").issue();
 /// let app: Router = Router::new()
 ///     .route("/me", get(me))
@@ -141,7 +140,7 @@ impl<S: Sync> OptionalFromRequestParts<S> for ClerkClaims {
 // === impl User ===
 
 /// Rejects claims without a user of the Backend API with a 403. Claims have one if the configuration has [profiles
-/// from there](crate::ProfileSource::BackendApi), and the subject is a user.
+/// from there](crate::ClerkConfigBuilder::users), and the subject is a user.
 impl<S: Sync> FromRequestParts<S> for User {
     type Rejection = ClaimsRejection;
 

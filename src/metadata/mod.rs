@@ -36,9 +36,7 @@ use crate::{observe, reject::RejectResponse};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let cfg = ClerkConfig::builder("verb-noun-00.clerk.accounts.dev")
-///     .client_credentials("aB3dE5gH7jK9mN1p", "from a file that only the service can read")
-///     .required_scopes(["email"])
+/// let cfg = ClerkConfig::builder("verb-noun-00.clerk.accounts.dev").accept(OAuthTokens::introspection("aB3dE5gH7jK9mN1p", "from a file that only the service can read").required_scopes(["email"]))
 ///     .resource("https://api.example.com/mcp")
 ///     .build()?;
 /// let metadata = cfg.resource_metadata().expect("a resource is configured");
@@ -108,13 +106,7 @@ impl ResourceMetadata {
         let document = Document {
             resource: description.resource,
             authorization_servers: [description.issuer],
-            scopes_supported: description
-                .scopes
-                .iter()
-                .map(String::as_str)
-                // Clients request a refresh token from the authorization server. It is not a scope of the resource.
-                .filter(|scope| *scope != "offline_access")
-                .collect(),
+            scopes_supported: description.scopes.iter().map(String::as_str).collect(),
             bearer_methods_supported: ["header"],
             resource_name: description.name,
             resource_documentation: description.documentation,

@@ -61,7 +61,7 @@ fn warn(rejection: &AudienceRejection<'_>) {
             auth.client_id = client,
             auth.audience = %found,
             auth.expected_audience = %expected,
-            "token rejected: it names no audience, which `require_audience` demands. Clients have to send \
+            "token rejected: it names no audience, which the audience policy `require` demands. Clients have to send \
              `resource` when they request a token; and an introspection answer of Clerk's has no audience: verify \
              JWTs with `local-then-introspect`, and opaque tokens with the Backend API"
         );

@@ -228,9 +228,9 @@ pub(crate) fn metadata_unserved() {
 /// Logs that a layer requires an audience, which Clerk's introspection responses do not contain.
 pub(crate) fn audience_cannot_be_shown() {
     tracing::warn!(
-        "`require_audience` is on, but the introspection answers of Clerk name no audience: every token \
-         whose answer has none is rejected. Verify JWTs with `local-then-introspect` (`oauth_jwts`), and \
-         opaque tokens with the Backend API (`OAuthEndpoint::BackendApi`), whose answer has `aud`"
+        "the audience policy is `require`, but the introspection answers of Clerk name no audience: every token \
+         whose answer has none is rejected. Verify JWTs with `local-then-introspect` (`OAuthTokens::jwts`), and \
+         opaque tokens with the Backend API (`OAuthTokens::backend_api`), whose answer has `aud`"
     );
 }
 

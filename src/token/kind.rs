@@ -37,7 +37,7 @@ impl TokenKind {
 }
 
 /// A set of kinds.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Kinds(u8);
 
 impl Kinds {

@@ -8,21 +8,25 @@ use tokio::{task::yield_now, time::Instant};
 use super::userinfo_policy::{is_final, unavailable};
 use super::users::Users;
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, Enrichment, TokenKind,
+    AuthError, AuthErrorKind, BearerToken, TokenKind,
     claims::User,
     clerk::{
         http::{Priority, Purpose, within},
         userinfo::{Userinfo, UserinfoEndpoint},
     },
+    kinds::Enrichment,
 };
 
 /// The sources of enrichment.
 pub(crate) struct Enrich {
+    /// With a profile from userinfo.
     pub(crate) enrichment: Enrichment,
     /// Also used without enrichment, if only userinfo shows a required fact about an OAuth token.
     pub(crate) userinfo: UserinfoEndpoint,
-    /// The users of the Backend API; `None` if profiles do not come from there.
+    /// The users of the Backend API, if claims are enriched with them.
     pub(crate) users: Option<Users>,
+    /// If the user cannot be fetched, the request is rejected.
+    pub(crate) user_is_required: bool,
 }
 
 /// Details of the subject that the answer about the token does not contain.
@@ -34,18 +38,13 @@ pub(super) struct SubjectDetails {
 }
 
 impl Enrich {
-    /// Returns true if claims get a profile.
-    pub(super) fn is_on(&self) -> bool {
-        self.enrichment != Enrichment::Off
-    }
-
     pub(super) fn is_required(&self) -> bool {
         self.enrichment == Enrichment::Required
     }
 
-    /// Returns true if userinfo supplies the profile of a token of this kind. Userinfo accepts OAuth tokens only.
+    /// Returns whether a token of this kind has a profile from userinfo, which answers OAuth tokens alone.
     pub(super) fn is_by_userinfo(&self, kind: TokenKind) -> bool {
-        self.is_on() && self.users.is_none() && kind == TokenKind::OAuth
+        self.enrichment != Enrichment::Off && kind == TokenKind::OAuth
     }
 
     /// Fetches userinfo, for a profile or for another fact that it shows. `is_needed`: true if the verification fails
@@ -81,13 +80,13 @@ impl Enrich {
         deadline: Instant,
     ) -> Result<(Option<Arc<User>>, bool), AuthError> {
         let users = self.users.as_ref();
-        let Some(users) = users.filter(|_| self.is_on() && subject.starts_with("user_")) else {
+        let Some(users) = users.filter(|_| subject.starts_with("user_")) else {
             return Ok((None, true));
         };
         match within(deadline, users.get(subject, priority)).await {
             Ok(Some(user)) => Ok((Some(user), true)),
             Ok(None) => Err(AuthErrorKind::Inactive.into()),
-            Err(error) if !self.is_required() => Ok((None, is_final(&error))),
+            Err(error) if !self.user_is_required => Ok((None, is_final(&error))),
             Err(error) if error.kind() == AuthErrorKind::Inactive => Err(error),
             Err(error) => Err(unavailable(error)),
         }

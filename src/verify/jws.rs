@@ -5,7 +5,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
 #[cfg(feature = "jwt")]
-use crate::JwtAlgorithm;
+use crate::config::JwtAlgorithm;
 use crate::{
     AuthErrorKind, TokenKind,
     token::{

@@ -38,9 +38,12 @@ pub(crate) struct Rules {
     pub(crate) allowed_clients: Option<Vec<String>>,
     /// The audiences that name this service. A token that names only others is rejected.
     pub(crate) audiences: Audiences,
-    pub(crate) require_audience: bool,
+    /// The kinds whose tokens must name an audience.
+    pub(crate) require_audience: Kinds,
     pub(crate) issuer: String,
+    /// Those of OAuth tokens.
     pub(crate) required_scopes: Vec<String>,
+    pub(crate) api_key_scopes: Vec<String>,
     pub(crate) scope_implies: Option<ScopeImplies>,
     /// The tolerated difference between Clerk's clock and the local one, in seconds. For `exp`, it counts only if the
     /// token is read locally: an authorization server uses its own clock.
@@ -84,10 +87,10 @@ impl Rules {
             return Err(AuthErrorKind::Inactive);
         }
         self.check_statement(answer, kind, now)?;
-        if self.require_audience && answer.aud.is_none() && kind != TokenKind::Machine {
+        if self.require_audience.contains(kind) && answer.aud.is_none() {
             return Err(AuthErrorKind::WrongAudience);
         }
-        self.check_scopes(answer)
+        self.check_scopes(answer, kind)
     }
 
     /// Checks all rules except those about what the answer may still add: a required audience and scopes.
@@ -162,9 +165,27 @@ impl Rules {
         }
     }
 
-    fn check_scopes(&self, answer: &TokenInfo) -> Result<(), AuthErrorKind> {
+    /// The scopes that a challenge names: those of OAuth tokens, if these are accepted.
+    pub(crate) fn challenged_scopes(&self) -> &[String] {
+        let is_oauth = self.accept.contains(TokenKind::OAuth);
+        self.scopes_of(if is_oauth {
+            TokenKind::OAuth
+        } else {
+            TokenKind::ApiKey
+        })
+    }
+
+    fn scopes_of(&self, kind: TokenKind) -> &[String] {
+        match kind {
+            TokenKind::OAuth => &self.required_scopes,
+            TokenKind::ApiKey => &self.api_key_scopes,
+            TokenKind::Session | TokenKind::Machine => &[],
+        }
+    }
+
+    fn check_scopes(&self, answer: &TokenInfo, kind: TokenKind) -> Result<(), AuthErrorKind> {
         let scope = answer.scope.as_deref().unwrap_or_default();
-        let mut needed = self.required_scopes.iter();
+        let mut needed = self.scopes_of(kind).iter();
         if needed.all(|needed| self.is_granted(scope, needed)) {
             Ok(())
         } else {
@@ -179,10 +200,11 @@ impl fmt::Debug for Rules {
         let list = |entries: &Option<Vec<String>>| entries.as_deref().map(Hidden::list);
         f.debug_struct("Rules")
             .field("allowed_clients", &list(&self.allowed_clients))
-            .field("audiences", &Hidden::list(&self.audiences.named))
+            .field("audiences", &self.audiences)
             .field("require_audience", &self.require_audience)
             .field("issuer", &self.issuer)
             .field("required_scopes", &Hidden::list(&self.required_scopes))
+            .field("api_key_scopes", &Hidden::list(&self.api_key_scopes))
             .field("leeway", &self.leeway)
             .field("accept", &self.accept)
             .field("authorized_parties", &list(&self.authorized_parties))

@@ -9,9 +9,9 @@ use crate::{
 
 /// Verifies tokens after a cache miss, usually with a call to a server.
 ///
-/// The layer introspects tokens at Clerk, unless it has another verifier
-/// ([`ClerkAuthLayer::with_verifier`](crate::ClerkAuthLayer::with_verifier)). An implementation only returns
-/// information: the rules of the configuration apply to the information from every verifier.
+/// The layer asks Clerk's introspection endpoint unless it is given another
+/// ([`OAuthTokens::verified_by`](crate::kinds::OAuthTokens::verified_by)). Whoever implements this
+/// only reports: the rules of the configuration are applied to what comes back, whatever its source.
 ///
 /// There is at most one call per token at a time, within the configured
 /// [`timeout`](crate::ClerkConfigBuilder::timeout).

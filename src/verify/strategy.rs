@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Verify;
-use crate::{JwtVerification, TokenKind, token::TokenFormat};
+use crate::{TokenKind, kinds::JwtVerification, token::TokenFormat};
 
 /// The verifiers of a layer. A token that has no verifier is not accepted.
 pub(crate) struct Verifiers {
@@ -18,6 +18,8 @@ pub(crate) struct Verifiers {
     /// Verifies the signatures of JWTs.
     pub(crate) local: Option<Arc<dyn Verify>>,
     pub(crate) oauth_jwts: JwtVerification,
+    /// True if machine tokens that are JWTs are accepted.
+    pub(crate) machine_jwts: bool,
 }
 
 /// The way to verify a token.
@@ -59,9 +61,13 @@ impl Verifiers {
                 }),
             },
             TokenFormat::Jwt {
-                kind: TokenKind::Session | TokenKind::Machine,
+                kind: TokenKind::Session,
                 ..
             } => local.map(Strategy::Local),
+            TokenFormat::Jwt {
+                kind: TokenKind::Machine,
+                ..
+            } => local.filter(|_| self.machine_jwts).map(Strategy::Local),
             // Tokens of these formats do not exist.
             TokenFormat::Opaque(TokenKind::Session)
             | TokenFormat::Jwt {

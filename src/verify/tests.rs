@@ -20,12 +20,13 @@ use super::{
     policy::Audiences, verified::is_usable_subject,
 };
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, Enrichment, JwtVerification, TokenKind, Transport,
-    TransportError,
+    AuthError, AuthErrorKind, BearerToken, TokenKind, Transport, TransportError,
     clerk::{TokenInfo, UserinfoEndpoint, http::Upstream},
     clock::{Clock, Now},
+    kinds::{Enrichment, JwtVerification},
     observe::AudienceLog,
     reject::Challenges,
+    token::Kinds,
     token::TokenFormat,
 };
 
@@ -127,13 +128,15 @@ fn rules() -> Rules {
         machines: Some(Vec::new()),
         allowed_clients: Some(vec!["client_1".to_owned()]),
         audiences: Audiences {
-            named: vec!["https://api.example.com".to_owned()],
+            oauth: vec!["https://api.example.com".to_owned()],
+            session: Vec::new(),
             resource: None,
             client_id: Some("client_1".to_owned()),
         },
-        require_audience: false,
+        require_audience: Kinds::default(),
         issuer: "https://clerk.example.com".to_owned(),
         required_scopes: Vec::new(),
+        api_key_scopes: Vec::new(),
         scope_implies: None,
         leeway: 5,
     }
@@ -151,6 +154,7 @@ fn verifier(source: impl Verify, userinfo: impl Transport, enrichment: Enrichmen
             api_key: None,
             local: None,
             oauth_jwts: JwtVerification::Introspect,
+            machine_jwts: false,
         },
         rules: Arc::new(rules()),
         challenges: Arc::new(Challenges::new(&[], None)),
@@ -158,6 +162,7 @@ fn verifier(source: impl Verify, userinfo: impl Transport, enrichment: Enrichmen
             enrichment,
             userinfo: UserinfoEndpoint::new(&upstream, endpoint),
             users: None,
+            user_is_required: false,
         },
         accept_unprefixed: true,
         timeout: Duration::from_secs(2),

@@ -6,7 +6,7 @@ use allocation_counter::measure;
 use futures_util::FutureExt;
 use http::{Extensions, Request, Response};
 use tower::{Layer, Service, service_fn};
-use tower_clerk::{ClerkClaims, TokenKind};
+use tower_clerk::{ClerkClaims, kinds::SessionTokens};
 
 use crate::support::{App, World};
 
@@ -17,8 +17,7 @@ fn bearer(token: &str) -> String {
 #[tokio::test]
 async fn a_hit_allocates_nothing_but_its_extension() {
     let world = World::new();
-    let kinds = [TokenKind::OAuth, TokenKind::Session];
-    let app = App::new(world.config().accept(kinds).session_cookie());
+    let app = App::new(world.config().accept(SessionTokens::new().cookie()));
     let session = world.clerk.session("user_1").issue();
     for (name, value) in [
         (

@@ -10,6 +10,7 @@ use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, TokenInfo, Verify, VerifyRequest,
     fake_clerk::{Endpoint, Fault},
+    kinds::OAuthTokens,
 };
 
 use crate::{
@@ -73,7 +74,7 @@ fn bearer(token: &str) -> Request<()> {
 }
 
 fn layer(world: &World) -> ClerkAuthLayer {
-    let config = world.config().required_scopes(["email"]);
+    let config = world.accepting(world.oauth().required_scopes(["email"]));
     ClerkAuthLayer::new(config.build().unwrap())
 }
 
@@ -182,7 +183,10 @@ impl Verify for Confused {
 #[tokio::test]
 async fn a_verifier_cannot_turn_a_token_into_none() {
     let world = World::new();
-    let layer = ClerkAuthLayer::with_verifier(world.config().build().unwrap(), Confused).optional();
+    let layer = {
+        let oauth = OAuthTokens::verified_by(Confused).allow_any_client();
+        ClerkAuthLayer::new(world.accepting(oauth).build().unwrap()).optional()
+    };
     for _ in 0..2 {
         let rejected = pass(&layer, bearer("oat_a")).await;
         assert_eq!(rejected.unwrap_err(), AuthErrorKind::MissingCredentials);
@@ -253,7 +257,7 @@ async fn an_optional_argument_is_there_or_not() {
     let greet = get(async |claims: Option<ClerkClaims>| {
         claims.map_or("nobody".to_owned(), |claims| claims.subject().to_owned())
     });
-    let config = world.config().required_scopes(["email"]);
+    let config = world.accepting(world.oauth().required_scopes(["email"]));
     let config = config.resource("https://api.example.com").build().unwrap();
     let app = Router::new()
         .route("/", greet)

@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tower_clerk::{
     AuthErrorKind::{self, NotAccessToken, NotSessionToken, WrongAudience},
-    Enrichment, JwtVerification, ManualClock, OAuthEndpoint, TokenKind,
+    ManualClock,
     fake_clerk::{Endpoint, Fault},
+    kinds::{ApiKeys, Enrichment, JwtVerification, SessionTokens},
 };
 
 use crate::{
@@ -76,10 +77,13 @@ async fn a_resource_has_several_spellings_and_an_audience_has_one() {
         let opaque = ("oat_1".to_owned(), ByJti::answering(told));
         let jwt = (edited("aud", named), ByJti::new());
         for (token, clerk) in [opaque, jwt] {
-            let config = || clerk.config(OAuthEndpoint::Introspection);
+            let named = ByJti::introspection().audiences([ours]);
             for (config, expected) in [
-                (config().resource(ours), expected),
-                (config().audiences([ours]), false),
+                (
+                    clerk.config(ByJti::introspection()).resource(ours),
+                    expected,
+                ),
+                (clerk.config(named), false),
             ] {
                 let app = App::new(config);
                 for _ in 0..2 {
@@ -90,9 +94,7 @@ async fn a_resource_has_several_spellings_and_an_audience_has_one() {
             }
         }
         // The document has it as it was written.
-        let config = ByJti::new()
-            .config(OAuthEndpoint::Introspection)
-            .resource(ours);
+        let config = ByJti::new().config(ByJti::introspection()).resource(ours);
         let metadata = config.build().unwrap().resource_metadata().unwrap();
         let document: Value = serde_json::from_slice(metadata.json()).unwrap();
         assert_eq!(document["resource"], ours, "{name}");
@@ -116,10 +118,8 @@ async fn a_client_that_is_not_named_is_replaced_byte_for_byte() {
         ),
     ] {
         let clerk = ByJti::answering(json!({ "active": true, "sub": "user_1", "aud": audience }));
-        let config = clerk
-            .config(OAuthEndpoint::Introspection)
-            .resource("https://c.example/client")
-            .allow_clients(["https://c.example/client"]);
+        let oauth = ByJti::introspection().allow_clients(["https://c.example/client"]);
+        let config = clerk.config(oauth).resource("https://c.example/client");
         let app = App::new(config);
         for _ in 0..2 {
             assert_eq!(app.bearer("oat_1").await.kind(), expected, "{name}");
@@ -183,10 +183,9 @@ async fn our_client_is_an_audience_of_oauth_tokens_alone_and_an_id_token_is_no_s
             let token = signed(clerk, header, &payload);
             for _ in 0..2 {
                 let config = world
-                    .config()
-                    .accept([TokenKind::OAuth, TokenKind::Session])
-                    .resource("https://h.example")
-                    .audiences(["urn:us"]);
+                    .accepting(world.oauth().audiences(["urn:us"]))
+                    .accept(SessionTokens::new().audiences(["urn:us"]))
+                    .resource("https://h.example");
                 let app = App::new(config);
                 for _ in 0..2 {
                     assert_eq!(app.bearer(&token).await.kind(), expected, "{name}");
@@ -221,7 +220,7 @@ async fn an_access_token_that_is_verified_here_is_no_id_token() {
         }
         let token = signed(&world.clerk, &header, payload);
         for mode in [JwtVerification::Local, JwtVerification::LocalThenIntrospect] {
-            let app = App::new(world.config().oauth_jwts(mode));
+            let app = App::new(world.accepting(world.oauth().jwts(mode)));
             for _ in 0..2 {
                 let kind = app.bearer(&token).await.kind();
                 // Introspection does not know what is signed by hand.
@@ -238,11 +237,10 @@ async fn api_keys_are_not_for_our_client() {
     let world = world();
     let key = world.clerk.api_key("user_1").issue();
     let config = || {
-        let config = world.config().accept([TokenKind::OAuth, TokenKind::ApiKey]);
+        let config = world.config().accept(ApiKeys::new()).resource("urn:us");
         config
             .secret_key(world.clerk.secret_key())
             .backend_api_url(format!("{}/v1", world.clerk.url()))
-            .audiences(["urn:us"])
     };
     for (name, audience, expected) in [
         ("none", json!(null), None),
@@ -304,10 +302,8 @@ async fn an_audience_does_not_show_that_an_unprefixed_token_is_an_access_token()
         for enrichment in [Enrichment::BestEffort, Enrichment::Off] {
             let before = world.clerk.calls(Endpoint::Userinfo);
             let config = world
-                .config()
-                .resource("https://h.example")
-                .enrichment(enrichment)
-                .accept_unprefixed_tokens();
+                .accepting(world.oauth().userinfo(enrichment).unprefixed())
+                .resource("https://h.example");
             let app = App::new(config);
             for _ in 0..2 {
                 assert_eq!(app.bearer(&refresh_token).await.kind(), expected, "{name}");
@@ -333,11 +329,12 @@ async fn a_token_for_others_is_warned_of_once_a_minute_for_each_client() {
     // fault E2
     let clock = ManualClock::new();
     let clerk = ByJti::new();
-    let config = clerk
-        .config(OAuthEndpoint::Introspection)
-        .resource("https://h.example/mcp")
+    let oauth = ByJti::introspection()
         .audiences(["urn:us"])
-        .allow_any_client()
+        .allow_any_client();
+    let config = clerk
+        .config(oauth)
+        .resource("https://h.example/mcp")
         .clock(clock.clone());
     let app = App::new(config);
     let log = Log::default();
@@ -397,8 +394,7 @@ async fn a_token_that_nobody_vouches_for_causes_no_warning() {
     ] {
         let app = App::new(
             world
-                .config()
-                .oauth_jwts(mode)
+                .accepting(world.oauth().jwts(mode))
                 .resource("https://h.example"),
         );
         for _ in 0..2 {
@@ -407,9 +403,7 @@ async fn a_token_that_nobody_vouches_for_causes_no_warning() {
     }
     assert_eq!(warnings(&log), [""; 0]);
     // What was signed does.
-    let config = world
-        .config()
-        .oauth_jwts(JwtVerification::LocalThenIntrospect);
+    let config = world.accepting(world.oauth().jwts(JwtVerification::LocalThenIntrospect));
     let app = App::new(config.resource("https://h.example"));
     app.bearer(&theirs)
         .await

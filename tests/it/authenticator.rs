@@ -18,7 +18,7 @@ async fn authenticate_decides_as_the_layer_does() {
     let world = World::new();
     let good = world.clerk.token("user_1").scopes(["email"]).issue();
     let narrow = world.clerk.token("user_1").scopes(["profile"]).issue();
-    let config = world.config().required_scopes(["email"]);
+    let config = world.accepting(world.oauth().required_scopes(["email"]));
     let authenticator = Authenticator::new(config.build().unwrap());
     let bearer = |token: &str| format!("Bearer {token}");
     let (good, narrow, unknown) = (bearer(&good), bearer(&narrow), bearer("oat_unknown"));
@@ -39,7 +39,7 @@ async fn authenticate_decides_as_the_layer_does() {
         ),
     ];
     // Of another cache, so that each of them verifies.
-    let app = App::new(world.config().required_scopes(["email"]));
+    let app = App::new(world.accepting(world.oauth().required_scopes(["email"])));
     for (name, headers) in &cases {
         for time in ["first", "second"] {
             let expected = app.send(headers).await;

@@ -7,13 +7,14 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tower_clerk::{
-    AuthErrorKind, ClerkConfig, ClerkConfigBuilder, Enrichment, OAuthEndpoint, TokenKind,
+    AuthErrorKind, ClerkConfigBuilder, TokenKind,
     fake_clerk::{Endpoint, Fault, TimeUnit},
+    kinds::{Enrichment, MachineTokens, OAuthTokens},
 };
 
 use crate::{
     redaction::Log,
-    support::{App, World, unix_seconds},
+    support::{App, Kinds, World, unix_seconds},
 };
 
 /// The kinds of tokens that the Backend API is asked about.
@@ -29,16 +30,19 @@ fn endpoint(kind: TokenKind) -> Endpoint {
 
 /// A configuration for tokens of one kind, without credentials of a client.
 fn config(world: &World, kind: TokenKind) -> ClerkConfigBuilder {
-    ClerkConfig::builder(world.clerk.url())
-        .transport(world.clerk.transport())
-        .clock(world.clock.clone())
-        .accept([kind])
-        .oauth_endpoint(OAuthEndpoint::BackendApi)
-        .allow_clients([world.clerk.client_id()])
-        .machines(["mch_us"])
+    let oauth = oauth().allow_clients([world.clerk.client_id()]);
+    with_key(Kinds::of(oauth).accept(world.nothing(), [kind]), world)
+}
+
+/// OAuth tokens by the Backend API.
+fn oauth() -> OAuthTokens {
+    OAuthTokens::backend_api().userinfo(Enrichment::Off)
+}
+
+fn with_key(config: ClerkConfigBuilder, world: &World) -> ClerkConfigBuilder {
+    config
         .secret_key(world.clerk.secret_key())
         .backend_api_url(world.clerk.url())
-        .enrichment(Enrichment::Off)
 }
 
 fn app(world: &World, kind: TokenKind) -> App {
@@ -282,10 +286,13 @@ async fn oauth_token_is_of_an_allowed_client() {
                 .assert_rejected(401, AuthErrorKind::WrongClient);
         }
     }
-    App::new(config().allow_any_client())
-        .bearer(&token)
-        .await
-        .assert_accepted();
+    App::new(with_key(
+        world.accepting(oauth().allow_any_client()),
+        &world,
+    ))
+    .bearer(&token)
+    .await
+    .assert_accepted();
 }
 
 #[tokio::test]
@@ -298,14 +305,18 @@ async fn machine_token_is_addressed_to_us() {
     let ours = of(&["mch_us"]);
     let others = of(&["mch_other"]);
     let nobodys = of(&[]);
-    let config = || config(&world, TokenKind::Machine);
+    let us = || MachineTokens::addressed_to(["mch_us"]);
+    let config = |machine| with_key(world.accepting(machine), &world);
     let machine_key = world.clerk.machine_secret_key("mch_us");
     // With the key of the instance, it is we who look; with that of a machine, Clerk does.
-    for (key, kind) in [
-        (world.clerk.secret_key(), AuthErrorKind::WrongAudience),
-        (machine_key.clone(), AuthErrorKind::Inactive),
+    for (machine, kind) in [
+        (us(), AuthErrorKind::WrongAudience),
+        (
+            us().machine_secret_key(&machine_key),
+            AuthErrorKind::Inactive,
+        ),
     ] {
-        let app = App::new(config().secret_key(key));
+        let app = App::new(config(machine));
         app.bearer(&ours).await.assert_accepted();
         for token in [&others, &nobodys] {
             for _ in 0..2 {
@@ -313,10 +324,13 @@ async fn machine_token_is_addressed_to_us() {
             }
         }
     }
-    let app = App::new(config().allow_any_machine());
+    let app = App::new(config(MachineTokens::addressed_to_any()));
     app.bearer(&others).await.assert_accepted();
     // Clerk looks, and so do we: its machine is not the one that we say we are.
-    let app = App::new(config().machines(["mch_other"]).secret_key(machine_key));
+    let app = {
+        let other = MachineTokens::addressed_to(["mch_other"]);
+        App::new(config(other.machine_secret_key(machine_key)))
+    };
     app.bearer(&ours)
         .await
         .assert_rejected(401, AuthErrorKind::WrongAudience);
@@ -363,14 +377,11 @@ async fn nothing_secret_is_shown() {
 async fn oauth_tokens_are_asked_about_where_the_configuration_says() {
     let world = World::new();
     let token = world.clerk.token("user_1").issue();
-    let config = || {
-        world
-            .config()
-            .enrichment(Enrichment::Off)
-            .secret_key(world.clerk.secret_key())
-            .backend_api_url(world.clerk.url())
-    };
-    App::new(config()).bearer(&token).await.assert_accepted();
+    let config = |oauth| with_key(world.accepting(oauth), &world);
+    App::new(config(world.oauth().userinfo(Enrichment::Off)))
+        .bearer(&token)
+        .await
+        .assert_accepted();
     let counts = || {
         (
             world.clerk.calls(Endpoint::Introspection),
@@ -378,7 +389,7 @@ async fn oauth_tokens_are_asked_about_where_the_configuration_says() {
         )
     };
     assert_eq!(counts(), (1, 0), "a secret key changes nothing by itself");
-    let app = App::new(config().oauth_endpoint(OAuthEndpoint::BackendApi));
+    let app = App::new(config(oauth().allow_clients([world.clerk.client_id()])));
     app.bearer(&token).await.assert_accepted();
     assert_eq!(counts(), (1, 1));
 }

@@ -15,8 +15,8 @@ use futures_util::future::{self, BoxFuture};
 use http::{Request, Response};
 use serde_json::{Value, json};
 use tower_clerk::{
-    ClerkConfig, ClerkConfigBuilder, Enrichment, ManualClock, OAuthEndpoint, Transport,
-    TransportError,
+    ClerkConfig, ClerkConfigBuilder, ManualClock, Transport, TransportError,
+    kinds::{Enrichment, OAuthTokens},
 };
 
 use crate::{
@@ -60,12 +60,23 @@ impl ByJti {
         self.calls.load(Ordering::SeqCst)
     }
 
-    pub fn config(&self, endpoint: OAuthEndpoint) -> ClerkConfigBuilder {
+    /// Introspection, without enrichment.
+    pub fn introspection() -> OAuthTokens {
+        OAuthTokens::introspection("me", "secret").userinfo(Enrichment::Off)
+    }
+
+    /// The Backend API, with the client and the audience that introspection has by itself.
+    pub fn backend_api() -> OAuthTokens {
+        OAuthTokens::backend_api()
+            .allow_clients(["me"])
+            .audiences(["me"])
+            .userinfo(Enrichment::Off)
+    }
+
+    pub fn config(&self, oauth: OAuthTokens) -> ClerkConfigBuilder {
         ClerkConfig::builder("clerk.example.com")
-            .client_credentials("me", "secret")
+            .accept(oauth)
             .secret_key("sk_test_1")
-            .oauth_endpoint(endpoint)
-            .enrichment(Enrichment::Off)
             .rate_limit(0)
             .transport(self.clone())
             .clock(CLOCK.clone())

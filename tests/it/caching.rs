@@ -398,7 +398,7 @@ async fn everything_can_be_forgotten() {
 async fn a_refresh_ahead_replaces_the_whole_entry() {
     // B42
     let world = World::new();
-    let app = App::new(world.config().required_scopes(["email"]));
+    let app = App::new(world.accepting(world.oauth().required_scopes(["email"])));
     let token = world.clerk.token("user_1").issue();
     app.bearer(&token).await.assert_accepted();
     world.clerk.user("user_1").name("Another Name").save();

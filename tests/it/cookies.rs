@@ -6,6 +6,8 @@ use tower_clerk::{
         PendingSession, TokenTooLong, UnsupportedToken,
     },
     ClerkConfig, TokenKind,
+    config::JwtKeys,
+    kinds::SessionTokens,
 };
 
 use crate::{
@@ -18,13 +20,12 @@ const KEY: &str = "pk_test_Y2xlcmsuZXhhbXBsZS5jb20k";
 const SUFFIXED: &str = "__session_l2OS3d9k";
 
 fn reading(world: &World) -> App {
-    App::new(sessions(world).session_cookie())
+    App::new(world.accepting(SessionTokens::new().cookie()))
 }
 
 /// Of session and OAuth tokens.
 fn reading_both(world: &World) -> App {
-    let kinds = [TokenKind::OAuth, TokenKind::Session];
-    App::new(world.config().accept(kinds).session_cookie())
+    App::new(world.config().accept(SessionTokens::new().cookie()))
 }
 
 struct Case<'a> {
@@ -316,9 +317,8 @@ async fn the_cookie_of_our_publishable_key_comes_first() {
     let world = World::new();
     // The key says where the instance is, so that its tokens are verified without a network.
     let config = ClerkConfig::builder(KEY)
-        .accept([TokenKind::Session])
-        .jwt_key(world.clerk.public_key_pem())
-        .session_cookie()
+        .accept(SessionTokens::new().cookie())
+        .jwt_keys(JwtKeys::pem(world.clerk.public_key_pem()))
         .clock(world.clock.clone());
     let app = App::new(config);
     let session = |user: &str| {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use tower_clerk::{
-    AuthErrorKind, ClerkConfigBuilder, TokenKind,
+    AuthErrorKind, ClerkConfigBuilder,
     fake_clerk::{Endpoint, FakeClerk, Fault},
+    kinds::SessionTokens,
 };
 
 use crate::support::{App, World};
@@ -38,7 +39,7 @@ fn other(world: &World) -> FakeClerk {
 }
 
 fn discovering(world: &World) -> ClerkConfigBuilder {
-    world.socket_config().discover()
+    world.socket_config().discover([""; 0])
 }
 
 #[tokio::test]
@@ -50,7 +51,7 @@ async fn addresses_are_those_of_the_metadata() {
         .token("user_1")
         .client_id(world.clerk.client_id())
         .issue();
-    let app = App::new(discovering(&world).discovery_origins([other.url()]));
+    let app = App::new(world.socket_config().discover([other.url()]));
     for _ in 0..2 {
         let answer = app.bearer(&token).await;
         answer.assert_accepted();
@@ -74,9 +75,9 @@ async fn keys_are_those_that_the_metadata_names() {
             .issue()
     };
     let app = App::new(
-        discovering(&world)
-            .discovery_origins([other.url()])
-            .accept([TokenKind::Session]),
+        world
+            .accepting_over_sockets(SessionTokens::new())
+            .discover([other.url()]),
     );
     for _ in 0..2 {
         app.bearer(&session(&other)).await.assert_accepted();

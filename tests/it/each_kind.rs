@@ -11,14 +11,14 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tower_clerk::{
-    AuthErrorKind, ClerkConfig, ClerkConfigBuilder, Enrichment, JwtVerification, ManualClock,
-    OAuthEndpoint, TokenKind,
+    AuthErrorKind, ClerkConfigBuilder, ManualClock, TokenKind,
     fake_clerk::{Endpoint, FakeClerk, Field},
+    kinds::{Enrichment, JwtVerification, OAuthTokens},
 };
 
 use crate::{
     jwt::{message, parts, synchronise, with},
-    support::{Answer, App, World},
+    support::{Answer, App, Kinds, World},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -111,29 +111,42 @@ impl Kind {
 
     /// A configuration that accepts this kind alone.
     fn config(self, world: &World) -> ClerkConfigBuilder {
-        self.config_with_tls(world)
+        self.config_with(world, self.options(world))
+    }
+
+    /// The same with other options.
+    fn config_with(self, world: &World, options: Kinds) -> ClerkConfigBuilder {
+        self.config_with_tls(world, options)
             .transport(world.clerk.transport())
+    }
+
+    /// The options by which this kind is verified.
+    fn options(self, world: &World) -> Kinds {
+        let mut options = world.kinds();
+        let oauth = options.oauth.userinfo(Enrichment::Off);
+        options.oauth = match self {
+            OAuthJwtLocal => oauth.jwts(JwtVerification::Local),
+            OAuthJwtBoth => oauth.jwts(JwtVerification::LocalThenIntrospect),
+            OAuthBackend => OAuthTokens::backend_api()
+                .allow_clients([world.clerk.client_id()])
+                .audiences([world.clerk.client_id()])
+                .userinfo(Enrichment::Off),
+            _ => oauth,
+        };
+        if self == Cookie {
+            options.session = options.session.cookie();
+        }
+        options
     }
 
     /// With the client that there is by default. It reads the certificates of the platform, which takes longer
     /// than all else.
-    fn config_with_tls(self, world: &World) -> ClerkConfigBuilder {
-        let config = ClerkConfig::builder(world.clerk.url())
-            .accept([self.token_kind()])
-            .client_credentials(world.clerk.client_id(), world.clerk.client_secret())
+    fn config_with_tls(self, world: &World, options: Kinds) -> ClerkConfigBuilder {
+        options
+            .accept(world.nothing_over_sockets(), [self.token_kind()])
             .secret_key(world.clerk.secret_key())
             .backend_api_url(world.clerk.url())
-            .machines(["mch_us"])
-            .enrichment(Enrichment::Off)
             .rate_limit(0)
-            .clock(world.clock.clone());
-        match self {
-            OAuthJwtLocal => config.oauth_jwts(JwtVerification::Local),
-            OAuthJwtBoth => config.oauth_jwts(JwtVerification::LocalThenIntrospect),
-            OAuthBackend => config.oauth_endpoint(OAuthEndpoint::BackendApi),
-            Cookie => config.session_cookie(),
-            _ => config,
-        }
     }
 
     fn app(self, world: &World) -> App {

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tower_clerk::{
-    AuthErrorKind, Enrichment,
+    AuthErrorKind,
     fake_clerk::{Endpoint, Fault},
+    kinds::Enrichment,
 };
 
 use crate::support::{App, World};
@@ -74,7 +75,7 @@ async fn the_profile_is_typed_and_kept_whole() {
 #[tokio::test]
 async fn off_means_that_userinfo_is_not_asked() {
     let world = World::new();
-    let app = App::new(world.config().enrichment(Enrichment::Off));
+    let app = App::new(world.accepting(world.oauth().userinfo(Enrichment::Off)));
     let answer = app.bearer(&world.clerk.token("user_1").issue()).await;
     assert!(answer.claims().profile().is_none());
     assert_eq!(world.calls(), (1, 0));
@@ -83,7 +84,7 @@ async fn off_means_that_userinfo_is_not_asked() {
 #[tokio::test]
 async fn required_lets_in_with_a_profile() {
     let world = World::new();
-    let app = App::new(world.config().enrichment(Enrichment::Required));
+    let app = App::new(world.accepting(world.oauth().userinfo(Enrichment::Required)));
     let answer = app.bearer(&world.clerk.token("user_1").issue()).await;
     assert!(answer.claims().profile().is_some());
 }
@@ -91,7 +92,7 @@ async fn required_lets_in_with_a_profile() {
 #[tokio::test]
 async fn userinfo_is_not_asked_about_a_bad_token() {
     let world = World::new();
-    let app = App::new(world.config().required_scopes(["admin"]));
+    let app = App::new(world.accepting(world.oauth().required_scopes(["admin"])));
     app.bearer("oat_unknown").await;
     app.bearer(&world.clerk.token("user_1").issue()).await;
     assert_eq!(world.calls(), (2, 0));
@@ -196,7 +197,7 @@ async fn a_subject_that_introspection_does_not_name_comes_from_userinfo() {
         Enrichment::Off,
         Enrichment::Required,
     ] {
-        let app = App::new(world.config().enrichment(enrichment));
+        let app = App::new(world.accepting(world.oauth().userinfo(enrichment)));
         let answer = app.bearer(&nameless()).await;
         assert_eq!(answer.claims().subject(), "user_7");
         let has_profile = answer.claims().profile().is_some();
@@ -239,7 +240,7 @@ async fn userinfo_widens_nothing() {
         ),
     );
     let token = world.clerk.token("user_1").issue();
-    App::new(world.config().required_scopes(["admin"]))
+    App::new(world.accepting(world.oauth().required_scopes(["admin"])))
         .bearer(&token)
         .await
         .assert_rejected(403, AuthErrorKind::InsufficientScope);

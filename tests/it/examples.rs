@@ -341,7 +341,7 @@ async fn tokens_takes_an_instance_from_the_environment() {
     let mut example = configured("tokens", &clerk);
     example
         .env("CLERK_ACCEPT", "session")
-        .env("CLERK_REQUIRED_SCOPES", "")
+        .env_remove("CLERK_REQUIRED_SCOPES")
         .arg("--once");
     let output = run(&mut example).await;
     let text = String::from_utf8(output.stdout).unwrap();

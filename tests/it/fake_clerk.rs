@@ -13,7 +13,7 @@ use tokio::{
     process::{Child, Command},
     time::timeout,
 };
-use tower_clerk::{AuthErrorKind, ClerkConfig};
+use tower_clerk::{AuthErrorKind, ClerkConfig, kinds::OAuthTokens};
 
 use crate::{
     examples::{PATIENCE, command},
@@ -327,7 +327,10 @@ impl Fake {
     pub fn app(&self) -> App {
         let (id, secret) = ("CLERK_OAUTH_CLIENT_ID", "CLERK_OAUTH_CLIENT_SECRET");
         let config = ClerkConfig::builder(self.url())
-            .client_credentials(&self.told[id], &self.told[secret])
+            .accept(OAuthTokens::introspection(
+                &self.told[id],
+                &self.told[secret],
+            ))
             .cache_ttl(Duration::ZERO);
         App::new(config)
     }

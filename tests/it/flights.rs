@@ -19,8 +19,9 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, Enrichment, TokenInfo, Tokens, Verify, VerifyRequest,
+    AuthError, AuthErrorKind, ClerkAuthLayer, TokenInfo, Tokens, Verify, VerifyRequest,
     fake_clerk::{Endpoint, Fault},
+    kinds::{Enrichment, OAuthTokens},
 };
 
 use crate::support::{App, World};
@@ -66,13 +67,8 @@ async fn a_failing_verification_is_answered_once_for_all() {
 
 /// A layer that asks this verifier, and nobody else.
 fn app(world: &World, verifier: impl Verify) -> App {
-    let config = world
-        .config()
-        .client_credentials("me", "secret")
-        .enrichment(Enrichment::Off)
-        .build()
-        .unwrap();
-    App::of(ClerkAuthLayer::with_verifier(config, verifier))
+    let oauth = OAuthTokens::verified_by(verifier).allow_clients(["me"]);
+    App::new(world.accepting(oauth.userinfo(Enrichment::Off)))
 }
 
 /// A verifier whose answers are let go one by one.

@@ -150,7 +150,8 @@ struct Hits {
 impl Flood {
     fn new(capacity: u64) -> Self {
         let asked = Arc::default();
-        let config = config(&ManualClock::new())
+        let verifier = Prefixed(Arc::clone(&asked));
+        let config = config(&ManualClock::new(), verifier)
             .cache_capacity(capacity)
             // No flood takes longer than this in the cache's own time.
             .cache_ttl(Duration::from_secs(300))
@@ -161,9 +162,8 @@ impl Flood {
             .enable_time()
             .build()
             .unwrap();
-        let verifier = Prefixed(Arc::clone(&asked));
         let flood = Self {
-            layer: ClerkAuthLayer::with_verifier(config, verifier),
+            layer: ClerkAuthLayer::new(config),
             asked,
             runtime,
         };

@@ -21,7 +21,12 @@ use tower_clerk::{AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims};
 use crate::{redaction::Log, support::World};
 
 fn layer(world: &World) -> ClerkAuthLayer {
-    ClerkAuthLayer::new(world.config().required_scopes(["email"]).build().unwrap())
+    ClerkAuthLayer::new(
+        world
+            .accepting(world.oauth().required_scopes(["email"]))
+            .build()
+            .unwrap(),
+    )
 }
 
 async fn listen() -> (TcpListener, SocketAddr) {

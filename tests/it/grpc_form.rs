@@ -91,7 +91,12 @@ async fn a_rejection_over_http_1_is_never_a_200_whatever_the_headers() {
     // fault A1, fault H14
     let world = World::new();
     let narrow = world.clerk.token("user_1").scopes(["profile"]).issue();
-    let config = || world.config().required_scopes(["email"]).build().unwrap();
+    let config = || {
+        world
+            .accepting(world.oauth().required_scopes(["email"]))
+            .build()
+            .unwrap()
+    };
     let route = || Router::new().route("/", any(async || "in"));
     let plain = ClerkAuthLayer::new(config());
     let between = ServiceBuilder::new()

@@ -14,7 +14,10 @@ use std::{
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
-use tower_clerk::{AuthErrorKind, ClerkConfig, Enrichment, ManualClock};
+use tower_clerk::{
+    AuthErrorKind, ClerkConfig, ManualClock,
+    kinds::{Enrichment, OAuthTokens},
+};
 
 use crate::{
     child::{again_with_authority, authority, is_child, params, tls},
@@ -163,8 +166,7 @@ fn goaway(last: u32, code: u8) -> Vec<u8> {
 
 fn app(server: &Raw, attempt_timeout: Duration) -> App {
     let config = ClerkConfig::builder(format!("https://localhost:{}", server.port()))
-        .client_credentials("me", "secret")
-        .enrichment(Enrichment::Off)
+        .accept(OAuthTokens::introspection("me", "secret").userinfo(Enrichment::Off))
         .timeout(2 * attempt_timeout)
         .attempt_timeout(attempt_timeout)
         .clock(ManualClock::new());
@@ -268,8 +270,7 @@ async fn a_connection_that_fell_silent_is_replaced() {
     );
     // On the real clock: the pings of the HTTP client know no other.
     let config = ClerkConfig::builder(format!("https://localhost:{}", server.port()))
-        .client_credentials("me", "secret")
-        .enrichment(Enrichment::Off)
+        .accept(OAuthTokens::introspection("me", "secret").userinfo(Enrichment::Off))
         .timeout(2 * SHORT)
         .attempt_timeout(SHORT);
     let app = App::new(config);

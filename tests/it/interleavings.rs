@@ -173,12 +173,12 @@ struct Interleaving {
 impl Interleaving {
     fn new(seed: u64, invalidations: Invalidations) -> Self {
         let gated = Gated::default();
-        let config = config(&ManualClock::new()).build().unwrap();
+        let config = config(&ManualClock::new(), gated.clone()).build().unwrap();
         Self {
             seed,
             rng: Rng::with_seed(seed),
             invalidations,
-            layer: ClerkAuthLayer::with_verifier(config, gated.clone()),
+            layer: ClerkAuthLayer::new(config),
             gated,
             inner: Inner::default(),
             requests: Vec::new(),

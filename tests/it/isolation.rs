@@ -3,6 +3,7 @@
 use tower_clerk::{
     AuthErrorKind, Tokens,
     fake_clerk::{Endpoint, FakeClerk},
+    kinds::OAuthTokens,
 };
 
 use crate::support::{App, World};
@@ -16,10 +17,10 @@ async fn two_instances_never_share_a_verdict() {
         .register_client(one.clerk.client_id(), one.clerk.client_secret());
     let token = one.clerk.token("user_1").issue();
     let app_one = one.app();
-    let app_two = App::new(
-        two.config()
-            .client_credentials(one.clerk.client_id(), one.clerk.client_secret()),
-    );
+    let app_two = App::new(two.accepting(OAuthTokens::introspection(
+        one.clerk.client_id(),
+        one.clerk.client_secret(),
+    )));
     for _ in 0..2 {
         let (first, second) = tokio::join!(app_one.bearer(&token), app_two.bearer(&token));
         first.assert_accepted();
@@ -35,7 +36,7 @@ async fn two_layers_of_one_instance_ask_each_for_themselves() {
     let world = World::new();
     let token = world.clerk.token("user_1").issue();
     let lenient = world.app();
-    let strict = App::new(world.config().required_scopes(["admin"]));
+    let strict = App::new(world.accepting(world.oauth().required_scopes(["admin"])));
     for _ in 0..2 {
         let (first, second) = tokio::join!(lenient.bearer(&token), strict.bearer(&token));
         first.assert_accepted();
@@ -110,7 +111,8 @@ async fn with_no_clerk_from_the_start_nobody_gets_in() {
     // B13, E16: and once it is there, everybody does.
     let clerk = FakeClerk::start().unwrap();
     let (address, id, secret) = (clerk.addr(), clerk.client_id(), clerk.client_secret());
-    let config = tower_clerk::ClerkConfig::builder(clerk.url()).client_credentials(&id, &secret);
+    let config = tower_clerk::ClerkConfig::builder(clerk.url())
+        .accept(OAuthTokens::introspection(&id, &secret));
     let app = App::new(config);
     drop(clerk);
     for _ in 0..2 {

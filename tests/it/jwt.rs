@@ -9,11 +9,12 @@ mod swapped;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
 use tower_clerk::{
-    ClerkConfig, ClerkConfigBuilder, TokenKind,
+    ClerkConfigBuilder, TokenKind,
     fake_clerk::{Endpoint, FakeClerk},
+    kinds::OAuthTokens,
 };
 
-use crate::support::{App, World};
+use crate::support::{App, Kinds, World};
 
 /// A Clerk that has its key already, and a clock that shows what Clerk's does.
 pub fn world() -> World {
@@ -31,11 +32,18 @@ pub fn synchronise(world: &World) {
 
 /// A configuration that accepts these kinds, and has no credentials.
 fn accepting<const N: usize>(world: &World, kinds: [TokenKind; N]) -> ClerkConfigBuilder {
-    ClerkConfig::builder(world.clerk.url())
-        .transport(world.clerk.transport())
-        .accept(kinds)
-        .machines(["mch_us"])
-        .clock(world.clock.clone())
+    accepting_with(world, kinds, |_| {})
+}
+
+/// The same with other options than JWTs by their signature.
+fn accepting_with<const N: usize>(
+    world: &World,
+    kinds: [TokenKind; N],
+    change: impl FnOnce(&mut Kinds),
+) -> ClerkConfigBuilder {
+    let mut options = Kinds::of(OAuthTokens::signature().allow_any_client());
+    change(&mut options);
+    options.accept(world.nothing(), kinds)
 }
 
 /// A layer that accepts session tokens.

@@ -128,12 +128,16 @@ fn cases(world: &World) -> Vec<Case> {
 
 /// A configuration that can verify every kind, and accepts these.
 fn accepting(world: &World, kinds: &[TokenKind]) -> ClerkConfigBuilder {
-    world
-        .config()
-        .accept(kinds.iter().copied())
+    with_key(
+        world.kinds().accept(world.nothing(), kinds.iter().copied()),
+        world,
+    )
+}
+
+fn with_key(config: ClerkConfigBuilder, world: &World) -> ClerkConfigBuilder {
+    config
         .secret_key(world.clerk.secret_key())
         .backend_api_url(format!("{}/v1", world.clerk.url()))
-        .machines(["mch_us"])
 }
 
 const KINDS: [TokenKind; 4] = [
@@ -229,7 +233,10 @@ async fn the_guide_shows_the_matrix() {
 #[tokio::test]
 async fn recognised_kinds_are_rejected_where_any_opaque_token_is_asked_about() {
     let world = World::new();
-    let app = App::new(accepting(&world, &[TokenKind::OAuth]).accept_unprefixed_tokens());
+    let app = App::new(with_key(
+        world.accepting(world.oauth().unprefixed()),
+        &world,
+    ));
     for case in cases(&world) {
         if case.kind == Some(TokenKind::OAuth) {
             continue;

@@ -13,7 +13,7 @@ use std::{
 use futures_util::future::join_all;
 use http::{HeaderValue, Request};
 use tokio::time::{Instant, sleep};
-use tower_clerk::{AuthErrorKind, ClerkAuthLayer, Enrichment, ManualClock, Tokens};
+use tower_clerk::{AuthErrorKind, ClerkAuthLayer, ManualClock, Tokens, kinds::Enrichment};
 
 use crate::{
     stub::{Reply, Stub, token},
@@ -163,7 +163,7 @@ async fn a_429_of_userinfo_is_none_of_introspection_and_the_other_way_round() {
         _ => Reply::Good,
     });
     let clock = ManualClock::new();
-    let app = App::new(stub.config(&clock).enrichment(Enrichment::BestEffort));
+    let app = App::new(stub.config_with(&clock, Stub::oauth().userinfo(Enrichment::BestEffort)));
     for number in 0..10 {
         app.bearer(&token(number)).await.assert_accepted();
     }
@@ -204,7 +204,7 @@ async fn tokens_never_seen_have_two_thirds_of_the_documented_rate() {
         (key, 65),
         ("clerk.example.com", 650),
         ("clerk.accounts.dev.example.com", 650),
-        ("notclerk.accounts.dev", 650),
+        ("verb-noun-00.notclerk-accounts.dev", 650),
     ] {
         let stub = Stub::always(Reply::Good);
         let clock = ManualClock::new();
@@ -240,8 +240,8 @@ async fn the_rate_can_be_set_and_turned_off() {
 #[tokio::test(start_paused = true)]
 async fn userinfo_counts_towards_the_rate() {
     let stub = Stub::always(Reply::Good);
-    let config = stub.config_of("clerk.example.com", &ManualClock::new());
-    let config = config.rate_limit(40).enrichment(Enrichment::BestEffort);
+    let oauth = Stub::oauth().userinfo(Enrichment::BestEffort);
+    let config = stub.config_with(&ManualClock::new(), oauth).rate_limit(40);
     let app = App::new(config);
     // fault B11: half of the rate is for both; beyond it, verifications come first.
     assert_eq!(flood(&app, &stub, 0..50).await, 24);

@@ -67,6 +67,7 @@ mod fake_clerk;
 mod fake_clerk_kinds;
 mod in_process;
 mod documented;
+mod accepted;
 mod admin_page;
 mod discovery;
 mod docs;

@@ -32,6 +32,7 @@ use tokio::{
 use tower_clerk::{
     ClerkAuthLayer, ClerkConfig,
     fake_clerk::{Endpoint, FakeClerk, TokenBuilder},
+    kinds::OAuthTokens,
 };
 
 use crate::examples::{Example, configured, free_address};
@@ -453,8 +454,10 @@ impl ServerHandler for Spy {}
 #[tokio::test]
 async fn tools_see_the_token_unless_it_is_stripped() {
     let clerk = FakeClerk::start().unwrap();
-    let config = ClerkConfig::builder(clerk.url())
-        .client_credentials(clerk.client_id(), clerk.client_secret());
+    let config = ClerkConfig::builder(clerk.url()).accept(OAuthTokens::introspection(
+        clerk.client_id(),
+        clerk.client_secret(),
+    ));
     let kept = ClerkAuthLayer::new(config.build().unwrap());
     let stripped = kept.clone().strip_authorization();
     for (name, layer, expected) in [("kept", kept, true), ("stripped", stripped, false)] {

@@ -18,6 +18,7 @@ use tokio::net::TcpListener;
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder,
+    config::Resource,
     fake_clerk::{Endpoint, Fault},
     reject::JsonBody,
 };
@@ -36,8 +37,7 @@ const PATH: &str = "/.well-known/oauth-protected-resource/mcp";
 
 fn config(world: &World) -> ClerkConfigBuilder {
     world
-        .config()
-        .required_scopes(["email", "offline_access"])
+        .accepting(world.oauth().required_scopes(["email", "offline_access"]))
         .resource(RESOURCE)
 }
 
@@ -248,7 +248,9 @@ async fn without_a_resource_there_is_none() {
     for config in [
         world.config(),
         world.config().resource("urn:example:api"),
-        world.config().resource_name("An API"),
+        world
+            .config()
+            .resource(Resource::new("urn:example:api").name("An API")),
     ] {
         let layer = layer(config);
         assert!(layer.authenticator().resource_metadata().is_none());
@@ -264,17 +266,20 @@ async fn without_a_resource_there_is_none() {
 #[tokio::test]
 async fn options_are_seen_in_the_document() {
     let world = World::new();
-    let config = config(&world)
-        .resource_name("The API")
-        .resource_documentation("https://docs.example.com/api")
-        .scopes_supported(["email", "mcp:admin", "offline_access"]);
+    let config = config(&world).resource(
+        Resource::new(RESOURCE)
+            .name("The API")
+            .documentation("https://docs.example.com/api")
+            .scopes_supported(["email", "mcp:admin", "offline_access"]),
+    );
     let address = serve(routes().layer(layer(config))).await;
     let got = send(address, "GET", PATH, &[]).await;
     let document: Value = serde_json::from_str(got.body()).unwrap();
     let expected = json!({
+        // fault E3: as written.
         "resource": RESOURCE,
         "authorization_servers": [world.clerk.url()],
-        "scopes_supported": ["email", "mcp:admin"],
+        "scopes_supported": ["email", "mcp:admin", "offline_access"],
         "bearer_methods_supported": ["header"],
         "resource_name": "The API",
         "resource_documentation": "https://docs.example.com/api",
@@ -301,9 +306,8 @@ async fn challenges_lead_to_it() {
     let address = listener.local_addr().unwrap();
     let resource = format!("http://{address}/me");
     let config = world
-        .config()
-        .required_scopes(["email"])
-        .resource(&resource);
+        .accepting(world.oauth().required_scopes(["email"]))
+        .resource(&*resource);
     let layer = layer(config);
     let url = format!("http://{address}/.well-known/oauth-protected-resource/me");
     assert_eq!(
@@ -418,9 +422,8 @@ async fn each_of_two_layers_tells_of_its_own_resource() {
     let world = World::new();
     let app = ["a", "b"].into_iter().fold(Router::new(), |app, name| {
         let config = world
-            .config()
-            .resource(format!("https://api.example.com/{name}"))
-            .required_scopes([name]);
+            .accepting(world.oauth().required_scopes([name]))
+            .resource(format!("https://api.example.com/{name}"));
         let layer = layer(config);
         let metadata = layer.authenticator().resource_metadata().unwrap();
         let path = metadata.paths().last().unwrap().to_owned();
@@ -455,7 +458,11 @@ async fn tonic_is_as_it_was_and_says_once_that_it_cannot_answer() {
     let (_reporter, health) = tonic_health::server::health_reporter();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    let layer = layer(world.config().required_scopes(["email"]).resource(RESOURCE));
+    let layer = layer(
+        world
+            .accepting(world.oauth().required_scopes(["email"]))
+            .resource(RESOURCE),
+    );
     let server = Server::builder()
         .accept_http1(true)
         .layer(layer)

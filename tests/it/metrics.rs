@@ -233,7 +233,7 @@ async fn each_outcome_is_counted_once_for_each_request() {
     // Without them, the documented answer gives no reason to reject for the audience or the end.
     clerk.introspection_includes([Field::Aud, Field::Exp]);
     let meter = Meter::new();
-    let app = meter.app(world.config().required_scopes(["email"]));
+    let app = meter.app(world.accepting(world.oauth().required_scopes(["email"])));
     let good = clerk.token("user_1").issue();
     for (outcome, token) in [
         ("ok", good.clone()),

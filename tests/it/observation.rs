@@ -3,8 +3,9 @@
 use std::{future::Future, time::Duration};
 
 use tower_clerk::{
-    Enrichment, ManualClock,
+    ManualClock,
     fake_clerk::{Endpoint, Fault},
+    kinds::Enrichment,
 };
 
 use crate::{
@@ -95,7 +96,7 @@ async fn events(request: impl Future<Output = Answer>) -> Vec<String> {
 #[tokio::test]
 async fn a_request_is_told_with_the_promised_fields() {
     let world = World::new();
-    let app = App::new(world.config().enrichment(Enrichment::Off));
+    let app = App::new(world.accepting(world.oauth().userinfo(Enrichment::Off)));
     let token = world.clerk.token("user_1").issue();
     let jwt = world.clerk.token("user_1").jwt().client_id("x").issue();
     let answered = "DEBUG Clerk answered upstream.endpoint=\"introspection\" upstream.status=200";

@@ -9,9 +9,10 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, Enrichment, TokenInfo, Transport,
-    TransportError, Verify, VerifyRequest,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, TokenInfo, Transport, TransportError,
+    Verify, VerifyRequest,
     fake_clerk::{Endpoint, Fault, Field},
+    kinds::{AudiencePolicy, Enrichment, OAuthTokens},
 };
 
 use crate::{
@@ -60,7 +61,7 @@ async fn our_credentials_are_form_encoded_before_basic() {
     let world = World::new();
     let (id, secret) = ("an id+with/odd=chars", "s:e%c r&t+/=~");
     world.clerk.register_client(id, secret);
-    let config = world.config().client_credentials(id, secret);
+    let config = world.accepting(OAuthTokens::introspection(id, secret));
     let token = world.clerk.token("user_1").client_id(id).issue();
     App::new(config).bearer(&token).await.assert_accepted();
 }
@@ -69,9 +70,7 @@ async fn our_credentials_are_form_encoded_before_basic() {
 async fn wrong_credentials_of_ours_are_our_trouble() {
     // C093
     let world = World::new();
-    let config = world
-        .config()
-        .client_credentials(world.clerk.client_id(), "wrong");
+    let config = world.accepting(OAuthTokens::introspection(world.clerk.client_id(), "wrong"));
     let app = App::new(config);
     let token = world.clerk.token("user_1").issue();
     for _ in 0..2 {
@@ -123,7 +122,7 @@ async fn introspection_is_asked_as_the_rfc_says() {
 async fn allowed_clients_replace_our_own() {
     let world = World::new();
     let of = |client: &str| world.clerk.token("user_1").client_id(client).issue();
-    let app = App::new(world.config().allow_clients(["one", "two"]));
+    let app = App::new(world.accepting(world.oauth().allow_clients(["one", "two"])));
     app.bearer(&of("one")).await.assert_accepted();
     app.bearer(&of("two")).await.assert_accepted();
     for client in ["three", "One", &world.clerk.client_id()] {
@@ -144,7 +143,7 @@ async fn any_client_must_be_said_by_name() {
         .token("user_1")
         .client_id("somebodyElse")
         .issue();
-    App::new(world.config().allow_any_client())
+    App::new(world.accepting(world.oauth().allow_any_client()))
         .bearer(&token)
         .await
         .assert_accepted();
@@ -153,7 +152,7 @@ async fn any_client_must_be_said_by_name() {
         .token("user_1")
         .claim("client_id", serde_json::Value::Null)
         .issue();
-    App::new(world.config().allow_any_client())
+    App::new(world.accepting(world.oauth().allow_any_client()))
         .bearer(&nobodys)
         .await
         .assert_rejected(401, AuthErrorKind::WrongClient);
@@ -176,7 +175,11 @@ async fn audiences_are_names_of_ours() {
         "urn:api",
         "https://other.example.com",
     );
-    let config = || world.config().resource(ours).audiences([alias]);
+    let config = || {
+        world
+            .accepting(world.oauth().audiences([alias]))
+            .resource(ours)
+    };
     let app = App::new(config());
     app.bearer(&token(&[ours])).await.assert_accepted();
     app.bearer(&token(&[alias])).await.assert_accepted();
@@ -185,7 +188,9 @@ async fn audiences_are_names_of_ours() {
     app.bearer(&token(&[theirs]))
         .await
         .assert_rejected(401, AuthErrorKind::WrongAudience);
-    App::new(config().require_audience())
+    let oauth = world.oauth().audiences([alias]);
+    let strict = oauth.audience_policy(AudiencePolicy::Require);
+    App::new(world.accepting(strict).resource(ours))
         .bearer(&token(&[]))
         .await
         .assert_rejected(401, AuthErrorKind::WrongAudience);
@@ -195,7 +200,7 @@ async fn audiences_are_names_of_ours() {
 async fn a_scope_may_imply_another() {
     let world = World::new();
     let token = world.clerk.token("user_1").scopes(["files"]).issue();
-    let config = || world.config().required_scopes(["files:read"]);
+    let config = || world.accepting(world.oauth().required_scopes(["files:read"]));
     App::new(config())
         .bearer(&token)
         .await
@@ -210,7 +215,7 @@ async fn a_scope_may_imply_another() {
 #[tokio::test]
 async fn unprefixed_tokens_need_somebody_to_vouch() {
     let world = World::new();
-    let app = App::new(world.config().accept_unprefixed_tokens());
+    let app = App::new(world.accepting(world.oauth().unprefixed()));
     let refresh_token = world.clerk.refresh_token("user_1");
     // Introspection says active, userinfo says 401.
     for _ in 0..2 {
@@ -221,19 +226,14 @@ async fn unprefixed_tokens_need_somebody_to_vouch() {
     assert_eq!(world.calls(), (1, 1));
 
     // Also where no profile is wanted.
-    App::new(
-        world
-            .config()
-            .accept_unprefixed_tokens()
-            .enrichment(Enrichment::Off),
-    )
-    .bearer(&refresh_token)
-    .await
-    .assert_rejected(401, AuthErrorKind::NotAccessToken);
+    App::new(world.accepting(world.oauth().unprefixed().userinfo(Enrichment::Off)))
+        .bearer(&refresh_token)
+        .await
+        .assert_rejected(401, AuthErrorKind::NotAccessToken);
 
     // Where userinfo cannot be asked, nobody vouches.
     world.clerk.fail(Endpoint::Userinfo, Fault::status(500));
-    App::new(world.config().accept_unprefixed_tokens())
+    App::new(world.accepting(world.oauth().unprefixed()))
         .bearer(&refresh_token)
         .await
         .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
@@ -251,12 +251,14 @@ async fn unprefixed_tokens_need_somebody_to_vouch() {
             Endpoint::Introspection,
             Fault::answer(200, "application/json", body),
         );
-        let config = world
-            .config()
-            .allow_clients(["me"])
-            .audiences(["urn:us"])
-            .accept_unprefixed_tokens()
-            .enrichment(Enrichment::Off);
+        let config = world.accepting(
+            world
+                .oauth()
+                .allow_clients(["me"])
+                .audiences(["urn:us"])
+                .unprefixed()
+                .userinfo(Enrichment::Off),
+        );
         let kind = App::new(config).bearer("random").await.kind();
         assert_eq!(kind, expected, "{member}");
     }
@@ -348,7 +350,7 @@ async fn a_transport_of_ones_own_is_used() {
         ..Recorder::default()
     };
     let config = ClerkConfig::builder("clerk.example.com")
-        .client_credentials("me", "secret")
+        .accept(OAuthTokens::introspection("me", "secret"))
         .transport(recorder.clone());
     App::new(config).bearer("oat_abc").await.assert_accepted();
     assert_eq!(
@@ -376,15 +378,10 @@ impl Verify for Fixed {
 #[tokio::test]
 async fn a_verifier_of_ones_own_is_judged_by_the_same_rules() {
     let world = World::new();
-    let config = || {
-        world
-            .config()
-            .client_credentials("me", "secret")
-            .enrichment(Enrichment::Off)
-            .build()
-            .unwrap()
+    let app = |answer| {
+        let oauth = OAuthTokens::verified_by(Fixed(answer)).allow_clients(["me"]);
+        App::new(world.accepting(oauth.userinfo(Enrichment::Off)))
     };
-    let app = |answer| App::of(ClerkAuthLayer::with_verifier(config(), Fixed(answer)));
     app(r#"{"active":true,"client_id":"me","sub":"user_1"}"#)
         .bearer("oat_abc")
         .await
@@ -412,8 +409,7 @@ async fn bodies_of_rejections_can_be_shaped() {
         R: RejectResponse<Full<Bytes>> + Clone,
     {
         let config = world
-            .config()
-            .required_scopes(["email", "admin"])
+            .accepting(world.oauth().required_scopes(["email", "admin"]))
             .build()
             .unwrap();
         let layer = ClerkAuthLayer::new(config).reject_with(reject);

@@ -8,6 +8,7 @@ use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, RequireLayer,
     TokenKind,
     claims::{Actor, Organization},
+    kinds::SessionTokens,
     reject::JsonBody,
 };
 
@@ -20,8 +21,7 @@ const READ: &str = "org:billing:read";
 const PAY: &str = "org:billing:pay";
 
 fn both_kinds(world: &World) -> ClerkConfigBuilder {
-    let kinds = [TokenKind::OAuth, TokenKind::Session];
-    world.config().accept(kinds)
+    world.config().accept(SessionTokens::new())
 }
 
 #[tokio::test]

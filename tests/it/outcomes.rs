@@ -4,8 +4,9 @@
 use std::time::Duration;
 
 use tower_clerk::{
-    AuthErrorKind, Enrichment,
+    AuthErrorKind,
     fake_clerk::{Endpoint, Fault, Field},
+    kinds::Enrichment,
 };
 
 use crate::support::{Answer, App, World};
@@ -117,8 +118,7 @@ const UNAVAILABLE: Outcome = (503, None, "14");
 fn strict_apps(world: &World) -> [App; 2] {
     let config = || {
         world
-            .config()
-            .required_scopes(["email", "profile"])
+            .accepting(world.oauth().required_scopes(["email", "profile"]))
             .resource("https://api.example.com/v1")
     };
     [App::new(config()), App::new(config())]
@@ -643,8 +643,7 @@ async fn trouble_at_clerk_is_never_a_401() {
 fn short_of_patience(world: &World) -> App {
     App::new(
         world
-            .config()
-            .required_scopes(["email", "profile"])
+            .accepting(world.oauth().required_scopes(["email", "profile"]))
             .resource("https://api.example.com/v1")
             .timeout(Duration::from_millis(150))
             .attempt_timeout(Duration::from_millis(100)),
@@ -682,7 +681,7 @@ async fn a_required_profile_that_cannot_be_had_is_trouble() {
         let world = World::new();
         world.clerk.fail(Endpoint::Userinfo, fault);
         let token = world.clerk.token("user_1").issue();
-        let app = App::new(world.config().enrichment(Enrichment::Required));
+        let app = App::new(world.accepting(world.oauth().userinfo(Enrichment::Required)));
         for _ in 0..2 {
             let answer = app.bearer(&token).await;
             answer.assert_rejected(503, AuthErrorKind::ProfileUnavailable);

@@ -6,9 +6,9 @@ use http::Request;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use tower_clerk::{
-    AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, Enrichment, JwtVerification,
-    ManualClock, OAuthEndpoint, RequireLayer, TokenKind,
+    AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, ManualClock, RequireLayer,
     claims::{Actor, Organization},
+    kinds::{Enrichment, JwtVerification, MachineTokens, OAuthTokens, SessionTokens},
 };
 
 use crate::{
@@ -28,12 +28,21 @@ fn world() -> World {
 
 /// A configuration that reads the JWTs of this world, of every kind.
 fn local(world: &World) -> ClerkConfigBuilder {
+    local_oauth(world, signed_oauth(world))
+        .accept(SessionTokens::new())
+        .accept(MachineTokens::addressed_to_any().jwts())
+}
+
+fn signed_oauth(world: &World) -> OAuthTokens {
     world
-        .config()
-        .accept([TokenKind::OAuth, TokenKind::Session, TokenKind::Machine])
-        .oauth_jwts(JwtVerification::Local)
-        .enrichment(Enrichment::Off)
-        .allow_any_machine()
+        .oauth()
+        .jwts(JwtVerification::Local)
+        .userinfo(Enrichment::Off)
+}
+
+/// OAuth tokens alone.
+fn local_oauth(world: &World, oauth: OAuthTokens) -> ClerkConfigBuilder {
+    world.accepting(oauth)
 }
 
 fn json_of(claims: &ClerkClaims) -> Value {
@@ -62,10 +71,17 @@ fn introspected(others: &Value) -> String {
     answer.to_string()
 }
 
-fn backend(stub: &Stub) -> ClerkConfigBuilder {
-    stub.config(&ManualClock::new())
+/// OAuth tokens by the Backend API, of the client of the stub.
+fn by_backend_api() -> OAuthTokens {
+    OAuthTokens::backend_api()
+        .allow_clients(["me"])
+        .audiences(["me"])
+        .userinfo(Enrichment::Off)
+}
+
+fn backend(stub: &Stub, oauth: OAuthTokens) -> ClerkConfigBuilder {
+    stub.config_with(&ManualClock::new(), oauth)
         .secret_key("sk_test_secret")
-        .oauth_endpoint(OAuthEndpoint::BackendApi)
 }
 
 #[tokio::test]
@@ -92,8 +108,12 @@ async fn a_scope_has_no_space_whichever_reader_it_comes_from() {
         };
         synchronise(&world);
         let stub = Stub::always(Reply::Json(200, verified(&json!({ "scopes": granted }))));
-        let needing =
-            |config: ClerkConfigBuilder, scope: &str| App::new(config.required_scopes([scope]));
+        let needing = |stub: Option<&Stub>, scope: &str| {
+            App::new(match stub {
+                None => local_oauth(&world, signed_oauth(&world).required_scopes([scope])),
+                Some(stub) => backend(stub, by_backend_api().required_scopes([scope])),
+            })
+        };
         let sources = [
             ("scp", oauth("scp").issue(), None),
             (
@@ -104,8 +124,7 @@ async fn a_scope_has_no_space_whichever_reader_it_comes_from() {
             ("the Backend API", "oat_1".to_owned(), Some(&stub)),
         ];
         for (source, token, stub) in sources {
-            let config = || stub.map_or_else(|| local(&world).accept([TokenKind::OAuth]), backend);
-            for app in [needing(config(), "write"), needing(config(), "write")] {
+            for app in [needing(stub, "write"), needing(stub, "write")] {
                 for _ in 0..2 {
                     let answer = app.bearer(&token).await;
                     assert_eq!(answer.kind(), None, "{name}, {source}");
@@ -115,7 +134,7 @@ async fn a_scope_has_no_space_whichever_reader_it_comes_from() {
                 }
             }
             for scope in ["admin", "read"] {
-                let app = needing(config(), scope);
+                let app = needing(stub, scope);
                 for _ in 0..2 {
                     let answer = app.bearer(&token).await;
                     answer.assert_rejected(403, AuthErrorKind::InsufficientScope);
@@ -150,12 +169,7 @@ async fn a_scope_has_no_space_whichever_reader_it_comes_from() {
 async fn the_machines_of_an_array_are_its_entries() {
     // fault A3
     let world = world();
-    let config = || {
-        world
-            .config()
-            .accept([TokenKind::Machine])
-            .machines(["mch_us"])
-    };
+    let config = || world.accepting(MachineTokens::addressed_to(["mch_us"]).jwts());
     let token = |scopes: Value| {
         let token = world.clerk.machine_token("mch_1").scopes(["mch_x"]).jwt();
         let token = token.claim("scopes", scopes).claim("aud", Value::Null);
@@ -205,7 +219,11 @@ async fn an_actor_has_one_of_its_own_from_every_source() {
             introspection.app(&ManualClock::new()),
             "oat_1",
         ),
-        ("the Backend API", App::new(backend(&verification)), "oat_1"),
+        (
+            "the Backend API",
+            App::new(backend(&verification, by_backend_api())),
+            "oat_1",
+        ),
         ("a session token", App::new(local(&world)), &*session),
         ("an OAuth JWT", App::new(local(&world)), &*jwt),
     ] {
@@ -272,7 +290,7 @@ fn enriched(introspection: &Value, userinfo: &Value, enrichment: Enrichment) -> 
         };
         Reply::Json(200, body.clone())
     });
-    App::new(stub.config(&ManualClock::new()).enrichment(enrichment))
+    App::new(stub.config_with(&ManualClock::new(), Stub::oauth().userinfo(enrichment)))
 }
 
 #[tokio::test]

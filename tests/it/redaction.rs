@@ -10,13 +10,15 @@ use std::{
 use tracing::{dispatcher::Dispatch, subscriber::NoSubscriber};
 
 use tower_clerk::{
-    AuthError, BearerToken, ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder, Enrichment,
-    RequireLayer, TokenInfo, TokenKind, Tokens, Verify, VerifyRequest,
+    AuthError, BearerToken, ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder, RequireLayer,
+    TokenInfo, TokenKind, Tokens, Verify, VerifyRequest,
+    config::{JwtKeys, Resource},
     fake_clerk::{Endpoint, Fault},
+    kinds::{Enrichment, MachineTokens, OAuthTokens},
 };
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
-use crate::support::{App, World};
+use crate::support::{App, Kinds, World};
 
 /// Collects what is logged.
 #[derive(Clone, Default)]
@@ -102,14 +104,15 @@ async fn logs_at_trace_show_no_token_no_secret_and_no_person() {
     let jwt = world.clerk.token("user_canary").jwt().issue();
     let refresh_token = world.clerk.refresh_token("user_canary");
     let secret = world.clerk.client_secret();
-    let config = || {
+    let config = |oauth| {
         world
-            .config()
+            .accepting(oauth)
             .timeout(Duration::from_millis(300))
             .attempt_timeout(Duration::from_millis(100))
     };
-    let wrong = App::new(config().client_credentials(world.clerk.client_id(), "wrongCanarySecret"));
-    let app = App::new(config());
+    let wrong = OAuthTokens::introspection(world.clerk.client_id(), "wrongCanarySecret");
+    let wrong = App::new(config(wrong));
+    let app = App::new(config(world.oauth()));
     let mut texts = String::new();
     for (endpoint, fault) in [
         (Endpoint::Jwks, Fault::status(500)),
@@ -192,14 +195,15 @@ async fn debug_texts_show_no_token_no_secret_and_no_person() {
         }
     }
 
+    let shows: &'static Shows = Box::leak(Box::new(Shows(Mutex::default())));
+    let oauth = OAuthTokens::verified_by(shows).allow_clients(["me"]);
     let builder = ClerkConfig::builder("clerk.example.com")
-        .client_credentials("me", "canarySecret")
-        .enrichment(Enrichment::Off);
+        .accept(oauth.userinfo(Enrichment::Off))
+        .secret_key("sk_test_canarySecret");
     let mut texts = format!("{builder:#?}");
     let config = builder.build().unwrap();
     texts += &format!("{config:#?}");
-    let shows: &'static Shows = Box::leak(Box::new(Shows(Mutex::default())));
-    let layer = ClerkAuthLayer::with_verifier(config, shows);
+    let layer = ClerkAuthLayer::new(config);
     let answer = App::of(layer.clone()).bearer("oat_canary").await;
     texts += &format!("{layer:#?} {answer:#?} {:#?}", answer.claims());
     texts += &shows.0.lock().unwrap();
@@ -238,7 +242,7 @@ async fn errors_show_their_cause_and_nothing_else() {
 fn configuration_errors_show_no_secret() {
     let secret = "canary\u{7f}secret";
     let error = ClerkConfig::builder("clerk.example.com")
-        .client_credentials("me", secret)
+        .accept(OAuthTokens::introspection("me", secret))
         .build()
         .unwrap_err();
     assert_clean("the error", &format!("{error} {error:?}"), &["canary"]);
@@ -258,57 +262,124 @@ const SECRETS: [&str; 9] = [
     "canary",
 ];
 
-/// A setter of one option, by its name.
+/// Sets one option, by its name, in a configuration that accepts these kinds.
 type Setter = (
     &'static str,
-    fn(ClerkConfigBuilder, &str) -> ClerkConfigBuilder,
+    fn(ClerkConfigBuilder, Kinds, &str) -> (ClerkConfigBuilder, Kinds),
 );
 
+/// An option of OAuth tokens.
+fn oauth(
+    (config, mut kinds): (ClerkConfigBuilder, Kinds),
+    set: impl FnOnce(OAuthTokens) -> OAuthTokens,
+) -> (ClerkConfigBuilder, Kinds) {
+    kinds.oauth = set(kinds.oauth);
+    (config, kinds)
+}
+
+/// An option of the resource.
+fn resource(
+    (config, kinds): (ClerkConfigBuilder, Kinds),
+    set: impl FnOnce(Resource) -> Resource,
+) -> (ClerkConfigBuilder, Kinds) {
+    let resource = set(Resource::new("https://api.example.com"));
+    (config.resource(resource), kinds)
+}
+
 /// All options that take a text.
-const TEXTS: [Setter; 19] = [
-    ("client_id", |it, text| {
-        it.client_credentials(text, "secret")
+const TEXTS: [Setter; 24] = [
+    ("client_id", |it, mut kinds, text| {
+        kinds.oauth = OAuthTokens::introspection(text, "secret");
+        (it, kinds)
     }),
-    ("client_secret", |it, text| {
-        it.client_credentials("me", text)
+    ("client_secret", |it, mut kinds, text| {
+        kinds.oauth = OAuthTokens::introspection("me", text);
+        (it, kinds)
     }),
-    ("required_scopes", |it, text| it.required_scopes([text])),
-    ("allow_clients", |it, text| it.allow_clients(["me", text])),
-    ("audiences", |it, text| it.audiences([text])),
-    ("resource", |it, text| it.resource(text)),
-    ("a resource with a path", |it, text| {
-        it.resource(format!("https://api.example.com/{text}"))
+    ("required_scopes", |it, kinds, text| {
+        oauth((it, kinds), |oauth| oauth.required_scopes([text]))
     }),
-    ("resource_name", |it, text| it.resource_name(text)),
-    ("resource_documentation", |it, text| {
-        it.resource_documentation(text)
+    ("allow_clients", |it, kinds, text| {
+        oauth((it, kinds), |oauth| oauth.allow_clients(["me", text]))
     }),
-    ("scopes_supported", |it, text| it.scopes_supported([text])),
-    ("jwt_key", |it, text| it.jwt_key(text)),
-    ("authorized_parties", |it, text| {
-        it.authorized_parties([text])
+    ("audiences", |it, kinds, text| {
+        oauth((it, kinds), |oauth| oauth.audiences([text]))
     }),
-    ("secret_key", |it, text| it.secret_key(text)),
-    ("backend_api_url", |it, text| it.backend_api_url(text)),
-    ("a Backend API behind a proxy", |it, text| {
-        it.backend_api_url(format!("https://api.example.com/{text}"))
+    ("audiences of session tokens", |it, mut kinds, text| {
+        kinds.session = kinds.session.audiences([text]);
+        (it, kinds)
     }),
-    ("backend_api_version", |it, text| {
-        it.backend_api_version(text)
+    ("required_scopes of API keys", |it, mut kinds, text| {
+        kinds.api_key = kinds.api_key.required_scopes([text]);
+        (it.accept(kinds.api_key.clone()), kinds)
     }),
-    ("machines", |it, text| it.machines([text])),
-    ("machines with a prefix", |it, text| {
-        it.machines([format!("mch_{text}")])
+    ("resource", |it, kinds, text| (it.resource(text), kinds)),
+    ("a resource with a path", |it, kinds, text| {
+        (
+            it.resource(format!("https://api.example.com/{text}")),
+            kinds,
+        )
     }),
-    ("discovery_origins", |it, text| {
-        it.discover().discovery_origins([text])
+    ("resource_name", |it, kinds, text| {
+        resource((it, kinds), |resource| resource.name(text))
+    }),
+    ("resource_documentation", |it, kinds, text| {
+        resource((it, kinds), |resource| resource.documentation(text))
+    }),
+    ("scopes_supported", |it, kinds, text| {
+        resource((it, kinds), |resource| resource.scopes_supported([text]))
+    }),
+    ("jwt_keys", |it, kinds, text| {
+        (it.jwt_keys(JwtKeys::pem(text)), kinds)
+    }),
+    ("authorized_parties", |it, mut kinds, text| {
+        kinds.session = kinds.session.authorized_parties([text]);
+        (it, kinds)
+    }),
+    (
+        "an authorized party with a scheme",
+        |it, mut kinds, text| {
+            let party = format!("https://{text}");
+            kinds.session = kinds.session.authorized_parties([party]);
+            (it, kinds)
+        },
+    ),
+    ("secret_key", |it, kinds, text| (it.secret_key(text), kinds)),
+    ("machine_secret_key", |it, mut kinds, text| {
+        kinds.machine = kinds.machine.machine_secret_key(text);
+        (it, kinds)
+    }),
+    ("backend_api_url", |it, kinds, text| {
+        (it.backend_api_url(text), kinds)
+    }),
+    ("a Backend API behind a proxy", |it, kinds, text| {
+        (
+            it.backend_api_url(format!("https://api.example.com/{text}")),
+            kinds,
+        )
+    }),
+    ("backend_api_version", |it, kinds, text| {
+        (it.backend_api_version(text), kinds)
+    }),
+    ("machines", |it, mut kinds, text| {
+        kinds.machine = MachineTokens::addressed_to([text]);
+        (it, kinds)
+    }),
+    ("machines with a prefix", |it, mut kinds, text| {
+        kinds.machine = MachineTokens::addressed_to([format!("mch_{text}")]);
+        (it, kinds)
+    }),
+    ("discover", |it, kinds, text| (it.discover([text]), kinds)),
+    ("an origin that is discovered", |it, kinds, text| {
+        (it.discover([format!("https://{text}")]), kinds)
     }),
 ];
 
 #[test]
 fn no_text_of_a_builder_shows_what_may_be_a_secret() {
     // fault D1
-    let instance = |text: &str| ClerkConfig::builder(text).client_credentials("me", "secret");
+    let kinds = || Kinds::of(OAuthTokens::introspection("me", "secret"));
+    let instance = |text: &str| ClerkConfig::builder(text);
     let mut tried = 0;
     let mut check = |option: &str, secret: &str, builder: ClerkConfigBuilder| {
         let name = format!("{option} = {secret}");
@@ -328,7 +399,7 @@ fn no_text_of_a_builder_shows_what_may_be_a_secret() {
                 texts += &format!("{:#?}", tower::Layer::layer(&layer, "inner"));
             }
             Err(_) if is_a_word => {}
-            Err(error) => texts += &format!("{error} {error:?} {error:#?}"),
+            Err(error) => texts += &format!("{error} {error:?} {error:#?} {:?}", error.problems()),
         }
         // The issuer and the address of the metadata are public.
         let is_public = option.contains("resource") || (option == "instance" && is_a_word);
@@ -338,13 +409,13 @@ fn no_text_of_a_builder_shows_what_may_be_a_secret() {
         tried += 1;
     };
     for secret in SECRETS {
-        check("instance", secret, instance(secret));
+        check("instance", secret, instance(secret).accept(kinds().oauth));
         for (option, set) in TEXTS {
-            check(option, secret, set(instance("clerk.example.com"), secret));
-            let all = instance("clerk.example.com")
-                .accept([TokenKind::OAuth, TokenKind::Session, TokenKind::Machine])
-                .allow_any_machine();
-            check(option, secret, set(all, secret));
+            let (config, chosen) = set(instance("clerk.example.com"), kinds(), secret);
+            check(option, secret, chosen.accept(config, [TokenKind::OAuth]));
+            let (config, chosen) = set(instance("clerk.example.com"), kinds(), secret);
+            let all = [TokenKind::OAuth, TokenKind::Session, TokenKind::Machine];
+            check(option, secret, chosen.accept(config, all));
         }
     }
     assert_eq!(tried, SECRETS.len() * (1 + 2 * TEXTS.len()));
@@ -369,15 +440,23 @@ fn no_text_of_a_rule_or_a_file_shows_what_may_be_a_secret() {
             "cache_ttl",
             "leeway",
             "client_secret",
-            "domain",
+            "instance",
             "backend_api_url",
             "timeout",
+            "jwt_keys",
+            "users",
+            "resource",
+            "discover",
         ] {
-            let file = serde_json::json!({
-                "client_id": "me", "client_secret": "secret", "domain": "clerk.example.com",
+            let mut file = serde_json::json!({
+                "instance": "clerk.example.com",
+                "accept": { "oauth": { "client_id": "me", "client_secret": "secret" } },
             });
-            let mut file = file;
-            file[member] = secret.into();
+            let table = match member {
+                "client_secret" => &mut file["accept"]["oauth"],
+                _ => &mut file,
+            };
+            table[member] = secret.into();
             let error = serde_json::from_value::<ClerkConfig>(file).err();
             assert_clean(member, &format!("{error:?}"), &["canary"]);
         }

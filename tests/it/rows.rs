@@ -14,8 +14,9 @@ use http::{Request, Response};
 use serde_json::{Value, json};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::{
-    AuthErrorKind, ClerkAuthLayer, Enrichment,
+    AuthErrorKind, ClerkAuthLayer,
     fake_clerk::{Endpoint, Fault},
+    kinds::{Enrichment, OAuthTokens},
 };
 
 use crate::support::{App, World};
@@ -46,8 +47,10 @@ async fn https_does_not_fall_back_to_plain_http() {
     // B15: the server at this address speaks no TLS.
     let world = World::over_sockets();
     let url = format!("https://{}", world.clerk.addr());
-    let config = tower_clerk::ClerkConfig::builder(url)
-        .client_credentials(world.clerk.client_id(), world.clerk.client_secret());
+    let config = tower_clerk::ClerkConfig::builder(url).accept(OAuthTokens::introspection(
+        world.clerk.client_id(),
+        world.clerk.client_secret(),
+    ));
     let app = App::new(config);
     let token = world.clerk.token("user_1").issue();
     for _ in 0..2 {
@@ -204,11 +207,11 @@ async fn active_alone_opens_nothing() {
     let apps = [
         (world.app(), AuthErrorKind::WrongClient),
         (
-            App::new(world.config().allow_any_client()),
+            App::new(world.accepting(world.oauth().allow_any_client())),
             AuthErrorKind::WrongClient,
         ),
         (
-            App::new(world.config().required_scopes(["email"])),
+            App::new(world.accepting(world.oauth().required_scopes(["email"]))),
             AuthErrorKind::WrongClient,
         ),
     ];
@@ -229,7 +232,7 @@ async fn scopes_are_those_of_scope_alone() {
             "active": true, "sub": "user_1", "client_id": client, "scope": "email", other: "email admin",
         });
         answering(&world, &body);
-        App::new(world.config().required_scopes(["admin"]))
+        App::new(world.accepting(world.oauth().required_scopes(["admin"])))
             .bearer("oat_abc")
             .await
             .assert_rejected(403, AuthErrorKind::InsufficientScope);
@@ -242,7 +245,7 @@ async fn scopes_are_those_of_scope_alone() {
 async fn profiles_of_many_at_once_are_never_mixed() {
     // C076: over connections that they share.
     let world = World::new();
-    let app = App::new(world.config().enrichment(Enrichment::Required));
+    let app = App::new(world.accepting(world.oauth().userinfo(Enrichment::Required)));
     let tokens: Vec<_> = (0..200)
         .map(|n| {
             let user = format!("user_{}", n % 20);

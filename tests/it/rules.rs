@@ -64,8 +64,7 @@ async fn a_token_known_from_one_route_is_judged_anew_by_the_next() {
     // B01, B04
     let world = World::new();
     let config = world
-        .config()
-        .required_scopes(["email"])
+        .accepting(world.oauth().required_scopes(["email"]))
         .resource("https://api.example.com");
     let app = router(ClerkAuthLayer::new(config.build().unwrap()));
     let token = |scopes: &[&str], org: Option<&str>| {

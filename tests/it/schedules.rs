@@ -18,8 +18,9 @@ use futures_util::{FutureExt, future::BoxFuture};
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use tower::{Layer, Service, service_fn};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, ManualClock,
-    Tokens, Transport, TransportError,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, ManualClock, Tokens,
+    Transport, TransportError, Verify,
+    kinds::{Enrichment, OAuthTokens},
 };
 
 use self::model::{Clerk, Health, Outcome, Token};
@@ -112,13 +113,13 @@ impl Layers {
         let make = || {
             let clock = ManualClock::at_unix_seconds(START);
             let clerk = Clerk::default();
-            let config = config(&clock)
+            let config = config(&clock, clerk.clone())
                 .cache_ttl(Duration::from_secs(ttl))
                 .stale_if_error(Duration::from_secs(stale_if_error))
                 .build()
                 .unwrap();
             Stage {
-                layer: ClerkAuthLayer::with_verifier(config, clerk.clone()),
+                layer: ClerkAuthLayer::new(config),
                 clock,
                 clerk,
                 played: 0,
@@ -394,10 +395,10 @@ impl Drop for Schedule {
 }
 
 /// A configuration that needs no network: `Verify` is ours, and nothing is enriched.
-pub fn config(clock: &ManualClock) -> tower_clerk::ClerkConfigBuilder {
+pub fn config(clock: &ManualClock, verify: impl Verify) -> tower_clerk::ClerkConfigBuilder {
+    let oauth = OAuthTokens::verified_by(verify).allow_clients(["me"]);
     ClerkConfig::builder("clerk.example.com")
-        .client_credentials("me", "secret")
-        .enrichment(Enrichment::Off)
+        .accept(oauth.userinfo(Enrichment::Off))
         .transport(Nowhere)
         .clock(clock.clone())
 }

@@ -6,8 +6,9 @@ use tower_clerk::{
         self, Expired, MalformedToken, MissingSubject, NotSessionToken, PendingSession,
         UnauthorizedParty, UnsupportedToken, WrongAudience, WrongIssuer,
     },
-    ClerkConfig, ClerkConfigBuilder, TokenKind,
+    ClerkConfigBuilder, TokenKind,
     fake_clerk::{Category, SessionBuilder},
+    kinds::SessionTokens,
 };
 
 use crate::support::{App, World};
@@ -16,10 +17,7 @@ const ORIGIN: &str = "https://app.example.com";
 
 /// A configuration that accepts session tokens alone.
 pub fn sessions(world: &World) -> ClerkConfigBuilder {
-    ClerkConfig::builder(world.clerk.url())
-        .transport(world.clerk.transport())
-        .accept([TokenKind::Session])
-        .clock(world.clock.clone())
+    world.accepting(SessionTokens::new())
 }
 
 /// A token is accepted, or rejected with a 401; at first, from the cache, and by gRPC.
@@ -184,7 +182,7 @@ async fn what_is_no_session_token_is_rejected_though_it_is_signed() {
 async fn pending_sessions_are_rejected_unless_they_are_allowed() {
     let world = World::new();
     let strict = App::new(sessions(&world));
-    let lenient = App::new(sessions(&world).allow_pending());
+    let lenient = App::new(world.accepting(SessionTokens::new().allow_pending()));
     let session = || world.clerk.session("user_1");
     for (name, token, by_strict, by_lenient) in [
         ("active", session(), None, None),
@@ -212,7 +210,8 @@ async fn pending_sessions_are_rejected_unless_they_are_allowed() {
 async fn the_authorized_party_counts_where_some_are_named() {
     let world = World::new();
     let any = App::new(sessions(&world));
-    let some = App::new(sessions(&world).authorized_parties(["https://x.example", ORIGIN]));
+    let parties = SessionTokens::new().authorized_parties(["https://x.example", ORIGIN]);
+    let some = App::new(world.accepting(parties));
     let session = || world.clerk.session("user_1");
     for (name, token, by_some) in [
         ("that one", session().authorized_party(ORIGIN), None),
@@ -305,11 +304,7 @@ async fn layers_that_accept_other_kinds_share_nothing() {
     let world = World::new();
     let only_sessions = App::new(sessions(&world));
     let only_oauth = world.app();
-    let both = App::new(
-        world
-            .config()
-            .accept([TokenKind::OAuth, TokenKind::Session]),
-    );
+    let both = App::new(world.config().accept(SessionTokens::new()));
     let session = world.clerk.session("user_1").issue();
     let opaque = world.clerk.token("user_1").issue();
     let jwt = world.clerk.token("user_1").jwt().issue();

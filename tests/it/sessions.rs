@@ -14,7 +14,10 @@ use std::{
 
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimit, service_fn};
-use tower_clerk::{ClerkAuthLayer, ClerkConfigBuilder, McpSessionLayer, TokenKind};
+use tower_clerk::{
+    ClerkAuthLayer, ClerkConfigBuilder, McpSessionLayer,
+    kinds::{ApiKeys, MachineTokens, SessionTokens},
+};
 
 use crate::{readiness::Strict, redaction::Log, support::World};
 
@@ -85,7 +88,11 @@ where
     B: Default + 'static,
 {
     fn new(world: &World, bind: McpSessionLayer, server: S) -> Self {
-        Self::of(world.config().allow_any_client(), bind, server)
+        Self::of(
+            world.accepting(world.oauth().allow_any_client()),
+            bind,
+            server,
+        )
     }
 
     fn of(config: ClerkConfigBuilder, bind: McpSessionLayer, server: S) -> Self {
@@ -167,11 +174,11 @@ async fn a_session_is_for_who_opened_it_and_nobody_else() {
 async fn a_session_is_for_the_kind_of_token_that_opened_it() {
     let world = World::new();
     let config = world
-        .config()
-        .accept([TokenKind::Session, TokenKind::ApiKey, TokenKind::Machine])
+        .accepting(SessionTokens::new())
+        .accept(ApiKeys::new())
+        .accept(MachineTokens::addressed_to_any().jwts())
         .secret_key(world.clerk.secret_key())
-        .backend_api_url(world.clerk.url())
-        .allow_any_machine();
+        .backend_api_url(world.clerk.url());
     let stack = Stack::of(config, McpSessionLayer::new(), Server::default());
     let clerk = &world.clerk;
     // None of these names a client.

@@ -31,8 +31,7 @@ where
     R: RejectResponse<Body> + Clone + Send + Sync + 'static,
 {
     let config = world
-        .config()
-        .required_scopes(["email", "admin"])
+        .accepting(world.oauth().required_scopes(["email", "admin"]))
         .build()
         .unwrap();
     let told = Told::default();

@@ -17,7 +17,8 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::{sync::watch, time::sleep};
 use tower_clerk::{
-    ClerkConfig, ClerkConfigBuilder, Enrichment, ManualClock, Transport, TransportError,
+    ClerkConfig, ClerkConfigBuilder, ManualClock, Transport, TransportError,
+    kinds::{Enrichment, OAuthTokens},
 };
 
 use crate::{raw::ACTIVE, support::App};
@@ -110,10 +111,29 @@ impl Stub {
         self.config_of("clerk.example.com", clock).rate_limit(0)
     }
 
+    /// OAuth tokens by introspection, without enrichment.
+    pub fn oauth() -> OAuthTokens {
+        OAuthTokens::introspection("me", "secret").userinfo(Enrichment::Off)
+    }
+
+    /// The same with other options of OAuth tokens.
+    pub fn config_with(&self, clock: &ManualClock, oauth: OAuthTokens) -> ClerkConfigBuilder {
+        self.accepting("clerk.example.com", clock, oauth)
+            .rate_limit(0)
+    }
+
     pub fn config_of(&self, domain: &str, clock: &ManualClock) -> ClerkConfigBuilder {
+        self.accepting(domain, clock, Self::oauth())
+    }
+
+    fn accepting(
+        &self,
+        domain: &str,
+        clock: &ManualClock,
+        oauth: OAuthTokens,
+    ) -> ClerkConfigBuilder {
         ClerkConfig::builder(domain)
-            .client_credentials("me", "secret")
-            .enrichment(Enrichment::Off)
+            .accept(oauth)
             .transport(self.clone())
             .clock(clock.clone())
     }

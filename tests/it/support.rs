@@ -13,8 +13,9 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, ClerkConfigBuilder,
-    ManualClock,
+    ManualClock, TokenKind,
     fake_clerk::{Endpoint, FakeClerk},
+    kinds::{AcceptedKind, ApiKeys, MachineTokens, OAuthTokens, SessionTokens},
 };
 
 use crate::redaction::let_every_subscriber_be_asked;
@@ -47,14 +48,43 @@ impl World {
 
     /// A configuration for this Clerk, with nothing but what is mandatory, that reaches it in process.
     pub fn config(&self) -> ClerkConfigBuilder {
-        self.socket_config().transport(self.clerk.transport())
+        self.accepting(self.oauth())
     }
 
     /// The same with the default transport, for a Clerk that listens.
     pub fn socket_config(&self) -> ClerkConfigBuilder {
-        ClerkConfig::builder(self.clerk.url())
-            .client_credentials(self.clerk.client_id(), self.clerk.client_secret())
-            .clock(self.clock.clone())
+        self.accepting_over_sockets(self.oauth())
+    }
+
+    /// A configuration that accepts this kind alone.
+    pub fn accepting(&self, kind: impl AcceptedKind) -> ClerkConfigBuilder {
+        self.nothing().accept(kind)
+    }
+
+    /// The same with the default transport, for a Clerk that listens.
+    pub fn accepting_over_sockets(&self, kind: impl AcceptedKind) -> ClerkConfigBuilder {
+        self.nothing_over_sockets().accept(kind)
+    }
+
+    /// A configuration that accepts nothing yet.
+    pub fn nothing(&self) -> ClerkConfigBuilder {
+        self.nothing_over_sockets()
+            .transport(self.clerk.transport())
+    }
+
+    /// The same with the default transport, for a Clerk that listens.
+    pub fn nothing_over_sockets(&self) -> ClerkConfigBuilder {
+        ClerkConfig::builder(self.clerk.url()).clock(self.clock.clone())
+    }
+
+    /// OAuth tokens by introspection, with the client of this Clerk.
+    pub fn oauth(&self) -> OAuthTokens {
+        OAuthTokens::introspection(self.clerk.client_id(), self.clerk.client_secret())
+    }
+
+    /// The options of every kind, for tests of several kinds.
+    pub fn kinds(&self) -> Kinds {
+        Kinds::of(self.oauth())
     }
 
     pub fn app(&self) -> App {
@@ -67,6 +97,42 @@ impl World {
             self.clerk.calls(Endpoint::Introspection),
             self.clerk.calls(Endpoint::Userinfo),
         )
+    }
+}
+
+/// The options of every kind, of which a test accepts some.
+#[derive(Clone)]
+pub struct Kinds {
+    pub oauth: OAuthTokens,
+    pub session: SessionTokens,
+    pub api_key: ApiKeys,
+    pub machine: MachineTokens,
+}
+
+impl Kinds {
+    /// Machine tokens are those for `mch_us`, JWTs included.
+    pub fn of(oauth: OAuthTokens) -> Self {
+        Self {
+            oauth,
+            session: SessionTokens::new(),
+            api_key: ApiKeys::new(),
+            machine: MachineTokens::addressed_to(["mch_us"]).jwts(),
+        }
+    }
+
+    /// Accepts these kinds.
+    pub fn accept(
+        self,
+        config: ClerkConfigBuilder,
+        kinds: impl IntoIterator<Item = TokenKind>,
+    ) -> ClerkConfigBuilder {
+        kinds.into_iter().fold(config, |config, kind| match kind {
+            TokenKind::OAuth => config.accept(self.oauth.clone()),
+            TokenKind::Session => config.accept(self.session.clone()),
+            TokenKind::ApiKey => config.accept(self.api_key.clone()),
+            TokenKind::Machine => config.accept(self.machine.clone()),
+            _ => unreachable!("there are four kinds"),
+        })
     }
 }
 

@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use rcgen::{DnType, ExtendedKeyUsagePurpose, date_time_ymd};
 use tokio::time::Instant;
-use tower_clerk::{AuthErrorKind, ClerkConfig, Enrichment, ManualClock};
+use tower_clerk::{
+    AuthErrorKind, ClerkConfig, ManualClock,
+    kinds::{Enrichment, OAuthTokens},
+};
 
 use crate::{
     child::{again, again_with_authority, authority, impostor, is_child, params, tls},
@@ -22,8 +25,7 @@ const ATTEMPT: Duration = Duration::from_secs(3);
 
 fn app(domain: &str, attempt_timeout: Duration) -> App {
     let config = ClerkConfig::builder(domain)
-        .client_credentials("me", "secret")
-        .enrichment(Enrichment::Off)
+        .accept(OAuthTokens::introspection("me", "secret").userinfo(Enrichment::Off))
         .timeout(2 * attempt_timeout)
         .attempt_timeout(attempt_timeout)
         .clock(ManualClock::new());

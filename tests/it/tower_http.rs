@@ -27,7 +27,12 @@ use crate::{redaction::Log, support::World};
 const ORIGIN: &str = "https://app.example.com";
 
 fn auth(world: &World) -> ClerkAuthLayer {
-    ClerkAuthLayer::new(world.config().required_scopes(["email"]).build().unwrap())
+    ClerkAuthLayer::new(
+        world
+            .accepting(world.oauth().required_scopes(["email"]))
+            .build()
+            .unwrap(),
+    )
 }
 
 fn cors() -> CorsLayer {

@@ -6,7 +6,10 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::future::join_all;
 use tokio::time::Instant;
-use tower_clerk::{AuthErrorKind, ClerkConfig, ClerkConfigBuilder, Enrichment, ManualClock};
+use tower_clerk::{
+    AuthErrorKind, ClerkConfig, ClerkConfigBuilder, ManualClock,
+    kinds::{Enrichment, OAuthTokens},
+};
 
 use crate::{
     raw::{ACTIVE, JSON, Raw, Script, Step, active, answer, json},
@@ -19,9 +22,12 @@ const SHORT: Duration = Duration::from_millis(150);
 const LONG: Duration = Duration::from_secs(5);
 
 fn config(server: &Raw) -> ClerkConfigBuilder {
+    config_with(server, Enrichment::Off)
+}
+
+fn config_with(server: &Raw, userinfo: Enrichment) -> ClerkConfigBuilder {
     ClerkConfig::builder(server.url())
-        .client_credentials("me", "secret")
-        .enrichment(Enrichment::Off)
+        .accept(OAuthTokens::introspection("me", "secret").userinfo(userinfo))
         .timeout(2 * LONG)
         .attempt_timeout(LONG)
         .clock(ManualClock::new())
@@ -288,7 +294,7 @@ async fn redirects_are_not_followed_by_userinfo() {
             Step::Send(redirect),
             Step::Silence,
         ]]);
-        let app = App::new(config(&server).enrichment(Enrichment::BestEffort));
+        let app = App::new(config_with(&server, Enrichment::BestEffort));
         let answer = app.bearer("oat_1").await;
         answer.assert_accepted();
         assert!(answer.claims().profile().is_none(), "{status}");

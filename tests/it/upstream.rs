@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
-use tower_clerk::{AuthErrorKind, Enrichment, ManualClock, Tokens};
+use tower_clerk::{AuthErrorKind, ManualClock, Tokens, kinds::Enrichment};
 
 use crate::{
     stub::{Reply, Stub, token},
@@ -104,7 +104,7 @@ async fn userinfo_is_retried_as_introspection_is() {
             _ => Reply::Good,
         });
         let clock = ManualClock::new();
-        let config = stub.config(&clock).enrichment(Enrichment::BestEffort);
+        let config = stub.config_with(&clock, Stub::oauth().userinfo(Enrichment::BestEffort));
         App::new(config).bearer("oat_1").await.assert_accepted();
         assert_eq!((stub.calls(), stub.userinfo_calls()), (1, calls), "{name}");
     }
@@ -170,9 +170,8 @@ async fn the_deadline_is_that_of_introspection_and_userinfo_together() {
     };
     for (enrichment, status) in [(Enrichment::BestEffort, 200), (Enrichment::Required, 503)] {
         let config = stub
-            .config(&ManualClock::new())
-            .attempt_timeout(2 * SECOND)
-            .enrichment(enrichment);
+            .config_with(&ManualClock::new(), Stub::oauth().userinfo(enrichment))
+            .attempt_timeout(2 * SECOND);
         let start = Instant::now();
         let answer = App::new(config).bearer("oat_1").await;
         assert_eq!(answer.status(), status);
@@ -405,7 +404,8 @@ async fn an_outage_of_userinfo_is_none_of_introspection() {
             _ => Reply::Good,
         });
         let clock = ManualClock::new();
-        let app = App::new(stub.config(&clock).enrichment(Enrichment::BestEffort));
+        let app =
+            App::new(stub.config_with(&clock, Stub::oauth().userinfo(Enrichment::BestEffort)));
         for number in 0..20 {
             let answer = app.bearer(&token(number)).await;
             answer.assert_accepted();

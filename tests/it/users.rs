@@ -7,9 +7,9 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfigBuilder, Enrichment, ProfileSource,
-    TokenInfo, TokenKind, Tokens, Verify, VerifyRequest,
+    AuthError, AuthErrorKind, ClerkConfigBuilder, TokenInfo, Tokens, Verify, VerifyRequest,
     fake_clerk::{Endpoint, Fault},
+    kinds::{ApiKeys, Enrichment, MachineTokens, OAuthTokens},
 };
 
 use crate::{
@@ -18,11 +18,15 @@ use crate::{
 };
 
 fn config(world: &World) -> ClerkConfigBuilder {
+    config_with(world, world.oauth())
+}
+
+fn config_with(world: &World, oauth: OAuthTokens) -> ClerkConfigBuilder {
     world
-        .config()
-        .accept([TokenKind::OAuth, TokenKind::ApiKey, TokenKind::Machine])
-        .allow_any_machine()
-        .profile_source(ProfileSource::BackendApi)
+        .accepting(oauth)
+        .accept(ApiKeys::new())
+        .accept(MachineTokens::addressed_to_any().jwts())
+        .users(Enrichment::BestEffort)
         .secret_key(world.clerk.secret_key())
         .backend_api_url(world.clerk.url())
 }
@@ -267,7 +271,7 @@ async fn failure_costs_the_profile_or_the_request_as_configured() {
                 .attempt_timeout(Duration::from_millis(200))
         };
         let lenient = App::new(config());
-        let strict = App::new(config().enrichment(Enrichment::Required));
+        let strict = App::new(config().users(Enrichment::Required));
         let token = world.clerk.token("user_1").issue();
         for _ in 0..2 {
             let answer = lenient.bearer(&token).await;
@@ -297,7 +301,7 @@ async fn failure_costs_the_profile_or_the_request_as_configured() {
 #[tokio::test]
 async fn who_is_no_user_has_no_profile_and_needs_none() {
     let world = World::new();
-    let app = App::new(config(&world).enrichment(Enrichment::Required));
+    let app = App::new(config(&world).users(Enrichment::Required));
     for token in [
         world.clerk.machine_token("mch_1").issue(),
         world.clerk.api_key("org_1").issue(),
@@ -322,7 +326,10 @@ async fn who_is_no_user_has_no_profile_and_needs_none() {
 #[tokio::test]
 async fn bad_token_is_rejected_before_anybody_is_looked_up() {
     let world = World::new();
-    let app = App::new(config(&world).required_scopes(["admin"]));
+    let app = App::new(config_with(
+        &world,
+        world.oauth().required_scopes(["admin"]),
+    ));
     app.bearer("oat_unknown")
         .await
         .assert_rejected(401, AuthErrorKind::Inactive);
@@ -335,7 +342,10 @@ async fn bad_token_is_rejected_before_anybody_is_looked_up() {
 #[tokio::test]
 async fn enrichment_that_is_off_looks_nobody_up() {
     let world = World::new();
-    let app = App::new(config(&world).enrichment(Enrichment::Off));
+    let app = App::new({
+        let oauth = world.oauth().userinfo(Enrichment::Off);
+        config_with(&world, oauth).users(Enrichment::Off)
+    });
     app.bearer(&world.clerk.token("user_1").issue())
         .await
         .assert_accepted();
@@ -369,11 +379,8 @@ async fn subject_that_is_a_path_goes_nowhere() {
     ] {
         let world = World::new();
         let build = |enrichment| {
-            let config = config(&world).allow_any_client().enrichment(enrichment);
-            App::of(ClerkAuthLayer::with_verifier(
-                config.build().unwrap(),
-                Says(subject),
-            ))
+            let oauth = OAuthTokens::verified_by(Says(subject)).allow_any_client();
+            App::new(config_with(&world, oauth).users(enrichment))
         };
         let answer = build(Enrichment::BestEffort).bearer("oat_1").await;
         assert!(answer.claims().user().is_none(), "{subject}");

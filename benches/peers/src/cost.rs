@@ -6,7 +6,7 @@
 
 use std::{env, io, process::Command};
 
-use tower_clerk::fake_clerk::FakeClerk;
+use tower_clerk::{fake_clerk::FakeClerk};
 
 use crate::{
     peers::{self, Guard, Means, OF_SESSIONS, PEERS, Peer, Shape},

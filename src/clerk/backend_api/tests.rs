@@ -3,12 +3,14 @@ use http::{Method, Response, header};
 use serde_json::json;
 
 use super::{Answer, read, request};
-use crate::error::is_secret_key_rejected;
-use crate::{AuthErrorKind, ClerkConfig, config::Backend};
+
+use crate::{
+    AuthErrorKind, ClerkConfig, config::Backend, error::is_secret_key_rejected, kinds::OAuthTokens,
+};
 
 pub(crate) fn backend() -> Backend {
     ClerkConfig::builder("http://127.0.0.1:1")
-        .client_credentials("client_1", "secret")
+        .accept(OAuthTokens::introspection("client_1", "secret"))
         .secret_key("sk_test_1")
         .backend_api_url("http://127.0.0.1:1/v1")
         .backend_api_version("2025-11-10")

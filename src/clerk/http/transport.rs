@@ -91,6 +91,7 @@ pub(super) struct MaxAnswer(pub(super) usize);
 /// Tasks of the runtime that opened a connection drive it. If runtimes shared a pool, a parked runtime would stall
 /// the calls of every other runtime that takes one of its connections.
 pub(crate) struct HttpClient {
+    uses_https: bool,
     https_only: bool,
     connect_timeout: Duration,
     /// In order of use: the most recently used client is the last.
@@ -98,14 +99,19 @@ pub(crate) struct HttpClient {
 }
 
 impl HttpClient {
-    /// `connect_timeout` bounds the establishment of a connection, including name resolution and TLS.
+    /// `uses_https`: certificates are needed. `connect_timeout` bounds the making of a connection, name resolution and TLS included.
     ///
     /// # Errors
     ///
     /// Returns the reason why no client can be created. The first client is created here, to show the error early.
-    pub(crate) fn new(https_only: bool, connect_timeout: Duration) -> Result<Self, reqwest::Error> {
-        let first = client(https_only, connect_timeout)?;
+    pub(crate) fn new(
+        uses_https: bool,
+        https_only: bool,
+        connect_timeout: Duration,
+    ) -> Result<Self, reqwest::Error> {
+        let first = client(uses_https, https_only, connect_timeout)?;
         Ok(Self {
+            uses_https,
             https_only,
             connect_timeout,
             clients: Mutex::new(vec![(None, first)]),
@@ -122,7 +128,7 @@ impl HttpClient {
         let found = find(Some(id)).or_else(|| find(None));
         let client = match found.map(|place| clients.remove(place)) {
             Some((_, client)) => client,
-            None => client(self.https_only, self.connect_timeout)
+            None => client(self.uses_https, self.https_only, self.connect_timeout)
                 .map_err(TransportError::unreachable)?,
         };
         if clients.len() >= MAX_RUNTIMES {
@@ -160,12 +166,24 @@ impl HttpClient {
 }
 
 /// Creates a client.
-fn client(https_only: bool, connect_timeout: Duration) -> Result<Client, reqwest::Error> {
+fn client(
+    uses_https: bool,
+    https_only: bool,
+    connect_timeout: Duration,
+) -> Result<Client, reqwest::Error> {
     #[expect(clippy::disallowed_methods, reason = "this is where clients are made")]
     let builder = Client::builder();
     // The set of trusted certificates stays the same if another crate of the build enables `native-tls`.
     #[cfg(feature = "rustls")]
     let builder = builder.tls_backend_rustls();
+    // Without https, the certificates of the platform are not read, and may be missing.
+    #[cfg(any(feature = "rustls", feature = "native-tls"))]
+    let builder = match uses_https {
+        true => builder,
+        false => builder.tls_certs_only([]),
+    };
+    #[cfg(not(any(feature = "rustls", feature = "native-tls")))]
+    let _ = uses_https;
     builder
         .https_only(https_only)
         // The token must go only to the configured server.

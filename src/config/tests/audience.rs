@@ -1,49 +1,54 @@
 //! What is required of tokens has to be known of them.
 
-use super::{ClerkConfigBuilder, builder};
-use crate::{JwtVerification, OAuthEndpoint, TokenKind};
+use super::{accepting, oauth};
+use crate::{
+    config::{Problems, build::check_audience_can_be_shown},
+    kinds::{AudiencePolicy, JwtVerification, OAuthTokens},
+};
 
 #[test]
 fn an_audience_that_nothing_shows_is_not_required() {
     // fault A2
-    let backend = |builder: ClerkConfigBuilder| {
-        let builder = builder.secret_key("sk_test_1");
-        builder.oauth_endpoint(OAuthEndpoint::BackendApi)
-    };
-    let introspection = || builder().require_audience();
-    for (name, builder, expected) in [
+    let require = |oauth: OAuthTokens| oauth.audience_policy(AudiencePolicy::Require);
+    let introspection = || require(oauth());
+    for (name, kind, expected) in [
         ("introspection", introspection(), true),
-        ("not required", builder(), false),
-        ("the Backend API", backend(introspection()), false),
+        ("not required", oauth(), false),
+        (
+            "the Backend API",
+            require(OAuthTokens::backend_api()),
+            false,
+        ),
+        (
+            "a verifier of one's own",
+            require(OAuthTokens::verified_by(super::Never)),
+            false,
+        ),
         (
             "the signature alone",
-            introspection().oauth_jwts(JwtVerification::Local),
+            introspection().jwts(JwtVerification::Local),
             false,
         ),
         (
             "the signature first",
-            introspection().oauth_jwts(JwtVerification::LocalThenIntrospect),
+            introspection().jwts(JwtVerification::LocalThenIntrospect),
             false,
-        ),
-        (
-            "no OAuth tokens",
-            introspection().accept([TokenKind::Session]),
-            false,
-        ),
-        (
-            "OAuth tokens among others",
-            introspection().accept([TokenKind::Session, TokenKind::OAuth]),
-            true,
         ),
     ] {
-        assert!(builder.check_audience_can_be_shown(true).is_ok(), "{name}");
-        let rejected = builder.check_audience_can_be_shown(false).err();
+        let kind = kind.check(&mut Problems::default());
+        let check = |has_jwt| {
+            let mut problems = Problems::default();
+            check_audience_can_be_shown(&kind, has_jwt, &mut problems);
+            problems.into_result()
+        };
+        assert!(check(true).is_ok(), "{name}");
+        let rejected = check(false).err();
         assert_eq!(rejected.is_some(), expected, "{name}");
         let Some(error) = rejected else { continue };
         let error = error.to_string();
         for part in [
-            "`require_audience`",
-            "true",
+            "`accept.oauth.audience_policy`",
+            "require",
             "local-then-introspect",
             "backend-api",
         ] {
@@ -51,6 +56,6 @@ fn an_audience_that_nothing_shows_is_not_required() {
         }
     }
     // Whether it is left to the user depends on this build alone.
-    let built = introspection().build();
+    let built = accepting(introspection()).build();
     assert_eq!(built.is_ok(), cfg!(feature = "jwt"));
 }

@@ -1,5 +1,8 @@
-use super::{Case, ClerkConfigBuilder, Wrong, builder, check};
-use crate::{ClerkConfig, ConfigError, OAuthEndpoint, ProfileSource, TokenKind};
+use super::{Case, Wrong, accepting, builder, check, parts};
+use crate::{
+    ClerkConfigBuilder,
+    kinds::{ApiKeys, Enrichment, MachineTokens, OAuthTokens},
+};
 
 const KEY: &str = "sk_test_canarySecret";
 
@@ -58,7 +61,7 @@ fn address_is_a_plain_https_url() {
     );
     let long = format!("https://api.clerk.com/{}", "a".repeat(1024));
     let error = builder().backend_api_url(long).build().unwrap_err();
-    assert!(matches!(error, ConfigError::Invalid { .. }));
+    assert_eq!(parts(&error), ("invalid", "backend_api_url"));
 }
 
 #[test]
@@ -116,59 +119,59 @@ fn version_is_a_date() {
 }
 
 #[test]
-fn key_is_asked_for_where_it_is_needed() {
+fn a_kind_that_no_credential_can_verify_is_rejected() {
+    // fault E9
     let missing = Some(("missing", "secret_key"));
-    let nobody = || ClerkConfig::builder("clerk.example.com").transport(super::Silent);
+    let machine = Some(("missing", "accept.machine.machine_secret_key"));
+    let backend = || OAuthTokens::backend_api().allow_any_client();
+    let us = || MachineTokens::addressed_to(["mch_1"]);
+    let key_of_machine = "ak_1/2=";
     for (name, input, expected) in [
-        ("by nobody", builder(), None),
+        ("introspection", builder(), None),
+        ("API keys", accepting(ApiKeys::new()), missing),
+        ("OAuth tokens", accepting(backend()), missing),
+        ("users", builder().users(Enrichment::BestEffort), missing),
         (
-            "for API keys",
-            nobody().accept([TokenKind::ApiKey]),
-            missing,
-        ),
-        (
-            "for OAuth tokens",
-            nobody()
-                .oauth_endpoint(OAuthEndpoint::BackendApi)
-                .allow_any_client(),
-            missing,
-        ),
-        (
-            "for profiles",
-            builder().profile_source(ProfileSource::BackendApi),
-            missing,
-        ),
-        (
-            "an API key needs no client",
-            nobody().accept([TokenKind::ApiKey]).secret_key(KEY),
+            "API keys, with it",
+            accepting(ApiKeys::new()).secret_key(KEY),
             None,
         ),
         (
-            "OAuth tokens need no client",
-            nobody()
-                .oauth_endpoint(OAuthEndpoint::BackendApi)
-                .allow_any_client()
-                .secret_key(KEY),
+            "OAuth tokens, with it",
+            accepting(backend()).secret_key(KEY),
             None,
         ),
         (
-            "and then it must be said whose tokens are accepted",
-            nobody()
-                .oauth_endpoint(OAuthEndpoint::BackendApi)
-                .secret_key(KEY),
-            Some(("missing", "allowed_clients")),
+            "OAuth tokens of no client",
+            accepting(OAuthTokens::backend_api()).secret_key(KEY),
+            Some(("missing", "accept.oauth.allowed_clients")),
         ),
+        ("machine tokens", accepting(us()), machine),
         (
-            "that of a machine, for machine tokens",
-            nobody()
-                .accept([TokenKind::Machine])
-                .machines(["mch_1"])
-                .secret_key("ak_1/2="),
+            "machine tokens, with it",
+            accepting(us()).secret_key(KEY),
             None,
         ),
         (
-            "that of a machine, for API keys",
-            nobody().accept([TokenKind::ApiKey]).secret_key("ak_1"),
+            "machine tokens, with the key of a machine",
+            accepting(us().machine_secret_key(key_of_machine)),
+            None,
+        ),
+        (
+            "machine tokens, with both",
+            accepting(us().machine_secret_key(key_of_machine)).secret_key(KEY),
+            None,
+        ),
+        #[cfg(feature = "jwt")]
+        ("machine tokens that are JWTs", accepting(us().jwts()), None),
+        (
+            "the key of the instance as that of a machine",
+            accepting(us().machine_secret_key(KEY)),
+            Some(("invalid secret", "accept.machine.machine_secret_key")),
+        ),
+        (
+            "the key of a machine as that of the instance",
+            accepting(ApiKeys::new()).secret_key("ak_1"),
             Some(("invalid secret", "secret_key")),
         ),
     ] {
@@ -202,12 +205,10 @@ fn key_is_a_secret_key() {
 fn what_stands_in_place_of_the_id_of_a_machine_is_not_shown() {
     for mistaken in ["ak_canary", "sk_test_canary", "mt_canary", "canary"] {
         for machines in [vec![mistaken], vec!["mch_1", mistaken]] {
-            let config = builder()
-                .accept([TokenKind::Machine])
-                .secret_key(KEY)
-                .machines(machines);
+            let config = accepting(MachineTokens::addressed_to(machines)).secret_key(KEY);
             let error = config.build().unwrap_err();
-            assert_eq!(super::parts(&error), ("invalid secret", "machines"));
+            let option = "accept.machine.addressed_to";
+            assert_eq!(parts(&error), ("invalid secret", option));
             let texts = format!("{error} {error:?}");
             assert!(!texts.contains("canary"), "{texts}");
         }

@@ -2,9 +2,9 @@ use super::{builder, check_all};
 
 #[test]
 fn origins_are_https_and_nothing_but_origins() {
-    let with = |origin: &str| builder().discover().discovery_origins([origin]);
-    let invalid = Some(("invalid", "discovery_origins"));
-    let secret = Some(("invalid secret", "discovery_origins"));
+    let with = |origin: &str| builder().discover([origin]);
+    let invalid = Some(("invalid", "discover"));
+    let secret = Some(("invalid secret", "discover"));
     check_all([
         ("an origin", with("https://auth.example.com"), None),
         ("with a slash", with("https://auth.example.com/"), None),
@@ -28,11 +28,6 @@ fn origins_are_https_and_nothing_but_origins() {
             with("https://a:canary@auth.example.com"),
             secret,
         ),
-        (
-            "a mistake, even where it is of no use",
-            builder().discovery_origins(["http://auth.example.com"]),
-            invalid,
-        ),
     ]);
 }
 
@@ -41,8 +36,7 @@ fn the_instance_is_always_named_and_nothing_is_without_discovery() {
     let config = builder().build().unwrap();
     assert_eq!(config.discovery_origins, None);
     let config = builder()
-        .discover()
-        .discovery_origins(["https://auth.example.com/"])
+        .discover(["https://auth.example.com/"])
         .build()
         .unwrap();
     let expected = ["https://clerk.example.com", "https://auth.example.com"];

@@ -3,8 +3,7 @@ use base64::{
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
 };
 
-use super::{super::Instance, parts};
-use crate::ConfigError;
+use super::{super::Instance, kind_of};
 
 struct Case<'a> {
     name: &'a str,
@@ -15,17 +14,17 @@ struct Case<'a> {
 
 #[track_caller]
 fn check(case: &Case<'_>) {
-    let outcome = Instance::parse(case.input);
-    match &outcome {
+    match Instance::parse(case.input, false) {
         Ok(instance) => assert_eq!(Ok(instance.issuer()), case.expected, "{}", case.name),
-        Err(error) => {
-            let (kind, field) = parts(error);
-            assert_eq!(Err(kind), case.expected, "{}: {error}", case.name);
-            assert_eq!(field, "domain", "{}", case.name);
+        Err(flaw) => {
+            let message = flaw.message();
+            let kind = kind_of(message);
+            assert_eq!(Err(kind), case.expected, "{}: {message}", case.name);
+            if kind == "invalid" {
+                let value = format!("{:?}", case.input);
+                assert!(message.contains(&value), "{}: {message}", case.name);
+            }
         }
-    }
-    if let Err(ConfigError::Invalid { value, .. }) = outcome {
-        assert_eq!(value, case.input, "{}", case.name);
     }
 }
 
@@ -186,8 +185,8 @@ fn plain_http_is_for_loopback_alone() {
             Ok("http://localhost"),
         ),
         (
-            "without a scheme it is https",
-            "127.0.0.1:3000",
+            "by https",
+            "https://127.0.0.1:3000",
             Ok("https://127.0.0.1:3000"),
         ),
         ("any host", "http://clerk.example.com", INVALID),
@@ -327,7 +326,7 @@ fn endpoints_are_below_the_origin() {
             "http://[::1]:3000/oauth/userinfo",
         ),
     ] {
-        let instance = Instance::parse(domain).unwrap();
+        let instance = Instance::parse(domain, false).unwrap();
         assert_eq!(instance.is_https(), is_https, "{domain}");
         assert_eq!(instance.introspection_endpoint(), introspection, "{domain}");
         assert_eq!(instance.userinfo_endpoint(), userinfo, "{domain}");
@@ -337,5 +336,83 @@ fn endpoints_are_below_the_origin() {
 #[test]
 fn a_name_beyond_all_lengths_is_rejected() {
     let long = "a".repeat(70_000);
-    assert!(Instance::parse(&long).is_err());
+    assert!(Instance::parse(&long, false).is_err());
+}
+
+#[test]
+fn other_hosts_are_rejected_with_what_to_write() {
+    let forms = &["its host", "https URL", "publishable key"][..];
+    for (name, input, expected) in [
+        // fault H9c
+        (
+            "the account portal",
+            "https://accounts.example.com",
+            &["clerk.example.com"][..],
+        ),
+        ("its host", "accounts.example.com", &["clerk.example.com"]),
+        // fault H9d
+        ("the dashboard", "dashboard.clerk.com", forms),
+        ("its URL", "https://dashboard.clerk.com/", forms),
+        // fault H9e
+        ("the Backend API", "api.clerk.com", forms),
+        ("its URL", "https://api.clerk.com", forms),
+        ("Clerk", "clerk.com", forms),
+        // fault H9f
+        (
+            "the account portal of a development instance",
+            "verb-noun-00.accounts.dev",
+            &["verb-noun-00.clerk.accounts.dev"],
+        ),
+        ("no instance", "accounts.dev", forms),
+        // fault H9g
+        (
+            "a server here",
+            "localhost:4000",
+            &["http://localhost:4000"],
+        ),
+        ("without a port", "localhost", &["http://localhost"]),
+        ("by address", "127.0.0.1:4000", &["http://127.0.0.1:4000"]),
+        ("by IPv6", "[::1]:4000", &["http://[::1]:4000"]),
+    ] {
+        let flaw = Instance::parse(input, false).unwrap_err();
+        let message = flaw.message();
+        assert_eq!(kind_of(message), "invalid", "{name}: {message}");
+        for part in expected {
+            assert!(message.contains(part), "{name}: {part}: {message}");
+        }
+    }
+    // A publishable key of such a host is none.
+    let key = format!("pk_test_{}", STANDARD.encode("accounts.example.com$"));
+    assert!(Instance::parse(&key, false).is_err());
+}
+
+#[test]
+fn plain_http_elsewhere_is_an_option() {
+    // fault H10
+    use super::{nothing, oauth};
+    use crate::{ClerkConfig, config::tests::Silent};
+
+    let config = |instance: &str| {
+        let config = ClerkConfig::builder(instance).transport(Silent);
+        config.accept(oauth())
+    };
+    for instance in [
+        "http://clerk:4000",
+        "http://10.0.0.1",
+        "http://clerk.example.com",
+    ] {
+        let error = config(instance).build().unwrap_err().to_string();
+        assert!(error.contains("danger_allow_http"), "{error}");
+        let allowed = config(instance).danger_allow_http();
+        let allowed = allowed.build().unwrap();
+        assert_eq!(allowed.issuer(), instance);
+        assert_eq!(allowed.rate_limit, Some(1_000), "it is not on this machine");
+    }
+    let backend = |url: &str| nothing().accept(oauth()).backend_api_url(url);
+    assert!(backend("http://clerk:4000/v1").build().is_err());
+    let allowed = backend("http://clerk:4000/v1").danger_allow_http();
+    assert!(allowed.build().is_ok());
+    let discovered = || nothing().accept(oauth()).discover(["http://auth:4000"]);
+    assert!(discovered().build().is_err());
+    assert!(discovered().danger_allow_http().build().is_ok());
 }

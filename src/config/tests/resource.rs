@@ -1,7 +1,8 @@
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{super::resource::metadata_of, ClerkConfigBuilder, builder, check_all, parts};
+use super::{super::resource::metadata_of, accepting, builder, check_all, kind_of, oauth, parts};
+use crate::{ClerkConfigBuilder, config::Resource};
 
 struct Case {
     name: &'static str,
@@ -19,11 +20,16 @@ fn check(case: &Case) {
             "{}",
             case.name
         ),
-        Err(error) => {
-            assert_eq!(case.expected, Err(()), "{}: {error}", case.name);
-            assert_eq!(parts(&error), ("invalid", "resource"), "{}", case.name);
+        Err(flaw) => {
+            let message = flaw.message();
+            assert_eq!(case.expected, Err(()), "{}: {message}", case.name);
+            assert_eq!(kind_of(message), "invalid", "{}", case.name);
         }
     }
+}
+
+fn api() -> Resource {
+    Resource::new("https://api.example.com")
 }
 
 #[test]
@@ -116,8 +122,8 @@ fn passwords_in_addresses_are_rejected_and_not_shown() {
         for (field, builder) in [
             ("resource", builder().resource(input)),
             (
-                "resource_documentation",
-                builder().resource_documentation(input),
+                "resource.documentation",
+                builder().resource(api().documentation(input)),
             ),
         ] {
             let error = builder.build().unwrap_err();
@@ -129,15 +135,18 @@ fn passwords_in_addresses_are_rejected_and_not_shown() {
 
 #[test]
 fn what_the_metadata_says_is_checked() {
-    let name = Some(("invalid", "resource_name"));
-    let page = Some(("invalid", "resource_documentation"));
-    let scopes = Some(("invalid", "scopes_supported"));
-    let documentation = |url: &str| builder().resource_documentation(url);
+    let name = Some(("invalid", "resource.name"));
+    let page = Some(("invalid", "resource.documentation"));
+    let scopes = Some(("invalid", "resource.scopes_supported"));
+    let documentation = |url: &str| builder().resource(api().documentation(url));
+    let named = |name: &str| builder().resource(api().name(name));
+    let supported =
+        |scopes: &[&str]| builder().resource(api().scopes_supported(scopes.iter().copied()));
     check_all([
-        ("a name", builder().resource_name("An API, \u{e9}"), None),
-        ("no name", builder().resource_name(""), name),
-        ("a blank name", builder().resource_name(" \u{a0}"), name),
-        ("a name of two lines", builder().resource_name("a\nb"), name),
+        ("a name", named("An API, \u{e9}"), None),
+        ("no name", named(""), name),
+        ("a blank name", named(" \u{a0}"), name),
+        ("a name of two lines", named("a\nb"), name),
         (
             "a page",
             documentation("https://docs.example.com/a?b=c#d"),
@@ -164,15 +173,11 @@ fn what_the_metadata_says_is_checked() {
             documentation("https:a.example"),
             page,
         ),
-        ("a scope", builder().scopes_supported(["mcp:admin"]), None),
-        ("no scopes", builder().scopes_supported([""; 0]), None),
-        (
-            "an empty scope",
-            builder().scopes_supported(["a", ""]),
-            scopes,
-        ),
-        ("two in one", builder().scopes_supported(["a b"]), scopes),
-        ("a quote", builder().scopes_supported(["a\"b"]), scopes),
+        ("a scope", supported(&["mcp:admin"]), None),
+        ("no scopes", supported(&[]), None),
+        ("an empty scope", supported(&["a", ""]), scopes),
+        ("two in one", supported(&["a b"]), scopes),
+        ("a quote", supported(&["a\"b"]), scopes),
     ]);
 }
 
@@ -184,7 +189,11 @@ fn metadata_is_that_of_the_configuration() {
     };
     // D26: exactly as configured, whatever a parser would make of it.
     let resource = "HTTPS://API.example.com:443/a/../mcp/?b=%7e";
-    let usual = || builder().resource(resource).required_scopes(["email"]);
+    let with = |resource: Resource| {
+        let oauth = oauth().required_scopes(["email", "offline_access"]);
+        accepting(oauth).resource(resource)
+    };
+    let usual = || with(Resource::new(resource));
     let found = document(usual());
     assert_eq!(found["resource"], resource);
     // D28
@@ -193,25 +202,35 @@ fn metadata_is_that_of_the_configuration() {
     assert_eq!(found["scopes_supported"], json!(["email"]));
     assert_eq!(found.as_object().unwrap().len(), 4);
 
-    let found = document(
-        usual()
-            .resource_name("An API")
-            .resource_documentation("https://docs.example.com")
+    let found = document(with(
+        Resource::new(resource)
+            .name("An API")
+            .documentation("https://docs.example.com")
             .scopes_supported(["email", "mcp:admin", "offline_access"]),
-    );
-    assert_eq!(found["scopes_supported"], json!(["email", "mcp:admin"]));
+    ));
+    // fault E3: a list is served as written; the default leaves `offline_access` out, above.
+    let scopes = json!(["email", "mcp:admin", "offline_access"]);
+    assert_eq!(found["scopes_supported"], scopes);
     assert_eq!(found["resource_name"], "An API");
     assert_eq!(found["resource_documentation"], "https://docs.example.com");
 
-    let found = document(usual().scopes_supported([""; 0]));
-    assert!(!found.as_object().unwrap().contains_key("scopes_supported"));
+    let found = document(with(Resource::new(resource).scopes_supported([""; 0])));
+    assert!(
+        !found
+            .as_object()
+            .unwrap()
+            .contains_key("resource.scopes_supported")
+    );
 }
 
 #[test]
 fn no_web_address_no_metadata() {
     for (name, builder) in [
         ("no resource", builder()),
-        ("a name alone", builder().resource_name("An API")),
+        (
+            "a URN with a name",
+            builder().resource(Resource::new("urn:example:api").name("An API")),
+        ),
         ("a URN", builder().resource("urn:example:api")),
     ] {
         let config = builder.build().unwrap();

@@ -3,11 +3,29 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::{ClerkConfig, ClerkConfigBuilder, Enrichment, JwtAlgorithm, Named, OpaqueTokens};
+use super::super::parse::Named;
+use crate::{
+    ClerkConfig, ClerkConfigBuilder, TokenKind,
+    config::JwtAlgorithm,
+    kinds::{ApiKeys, Enrichment, JwtVerification, OAuthTokens},
+    token::Kinds,
+};
 
 #[track_caller]
 fn read(value: Value) -> ClerkConfigBuilder {
     serde_json::from_str(&value.to_string()).unwrap()
+}
+
+/// The error about a file.
+#[track_caller]
+fn error(value: Value) -> String {
+    let outcome: Result<ClerkConfigBuilder, _> = serde_json::from_str(&value.to_string());
+    outcome.unwrap_err().to_string()
+}
+
+/// OAuth tokens, whose table has this field.
+fn oauth(field: &str, value: &Value) -> Result<OAuthTokens, serde_json::Error> {
+    serde_json::from_str(&json!({ field: value }).to_string())
 }
 
 #[track_caller]
@@ -19,50 +37,216 @@ fn rejects(name: &str, value: &Value) {
 #[test]
 fn every_field_is_read() {
     let builder = read(json!({
-        "domain": "clerk.example.com",
-        "client_id": "client_1",
-        "client_secret": "s",
-        "required_scopes": ["email", "profile"],
-        "allowed_clients": ["client_2"],
-        "audiences": ["https://a.example"],
-        "require_audience": true,
-        "resource": "https://api.example.com",
-        "resource_name": "An API",
-        "resource_documentation": "https://docs.example.com",
-        "scopes_supported": ["email", "mcp:admin"],
-        "enrichment": "required",
-        "opaque_tokens": "any",
-        "max_token_length": 8192,
+        "instance": "clerk.example.com",
+        "secret_key": "sk_test_1",
+        "backend_api_url": "https://b.example/v1",
+        "backend_api_version": "2025-11-10",
+        "resource": {
+            "uri": "https://api.example.com",
+            "name": "An API",
+            "documentation": "https://docs.example.com",
+            "scopes_supported": ["email", "mcp:admin"],
+        },
+        "users": "required",
+        "jwt_keys": "instance",
+        "jwt_algorithms": ["RS512"],
+        "discover": ["https://auth.example.com"],
         "leeway": 7,
+        "max_token_length": 8192,
         "cache_ttl": 8,
         "cache_capacity": 9,
         "stale_if_error": 10,
         "timeout": 11,
-        "attempt_timeout": 12,
+        "attempt_timeout": "10s",
+        "rate_limit": 13,
+        "danger_allow_http": true,
+        "accept": {
+            "oauth": {
+                "verification": "introspection",
+                "client_id": "client_1",
+                "client_secret": "s",
+                "required_scopes": ["email", "profile"],
+                "allowed_clients": ["client_2"],
+                "audiences": ["https://a.example"],
+                "audience_policy": "require",
+                "jwts": "introspect",
+                "userinfo": "required",
+                "unprefixed": true,
+            },
+            "api_key": { "required_scopes": "keys" },
+            "machine": {
+                "addressed_to": ["mch_1"],
+                "machine_secret_key": "ak_1",
+                "jwts": false,
+            },
+        },
     }));
-    assert_eq!(builder.domain, "clerk.example.com");
-    assert_eq!(builder.client_id, "client_1");
-    assert_eq!(builder.client_secret.expose_secret(), "s");
-    assert_eq!(builder.required_scopes, ["email", "profile"]);
-    let clients = Named::Listed(vec!["client_2".to_owned()]);
-    assert_eq!(builder.allowed_clients, Some(clients));
-    assert_eq!(builder.audiences, ["https://a.example"]);
-    assert!(builder.require_audience);
-    assert_eq!(builder.resource.as_deref(), Some("https://api.example.com"));
-    assert_eq!(builder.resource_name.as_deref(), Some("An API"));
-    let documentation = builder.resource_documentation.as_deref();
-    assert_eq!(documentation, Some("https://docs.example.com"));
-    let scopes = ["email", "mcp:admin"].map(ToOwned::to_owned).to_vec();
-    assert_eq!(builder.scopes_supported, Some(scopes));
-    assert_eq!(builder.enrichment, Enrichment::Required);
-    assert_eq!(builder.opaque_tokens, OpaqueTokens::Any);
+    assert_eq!(builder.instance, "clerk.example.com");
+    assert_eq!(builder.secret_key.expose_secret(), "sk_test_1");
     assert_eq!(builder.max_token_length, 8192);
     assert_eq!(builder.leeway, Duration::from_secs(7));
     assert_eq!(builder.cache_ttl, Duration::from_secs(8));
     assert_eq!(builder.cache_capacity, 9);
     assert_eq!(builder.stale_if_error, Duration::from_secs(10));
     assert_eq!(builder.timeout, Duration::from_secs(11));
-    assert_eq!(builder.attempt_timeout, Duration::from_secs(12));
+    assert_eq!(builder.attempt_timeout, Some(Duration::from_secs(10)));
+    assert_eq!(builder.rate_limit, Some(13));
+    assert_eq!(builder.jwt_algorithms, [JwtAlgorithm::Rs512]);
+    assert!(builder.danger_allow_http);
+
+    let config = builder.transport(super::Silent).build();
+    if cfg!(not(feature = "jwt")) {
+        assert!(config.is_err(), "no token can have an audience");
+        return;
+    }
+    let config = config.unwrap();
+    assert_eq!(config.client_id.as_deref(), Some("client_1"));
+    assert_eq!(config.users, Enrichment::Required);
+    assert_eq!(config.userinfo, Enrichment::Required);
+    assert!(config.accept_unprefixed);
+    let [backend, machine] =
+        [&config.backend, &config.machine_backend].map(|it| it.clone().unwrap());
+    assert_eq!(backend.endpoint("/x"), "https://b.example/v1/x");
+    assert_eq!(backend.version, "2025-11-10");
+    assert_eq!(machine.credentials, "Bearer ak_1");
+    let origins = ["https://clerk.example.com", "https://auth.example.com"];
+    assert_eq!(config.discovery_origins.as_deref().unwrap(), origins);
+    let rules = &config.rules;
+    assert_eq!(rules.required_scopes, ["email", "profile"]);
+    assert_eq!(rules.api_key_scopes, ["keys"]);
+    assert_eq!(rules.allowed_clients.as_deref().unwrap(), ["client_2"]);
+    assert_eq!(rules.audiences.oauth, ["https://a.example"]);
+    assert!(rules.require_audience.contains(TokenKind::OAuth));
+    assert_eq!(rules.machines.as_deref().unwrap(), ["mch_1"]);
+    assert!(!config.machine_jwts);
+    let metadata = config.resource_metadata().unwrap();
+    let document: Value = serde_json::from_slice(metadata.json()).unwrap();
+    assert_eq!(document["resource_name"], "An API");
+    assert_eq!(
+        document["resource_documentation"],
+        "https://docs.example.com"
+    );
+    assert_eq!(document["scopes_supported"], json!(["email", "mcp:admin"]));
+}
+
+#[cfg(feature = "jwt")]
+#[test]
+fn options_of_jwts_are_read() {
+    let config = read(json!({
+        "instance": "clerk.example.com",
+        "accept": {
+            "oauth": { "verification": "signature", "allowed_clients": "*" },
+            "session": {
+                "authorized_parties": "https://app.example.com",
+                "cookie": true,
+                "allow_pending": true,
+                "audiences": "urn:us",
+                "audience_policy": "require",
+            },
+            "machine": { "addressed_to": "*", "jwts": true },
+        },
+    }));
+    let config = config.transport(super::Silent).build().unwrap();
+    assert_eq!(config.oauth_jwts, JwtVerification::Local);
+    assert!(config.machine_jwts && config.session_cookie.is_some());
+    let rules = &config.rules;
+    assert_eq!(
+        rules.accept,
+        Kinds::from_iter([TokenKind::OAuth, TokenKind::Session, TokenKind::Machine])
+    );
+    assert_eq!((&rules.allowed_clients, &rules.machines), (&None, &None));
+    assert_eq!(
+        rules.authorized_parties.as_deref().unwrap(),
+        ["https://app.example.com"]
+    );
+    assert!(rules.allow_pending);
+    assert_eq!(rules.audiences.session, ["urn:us"]);
+    assert_eq!(
+        rules.require_audience,
+        Kinds::from_iter([TokenKind::Session])
+    );
+}
+
+#[test]
+fn a_resource_is_a_text_or_a_table() {
+    let resource = |value: Value| read(json!({ "resource": value })).resource.unwrap();
+    assert_eq!(resource(json!("urn:x")).uri, "urn:x");
+    assert_eq!(resource(json!({ "uri": "urn:x" })).uri, "urn:x");
+    for (name, input, expected) in [
+        (
+            "a mistyped member",
+            json!({ "uri": "urn:x", "nam": "x" }),
+            "unknown field `nam`",
+        ),
+        ("no URI", json!({ "name": "x" }), "missing field `uri`"),
+        ("a number", json!(1), "the URI of a resource"),
+    ] {
+        let error = error(json!({ "resource": input }));
+        assert!(error.contains(expected), "{name}: {error}");
+    }
+}
+
+#[test]
+fn unknown_kinds_and_options_are_named_with_the_known_ones() {
+    // fault H9i
+    for (name, input, expected) in [
+        (
+            "a kind",
+            json!({ "oauht": {} }),
+            &[
+                "unknown field `oauht`",
+                "`oauth`",
+                "`session`",
+                "`api_key`",
+                "`machine`",
+            ][..],
+        ),
+        (
+            "an option of another kind",
+            json!({ "api_key": { "authorized_parties": [] } }),
+            &["unknown field `authorized_parties`", "`required_scopes`"],
+        ),
+        #[cfg(feature = "jwt")]
+        (
+            "scopes of session tokens",
+            json!({ "session": { "required_scopes": [] } }),
+            &[
+                "unknown field `required_scopes`",
+                "`authorized_parties`",
+                "`cookie`",
+                "`allow_pending`",
+                "`audiences`",
+                "`audience_policy`",
+            ],
+        ),
+        (
+            "a machine without one",
+            json!({ "machine": {} }),
+            &["missing field `addressed_to`"],
+        ),
+        ("a list of names", json!(["oauth"]), &["invalid"]),
+    ] {
+        let error = error(json!({ "accept": input }));
+        for part in expected {
+            assert!(error.contains(part), "{name}: {part}: {error}");
+        }
+    }
+}
+
+#[test]
+fn code_replaces_a_kind_of_a_file_as_a_whole() {
+    let file = || {
+        read(json!({
+            "instance": "clerk.example.com",
+            "accept": {
+                "oauth": { "client_id": "client_1", "client_secret": "s", "required_scopes": "email" },
+            },
+        }))
+        .transport(super::Silent)
+    };
+    assert_eq!(file().build().unwrap().rules.required_scopes, ["email"]);
+    let config = file().accept(super::oauth()).build().unwrap();
+    assert!(config.rules.required_scopes.is_empty());
 }
 
 #[test]
@@ -89,7 +273,7 @@ fn durations_have_two_forms() {
                 "cache_ttl" => builder.cache_ttl,
                 "stale_if_error" => builder.stale_if_error,
                 "timeout" => builder.timeout,
-                _ => builder.attempt_timeout,
+                _ => builder.attempt_timeout.unwrap(),
             };
             assert_eq!(found, expected, "{name}: {field}");
         }
@@ -115,7 +299,7 @@ fn signed_seconds_are_read_unless_negative() {
     use serde::de::{IntoDeserializer, value::Error};
 
     let read = |seconds: i64| {
-        super::super::read::deserialize_duration(IntoDeserializer::<Error>::into_deserializer(
+        super::super::parse::deserialize_duration(IntoDeserializer::<Error>::into_deserializer(
             seconds,
         ))
     };
@@ -127,31 +311,36 @@ fn signed_seconds_are_read_unless_negative() {
 #[test]
 fn lists_have_two_forms() {
     let two = ["email", "profile"].map(ToOwned::to_owned).to_vec();
+    let scopes = |value: Value| {
+        let keys: Result<ApiKeys, _> = serde_json::from_value(json!({ "required_scopes": value }));
+        keys.map(|keys| keys.required_scopes)
+    };
+    let fields = ["required_scopes", "audiences"];
     for (name, input) in [
         ("a list", json!(["email", "profile"])),
         ("with spaces", json!("email profile")),
         ("with commas", json!("email, profile")),
     ] {
-        let builder = read(json!({
-            "required_scopes": input,
-            "audiences": input,
-            "scopes_supported": input,
-        }));
-        assert_eq!(builder.required_scopes, two, "{name}");
-        assert_eq!(builder.scopes_supported.as_ref(), Some(&two), "{name}");
-        assert_eq!(builder.audiences, two, "{name}");
+        assert_eq!(scopes(input.clone()).unwrap(), two, "{name}");
+        for field in fields {
+            assert!(oauth(field, &input).is_ok(), "{name}: {field}");
+        }
+        let discovered = read(json!({ "discover": input })).discover;
+        assert_eq!(discovered.as_ref(), Some(&two), "{name}");
     }
-    let builder = read(json!({ "required_scopes": [], "audiences": "" }));
-    assert!(builder.required_scopes.is_empty() && builder.audiences.is_empty());
+    assert!(scopes(json!([])).unwrap().is_empty() && scopes(json!("")).unwrap().is_empty());
     for (name, input) in [
         ("a number", json!(1)),
         ("a list of numbers", json!([1])),
         ("null", json!(null)),
         ("an object", json!({})),
     ] {
-        rejects(name, &json!({ "required_scopes": input }));
-        rejects(name, &json!({ "audiences": input }));
-        rejects(name, &json!({ "scopes_supported": input }));
+        for field in fields {
+            assert!(oauth(field, &input).is_err(), "{name}: {field}");
+        }
+        let resource = json!({ "uri": "urn:x", "scopes_supported": input });
+        rejects(name, &json!({ "resource": resource }));
+        rejects(name, &json!({ "discover": input }));
     }
 }
 
@@ -183,78 +372,84 @@ fn algorithms_are_a_list_as_others_are() {
 #[test]
 fn clients_have_three_forms() {
     let listed = |clients: &[&str]| {
-        Some(Named::Listed(
-            clients.iter().map(|client| (*client).to_owned()).collect(),
-        ))
+        Named::Listed(clients.iter().map(|client| (*client).to_owned()).collect())
     };
     for (name, input, expected) in [
-        ("null", json!(null), None),
-        ("a star", json!("*"), Some(Named::Any)),
+        ("a star", json!("*"), Named::Any),
         ("a text", json!("a,b"), listed(&["a", "b"])),
         ("a list", json!(["a", "b"]), listed(&["a", "b"])),
         ("a star in a list is a name", json!(["*"]), listed(&["*"])),
         ("an empty list", json!([]), listed(&[])),
     ] {
-        let builder = read(json!({ "allowed_clients": input }));
-        assert_eq!(builder.allowed_clients, expected, "{name}");
+        let found: Named = serde_json::from_value(input.clone()).unwrap();
+        assert_eq!(found, expected, "{name}");
+        assert!(oauth("allowed_clients", &input).is_ok(), "{name}");
     }
-    rejects("a switch", &json!({ "allowed_clients": true }));
-}
-
-#[test]
-fn key_is_another_name_for_the_domain() {
-    let builder = read(json!({ "publishable_key": "pk_test_x" }));
-    assert_eq!(builder.domain, "pk_test_x");
-    rejects(
-        "both",
-        &json!({ "publishable_key": "pk_test_x", "domain": "a.example" }),
-    );
+    assert!(oauth("allowed_clients", &json!(null)).is_ok(), "none");
+    assert!(oauth("allowed_clients", &json!(true)).is_err(), "a switch");
 }
 
 #[test]
 fn unknown_fields_are_rejected() {
     for name in [
         "cache_tll",
-        "Domain",
+        "Instance",
         "danger",
         "transport",
         "clock",
         "scope_implies",
+        "environment",
+        // As they were called before.
+        "domain",
+        "publishable_key",
+        "client_id",
+        "required_scopes",
     ] {
         rejects(name, &json!({ name: 1 }));
     }
-    rejects("another enrichment", &json!({ "enrichment": "on" }));
-    rejects("other tokens", &json!({ "opaque_tokens": "all" }));
+    rejects("another enrichment", &json!({ "users": "on" }));
     rejects("a negative capacity", &json!({ "cache_capacity": -1 }));
     rejects(
         "a text for a switch",
-        &json!({ "require_audience": "true" }),
+        &json!({ "danger_allow_http": "true" }),
     );
+    for (field, value) in [
+        ("userinfo", json!("on")),
+        ("verification", json!("custom")),
+        ("unprefixed", json!("true")),
+        ("audience_policy", json!("strict")),
+        ("jwts", json!("remote")),
+    ] {
+        assert!(oauth(field, &value).is_err(), "{field}");
+    }
 }
 
 #[test]
 fn nothing_given_is_the_default() {
     let builder = read(json!({}));
     let default = ClerkConfigBuilder::default();
-    assert_eq!(builder.domain, "");
-    assert_eq!(builder.client_secret.expose_secret(), "");
-    assert_eq!(builder.allowed_clients, default.allowed_clients);
-    assert_eq!(builder.scopes_supported, None);
-    assert_eq!(builder.enrichment, default.enrichment);
-    assert_eq!(builder.opaque_tokens, default.opaque_tokens);
+    assert_eq!(builder.instance, "");
+    assert_eq!(builder.secret_key.expose_secret(), "");
+    assert!(builder.resource.is_none());
+    assert_eq!(builder.users, default.users);
     assert_eq!(builder.cache_ttl, default.cache_ttl);
     assert_eq!(builder.max_token_length, default.max_token_length);
+    assert!(builder.accept.kinds().is_empty());
 }
 
 #[test]
 fn configuration_is_checked_as_it_is_read() {
     let outcome: Result<ClerkConfig, _> = serde_json::from_value(json!({
-        "domain": "clerk.example.com",
-        "client_id": "client_1",
-        "client_secret": "canary\n",
+        "instance": "clerk.example.com",
+        "accept": { "oauth": { "client_id": "client_1", "client_secret": "canary\n" } },
+        "cache_ttl": 301,
     }));
     let text = outcome.unwrap_err().to_string();
-    assert!(text.contains("client_secret"), "{text}");
+    // fault H9j
+    assert!(
+        text.contains("client_secret") && text.contains("cache_ttl"),
+        "{text}"
+    );
     assert!(!text.contains("canary"), "{text}");
 }
 
@@ -265,9 +460,20 @@ fn a_secret_of_another_type_is_not_repeated() {
         json!(["1234567890"]),
         json!({"x": "1234567890"}),
     ] {
-        let value = json!({ "client_secret": value }).to_string();
-        let error = serde_json::from_str::<ClerkConfig>(&value).unwrap_err();
+        let oauth = json!({ "client_secret": value });
+        let machine = json!({ "addressed_to": "*", "machine_secret_key": value });
+        for file in [
+            json!({ "accept": { "oauth": oauth } }),
+            json!({ "accept": { "machine": machine } }),
+            json!({ "secret_key": value }),
+        ] {
+            let error = serde_json::from_str::<ClerkConfig>(&file.to_string()).unwrap_err();
+            assert!(!error.to_string().contains("1234567890"), "{error}");
+            assert!(error.to_string().contains("client_secret"), "{error}");
+        }
+        let file = json!({ "jwt_keys": value }).to_string();
+        let error = serde_json::from_str::<ClerkConfig>(&file).unwrap_err();
+        assert!(error.to_string().contains("jwt_keys"), "{error}");
         assert!(!error.to_string().contains("1234567890"), "{error}");
-        assert!(error.to_string().contains("client_secret"), "{error}");
     }
 }

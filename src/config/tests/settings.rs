@@ -1,7 +1,12 @@
 use std::time::Duration;
 
-use super::{Enrichment, builder};
-use crate::{TokenKind, verify::Rules};
+use super::{accepting, builder, oauth};
+use crate::{
+    TokenKind,
+    kinds::{AudiencePolicy, Enrichment},
+    token::Kinds,
+    verify::Rules,
+};
 
 /// All audiences of an OAuth token.
 fn audiences(rules: &Rules) -> Vec<&str> {
@@ -12,9 +17,10 @@ fn audiences(rules: &Rules) -> Vec<&str> {
 fn defaults_are_those_of_the_docs() {
     let config = builder().build().unwrap();
     assert_eq!(config.instance.issuer(), "https://clerk.example.com");
-    assert_eq!(config.client_id, "client_1");
+    assert_eq!(config.client_id.as_deref(), Some("client_1"));
     assert!(config.resource_metadata().is_none());
-    assert_eq!(config.enrichment, Enrichment::BestEffort);
+    assert_eq!(config.userinfo, Enrichment::BestEffort);
+    assert_eq!(config.users, Enrichment::Off);
     assert!(!config.accept_unprefixed);
     assert_eq!(config.max_token_length, 4096);
     assert_eq!(config.cache_ttl, Duration::from_secs(30));
@@ -27,24 +33,25 @@ fn defaults_are_those_of_the_docs() {
     let rules = &config.rules;
     assert_eq!(rules.allowed_clients, Some(vec!["client_1".to_owned()]));
     assert_eq!(audiences(rules), ["client_1"]);
-    assert!(!rules.require_audience);
+    assert!(rules.require_audience.is_empty());
     assert_eq!(rules.issuer, "https://clerk.example.com");
-    assert!(rules.required_scopes.is_empty());
+    assert!(rules.required_scopes.is_empty() && rules.api_key_scopes.is_empty());
     assert!(rules.scope_implies.is_none());
     assert_eq!(rules.leeway, 5);
 }
 
 #[test]
 fn settings_reach_the_configuration() {
-    let config = builder()
+    let oauth = oauth()
         .required_scopes(["email", "profile"])
-        .scope_implies(|granted, needed| granted == "all" && needed == "email")
         .allow_clients(["client_2", "client_3"])
         .audiences(["https://a.example"])
+        .audience_policy(AudiencePolicy::Require)
+        .userinfo(Enrichment::Required)
+        .unprefixed();
+    let config = accepting(oauth)
+        .scope_implies(|granted, needed| granted == "all" && needed == "email")
         .resource("https://api.example.com/v1")
-        .require_audience()
-        .enrichment(Enrichment::Required)
-        .accept_unprefixed_tokens()
         .max_token_length(8192)
         .leeway(Duration::from_millis(1_999))
         .cache_ttl(Duration::from_secs(60))
@@ -54,7 +61,7 @@ fn settings_reach_the_configuration() {
         .attempt_timeout(Duration::from_secs(3))
         .build()
         .unwrap();
-    assert_eq!(config.enrichment, Enrichment::Required);
+    assert_eq!(config.userinfo, Enrichment::Required);
     assert!(config.accept_unprefixed);
     assert_eq!(config.max_token_length, 8192);
     assert_eq!(config.cache_ttl, Duration::from_secs(60));
@@ -74,7 +81,7 @@ fn settings_reach_the_configuration() {
         "client_1",
     ];
     assert_eq!(audiences(rules), expected);
-    assert!(rules.require_audience);
+    assert_eq!(rules.require_audience, Kinds::from_iter([TokenKind::OAuth]));
     assert_eq!(rules.required_scopes, ["email", "profile"]);
     assert_eq!(rules.leeway, 1);
     let implies = rules.scope_implies.as_ref().unwrap();
@@ -84,15 +91,15 @@ fn settings_reach_the_configuration() {
 
 #[test]
 fn any_client_is_no_list() {
-    let config = builder().allow_any_client().build().unwrap();
+    let config = accepting(oauth().allow_any_client()).build().unwrap();
     assert_eq!(config.rules.allowed_clients, None);
 }
 
 #[test]
 fn last_word_on_clients_counts() {
-    let listed = builder().allow_any_client().allow_clients(["client_2"]);
-    let rules = listed.build().unwrap().rules;
+    let listed = oauth().allow_any_client().allow_clients(["client_2"]);
+    let rules = accepting(listed).build().unwrap().rules;
     assert_eq!(rules.allowed_clients, Some(vec!["client_2".to_owned()]));
-    let any = builder().allow_clients(["client_2"]).allow_any_client();
+    let any = accepting(oauth().allow_clients(["client_2"]).allow_any_client());
     assert_eq!(any.build().unwrap().rules.allowed_clients, None);
 }

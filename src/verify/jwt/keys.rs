@@ -18,7 +18,7 @@ use base64::{
 };
 use serde_json::{Map, Value};
 
-use crate::{JwtAlgorithm, token::json::Members};
+use crate::{config::JwtAlgorithm, token::json::Members};
 
 /// An RSA key of 2048 to 8192 bits.
 #[derive(Clone, Debug, PartialEq, Eq)]

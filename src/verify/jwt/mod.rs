@@ -21,7 +21,7 @@ use self::keys::KeySet;
 pub(crate) use self::keys::PublicKey;
 use super::{Rules, Verify, VerifyRequest, jws::Jws, payload};
 use crate::{
-    AuthError, AuthErrorKind, ClerkConfig, JwtAlgorithm, JwtVerification, TokenKind,
+    AuthError, AuthErrorKind, ClerkConfig, TokenKind,
     clerk::{
         TokenInfo,
         discovery::Address,
@@ -30,6 +30,8 @@ use crate::{
         response::{body, violation},
     },
     clock::Clock,
+    config::JwtAlgorithm,
+    kinds::JwtVerification,
 };
 
 /// Verifies JWTs.
@@ -59,7 +61,7 @@ impl Local {
         let accepts = |kind| config.rules.accept.contains(kind);
         let reads_oauth =
             accepts(TokenKind::OAuth) && config.oauth_jwts != JwtVerification::Introspect;
-        if !(reads_oauth || accepts(TokenKind::Session) || accepts(TokenKind::Machine)) {
+        if !(reads_oauth || accepts(TokenKind::Session) || config.machine_jwts) {
             return None;
         }
         let trust = match &config.jwt_key {

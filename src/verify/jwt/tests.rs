@@ -12,7 +12,10 @@ use base64::{
 };
 
 use super::{Local, PublicKey, Trust, is_fresh};
-use crate::{AuthErrorKind, ClerkConfig, JwtAlgorithm, TokenKind, clerk::http::Priority};
+use crate::{
+    AuthErrorKind, ClerkConfig, TokenKind, clerk::http::Priority, config::JwtAlgorithm,
+    kinds::SessionTokens,
+};
 
 #[tokio::test]
 async fn a_kind_that_was_guessed_wrongly_is_found_out() {
@@ -21,7 +24,7 @@ async fn a_kind_that_was_guessed_wrongly_is_found_out() {
     let pair = KeyPair::generate(KeySize::Rsa2048).unwrap();
     let der: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
     let config = ClerkConfig::builder("clerk.example.com");
-    let config = config.accept([Session]).build().unwrap();
+    let config = config.accept(SessionTokens::new()).build().unwrap();
     let local = Local {
         algorithms: vec![JwtAlgorithm::Rs256],
         trust: Trust::Key(PublicKey::from_pem(&STANDARD.encode(der.as_ref())).unwrap()),

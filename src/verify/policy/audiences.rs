@@ -1,19 +1,24 @@
 //! The audiences by which tokens are addressed to this service.
 
+use std::fmt;
+
 use super::Rules;
 use crate::{
     TokenKind,
     clerk::TokenInfo,
+    config::Hidden,
     observe::AudienceRejection,
     token::{resource_uri::ResourceUri, scope::split_scope},
 };
 
 /// The audiences that name this service.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Audiences {
-    /// The configured audiences, compared byte for byte.
-    pub(crate) named: Vec<String>,
-    /// The configured resource, compared in any spelling.
+    /// Those of OAuth tokens in the configuration, byte for byte.
+    pub(crate) oauth: Vec<String>,
+    /// Those of session tokens.
+    pub(crate) session: Vec<String>,
+    /// In any spelling.
     pub(crate) resource: Option<ResourceUri>,
     /// The client id of this service, which is an audience of OAuth tokens only: an ID token always names it.
     pub(crate) client_id: Option<String>,
@@ -23,7 +28,7 @@ impl Audiences {
     /// Returns true if one of the audiences of a token of this kind names this service.
     pub(super) fn name_us(&self, audience: &[String], kind: TokenKind) -> bool {
         audience.iter().any(|entry| {
-            self.named.contains(entry)
+            self.named(kind).contains(entry)
                 || self.client_id(kind) == Some(entry)
                 || self.resource.as_ref().is_some_and(|it| it.is(entry))
         })
@@ -32,17 +37,35 @@ impl Audiences {
     /// Returns all audiences that a token of this kind may name.
     pub(crate) fn of_kind(&self, kind: TokenKind) -> impl Iterator<Item = &str> {
         let resource = self.resource.as_ref().map(ResourceUri::as_str);
-        let named = self.named.iter().map(String::as_str);
+        let named = self.named(kind).iter().map(String::as_str);
         resource
             .into_iter()
             .chain(named)
             .chain(self.client_id(kind))
     }
 
+    fn named(&self, kind: TokenKind) -> &[String] {
+        match kind {
+            TokenKind::OAuth => &self.oauth,
+            TokenKind::Session => &self.session,
+            TokenKind::ApiKey | TokenKind::Machine => &[],
+        }
+    }
+
     fn client_id(&self, kind: TokenKind) -> Option<&str> {
         self.client_id
             .as_deref()
             .filter(|_| kind == TokenKind::OAuth)
+    }
+}
+
+/// Shows no text: a secret may be in the wrong place.
+impl fmt::Debug for Audiences {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Audiences")
+            .field("oauth", &Hidden::list(&self.oauth))
+            .field("session", &Hidden::list(&self.session))
+            .finish_non_exhaustive()
     }
 }
 

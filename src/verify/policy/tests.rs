@@ -10,6 +10,7 @@ use crate::{
         WrongAudience, WrongClient, WrongIssuer,
     },
     TokenKind,
+    token::Kinds,
 };
 
 const NOW: i64 = 1_700_000_000;
@@ -29,13 +30,15 @@ impl Rules {
             machines: Some(Vec::new()),
             allowed_clients: Some(owned(&["client_1"])),
             audiences: Audiences {
-                named: owned(&["https://api.example.com"]),
+                oauth: owned(&["https://api.example.com"]),
+                session: owned(&["https://api.example.com"]),
                 resource: None,
                 client_id: Some("client_1".to_owned()),
             },
-            require_audience: false,
+            require_audience: Kinds::default(),
             issuer: ISSUER.to_owned(),
             required_scopes: Vec::new(),
+            api_key_scopes: Vec::new(),
             scope_implies: None,
             leeway: 5,
         }
@@ -372,7 +375,7 @@ fn hierarchy_of_scopes_goes_one_way() {
 #[test]
 fn debug_shows_the_rules() {
     let shown = format!("{:?}", rules());
-    for expected in [ISSUER, "leeway: 5", "require_audience: false"] {
+    for expected in [ISSUER, "leeway: 5", "require_audience: {}"] {
         assert!(shown.contains(expected), "{expected} in {shown}");
     }
     // fault D1: what was given as an id may be a secret.

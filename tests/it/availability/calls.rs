@@ -7,7 +7,7 @@ use std::{
 
 use futures_util::future::{BoxFuture, join_all};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, TokenInfo, Verify, VerifyRequest,
+    AuthError, AuthErrorKind, ClerkConfig, TokenInfo, Verify, VerifyRequest, kinds::OAuthTokens,
 };
 
 use super::script::{At, JSON, MILLISECOND, Reply, SECOND, Scripted};
@@ -144,11 +144,8 @@ async fn delay_from_outside_is_clamped() {
         (Duration::from_secs(u64::MAX), "60"),
         (Duration::MAX, "60"),
     ] {
-        let config = ClerkConfig::builder("clerk.example.com")
-            .client_credentials("me", "secret")
-            .build()
-            .unwrap();
-        let app = App::of(ClerkAuthLayer::with_verifier(config, Patient(delay)));
+        let oauth = OAuthTokens::verified_by(Patient(delay)).allow_clients(["me"]);
+        let app = App::new(ClerkConfig::builder("clerk.example.com").accept(oauth));
         for _ in 0..2 {
             let answer = app.bearer("oat_1").await;
             answer.assert_rejected(503, AuthErrorKind::UpstreamUnavailable);

@@ -1,6 +1,6 @@
 //! Answers that one token can provoke.
 
-use tower_clerk::{AuthErrorKind, BreakerState, Enrichment};
+use tower_clerk::{AuthErrorKind, BreakerState, kinds::Enrichment};
 
 use super::script::{At, HTML, JSON, Reply, SECOND, Scripted};
 use crate::{redaction::Log, support::App};
@@ -110,7 +110,7 @@ async fn profile_that_is_not_required_is_left_out_after_an_answer_that_the_token
         let scripted = Scripted::new(move |at, _| {
             matches!(at, At::Userinfo | At::User).then(|| reply.clone())
         });
-        let userinfo = scripted.config().enrichment(Enrichment::BestEffort);
+        let userinfo = scripted.config_with(Enrichment::BestEffort);
         for app in [
             App::new(userinfo),
             App::new(scripted.users(Enrichment::BestEffort)),

@@ -3,7 +3,7 @@
 use std::{sync::mpsc, thread, time::Duration};
 
 use tokio::runtime::{Builder, Runtime};
-use tower_clerk::{Enrichment, fake_clerk::Endpoint};
+use tower_clerk::{fake_clerk::Endpoint, kinds::Enrichment};
 
 use crate::support::{App, World};
 
@@ -15,7 +15,7 @@ fn runtime() -> Runtime {
 fn runtime_that_is_parked_stalls_no_calls_of_another() {
     // fault C1: the pooled connection of the first runtime is not driven any more.
     let world = World::over_sockets();
-    let app = App::new(world.socket_config().enrichment(Enrichment::Off));
+    let app = App::new(world.accepting_over_sockets(world.oauth().userinfo(Enrichment::Off)));
     let parked = runtime();
     let token = world.clerk.token("user_1").issue();
     parked.block_on(async {
@@ -51,7 +51,7 @@ fn runtime_that_is_parked_stalls_no_calls_of_another() {
 fn runtime_that_is_gone_leaves_nothing_behind() {
     // fault C1
     let world = World::over_sockets();
-    let app = App::new(world.socket_config().enrichment(Enrichment::Off));
+    let app = App::new(world.accepting_over_sockets(world.oauth().userinfo(Enrichment::Off)));
     for _ in 0..3 {
         let runtime = runtime();
         for _ in 0..2 {

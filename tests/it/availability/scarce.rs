@@ -1,7 +1,7 @@
 //! Profiles, and what becomes of them if calls are scarce.
 
 use futures_util::future::join_all;
-use tower_clerk::{AuthErrorKind, Enrichment};
+use tower_clerk::{AuthErrorKind, kinds::Enrichment};
 
 use super::script::{At, HTML, JSON, MILLISECOND, Reply, SECOND, Scripted};
 use crate::support::App;
@@ -31,7 +31,7 @@ async fn token_whose_profile_is_withheld_for_good_costs_no_more_calls_than_other
     // fault B4
     for (name, reply) in finals() {
         let scripted = Scripted::new(move |at, _| (at == At::Userinfo).then(|| reply.clone()));
-        let app = App::new(scripted.config().enrichment(Enrichment::BestEffort));
+        let app = App::new(scripted.config_with(Enrichment::BestEffort));
         for _ in 0..60 {
             let answer = app.bearer("oat_1").await;
             answer.assert_accepted();
@@ -49,7 +49,7 @@ async fn all_tokens_in_use_are_accepted_though_their_profiles_are_withheld() {
     for (name, reply) in finals() {
         let scripted = Scripted::new(move |at, _| (at == At::Userinfo).then(|| reply.clone()))
             .latency(20 * MILLISECOND);
-        let config = scripted.config().enrichment(Enrichment::BestEffort);
+        let config = scripted.config_with(Enrichment::BestEffort);
         let app = App::new(config.rate_limit(1_000));
         let tokens: Vec<_> = (0..600).map(|number| format!("oat_{number}")).collect();
         for second in 0..90 {
@@ -95,7 +95,7 @@ async fn page_of_a_firewall_in_place_of_a_profile_is_an_outage() {
         Reply::new(403, JSON, "{}"),
     ] {
         let scripted = Scripted::new(move |at, _| (at == At::Userinfo).then(|| reply.clone()));
-        let app = App::new(scripted.config().enrichment(Enrichment::BestEffort));
+        let app = App::new(scripted.config_with(Enrichment::BestEffort));
         app.bearer("oat_1").await.assert_accepted();
         let required = App::new(scripted.required());
         required
@@ -114,7 +114,7 @@ async fn verification_comes_before_the_profile_if_calls_are_scarce() {
     // fault B11
     for latency in [0, 1, 50] {
         let scripted = Scripted::new(|_, _| None).latency(latency * MILLISECOND);
-        let config = scripted.config().enrichment(Enrichment::BestEffort);
+        let config = scripted.config_with(Enrichment::BestEffort);
         let app = App::new(config.rate_limit(100));
         let tokens: Vec<_> = (0..100).map(|number| format!("oat_{number}")).collect();
         let answers = join_all(tokens.iter().map(|token| app.bearer(token))).await;
@@ -135,7 +135,7 @@ async fn verification_comes_before_the_profile_if_calls_are_scarce() {
 async fn tokens_that_come_one_after_the_other_lose_nothing_to_profiles() {
     // fault B11: half of the rate.
     let scripted = Scripted::new(|_, _| None);
-    let config = scripted.config().enrichment(Enrichment::BestEffort);
+    let config = scripted.config_with(Enrichment::BestEffort);
     let app = App::new(config.rate_limit(1_000));
     let mut profiles = 0;
     for number in 0..1_500 {
@@ -151,7 +151,7 @@ async fn tokens_that_come_one_after_the_other_lose_nothing_to_profiles() {
 async fn token_without_budget_for_its_profile_is_remembered_like_any_other() {
     // fault B11
     let scripted = Scripted::new(|_, _| None);
-    let config = scripted.config().enrichment(Enrichment::BestEffort);
+    let config = scripted.config_with(Enrichment::BestEffort);
     let app = App::new(config.rate_limit(10));
     // Of ten, five are for both; the sixth finds no budget for its profile.
     for number in 0..4 {

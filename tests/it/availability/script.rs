@@ -13,8 +13,8 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::time::sleep;
 use tower_clerk::{
-    ClerkConfig, ClerkConfigBuilder, Enrichment, ManualClock, ProfileSource, TokenKind, Transport,
-    TransportError,
+    ClerkConfig, ClerkConfigBuilder, ManualClock, Transport, TransportError,
+    kinds::{ApiKeys, Enrichment, OAuthTokens},
 };
 
 pub const JSON: &str = "application/json";
@@ -93,11 +93,14 @@ impl Scripted {
 
     /// Without enrichment and without a rate limit.
     pub fn config(&self) -> ClerkConfigBuilder {
+        self.config_with(Enrichment::Off).accept(ApiKeys::new())
+    }
+
+    /// OAuth tokens alone.
+    pub fn config_with(&self, userinfo: Enrichment) -> ClerkConfigBuilder {
         ClerkConfig::builder("clerk.example.com")
-            .client_credentials("me", "secret")
+            .accept(OAuthTokens::introspection("me", "secret").userinfo(userinfo))
             .secret_key("sk_test_1")
-            .accept([TokenKind::OAuth, TokenKind::ApiKey])
-            .enrichment(Enrichment::Off)
             .rate_limit(0)
             .transport(self.clone())
             .clock(self.clock.clone())
@@ -105,15 +108,11 @@ impl Scripted {
 
     /// With a profile that is required, of userinfo.
     pub fn required(&self) -> ClerkConfigBuilder {
-        self.config()
-            .accept([TokenKind::OAuth])
-            .enrichment(Enrichment::Required)
+        self.config_with(Enrichment::Required)
     }
 
     pub fn users(&self, enrichment: Enrichment) -> ClerkConfigBuilder {
-        self.config()
-            .profile_source(ProfileSource::BackendApi)
-            .enrichment(enrichment)
+        self.config().users(enrichment)
     }
 
     /// Lets time pass on both clocks.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
-use tower_clerk::{AuthErrorKind, TokenKind, Tokens, fake_clerk::Fault};
+use tower_clerk::{AuthErrorKind, TokenKind, Tokens, fake_clerk::Fault, kinds::MachineTokens};
 
 use super::{
     ApiKey, Cookie, KINDS, Kind, Machine, MachineJwt, OAuth, OAuthJwtBoth, OAuthJwtLocal, SECOND,
@@ -41,30 +41,30 @@ async fn two_layers_share_nothing() {
 #[tokio::test]
 async fn what_is_good_for_one_layer_is_not_good_for_a_stricter_one() {
     for (kind, world) in worlds() {
-        let config = kind.config(&world);
-        let (strict, status, expected) = match kind.token_kind() {
-            TokenKind::OAuth => (
-                config.allow_clients(["another"]),
-                401,
-                AuthErrorKind::WrongClient,
-            ),
-            TokenKind::Session => (
-                config.authorized_parties(["https://app.example.com"]),
-                401,
-                AuthErrorKind::UnauthorizedParty,
-            ),
-            TokenKind::Machine => (
-                config.machines(["mch_other"]),
-                401,
-                AuthErrorKind::WrongAudience,
-            ),
-            _ => (
-                config.required_scopes(["admin"]),
-                403,
-                AuthErrorKind::InsufficientScope,
-            ),
+        let mut options = kind.options(&world);
+        let (status, expected) = match kind.token_kind() {
+            TokenKind::OAuth => {
+                options.oauth = options.oauth.allow_clients(["another"]);
+                (401, AuthErrorKind::WrongClient)
+            }
+            TokenKind::Session => {
+                let parties = ["https://app.example.com"];
+                options.session = options.session.authorized_parties(parties);
+                (401, AuthErrorKind::UnauthorizedParty)
+            }
+            TokenKind::Machine => {
+                options.machine = MachineTokens::addressed_to(["mch_other"]).jwts();
+                (401, AuthErrorKind::WrongAudience)
+            }
+            _ => {
+                options.api_key = options.api_key.required_scopes(["admin"]);
+                (403, AuthErrorKind::InsufficientScope)
+            }
         };
-        let (lax, strict) = (kind.app(&world), App::new(strict));
+        let (lax, strict) = (
+            kind.app(&world),
+            App::new(kind.config_with(&world, options)),
+        );
         let token = kind.good(&world);
         for _ in 0..2 {
             kind.send(&lax, &token).await.assert_accepted();
@@ -143,7 +143,13 @@ async fn bad_tokens_displace_no_good_ones_and_cost_a_bounded_number_of_calls() {
 /// A layer that accepts every kind.
 fn everything(world: &World) -> App {
     let kinds = KINDS.map(Kind::token_kind);
-    let config = Cookie.config(world).accept(kinds);
+    let options = Cookie.options(world);
+    let kinds: std::collections::HashSet<_> = kinds.into_iter().collect();
+    let config = options
+        .accept(world.nothing(), kinds)
+        .secret_key(world.clerk.secret_key())
+        .backend_api_url(world.clerk.url())
+        .rate_limit(0);
     let attempt = Duration::from_millis(300);
     App::new(config.rate_limit(100).attempt_timeout(attempt))
 }

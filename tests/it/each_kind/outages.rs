@@ -28,8 +28,10 @@ fn fail_all(kind: Kind, world: &World) {
 async fn whoever_cannot_be_asked_no_token_is_bad_for_it() {
     for (kind, world) in worlds() {
         for endpoint in kind.endpoints() {
-            let app = App::new(kind.config_with_tls(&world));
-            let hasty = kind.config_with_tls(&world).attempt_timeout(SECOND / 20);
+            let app = App::new(kind.config_with_tls(&world, kind.options(&world)));
+            let hasty = kind
+                .config_with_tls(&world, kind.options(&world))
+                .attempt_timeout(SECOND / 20);
             let hasty = App::new(hasty);
             let (token, bad) = (kind.good(&world), kind.bad(&world, 1).remove(0));
             for (name, app, fault) in [

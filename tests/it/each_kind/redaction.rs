@@ -9,8 +9,10 @@ use http_body_util::{BodyExt, Full};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::{
-    AuthError, ClerkClaims, ClerkConfig, Enrichment, ManualClock, ProfileSource, TokenKind, Tokens,
+    AuthError, ClerkClaims, ClerkConfig, ManualClock, TokenKind, Tokens,
+    config::JwtKeys,
     fake_clerk::{FakeClerk, Fault},
+    kinds::{Enrichment, OAuthTokens},
     reject::{JsonBody, ProblemJson},
 };
 
@@ -154,16 +156,17 @@ async fn nothing_that_is_secret_is_shown() {
     for kind in KINDS {
         let world = world(&clerk);
         let config = || {
-            kind.config_with_tls(&world)
-                .enrichment(Enrichment::BestEffort)
+            let mut options = kind.options(&world);
+            options.oauth = options.oauth.userinfo(Enrichment::BestEffort);
+            kind.config_with_tls(&world, options)
                 .attempt_timeout(Duration::from_millis(300))
                 .timeout(Duration::from_millis(600))
         };
         write!(texts, "{:#?} {:#?}", config(), config().build().unwrap()).unwrap();
         let app = |config| metrics::with_local_recorder(&recorder, || App::new(config));
         let tokens = tokens(kind, &world);
-        for profiles in [ProfileSource::Userinfo, ProfileSource::BackendApi] {
-            let app = app(config().profile_source(profiles));
+        for users in [Enrichment::Off, Enrichment::BestEffort] {
+            let app = app(config().users(users));
             for token in &tokens {
                 texts += &shown(kind, &app, token).await;
                 app.layer.authenticator().invalidate(Tokens::one(token));
@@ -215,7 +218,9 @@ async fn nothing_that_is_secret_is_shown() {
 fn keys_of_the_configuration_are_not_shown() {
     let world = world(&clerk());
     let pem = world.clerk.public_key_pem();
-    let config = || Cookie.config_with_tls(&world).jwt_key(&pem);
+    let bare = || Cookie.config_with_tls(&world, Cookie.options(&world));
+    let config = || bare().jwt_keys(JwtKeys::pem(&pem));
+    let with = |pem: &str| JwtKeys::pem(pem);
     let layer = tower_clerk::ClerkAuthLayer::new(config().build().unwrap());
     let texts = format!(
         "{:#?} {:#?} {layer:#?}",
@@ -232,12 +237,14 @@ fn keys_of_the_configuration_are_not_shown() {
         format!("{error} {error:?}").to_lowercase()
     };
     for wrong in [
-        config().jwt_key("-----BEGIN PRIVATE KEY-----\nCanary\n-----END PRIVATE KEY-----"),
-        config().jwt_key("canary"),
+        config().jwt_keys(with(
+            "-----BEGIN PRIVATE KEY-----\nCanary\n-----END PRIVATE KEY-----",
+        )),
+        config().jwt_keys(with("canary")),
         config().secret_key("sk_test_canary\n"),
         config().secret_key("canary key"),
-        config().client_credentials("me", "canary\u{7f}"),
-        ClerkConfig::builder("clerk.example.com").jwt_key("canary"),
+        config().accept(OAuthTokens::introspection("me", "canary\u{7f}")),
+        ClerkConfig::builder("clerk.example.com").jwt_keys(with("canary")),
     ] {
         assert_clean("an error", &error(wrong), &[CANARY]);
     }

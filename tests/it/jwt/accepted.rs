@@ -5,6 +5,7 @@ use std::time::Duration;
 use http::StatusCode;
 use tower_clerk::{
     AuthErrorKind, TokenKind,
+    config::JwtKeys,
     fake_clerk::{Category, FakeClerk},
 };
 
@@ -127,7 +128,8 @@ async fn leeway_is_what_it_is_set_to() {
 #[tokio::test]
 async fn a_key_of_the_configuration_needs_no_network() {
     let world = world();
-    let config = accepting(&world, [TokenKind::Session]).jwt_key(world.clerk.public_key_pem());
+    let config = accepting(&world, [TokenKind::Session])
+        .jwt_keys(JwtKeys::pem(world.clerk.public_key_pem()));
     let app = App::new(config);
     app.layer.authenticator().warm_up().await.unwrap();
     let token = world.clerk.session("user_1").issue();

@@ -11,8 +11,9 @@ use futures_util::future::join_all;
 use http::Request;
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthErrorKind, Enrichment, TokenKind, Transport as _,
+    AuthErrorKind, TokenKind, Transport as _,
     fake_clerk::{Endpoint, Fault},
+    kinds::Enrichment,
 };
 
 use super::{key_set_calls, message, parts, sessions, signed, synchronise, with, world};
@@ -391,8 +392,10 @@ fn a_parked_runtime_keeps_no_key_set_from_others() {
 async fn a_flood_of_other_tokens_leaves_room_for_the_key_set() {
     let world = world();
     let kinds = [TokenKind::OAuth, TokenKind::Session];
-    let config = world.config().accept(kinds).rate_limit(10);
-    let app = App::new(config.enrichment(Enrichment::Off));
+    let mut options = world.kinds();
+    options.oauth = options.oauth.userinfo(Enrichment::Off);
+    let config = options.accept(world.nothing(), kinds).rate_limit(10);
+    let app = App::new(config);
     let mut last = None;
     for _ in 0..20 {
         last = app

@@ -1,26 +1,20 @@
 //! OAuth access tokens that are JWTs: asked about, read here, or both.
 
 use tower_clerk::{
-    AuthErrorKind, JwtVerification, TokenKind,
+    AuthErrorKind, TokenKind,
     fake_clerk::{Endpoint, FakeClerk, Fault},
+    kinds::{JwtVerification, OAuthTokens},
 };
 
 use super::{accepting, key_set_calls, parts, signed, with, world};
 use crate::support::{App, World};
 
 fn local(world: &World) -> App {
-    let config = accepting(world, [TokenKind::OAuth])
-        .oauth_jwts(JwtVerification::Local)
-        .allow_any_client();
-    App::new(config)
+    App::new(accepting(world, [TokenKind::OAuth]))
 }
 
 fn local_then_introspect(world: &World) -> App {
-    App::new(
-        world
-            .config()
-            .oauth_jwts(JwtVerification::LocalThenIntrospect),
-    )
+    App::new(world.accepting(world.oauth().jwts(JwtVerification::LocalThenIntrospect)))
 }
 
 fn introspections(world: &World) -> usize {
@@ -113,9 +107,8 @@ async fn without_credentials_opaque_tokens_are_not_accepted() {
 #[tokio::test]
 async fn only_clients_that_are_named_pass() {
     let world = world();
-    let config = accepting(&world, [TokenKind::OAuth])
-        .oauth_jwts(JwtVerification::Local)
-        .allow_clients(["client_1"]);
+    let oauth = OAuthTokens::signature().allow_clients(["client_1"]);
+    let config = world.accepting(oauth);
     let app = App::new(config);
     let token = |id: &str| world.clerk.token("user_1").client_id(id).jwt().issue();
     app.bearer(&token("client_1")).await.assert_accepted();

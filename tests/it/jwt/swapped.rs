@@ -3,19 +3,19 @@
 use serde_json::{Value, json};
 use tower_clerk::{
     AuthErrorKind::{self, NotAccessToken, NotSessionToken, UnsupportedToken},
-    JwtVerification, TokenKind,
+    TokenKind,
+    kinds::MachineTokens,
 };
 
-use super::{accepting, parts, signed, with, world};
+use super::{accepting, accepting_with, parts, signed, with, world};
 use crate::support::{App, World};
 
 /// A layer that accepts JWTs of every kind, and takes any client.
 fn everything(world: &World) -> App {
     let kinds = [TokenKind::OAuth, TokenKind::Session, TokenKind::Machine];
-    let config = accepting(world, kinds)
-        .oauth_jwts(JwtVerification::Local)
-        .allow_any_client()
-        .allow_any_machine();
+    let config = accepting_with(world, kinds, |options| {
+        options.machine = MachineTokens::addressed_to_any().jwts();
+    });
     App::new(config)
 }
 
@@ -49,9 +49,7 @@ async fn no_kind_passes_where_another_is_accepted() {
     ];
     for (kind, token) in &tokens {
         for (other, _) in &tokens {
-            let config = accepting(&world, [*other])
-                .oauth_jwts(JwtVerification::Local)
-                .allow_any_client();
+            let config = accepting(&world, [*other]);
             let app = App::new(config);
             for _ in 0..2 {
                 let rejection = app.bearer(token).await.kind();

@@ -9,8 +9,8 @@ use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, Enrichment, ManualClock, TokenInfo,
-    Verify, VerifyRequest,
+    AuthError, AuthErrorKind, ClerkConfig, ManualClock, TokenInfo, Verify, VerifyRequest,
+    kinds::{AudiencePolicy, Enrichment, OAuthTokens},
 };
 
 use super::{
@@ -164,24 +164,22 @@ fn an_answer_is_read_and_opens_the_door_if_and_only_if_the_rules_say_so() {
     let start = Instant::now();
     let told = Told::default();
     let layer = |requires_audience: bool, is_any_client: bool| {
-        let mut config = ClerkConfig::builder(DOMAIN)
-            .client_credentials("me", "secret")
+        let mut oauth = OAuthTokens::verified_by(told.clone())
             .allow_clients(["me", "urn:us"])
-            .audiences(["urn:us"])
+            .audiences(["urn:us", "me"])
             .required_scopes(["email", "profile"])
-            .enrichment(Enrichment::Off)
-            .clock(ManualClock::at_unix_seconds(NOW.unsigned_abs()))
-            .transport(Nowhere);
+            .userinfo(Enrichment::Off);
         if requires_audience {
-            config = config.require_audience();
+            oauth = oauth.audience_policy(AudiencePolicy::Require);
         }
         if is_any_client {
-            config = config.allow_any_client();
+            oauth = oauth.allow_any_client();
         }
-        App::of(ClerkAuthLayer::with_verifier(
-            config.build().unwrap(),
-            told.clone(),
-        ))
+        let config = ClerkConfig::builder(DOMAIN)
+            .accept(oauth)
+            .clock(ManualClock::at_unix_seconds(NOW.unsigned_abs()))
+            .transport(Nowhere);
+        App::new(config)
     };
     let apps = [(false, false), (true, false), (false, true)]
         .map(|(requires, any)| (policy(requires, any), layer(requires, any)));

@@ -3,7 +3,7 @@
 use tokio::time::Instant;
 
 use fastrand::Rng;
-use tower_clerk::{ClerkAuthLayer, ClerkConfig};
+use tower_clerk::{ClerkAuthLayer, ClerkConfig, kinds::OAuthTokens};
 
 use super::{Nowhere, for_each_case, pick, places, runtime};
 use crate::support::App;
@@ -113,18 +113,18 @@ fn no_configuration_panics_and_what_is_accepted_keeps_the_rules() {
     let (mut all, mut accepted) = (0, 0);
     for_each_case(20_000, |random| {
         let domain = domain(random);
-        let mut config = ClerkConfig::builder(&*domain)
-            .client_credentials("me", "secret")
-            .transport(Nowhere);
+        let mut config = ClerkConfig::builder(&*domain).transport(Nowhere);
+        let mut oauth = OAuthTokens::introspection("me", "secret");
         // One more field at a time, so that it is not always another one that is rejected.
-        config = match random.u8(..8) {
-            0 => config.resource(text(random)),
-            1 => config.required_scopes([text(random)]),
-            2 => config.allow_clients([text(random)]),
-            3 => config.audiences([text(random)]),
-            4 => config.client_credentials(text(random), text(random)),
-            _ => config,
-        };
+        match random.u8(..8) {
+            0 => config = config.resource(text(random)),
+            1 => oauth = oauth.required_scopes([text(random)]),
+            2 => oauth = oauth.allow_clients([text(random)]),
+            3 => oauth = oauth.audiences([text(random)]),
+            4 => oauth = OAuthTokens::introspection(text(random), text(random)),
+            _ => {}
+        }
+        let config = config.accept(oauth);
         let shown = format!("{config:?}");
         all += 1;
         let Ok(config) = config.build() else {
@@ -149,7 +149,7 @@ fn every_host_that_is_accepted_makes_a_layer() {
     // What one reader of URLs lets pass in a host, another may not.
     let panics_with = |byte: &char| {
         let config = ClerkConfig::builder(format!("clerk{byte}.example.com"))
-            .client_credentials("me", "secret")
+            .accept(OAuthTokens::introspection("me", "secret"))
             .transport(Nowhere);
         let Ok(config) = config.build() else {
             return false;

@@ -7,10 +7,11 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
 use tower::ServiceExt;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, ManualClock,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, ManualClock,
     McpSessionLayer, RequireLayer, TokenInfo, TokenKind, Verify, VerifyRequest,
     axum::Claims,
     claims::Organization,
+    kinds::{Enrichment, OAuthTokens},
     reject::{JsonBody, ProblemJson},
 };
 
@@ -218,12 +219,15 @@ struct App {
 
 fn apps() -> Vec<App> {
     let config = ClerkConfig::builder("clerk.example.com")
-        .client_credentials("me", "secret")
-        .required_scopes(["email"])
-        .enrichment(Enrichment::Off)
+        .accept(
+            OAuthTokens::verified_by(Verdicts)
+                .allow_clients(["me"])
+                .required_scopes(["email"])
+                .userinfo(Enrichment::Off),
+        )
         .clock(ManualClock::at_unix_seconds(1_700_000_000))
         .transport(Nowhere);
-    let layer = ClerkAuthLayer::with_verifier(config.build().unwrap(), Verdicts);
+    let layer = ClerkAuthLayer::new(config.build().unwrap());
     let known = |mut statuses: [u16; 10]| {
         // Its request is one that opens a session.
         statuses[7..].fill(200);

@@ -11,8 +11,8 @@ use futures_util::future::BoxFuture;
 use http::HeaderValue;
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, ManualClock, TokenInfo, Verify,
-    VerifyRequest,
+    AuthError, AuthErrorKind, ClerkConfig, ManualClock, TokenInfo, Verify, VerifyRequest,
+    kinds::OAuthTokens,
 };
 
 use super::{
@@ -163,16 +163,16 @@ fn a_header_is_a_credential_if_and_only_if_the_grammar_says_so() {
     let start = Instant::now();
     let noted = Noted::default();
     let config = ClerkConfig::builder("clerk.example.com")
-        .client_credentials("me", "secret")
-        .accept_unprefixed_tokens()
+        .accept(
+            OAuthTokens::verified_by(noted.clone())
+                .allow_clients(["me"])
+                .unprefixed(),
+        )
         .max_token_length(LIMIT)
         .cache_capacity(10_000_000)
         .clock(ManualClock::at_unix_seconds(1_700_000_000))
         .transport(Nowhere);
-    let app = App::of(ClerkAuthLayer::with_verifier(
-        config.build().unwrap(),
-        noted.clone(),
-    ));
+    let app = App::new(config);
     let runtime = runtime();
     let mut outcomes = [0_usize; 5];
     let mut of_another_kind = 0_usize;
@@ -253,13 +253,13 @@ fn a_token_of_another_kind_is_rejected_without_a_call() {
     // fault I2
     let noted = Noted::default();
     let config = ClerkConfig::builder("clerk.example.com")
-        .client_credentials("me", "secret")
-        .accept_unprefixed_tokens()
+        .accept(
+            OAuthTokens::verified_by(noted.clone())
+                .allow_clients(["me"])
+                .unprefixed(),
+        )
         .transport(Nowhere);
-    let app = App::of(ClerkAuthLayer::with_verifier(
-        config.build().unwrap(),
-        noted.clone(),
-    ));
+    let app = App::new(config);
     for (token, is_called) in [
         ("ak_", false),
         ("mt_", false),
@@ -297,7 +297,7 @@ fn every_byte_but_those_of_a_token68_spoils_a_token() {
         let value = [b"Bearer a".as_slice(), &[byte], b"b"].concat();
         let expected = matches!(credentials(&[&value], LIMIT), Credentials::Token(_));
         let config = ClerkConfig::builder("clerk.example.com")
-            .client_credentials("me", "secret")
+            .accept(OAuthTokens::introspection("me", "secret"))
             .transport(Nowhere);
         let answer = runtime().block_on(App::new(config).send_bytes(&[("authorization", &value)]));
         let kind = if expected {

@@ -5,7 +5,10 @@ use std::sync::OnceLock;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use fastrand::Rng;
-use tower_clerk::{ClerkAuthLayer, ClerkConfig, ManualClock, TokenKind, fake_clerk::FakeClerk};
+use tower_clerk::{
+    ClerkAuthLayer, ClerkConfig, ManualClock, config::JwtKeys, fake_clerk::FakeClerk,
+    kinds::SessionTokens,
+};
 
 use super::{
     Nowhere, count, for_each_case,
@@ -28,10 +31,12 @@ fn clerk() -> &'static FakeClerk {
 
 fn app() -> App {
     let config = ClerkConfig::builder("clerk.example.com")
-        .accept([TokenKind::Session])
-        .jwt_key(clerk().public_key_pem())
-        .authorized_parties(["https://app.example.com"])
-        .audiences(["urn:us"])
+        .accept(
+            SessionTokens::new()
+                .authorized_parties(["https://app.example.com"])
+                .audiences(["urn:us"]),
+        )
+        .jwt_keys(JwtKeys::pem(clerk().public_key_pem()))
         .clock(ManualClock::at_unix_seconds(NOW.unsigned_abs()))
         .transport(Nowhere);
     App::of(ClerkAuthLayer::new(config.build().unwrap()))

@@ -12,9 +12,10 @@ use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower_clerk::{
-    AuthErrorKind, ClerkConfig, ClerkConfigBuilder, Enrichment, JwtVerification, ManualClock,
-    OAuthEndpoint, ProfileSource, TokenKind, Tokens, Transport, TransportError,
+    AuthErrorKind, ClerkConfig, ClerkConfigBuilder, ManualClock, Tokens, Transport, TransportError,
+    config::JwtKeys,
     fake_clerk::FakeClerk,
+    kinds::{ApiKeys, Enrichment, JwtVerification, OAuthTokens, SessionTokens},
 };
 
 use super::{Nowhere, for_each_case, runtime};
@@ -212,10 +213,12 @@ impl Transport for Given {
 }
 
 fn config(given: &Given, clock: &ManualClock) -> ClerkConfigBuilder {
+    accepting(OAuthTokens::introspection("me", "secret"), given, clock)
+}
+
+fn accepting(oauth: OAuthTokens, given: &Given, clock: &ManualClock) -> ClerkConfigBuilder {
     ClerkConfig::builder("clerk.example.com")
-        .client_credentials("me", "secret")
-        .required_scopes(["email"])
-        .enrichment(Enrichment::Off)
+        .accept(oauth.required_scopes(["email"]).userinfo(Enrichment::Off))
         .cache_ttl(Duration::ZERO)
         .rate_limit(0)
         .clock(clock.clone())
@@ -237,10 +240,12 @@ fn the_order_of_members_in_answers_changes_nothing() {
     // fault I1
     let (given, clock) = (Given::default(), ManualClock::at_unix_seconds(NOW));
     let backend = || {
-        config(&given, &clock)
+        let oauth = OAuthTokens::backend_api()
+            .allow_clients(["me"])
+            .audiences(["me"]);
+        accepting(oauth, &given, &clock)
             .secret_key("sk_test_secret")
-            .accept([TokenKind::OAuth, TokenKind::ApiKey])
-            .oauth_endpoint(OAuthEndpoint::BackendApi)
+            .accept(ApiKeys::new().required_scopes(["email"]))
     };
     let apps = [
         (App::new(config(&given, &clock)), INTROSPECTION, "oat_1"),
@@ -295,8 +300,7 @@ fn the_order_of_members_in_users_changes_nothing() {
     let (given, clock) = (Given::default(), ManualClock::at_unix_seconds(NOW));
     let config = config(&given, &clock)
         .secret_key("sk_test_secret")
-        .profile_source(ProfileSource::BackendApi)
-        .enrichment(Enrichment::Required);
+        .users(Enrichment::Required);
     let app = App::new(config);
     let runtime = runtime();
     for_each_case(2000, |random| {
@@ -323,12 +327,13 @@ fn the_order_of_members_in_tokens_changes_nothing() {
     // fault I1
     let clerk = FakeClerk::start().unwrap();
     let config = ClerkConfig::builder("clerk.example.com")
-        .client_credentials("me", "secret")
-        .accept([TokenKind::OAuth, TokenKind::Session])
-        .oauth_jwts(JwtVerification::Local)
-        .jwt_key(clerk.public_key_pem())
-        .authorized_parties(["https://app.example.com"])
-        .enrichment(Enrichment::Off)
+        .accept(
+            OAuthTokens::introspection("me", "secret")
+                .jwts(JwtVerification::Local)
+                .userinfo(Enrichment::Off),
+        )
+        .accept(SessionTokens::new().authorized_parties(["https://app.example.com"]))
+        .jwt_keys(JwtKeys::pem(clerk.public_key_pem()))
         .clock(ManualClock::at_unix_seconds(NOW))
         .transport(Nowhere);
     let app = App::new(config);

@@ -11,7 +11,10 @@ use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::time::Instant;
-use tower_clerk::{ClerkConfig, Enrichment, ManualClock, Transport, TransportError};
+use tower_clerk::{
+    ClerkConfig, ManualClock, Transport, TransportError,
+    kinds::{Enrichment, OAuthTokens},
+};
 
 use super::{
     bodies, for_each_case, mutate, pick,
@@ -142,11 +145,13 @@ fn a_profile_is_attached_if_and_only_if_it_is_the_subjects_own() {
     ]
     .map(|enrichment| {
         let config = ClerkConfig::builder(bodies::DOMAIN)
-            .client_credentials("me", "secret")
-            .allow_clients(["me", "urn:us"])
-            .audiences(["urn:us"])
-            .required_scopes(["email", "profile"])
-            .enrichment(enrichment)
+            .accept(
+                OAuthTokens::introspection("me", "secret")
+                    .allow_clients(["me", "urn:us"])
+                    .audiences(["urn:us"])
+                    .required_scopes(["email", "profile"])
+                    .userinfo(enrichment),
+            )
             .cache_ttl(Duration::ZERO)
             .rate_limit(0)
             .clock(clock.clone())

@@ -10,7 +10,8 @@ use tower_clerk::{
         self, Expired, MalformedToken, MissingSubject, NotAccessToken, NotYetValid,
         SenderConstrained, WrongAudience, WrongClient, WrongIssuer,
     },
-    ClerkAuthLayer, ManualClock, OAuthEndpoint, TokenInfo, Verify, VerifyRequest,
+    ManualClock, TokenInfo, Verify, VerifyRequest,
+    kinds::{Enrichment, OAuthTokens},
 };
 
 use crate::{
@@ -19,14 +20,15 @@ use crate::{
     support::App,
 };
 
-const ENDPOINTS: [OAuthEndpoint; 2] = [OAuthEndpoint::Introspection, OAuthEndpoint::BackendApi];
+/// Introspection and the Backend API.
+const ENDPOINTS: [fn() -> OAuthTokens; 2] = [ByJti::introspection, ByJti::backend_api];
 
 /// Sends a token twice to each of two layers that ask this endpoint, and returns why it is rejected.
-async fn verdict(name: &str, token: &str, endpoint: OAuthEndpoint) -> Option<AuthErrorKind> {
+async fn verdict(name: &str, token: &str, endpoint: fn() -> OAuthTokens) -> Option<AuthErrorKind> {
     let mut verdicts = Vec::new();
     for _ in 0..2 {
         let clerk = ByJti::new();
-        let app = App::new(clerk.config(endpoint).resource("https://h.example/mcp"));
+        let app = App::new(clerk.config(endpoint()).resource("https://h.example/mcp"));
         for _ in 0..2 {
             let answer = app.bearer(token).await;
             let expected = if answer.kind().is_some() { 401 } else { 200 };
@@ -313,7 +315,7 @@ async fn no_edited_payload_gains_anything() {
     let mut accepted = 0;
     for endpoint in ENDPOINTS {
         let clerk = ByJti::new();
-        let app = App::new(clerk.config(endpoint).resource("https://h.example/mcp"));
+        let app = App::new(clerk.config(endpoint()).resource("https://h.example/mcp"));
         let bare = unsigned(header(), json!({ "jti": "oat_1" }));
         let bare = app.bearer(&bare).await;
         bare.assert_accepted();
@@ -347,7 +349,7 @@ async fn an_unverified_end_shortens_the_entry_and_is_no_claim() {
     // fault A2
     let clock = ManualClock::new();
     let clerk = ByJti::new();
-    let config = clerk.config(OAuthEndpoint::Introspection);
+    let config = clerk.config(ByJti::introspection());
     let app = App::new(config.clock(clock.clone()));
     let token = edited("exp", clock.unix_seconds() + 10);
     for _ in 0..2 {
@@ -390,8 +392,8 @@ async fn what_a_users_own_verifier_says_counts_alone() {
         ("no JSON", unsigned(header(), format!("{text}x"))),
         ("another class", unsigned(class, payload())),
     ] {
-        let config = ByJti::new().config(OAuthEndpoint::Introspection);
-        let app = App::of(ClerkAuthLayer::with_verifier(config.build().unwrap(), Own));
+        let oauth = OAuthTokens::verified_by(Own).allow_clients(["me"]);
+        let app = App::new(ByJti::new().config(oauth.userinfo(Enrichment::Off)));
         for _ in 0..2 {
             let answer = app.bearer(&token).await;
             assert_eq!(answer.kind(), None, "{name}");

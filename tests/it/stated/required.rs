@@ -1,8 +1,9 @@
 //! What is required of tokens that nothing but a verified payload shows.
 
 use tower_clerk::{
-    AuthErrorKind::WrongAudience, ClerkAuthLayer, ClerkConfigBuilder, JwtVerification,
-    OAuthEndpoint,
+    AuthErrorKind::WrongAudience,
+    ClerkAuthLayer, ClerkConfigBuilder,
+    kinds::{AudiencePolicy, JwtVerification, OAuthTokens},
 };
 
 use crate::{
@@ -24,37 +25,31 @@ fn warnings_at(config: ClerkConfigBuilder) -> Vec<String> {
 #[tokio::test]
 async fn a_layer_that_requires_what_introspection_does_not_say_warns_once() {
     // fault A2
-    let config = |endpoint| ByJti::new().config(endpoint).resource("https://h.example");
-    let introspection = || config(OAuthEndpoint::Introspection);
-    let told = warnings_at(introspection().require_audience());
+    let config = |oauth| ByJti::new().config(oauth).resource("https://h.example");
+    let requiring = |oauth: OAuthTokens| oauth.audience_policy(AudiencePolicy::Require);
+    let introspection = || requiring(ByJti::introspection());
+    let told = warnings_at(config(introspection()));
     assert_eq!(told.len(), 1, "{told:#?}");
-    for remedy in ["local-then-introspect", "OAuthEndpoint::BackendApi"] {
+    for remedy in ["local-then-introspect", "OAuthTokens::backend_api"] {
         assert!(told[0].contains(remedy), "{told:#?}");
     }
-    for (name, config) in [
-        ("not required", introspection()),
-        (
-            "the Backend API",
-            config(OAuthEndpoint::BackendApi).require_audience(),
-        ),
+    for (name, oauth) in [
+        ("not required", ByJti::introspection()),
+        ("the Backend API", requiring(ByJti::backend_api())),
         (
             "the signature first",
-            introspection()
-                .require_audience()
-                .oauth_jwts(JwtVerification::LocalThenIntrospect),
+            introspection().jwts(JwtVerification::LocalThenIntrospect),
         ),
         (
             "the signature alone",
-            introspection()
-                .require_audience()
-                .oauth_jwts(JwtVerification::Local),
+            introspection().jwts(JwtVerification::Local),
         ),
     ] {
-        assert_eq!(warnings_at(config), [""; 0], "{name}");
+        assert_eq!(warnings_at(config(oauth)), [""; 0], "{name}");
     }
     // It is legal, and no request is told again.
     let log = Log::default();
-    let app = App::new(introspection().require_audience().allow_any_client());
+    let app = App::new(config(introspection().allow_any_client()));
     let guard = log.subscribe();
     for token in ["oat_1", &edited("aud", "https://h.example")] {
         for _ in 0..2 {

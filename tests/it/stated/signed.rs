@@ -5,8 +5,8 @@ use tower_clerk::{
     AuthErrorKind::{
         self, InsufficientScope, MalformedToken, MissingSubject, WrongAudience, WrongClient,
     },
-    JwtVerification,
     fake_clerk::{Endpoint, Fault},
+    kinds::{AudiencePolicy, JwtVerification},
 };
 
 use crate::{
@@ -19,10 +19,13 @@ const RESOURCE: &str = "https://h.example/mcp";
 /// A layer that verifies first and then asks, and requires an audience.
 fn app(world: &World) -> App {
     let config = world
-        .config()
-        .resource(RESOURCE)
-        .oauth_jwts(JwtVerification::LocalThenIntrospect)
-        .require_audience();
+        .accepting(
+            world
+                .oauth()
+                .jwts(JwtVerification::LocalThenIntrospect)
+                .audience_policy(AudiencePolicy::Require),
+        )
+        .resource(RESOURCE);
     App::new(config)
 }
 
@@ -103,10 +106,13 @@ async fn scopes_are_those_of_the_answer() {
         let token = token(&world, &json!({ "scope": payload }));
         answer(&world, &json!({ "scope": told }));
         let config = world
-            .config()
-            .resource(RESOURCE)
-            .oauth_jwts(JwtVerification::LocalThenIntrospect)
-            .required_scopes(["admin"]);
+            .accepting(
+                world
+                    .oauth()
+                    .jwts(JwtVerification::LocalThenIntrospect)
+                    .required_scopes(["admin"]),
+            )
+            .resource(RESOURCE);
         let app = App::new(config);
         for _ in 0..2 {
             assert_eq!(app.bearer(&token).await.kind(), expected, "{name}");

@@ -1,8 +1,9 @@
 //! Users who may not act any more, whatever tokens they have.
 
 use tower_clerk::{
-    AuthErrorKind, BreakerState, Enrichment,
+    AuthErrorKind, BreakerState,
     fake_clerk::{Endpoint, Fault},
+    kinds::Enrichment,
 };
 
 use super::{calls, config};
@@ -23,7 +24,7 @@ async fn banned_or_deleted_user_is_rejected() {
                 world.clerk.api_key("user_1").issue(),
             ];
             for layer in 1..=2 {
-                let app = App::new(config(&world).enrichment(enrichment));
+                let app = App::new(config(&world).users(enrichment));
                 for token in &tokens {
                     for _ in 0..2 {
                         let answer = app.bearer(token).await;
@@ -47,7 +48,7 @@ async fn a_flood_does_not_get_a_banned_user_in() {
     let world = World::new();
     world.clerk.user("user_1").banned(true).save();
     for enrichment in [Enrichment::BestEffort, Enrichment::Required] {
-        let app = App::new(config(&world).enrichment(enrichment).rate_limit(10));
+        let app = App::new(config(&world).users(enrichment).rate_limit(10));
         let key = world.clerk.api_key("user_1").issue();
         // What is left for tokens that nobody has seen is just enough to ask about this one.
         for n in 0..5 {

@@ -12,7 +12,10 @@ use tokio::{
     task::block_in_place,
 };
 use tower::{Layer, Service};
-use tower_clerk::{ClerkAuthLayer, ClerkConfig, TokenKind};
+use tower_clerk::{
+    ClerkAuthLayer, ClerkConfig, TokenKind,
+    kinds::{OAuthTokens, SessionTokens},
+};
 
 use super::{App, Guard, Means, Peer, Request, Response, Shape, Starting, handler};
 use crate::provider::Target;
@@ -47,7 +50,10 @@ const TTL: Duration = Duration::from_secs(300);
 fn start(target: Target) -> Starting {
     Box::pin(async move {
         let config = ClerkConfig::builder(target.url)
-            .client_credentials(target.client_id, target.client_secret)
+            .accept(OAuthTokens::introspection(
+                target.client_id,
+                target.client_secret,
+            ))
             .cache_ttl(TTL)
             // Clerk's limits are not the subject here; with them, a flood would make fewer calls.
             .rate_limit(0)
@@ -60,7 +66,7 @@ fn start(target: Target) -> Starting {
 fn start_sessions(target: Target) -> Starting {
     Box::pin(async move {
         let config = ClerkConfig::builder(target.url)
-            .accept([TokenKind::Session])
+            .accept(SessionTokens::new())
             .cache_ttl(TTL)
             .build()?;
         let guard: Box<dyn Guard> = Box::new(ClerkAuthLayer::new(config).layer(handler()));
@@ -71,7 +77,7 @@ fn start_sessions(target: Target) -> Starting {
 fn start_anew(target: Target) -> Starting {
     Box::pin(async move {
         let config = ClerkConfig::builder(target.url)
-            .accept([TokenKind::Session])
+            .accept(SessionTokens::new())
             // Nothing is remembered, so that one token has any number of first requests.
             .cache_ttl(Duration::ZERO)
             .build()?;

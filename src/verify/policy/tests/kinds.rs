@@ -7,6 +7,8 @@ use crate::{
         WrongAudience, WrongClient,
     },
     TokenKind,
+    token::resource_uri::ResourceUri,
+    verify::policy::Audiences,
 };
 
 /// What a session token says, read here.
@@ -237,9 +239,18 @@ fn claims_of_sessions_mean_nothing_elsewhere() {
 
 #[test]
 fn an_audience_must_name_us_and_may_have_to_be_there() {
-    let lenient = rules();
+    // API keys have no audiences of their own, beside the resource.
+    let resource = "https://api.example.com".to_owned();
+    let lenient = Rules {
+        audiences: Audiences {
+            resource: Some(ResourceUri::new(resource)),
+            ..rules().audiences
+        },
+        ..rules()
+    };
     let strict = Rules {
-        require_audience: true,
+        require_audience: TokenKind::ALL.into_iter().collect(),
+        audiences: lenient.audiences.clone(),
         ..rules()
     };
     let no = Err(WrongAudience);

@@ -18,7 +18,7 @@ fn client_is_on_the_list_or_an_audience_stands_in() {
     let two = Rules {
         allowed_clients: Some(owned(&["client_1", "client_2"])),
         audiences: super::super::Audiences {
-            named: owned(&["client_1", "client_2", "api"]),
+            oauth: owned(&["client_1", "client_2", "api"]),
             ..rules().audiences
         },
         ..rules()
@@ -131,7 +131,7 @@ fn audience_names_us_byte_for_byte() {
     check_all(&rules(), set, cases);
 
     let strict = Rules {
-        require_audience: true,
+        require_audience: TokenKind::ALL.into_iter().collect(),
         ..rules()
     };
     let cases: [(&str, Audiences<'_>, Verdict); 3] = [

@@ -8,8 +8,24 @@ use serde::{
     de::{self, SeqAccess, Visitor},
 };
 
-use super::{JwtAlgorithm, Named, may_be_secret};
-use crate::token::Kinds;
+use super::{Hidden, JwtAlgorithm, may_be_secret};
+
+/// Clients or machines by their ids, or any of them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Named {
+    Any,
+    Listed(Vec<String>),
+}
+
+impl Named {
+    /// Stands for it in `Debug` texts.
+    pub(crate) fn hidden(&self) -> Hidden {
+        match self {
+            Self::Any => Hidden::any(),
+            Self::Listed(entries) => Hidden::list(entries),
+        }
+    }
+}
 
 /// A duration: a number of seconds, or humantime's `1m 30s`.
 pub(super) fn duration(text: &str) -> Option<Duration> {
@@ -35,12 +51,7 @@ pub(super) fn named(text: &str) -> Named {
     }
 }
 
-/// A set of kinds, each by one of its names.
-pub(super) fn kinds(text: &str) -> Option<Kinds> {
-    list(text).iter().map(|name| word(name)).collect()
-}
-
-pub(super) fn deserialize_duration<'de, D: Deserializer<'de>>(
+pub(crate) fn deserialize_duration<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Duration, D::Error> {
     struct Seconds;
@@ -80,20 +91,12 @@ pub(super) fn deserialize_duration<'de, D: Deserializer<'de>>(
     deserializer.deserialize_any(Seconds)
 }
 
-pub(super) fn deserialize_list<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+pub(crate) fn deserialize_list<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: From<Vec<String>>,
 {
     deserializer.deserialize_any(Entries(|text| list(text).into(), PhantomData))
-}
-
-pub(super) fn deserialize_kinds<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Kinds, D::Error> {
-    let names: Vec<String> = deserialize_list(deserializer)?;
-    let unknown = || de::Error::custom("a kind is `oauth`, `session`, `api_key` or `machine`");
-    kinds(&names.join(" ")).ok_or_else(unknown)
 }
 
 pub(super) fn deserialize_algorithms<'de, D: Deserializer<'de>>(
@@ -139,16 +142,55 @@ impl<'de, T: From<Vec<String>>> Visitor<'de> for Entries<T> {
     }
 }
 
-/// A secret. What stands there instead of a string is not repeated in the error.
-pub(super) fn deserialize_secret<'de, D: Deserializer<'de>>(
+/// A secret. A value of another type is not repeated in the error.
+pub(crate) fn deserialize_secret<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<SecretString, D::Error> {
-    match String::deserialize(deserializer) {
-        Ok(secret) => Ok(secret.into()),
-        Err(_) => Err(de::Error::custom(
-            "`client_secret` and `secret_key` must be strings",
-        )),
-    }
+    let message = "`client_secret`, `secret_key` and `machine_secret_key` must be strings";
+    secret_text(deserializer, message).map(Into::into)
+}
+
+pub(crate) fn deserialize_secret_option<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<SecretString>, D::Error> {
+    deserialize_secret(deserializer).map(Some)
+}
+
+/// A text that may be a secret.
+pub(super) fn secret_text<'de, D: Deserializer<'de>>(
+    deserializer: D,
+    message: &'static str,
+) -> Result<String, D::Error> {
+    String::deserialize(deserializer).map_err(|_| de::Error::custom(message))
+}
+
+/// An optional duration.
+pub(super) fn deserialize_duration_option<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<Duration>, D::Error> {
+    deserialize_duration(deserializer).map(Some)
+}
+
+/// A word out of a fixed set. Another text is not repeated in the error if it may be a secret.
+pub(crate) fn deserialize_word<'de, D, T>(deserializer: D) -> Result<T, D::Error>
+where
+    D: Deserializer<'de>,
+    T: for<'a> Deserialize<'a>,
+{
+    let text = String::deserialize(deserializer)?;
+    let word = de::value::StrDeserializer::<de::value::Error>::new(&text);
+    T::deserialize(word).map_err(|error| match may_be_secret(&text) {
+        true => de::Error::custom("another text than the words of this field"),
+        false => de::Error::custom(error),
+    })
+}
+
+pub(crate) fn deserialize_word_option<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: for<'a> Deserialize<'a>,
+{
+    deserialize_word(deserializer).map(Some)
 }
 
 /// A word out of a fixed set, spelled as serde spells it.

@@ -1,0 +1,387 @@
+//! [`build`](ClerkConfigBuilder::build): checks all options, and makes the configuration of them.
+
+use std::{error::Error, mem, sync::Arc, time::Duration};
+
+use secrecy::ExposeSecret;
+
+use super::{
+    Backend, Flaw, Instance, Problems, builder::ClerkConfigBuilder, checked::ClerkConfig,
+    origin::discovery_origin, problem::ConfigError,
+};
+use crate::{
+    TokenKind, Transport,
+    clerk::http::{HttpClient, default_rate_limit},
+    clock::SystemClock,
+    extract::CookieNames,
+    kinds::{self, Accepted, Checked, Enrichment, JwtVerification, OAuthSource},
+    token::{Kinds, resource_uri::ResourceUri},
+    verify::policy::{Audiences, Rules},
+};
+
+impl ClerkConfigBuilder {
+    /// Checks everything and makes the configuration. Nothing is sent over the network. The certificates that the
+    /// platform trusts are read, if `https` is used without a [`transport`](Self::transport).
+    ///
+    /// # Errors
+    ///
+    /// All [problems](crate::config::ConfigProblem) of the configuration, with the option, the variable if the value
+    /// came from the environment, and what to write instead.
+    pub fn build(mut self) -> Result<ClerkConfig, ConfigError> {
+        let mut problems = Problems::new(mem::take(&mut self.origins));
+        problems.extend(&self.problems);
+        let instance = Instance::parse(&self.instance, self.danger_allow_http);
+        let instance = problems.check("instance", instance);
+        let accepted = self.accepted(&mut problems);
+        self.check_bounds(&mut problems);
+        self.check_secret_key(&accepted, &mut problems);
+        let accept = accepted.kinds();
+
+        let oauth = accepted.oauth.clone().map(|kind| kind.check(&mut problems));
+        let (client_id, required_scopes) = oauth.as_ref().map_or_else(Default::default, |oauth| {
+            (oauth.client_id.clone(), oauth.required_scopes.clone())
+        });
+        let oauth = oauth.unwrap_or_else(not_accepted);
+        check_audience_can_be_shown(&oauth, cfg!(feature = "jwt"), &mut problems);
+        let api_key = accepted.api_key.unwrap_or_default();
+        api_key.check(&mut problems);
+        let session = SessionRules::check(accepted.session, &mut problems);
+        let machine = accepted.machine;
+        let machines = machine
+            .as_ref()
+            .map_or(Some(Vec::new()), |machine| machine.check(&mut problems));
+        let machine_key = machine
+            .as_ref()
+            .and_then(|machine| machine.machine_secret_key.as_ref());
+        let (backend, machine_backend) = self.check_backend(machine_key, &mut problems);
+
+        let issuer = instance.as_ref().map_or("", Instance::issuer);
+        let discovery_origins = self.check_discovery(issuer, &mut problems);
+        let resource = self.resource.take();
+        let resource_metadata = resource
+            .as_ref()
+            .and_then(|resource| resource.check(issuer, &required_scopes, &mut problems));
+        #[cfg(feature = "jwt")]
+        let jwt_key = problems.check("jwt_keys", self.jwt_keys.check());
+        if cfg!(not(feature = "jwt")) && self.jwt_keys.is_pem() {
+            problems.add("jwt_keys", kinds::without_jwt());
+        }
+
+        let requires_audience = [
+            (TokenKind::OAuth, oauth.requires_audience),
+            (TokenKind::Session, session.requires_audience),
+        ];
+        let rules = Rules {
+            accept,
+            authorized_parties: session.authorized_parties,
+            allow_pending: session.allow_pending,
+            machines,
+            allowed_clients: oauth.allowed_clients,
+            audiences: Audiences {
+                oauth: oauth.audiences,
+                session: session.audiences,
+                resource: resource.map(|resource| ResourceUri::new(resource.uri)),
+                client_id: client_id.clone(),
+            },
+            require_audience: of_those(requires_audience),
+            issuer: issuer.to_owned(),
+            required_scopes,
+            api_key_scopes: api_key.required_scopes,
+            scope_implies: self.scope_implies.take(),
+            leeway: i64::try_from(self.leeway.as_secs()).unwrap_or(i64::MAX),
+        };
+        let attempt_timeout = self.time_of_attempt();
+        let transport = self.transport.take().or_else(|| {
+            let backends = [&backend, &machine_backend].into_iter().flatten();
+            let called = instance.iter().map(Instance::is_https);
+            let called = called.chain(backends.map(Backend::is_https));
+            let discovered = discovery_origins.iter().flatten().skip(1);
+            let discovered = discovered.map(|origin| origin.starts_with("https:"));
+            let called: Vec<_> = called.chain(discovered).collect();
+            problems.check("transport", default_transport(&called, attempt_timeout))
+        });
+        let userinfo = match self.users {
+            Enrichment::Off => Enrichment::BestEffort,
+            Enrichment::BestEffort | Enrichment::Required => Enrichment::Off,
+        };
+        problems.into_result()?;
+        let (Some(instance), Some(transport)) = (instance, transport) else {
+            unreachable!("a part that is missing has a problem");
+        };
+        let rate_limit = match self.rate_limit {
+            Some(calls) => calls,
+            None if instance.is_loopback() => 0,
+            None => default_rate_limit(instance.host()),
+        };
+        Ok(ClerkConfig {
+            client_id,
+            oauth: oauth.source,
+            oauth_jwts: oauth.jwts,
+            machine_jwts: machine.is_some_and(|machine| machine.jwts),
+            requires_what_is_not_shown: oauth.requires_what_is_not_shown,
+            discovery_origins,
+            #[cfg(feature = "jwt")]
+            jwt_key: jwt_key.flatten(),
+            #[cfg(feature = "jwt")]
+            jwt_algorithms: self.jwt_algorithms,
+            backend,
+            machine_backend,
+            instance,
+            rules: Arc::new(rules),
+            resource_metadata,
+            userinfo: oauth.userinfo.unwrap_or(userinfo),
+            users: self.users,
+            accept_unprefixed: oauth.unprefixed,
+            session_cookie: session.cookie.then(|| CookieNames::of(&self.instance)),
+            max_token_length: self.max_token_length,
+            cache_ttl: self.cache_ttl,
+            cache_capacity: self.cache_capacity,
+            stale_if_error: self.stale_if_error,
+            timeout: self.timeout,
+            attempt_timeout,
+            rate_limit: (rate_limit > 0).then_some(rate_limit),
+            transport,
+            clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
+        })
+    }
+
+    /// The kinds of code, which replace those of a file or the environment.
+    fn accepted(&self, problems: &mut Problems) -> Accepted {
+        for kind in &self.accepted_twice {
+            let flaw = Flaw::hidden("it is accepted twice: put all options on one value");
+            problems.add(kinds::option_of(*kind), flaw);
+        }
+        let mut accepted = self.accept_in_code.clone().or(self.accept.clone());
+        if let Some(environment) = &self.environment {
+            accepted = environment.add_to(accepted, problems);
+        }
+        accepted.check(problems);
+        accepted
+    }
+
+    fn time_of_attempt(&self) -> Duration {
+        self.attempt_timeout
+            .unwrap_or(Duration::from_secs(1).min(self.timeout))
+    }
+
+    /// Reports a kind that no credential can verify.
+    fn check_secret_key(&self, accepted: &Accepted, problems: &mut Problems) {
+        if !self.secret_key.expose_secret().is_empty() {
+            return;
+        }
+        let by_secret_key = [
+            (accepted.api_key.is_some(), "API keys"),
+            (self.users != Enrichment::Off, "`users`"),
+            (
+                accepted
+                    .oauth
+                    .as_ref()
+                    .is_some_and(|it| it.needs_secret_key()),
+                "OAuth tokens by the Backend API",
+            ),
+        ];
+        let needed = by_secret_key
+            .into_iter()
+            .filter(|(is_needed, _)| *is_needed);
+        let needed: Vec<_> = needed.map(|(_, what)| what).collect();
+        if !needed.is_empty() {
+            let hint = format!(
+                "{} need the secret key of the instance: give it, or set CLERK_SECRET_KEY",
+                needed.join(" and ")
+            );
+            problems.add("secret_key", Flaw::missing(&hint));
+        }
+        let machine = accepted.machine.as_ref();
+        if machine.is_some_and(|it| it.machine_secret_key.is_none() && !it.jwts) {
+            let hint = "opaque machine tokens need the secret key of a machine (CLERK_MACHINE_SECRET_KEY) or of the \
+                        instance (`secret_key`, CLERK_SECRET_KEY); JWTs alone need `jwts`";
+            problems.add("accept.machine.machine_secret_key", Flaw::missing(hint));
+        }
+    }
+
+    /// The origins, in ASCII and without a slash at the end; `None` without discovery.
+    fn check_discovery(&self, issuer: &str, problems: &mut Problems) -> Option<Vec<String>> {
+        let mut origins = vec![issuer.to_owned()];
+        for origin in self.discover.as_ref()? {
+            let origin = discovery_origin(origin, self.danger_allow_http);
+            origins.extend(problems.check("discover", origin));
+        }
+        Some(origins)
+    }
+
+    fn check_bounds(&self, problems: &mut Problems) {
+        let second = Duration::from_secs(1);
+        let least = Duration::from_millis(10);
+        let attempt = self.attempt_timeout.unwrap_or(least);
+        let calls = self.rate_limit.unwrap_or_default();
+        let duration = |duration: Duration| format!("{duration:?}");
+        let bounds = [
+            (
+                "cache_ttl",
+                duration(self.cache_ttl),
+                self.cache_ttl <= 300 * second,
+                "at most 5 minutes",
+            ),
+            (
+                "stale_if_error",
+                duration(self.stale_if_error),
+                self.stale_if_error <= 600 * second,
+                "at most 10 minutes",
+            ),
+            (
+                "leeway",
+                duration(self.leeway),
+                self.leeway <= 60 * second,
+                "at most 60 seconds",
+            ),
+            (
+                "timeout",
+                duration(self.timeout),
+                (least..=30 * second).contains(&self.timeout),
+                "between 10 milliseconds and 30 seconds",
+            ),
+            (
+                "attempt_timeout",
+                duration(attempt),
+                attempt >= least && (attempt == least || attempt <= self.timeout),
+                "between 10 milliseconds and `timeout`",
+            ),
+            (
+                "cache_capacity",
+                self.cache_capacity.to_string(),
+                (1..=10_000_000).contains(&self.cache_capacity),
+                "between 1 and 10,000,000; to turn the cache off, set `cache_ttl` to zero",
+            ),
+            (
+                "rate_limit",
+                calls.to_string(),
+                // Fewer than a few calls would leave nothing beside the reserve.
+                calls == 0 || (10..=1_000_000).contains(&calls),
+                "between 10 and 1,000,000 calls in ten seconds, or zero for no limit",
+            ),
+            (
+                "max_token_length",
+                self.max_token_length.to_string(),
+                (64..=16_384).contains(&self.max_token_length),
+                "between 64 and 16384 bytes",
+            ),
+        ];
+        for (option, value, is_within, bound) in bounds {
+            if !is_within {
+                problems.add(option, Flaw::out_of_range(value, bound));
+            }
+        }
+        if self.cache_ttl.is_zero() && !self.stale_if_error.is_zero() {
+            let reason = "without a cache (`cache_ttl` is zero) there are no stale entries";
+            let value = duration(self.stale_if_error);
+            problems.add("stale_if_error", Flaw::invalid(&value, reason));
+        }
+        if self.jwt_algorithms.is_empty() {
+            let hint = "an empty list rejects every JWT: name an algorithm, or leave the list out";
+            problems.add("jwt_algorithms", Flaw::missing(hint));
+        }
+    }
+}
+
+/// The options of session tokens.
+#[derive(Default)]
+struct SessionRules {
+    authorized_parties: Option<Vec<String>>,
+    cookie: bool,
+    allow_pending: bool,
+    audiences: Vec<String>,
+    requires_audience: bool,
+}
+
+impl SessionRules {
+    #[cfg(feature = "jwt")]
+    fn check(session: Option<kinds::SessionTokens>, problems: &mut Problems) -> Self {
+        session.map_or_else(Self::default, |session| {
+            session.check(problems);
+            Self {
+                authorized_parties: session.authorized_parties,
+                cookie: session.cookie,
+                allow_pending: session.allow_pending,
+                audiences: session.audiences,
+                requires_audience: session.audience_policy == kinds::AudiencePolicy::Require,
+            }
+        })
+    }
+
+    #[cfg(not(feature = "jwt"))]
+    fn check<T>(_: Option<T>, _: &mut Problems) -> Self {
+        Self::default()
+    }
+}
+
+/// The options of OAuth tokens if they are not accepted.
+fn not_accepted() -> Checked {
+    Checked {
+        source: OAuthSource::None,
+        client_id: None,
+        required_scopes: Vec::new(),
+        allowed_clients: Some(Vec::new()),
+        audiences: Vec::new(),
+        requires_audience: false,
+        requires_what_is_not_shown: false,
+        jwts: JwtVerification::Introspect,
+        userinfo: None,
+        unprefixed: false,
+    }
+}
+
+/// Rejects a policy by which every token is rejected. `has_jwt`: this build can verify signatures; then the instance
+/// may answer more than is documented.
+pub(super) fn check_audience_can_be_shown(oauth: &Checked, has_jwt: bool, problems: &mut Problems) {
+    if has_jwt || !oauth.requires_what_is_not_shown {
+        return;
+    }
+    let flaw = Flaw::invalid(
+        "require",
+        "introspection answers name no audience, so that every token would be rejected: enable the feature `jwt` and \
+         set `jwts` to `local-then-introspect`, or verify by the Backend API (`backend-api`)",
+    );
+    problems.add("accept.oauth.audience_policy", flaw);
+}
+
+fn of_those(kinds: [(TokenKind, bool); 2]) -> Kinds {
+    let those = kinds.into_iter().filter(|(_, it)| *it);
+    those.map(|(kind, _)| kind).collect()
+}
+
+/// `called`: of each host that is called, whether that is by https.
+fn default_transport(
+    called: &[bool],
+    connect_timeout: Duration,
+) -> Result<Arc<dyn Transport>, Flaw> {
+    let uses_https = called.contains(&true);
+    if uses_https && !cfg!(any(feature = "rustls", feature = "native-tls")) {
+        return Err(Flaw::missing(
+            "https needs the feature `rustls` or `native-tls`, or a `transport` of your own",
+        ));
+    }
+    let https_only = !called.contains(&false);
+    match HttpClient::new(uses_https, https_only, connect_timeout) {
+        Ok(client) => Ok(Arc::new(client)),
+        Err(error) if uses_https => Err(Flaw::hidden(format_args!(
+            "the HTTP client cannot be made: {}. https needs the certificates that the platform trusts: install them \
+             (on Debian the package `ca-certificates`), or give a `transport` of your own",
+            chain(&error)
+        ))),
+        Err(error) => Err(Flaw::hidden(format_args!(
+            "the HTTP client cannot be made: {}",
+            chain(&error)
+        ))),
+    }
+}
+
+/// An error and its causes.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut next = error.source();
+    while let Some(cause) = next {
+        text += ": ";
+        text += &cause.to_string();
+        next = cause.source();
+    }
+    text
+}

@@ -1,0 +1,236 @@
+//! The methods of [`ClerkConfigBuilder`], each with its default and its bounds.
+
+use std::{sync::Arc, time::Duration};
+
+use super::ClerkConfigBuilder;
+#[cfg(feature = "test-util")]
+use crate::clock::ManualClock;
+use crate::{
+    Transport,
+    config::{JwtAlgorithm, JwtKeys, Resource},
+    kinds::{AcceptedKind, Enrichment},
+};
+
+impl ClerkConfigBuilder {
+    /// Accepts a kind of token: one of the types of [`kinds`](crate::kinds). Default: none, and a configuration without
+    /// any is a problem. Nothing is accepted that is not named.
+    ///
+    /// It replaces that kind from the environment or from a file as a whole. A kind that is accepted twice in code is a
+    /// problem.
+    ///
+    /// ```
+    /// use tower_clerk::{ClerkConfig, kinds::{ApiKeys, OAuthTokens}};
+    ///
+    /// let cfg = ClerkConfig::builder("clerk.example.com")
+    ///     .secret_key("sk_live_…".replace('…', "1"))
+    ///     .accept(OAuthTokens::introspection("client_id", "client_secret").required_scopes(["email"]))
+    ///     .accept(ApiKeys::new())
+    ///     .build()?;
+    /// # Ok::<_, tower_clerk::ConfigError>(())
+    /// ```
+    pub fn accept(mut self, kind: impl AcceptedKind) -> Self {
+        self.accepted_twice.extend(self.accept_in_code.add(kind));
+        self
+    }
+
+    /// Sets the instance's secret key (`sk_test_…`, `sk_live_…`) for the Backend API. Default: none. It is mandatory
+    /// for API keys, [`users`](Self::users), [`OAuthTokens::backend_api`](crate::kinds::OAuthTokens::backend_api), and
+    /// opaque machine tokens without a
+    /// [`machine_secret_key`](crate::kinds::MachineTokens::machine_secret_key).
+    ///
+    /// It gives access to the whole instance.
+    pub fn secret_key(mut self, key: impl Into<String>) -> Self {
+        self.secret_key = key.into().into();
+        self.from_code("secret_key")
+    }
+
+    /// Sets the URL of the Backend API, with everything before the paths; without a path, `/v1` is added. Default:
+    /// `https://api.clerk.com/v1`. An `http` URL is for loopback addresses, or for development with
+    /// [`danger_allow_http`](Self::danger_allow_http).
+    pub fn backend_api_url(mut self, url: impl Into<String>) -> Self {
+        self.backend_api_url = url.into();
+        self.from_code("backend_api_url")
+    }
+
+    /// Sets the version of the Backend API (`Clerk-API-Version`). Default: `2026-05-12`, for which this crate is
+    /// written.
+    pub fn backend_api_version(mut self, version: impl Into<String>) -> Self {
+        self.backend_api_version = version.into();
+        self
+    }
+
+    /// Sets this service's resource identifier, a URI, or a [`Resource`] with a name, documentation and scopes. Default:
+    /// none. See [`Resource`] for its effects.
+    pub fn resource(mut self, resource: impl Into<Resource>) -> Self {
+        self.resource = Some(resource.into());
+        self.from_code("resource")
+    }
+
+    /// Sets the enrichment with the user of the Backend API ([`ClerkClaims::user`](crate::ClerkClaims::user)), for
+    /// every kind of token whose subject is a user. Default: [`Off`](Enrichment::Off), since it needs the
+    /// [`secret_key`](Self::secret_key) and is not bounded by the scopes of a token.
+    ///
+    /// The user is cached for a minute, by id. The token of a user who is banned, deprovisioned or deleted is rejected:
+    /// it may have been issued before. If the user cannot be fetched, [`BestEffort`](Enrichment::BestEffort) lets the
+    /// request pass, and [`Required`](Enrichment::Required) rejects it with a 503, at every setting of
+    /// [`userinfo`](crate::kinds::OAuthTokens::userinfo).
+    pub fn users(mut self, enrichment: Enrichment) -> Self {
+        self.users = enrichment;
+        self.from_code("users")
+    }
+
+    /// Sets a hierarchy of scopes: `implies(granted, needed)` returns whether a granted scope includes a required one.
+    /// Default: each scope includes itself alone.
+    ///
+    /// ```
+    /// # use tower_clerk::ClerkConfig;
+    /// let builder = ClerkConfig::builder("clerk.example.com")
+    ///     .scope_implies(|granted, needed| granted == "files" && needed.starts_with("files:"));
+    /// ```
+    pub fn scope_implies(
+        mut self,
+        implies: impl Fn(&str, &str) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.scope_implies = Some(Arc::new(implies));
+        self
+    }
+
+    /// Sets the keys that JWTs are verified with. Default: [`JwtKeys::instance`], which survives a rotation.
+    pub fn jwt_keys(mut self, keys: JwtKeys) -> Self {
+        self.jwt_keys = keys;
+        self.from_code("jwt_keys")
+    }
+
+    /// Sets the signature algorithms that JWTs may have (RFC 7518 §3.1). Default: RS256 alone, Clerk's. An empty list
+    /// is a problem.
+    pub fn jwt_algorithms(mut self, algorithms: impl IntoIterator<Item = JwtAlgorithm>) -> Self {
+        self.jwt_algorithms = algorithms.into_iter().collect();
+        self
+    }
+
+    /// Takes the addresses of introspection, userinfo and the key set from the instance's metadata (OpenID Connect
+    /// Discovery §4). Default: they are derived from the host, as Clerk documents them.
+    ///
+    /// The metadata must name this instance as the issuer, byte for byte, and addresses at its origin or at one of
+    /// `origins` (`https://auth.example.com`), since tokens and credentials are sent there. It is cached, and refreshed
+    /// while requests arrive. Pass `[""; 0]` for no other origin.
+    pub fn discover<I>(mut self, origins: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.discover = Some(origins.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Sets how far Clerk's clock may differ from this machine's: for `nbf` and `iat`, and for the `exp` of JWTs that
+    /// are verified by their signature. Default: 5 s, as in Clerk's own libraries. At most 60 s. The `exp` of a
+    /// server's answer is never extended, since the server compares it with its own clock.
+    pub fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Sets the length of the longest token that is verified, in bytes. Default: 4,096, four times the length of
+    /// Clerk's JWTs. 64 to 16,384.
+    pub fn max_token_length(mut self, bytes: usize) -> Self {
+        self.max_token_length = bytes;
+        self
+    }
+
+    /// Sets how long a result is cached, which is also how long a revoked token passes at most. Default: 30 s. At most
+    /// 5 min. Zero turns the cache off.
+    ///
+    /// Each entry lives up to a tenth less, so that tokens that were verified together are not verified again together,
+    /// and never beyond the token's own end.
+    pub fn cache_ttl(mut self, ttl: Duration) -> Self {
+        self.cache_ttl = ttl;
+        self.from_code("cache_ttl")
+    }
+
+    /// Sets how many tokens are cached; a tenth as many rejected ones are, apart from them. Default: 50,000. 1 to
+    /// 10,000,000.
+    ///
+    /// An entry takes about 1 KiB, as measured with introspection answers of 550 bytes and everything included, so the
+    /// default is about 50 MiB. An entry whose claims take more than a KiB counts once for each.
+    pub fn cache_capacity(mut self, entries: u64) -> Self {
+        self.cache_capacity = entries;
+        self
+    }
+
+    /// Sets how long beyond its life a positive entry is used while Clerk cannot be reached (`stale-if-error`, RFC 5861
+    /// §4). Default: zero, since a revoked token passes for that much longer. At most 10 min. With
+    /// [`cache_ttl`](Self::cache_ttl) zero it is a problem.
+    ///
+    /// Such claims are marked ([`is_stale`](crate::ClerkClaims::is_stale)). It ends with Clerk's first answer, and never
+    /// reaches beyond the token's own end.
+    pub fn stale_if_error(mut self, limit: Duration) -> Self {
+        self.stale_if_error = limit;
+        self.from_code("stale_if_error")
+    }
+
+    /// Sets how long a request waits for its token to be verified, everything included. Default: 2 s, since the caller
+    /// waits meanwhile. 10 ms to 30 s.
+    ///
+    /// It is measured by the runtime of the request, from its arrival, over all verifications that it waits for. A
+    /// verification that takes longer, because its own runtime is blocked, is superseded by another.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = timeout;
+        self.from_code("timeout")
+    }
+
+    /// Sets how long one attempt to call Clerk may take. Default: the smaller of 1 s, half of the default
+    /// [`timeout`](Self::timeout), and `timeout`, so that there is time for another attempt. 10 ms to `timeout`.
+    pub fn attempt_timeout(mut self, timeout: Duration) -> Self {
+        self.attempt_timeout = Some(timeout);
+        self
+    }
+
+    /// Sets how many calls to Clerk start in any ten seconds, all at once if necessary. Default: none on loopback,
+    /// since a fake has no limit; otherwise Clerk's documented limits, 100 for development instances
+    /// (`*.clerk.accounts.dev`) and 1,000 for others. 10 to 1,000,000; 0 is no limit.
+    ///
+    /// The Backend API is counted apart, as Clerk does. Divide the limit by the number of replicas. An OAuth token that
+    /// is seen for the first time costs a call for introspection and one for userinfo.
+    ///
+    /// Calls have four priorities, each with a share (rounded down): calls for tokens never seen stop at 65 % of the
+    /// limit, those for tokens that were valid before at 85 %, refreshes of tokens in use at 95 %, and documents that
+    /// serve all tokens, such as key sets, may use all of it. So a flood of unknown tokens costs the others no call.
+    /// Beyond its share, a request that needs a call gets a 503.
+    ///
+    /// Profiles come after verifications: with [`Enrichment::BestEffort`], userinfo uses a quarter of the limit at
+    /// most, and only while less than 50, 70 and 80 % of it are used, by priority of the token. A token without budget
+    /// for its profile is accepted without one, for as long as any other: verifying it again soon would multiply calls
+    /// when they are scarce.
+    pub fn rate_limit(mut self, calls: u32) -> Self {
+        self.rate_limit = Some(calls);
+        self.from_code("rate_limit")
+    }
+
+    /// Sets another HTTP client. Default: a pooled client without redirects and without the proxies of the environment.
+    pub fn transport(mut self, transport: impl Transport) -> Self {
+        self.transport = Some(Arc::new(transport));
+        self
+    }
+
+    /// Sets a clock that tests can move. Default: the system's.
+    #[cfg(feature = "test-util")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+    pub fn clock(mut self, clock: ManualClock) -> Self {
+        self.clock = Some(Arc::new(clock));
+        self
+    }
+
+    /// Allows `http` URLs of hosts that are not loopback addresses, such as a fake Clerk in another container. Default:
+    /// they are problems, since tokens and credentials would cross the network in clear text. For development only.
+    pub fn danger_allow_http(mut self) -> Self {
+        self.danger_allow_http = true;
+        self.from_code("danger_allow_http")
+    }
+
+    /// The option comes from code, even if the environment has it, too.
+    fn from_code(mut self, option: &str) -> Self {
+        self.origins.forget(option);
+        self
+    }
+}

@@ -1,0 +1,143 @@
+//! [`ClerkConfig`]: a configuration that has been checked.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use serde::Deserialize;
+
+#[cfg(feature = "jwt")]
+use super::JwtAlgorithm;
+use super::{Backend, Hidden, Instance};
+use crate::{
+    ClerkConfigBuilder, ConfigError, ResourceMetadata, Transport,
+    clock::Clock,
+    extract::CookieNames,
+    kinds::{Enrichment, JwtVerification, OAuthSource},
+    verify::policy::Rules,
+};
+
+/// A checked configuration, of which a [`ClerkAuthLayer`](crate::ClerkAuthLayer) is made.
+///
+/// Made by [`builder`](Self::builder), [`from_env`](Self::from_env), or serde, as
+/// [`ClerkConfigBuilder`](crate::ClerkConfigBuilder) documents it:
+///
+/// ```
+/// # use tower_clerk::ClerkConfig;
+/// let cfg: ClerkConfig = serde_json::from_str(
+///     r#"{
+///         "instance": "verb-noun-00.clerk.accounts.dev",
+///         "cache_ttl": "30s",
+///         "accept": {
+///             "oauth": {
+///                 "client_id": "aB3dE5gH7jK9mN1p",
+///                 "client_secret": "from a file that only the service can read",
+///                 "required_scopes": ["email", "profile"]
+///             }
+///         }
+///     }"#,
+/// )?;
+/// # Ok::<_, serde_json::Error>(())
+/// ```
+#[derive(Clone, Deserialize)]
+#[serde(try_from = "ClerkConfigBuilder")]
+pub struct ClerkConfig {
+    pub(crate) instance: Instance,
+    /// The own client of introspection.
+    pub(crate) client_id: Option<String>,
+    pub(crate) oauth: OAuthSource,
+    pub(crate) oauth_jwts: JwtVerification,
+    pub(crate) machine_jwts: bool,
+    /// Whether OAuth tokens must name an audience, and are introspected, which shows none.
+    pub(crate) requires_what_is_not_shown: bool,
+    /// The key that JWTs are verified with; `None`: those of the instance's key set.
+    #[cfg(feature = "jwt")]
+    pub(crate) jwt_key: Option<crate::verify::jwt::PublicKey>,
+    #[cfg(feature = "jwt")]
+    pub(crate) jwt_algorithms: Vec<JwtAlgorithm>,
+    /// The origins that discovered addresses may have; `None` without discovery.
+    pub(crate) discovery_origins: Option<Vec<String>>,
+    /// The Backend API with the instance's secret key; `None` without one.
+    pub(crate) backend: Option<Backend>,
+    /// The Backend API with a machine's secret key, for machine tokens; `None` without one.
+    pub(crate) machine_backend: Option<Backend>,
+    pub(crate) rules: Arc<Rules>,
+    /// `None` without a resource that is a web address.
+    pub(crate) resource_metadata: Option<ResourceMetadata>,
+    pub(crate) userinfo: Enrichment,
+    pub(crate) users: Enrichment,
+    pub(crate) accept_unprefixed: bool,
+    /// The cookie that session tokens are taken from; `None`: cookies are not read.
+    pub(crate) session_cookie: Option<CookieNames>,
+    pub(crate) max_token_length: usize,
+    pub(crate) cache_ttl: Duration,
+    pub(crate) cache_capacity: u64,
+    pub(crate) stale_if_error: Duration,
+    pub(crate) timeout: Duration,
+    pub(crate) attempt_timeout: Duration,
+    /// Calls per ten seconds; `None` without a limit.
+    pub(crate) rate_limit: Option<u32>,
+    pub(crate) transport: Arc<dyn Transport>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl ClerkConfig {
+    /// Begins a configuration of one Clerk instance.
+    ///
+    /// `instance` is the host of its Frontend API (`verb-noun-00.clerk.accounts.dev`, `clerk.example.com`), its `https`
+    /// URL, or the publishable key (`pk_test_…`, `pk_live_…`), which contains the host. An `http` URL is for loopback
+    /// addresses, or for development with
+    /// [`danger_allow_http`](crate::ClerkConfigBuilder::danger_allow_http). Clerk's other hosts (the account portal,
+    /// the dashboard, the Backend API) are problems of [`build`](crate::ClerkConfigBuilder::build).
+    pub fn builder(instance: impl Into<String>) -> ClerkConfigBuilder {
+        ClerkConfigBuilder::of(instance.into())
+    }
+
+    /// Returns the instance's issuer identifier (RFC 8414 §2), byte for byte as tokens must name it. The addresses of
+    /// all its endpoints begin with it.
+    pub fn issuer(&self) -> &str {
+        self.instance.issuer()
+    }
+
+    /// Returns the metadata of this service as a protected resource (RFC 9728); `None` without a
+    /// [`resource`](crate::ClerkConfigBuilder::resource) that is a web address.
+    pub fn resource_metadata(&self) -> Option<ResourceMetadata> {
+        self.resource_metadata.clone()
+    }
+}
+
+impl TryFrom<ClerkConfigBuilder> for ClerkConfig {
+    type Error = ConfigError;
+
+    fn try_from(builder: ClerkConfigBuilder) -> Result<Self, ConfigError> {
+        builder.build()
+    }
+}
+
+/// Shows the issuer, choices and numbers. Other texts may be secrets in the wrong place, and are redacted.
+impl fmt::Debug for ClerkConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let client_id = self.client_id.as_deref().unwrap_or_default();
+        f.debug_struct("ClerkConfig")
+            .field("issuer", &self.instance.issuer())
+            .field("client_id", &Hidden::text(client_id))
+            .field("rules", &self.rules)
+            .field(
+                "resource_metadata",
+                &self.resource_metadata.as_ref().map(ResourceMetadata::url),
+            )
+            .field("oauth", &self.oauth)
+            .field("oauth_jwts", &self.oauth_jwts)
+            .field("backend", &self.backend)
+            .field("machine_backend", &self.machine_backend)
+            .field("userinfo", &self.userinfo)
+            .field("users", &self.users)
+            .field("accept_unprefixed", &self.accept_unprefixed)
+            .field("max_token_length", &self.max_token_length)
+            .field("cache_ttl", &self.cache_ttl)
+            .field("cache_capacity", &self.cache_capacity)
+            .field("stale_if_error", &self.stale_if_error)
+            .field("timeout", &self.timeout)
+            .field("attempt_timeout", &self.attempt_timeout)
+            .field("rate_limit", &self.rate_limit)
+            .finish_non_exhaustive()
+    }
+}

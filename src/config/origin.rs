@@ -1,0 +1,65 @@
+//! Origins: those of browsers (RFC 6454 §6.2), which session tokens name, and those of discovered addresses.
+
+use url::Url;
+
+use super::{Flaw, instance::is_loopback};
+
+#[cfg(feature = "jwt")]
+/// Checks an origin as browsers write it, since it is compared byte for byte.
+pub(crate) fn check_browser_origin(text: &str) -> Result<(), Flaw> {
+    let invalid = |reason: &str| Err(Flaw::invalid(text, reason));
+    if text == "null" {
+        return Ok(());
+    }
+    if text == "*" {
+        return invalid("a star is not an origin: leave the list out to allow any");
+    }
+    let Some((scheme, rest)) = text.split_once("://") else {
+        let hint = format_args!("write an origin: https://{text}");
+        return Err(Flaw::instead(text, "it has no scheme", hint));
+    };
+    let is_scheme = scheme.starts_with(|first: char| first.is_ascii_lowercase())
+        && scheme
+            .bytes()
+            .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.'));
+    if matches!(&*scheme.to_ascii_lowercase(), "http" | "https") {
+        return match Url::parse(text) {
+            Ok(url) if url.origin().ascii_serialization() == text => Ok(()),
+            Ok(url) => Err(Flaw::instead(
+                text,
+                "browsers write this origin in another way",
+                format_args!("{:?}", url.origin().ascii_serialization()),
+            )),
+            Err(_) => invalid("it is not an origin, such as https://app.example.com"),
+        };
+    }
+    let is_plain = |byte: u8| byte.is_ascii_graphic() && !matches!(byte, b'/' | b'?' | b'#');
+    if is_scheme && !rest.is_empty() && rest.bytes().all(is_plain) {
+        return Ok(());
+    }
+    invalid("an origin is a scheme in small letters, `://` and a host, without a path")
+}
+
+/// Returns an origin that discovered addresses may have, in ASCII and without a slash at the end.
+pub(super) fn discovery_origin(text: &str, allow_http: bool) -> Result<String, Flaw> {
+    // What an error shows must not be a secret.
+    if text.contains('@') {
+        return Err(Flaw::hidden("leave the user info out"));
+    }
+    let invalid = |reason| Flaw::invalid(text, reason);
+    let url = Url::parse(text).map_err(|_| invalid("give an origin: https://host"))?;
+    let origin = url.origin().ascii_serialization();
+    if origin != text.strip_suffix('/').unwrap_or(text) {
+        return Err(invalid(
+            "give an origin in its usual form: https://host, in small letters, without a path",
+        ));
+    }
+    let may_be_http = allow_http || is_loopback(&url);
+    if url.scheme() == "https" || url.scheme() == "http" && may_be_http {
+        Ok(origin)
+    } else {
+        Err(invalid(
+            "an origin is https; plain http is for loopback addresses alone",
+        ))
+    }
+}

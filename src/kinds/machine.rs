@@ -1,0 +1,113 @@
+//! [`MachineTokens`]: machine-to-machine tokens.
+
+use std::fmt;
+
+use secrecy::SecretString;
+use serde::Deserialize;
+
+use crate::config::{Flaw, Named, Problems, check_text, parse};
+
+/// Machine-to-machine tokens of the instance: opaque ones (`mt_…`), verified by the Backend API, and JWTs if they are
+/// [accepted](Self::jwts).
+///
+/// Opaque tokens need the [`secret_key`](crate::ClerkConfigBuilder::secret_key) or the
+/// [`machine_secret_key`](Self::machine_secret_key). Without both, only JWTs can be accepted.
+///
+/// In a file it is the table `accept.machine`, with `addressed_to` (a list, or `"*"`; mandatory),
+/// `machine_secret_key` and `jwts`. `Debug` shows no text of it.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[must_use = "pass it to `ClerkConfigBuilder::accept`"]
+pub struct MachineTokens {
+    addressed_to: Named,
+    #[serde(default, deserialize_with = "parse::deserialize_secret_option")]
+    pub(crate) machine_secret_key: Option<SecretString>,
+    #[serde(default)]
+    pub(crate) jwts: bool,
+}
+
+impl MachineTokens {
+    /// Tokens that are addressed to one of these machines (`mch_…`): the machines that this service is.
+    pub fn addressed_to<I>(machines: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        Self::of(Named::Listed(
+            machines.into_iter().map(Into::into).collect(),
+        ))
+    }
+
+    /// Tokens for any machine, as Clerk accepts them for the secret key of the instance. Every machine of the instance
+    /// can then use its tokens here.
+    pub fn addressed_to_any() -> Self {
+        Self::of(Named::Any)
+    }
+
+    /// Sets the secret key of a machine (`ak_…`, `CLERK_MACHINE_SECRET_KEY`), with which opaque tokens are verified
+    /// instead of the instance's [`secret_key`](crate::ClerkConfigBuilder::secret_key). Default: none.
+    ///
+    /// It verifies machine tokens and nothing else, so a leak costs less.
+    pub fn machine_secret_key(mut self, key: impl Into<String>) -> Self {
+        self.machine_secret_key = Some(key.into().into());
+        self
+    }
+
+    /// Accepts JWTs as well, by their signature. Default: they are rejected, since they cannot be revoked: a JWT is
+    /// valid until it expires.
+    #[cfg(feature = "jwt")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
+    pub fn jwts(mut self) -> Self {
+        self.jwts = true;
+        self
+    }
+
+    pub(crate) fn of(addressed_to: Named) -> Self {
+        Self {
+            addressed_to,
+            machine_secret_key: None,
+            jwts: false,
+        }
+    }
+
+    /// Returns the machines that this service is; `None`: any.
+    pub(crate) fn check(&self, problems: &mut Problems) -> Option<Vec<String>> {
+        if cfg!(not(feature = "jwt")) && self.jwts {
+            problems.add("accept.machine.jwts", super::without_jwt());
+        }
+        let Named::Listed(machines) = &self.addressed_to else {
+            return None;
+        };
+        let option = "accept.machine.addressed_to";
+        if machines.is_empty() {
+            let hint = "name the machine that this service is (`mch_…`): tokens are addressed to machines. Or allow \
+                        any";
+            problems.add(option, Flaw::missing(hint));
+        }
+        problems.check_each(option, machines, |machine| {
+            // Not shown: the secret key of a machine is easily mistaken for its id.
+            if !machine.starts_with("mch_") {
+                return Err(Flaw::hidden("the id of a machine begins with `mch_`"));
+            }
+            check_text(machine, |byte| byte.is_ascii_graphic())
+        });
+        Some(machines.clone())
+    }
+}
+
+impl super::sealed::Sealed for MachineTokens {
+    fn into_kind(self) -> super::Kind {
+        super::Kind::Machine(self)
+    }
+}
+
+/// Texts may be secrets in the wrong place, and are redacted.
+impl fmt::Debug for MachineTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MachineTokens")
+            .field("addressed_to", &self.addressed_to.hidden())
+            .field("machine_secret_key", &self.machine_secret_key.is_some())
+            .field("jwts", &self.jwts)
+            .finish()
+    }
+}

@@ -1,0 +1,193 @@
+//! The kinds of tokens that a configuration accepts: one type per kind, with the options of that kind.
+//!
+//! [`ClerkConfigBuilder::accept`](crate::ClerkConfigBuilder::accept) takes one of these types for each kind:
+//!
+//! | type | tokens | verified |
+//! |---|---|---|
+//! | [`OAuthTokens`] | OAuth access tokens, opaque (`oat_…`) and JWTs | by introspection, the Backend API, their signature, or a verifier of your own |
+//! | `SessionTokens` (feature `jwt`) | session tokens of browsers and apps | by their signature |
+//! | [`ApiKeys`] | API keys of users and organizations (`ak_…`) | by the Backend API |
+//! | [`MachineTokens`] | machine-to-machine tokens, opaque (`mt_…`) and JWTs | by the Backend API; JWTs by their signature |
+//!
+//! A token of any other kind is rejected without a call, since one key of the instance signs all of them: a token that
+//! is valid for a person in a browser must not be valid for a client which this person has authorized.
+
+mod api_key;
+mod machine;
+mod oauth;
+#[cfg(feature = "jwt")]
+mod session;
+
+use serde::Deserialize;
+
+pub(crate) use self::oauth::{Checked, OAuthSource};
+use self::sealed::Kind;
+#[cfg(feature = "jwt")]
+#[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
+pub use self::session::SessionTokens;
+pub use self::{
+    api_key::ApiKeys,
+    machine::MachineTokens,
+    oauth::{JwtVerification, OAuthTokens},
+};
+use crate::{
+    TokenKind,
+    config::{Flaw, Problems},
+    token::Kinds,
+};
+
+/// A kind of token, with its options, for [`ClerkConfigBuilder::accept`](crate::ClerkConfigBuilder::accept).
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not describe a kind of token",
+    label = "not one of the types of `tower_clerk::kinds`",
+    note = "the four types are `OAuthTokens`, `SessionTokens` (feature `jwt`), `ApiKeys` and `MachineTokens`"
+)]
+pub trait AcceptedKind: sealed::Sealed {}
+
+impl AcceptedKind for OAuthTokens {}
+#[cfg(feature = "jwt")]
+impl AcceptedKind for SessionTokens {}
+impl AcceptedKind for ApiKeys {}
+impl AcceptedKind for MachineTokens {}
+
+pub(crate) mod sealed {
+    #[cfg(feature = "jwt")]
+    use super::SessionTokens;
+    use super::{ApiKeys, MachineTokens, OAuthTokens};
+
+    #[expect(unnameable_types, reason = "no other crate implements it")]
+    /// Keeps [`AcceptedKind`](super::AcceptedKind) to the types of this crate.
+    pub trait Sealed {
+        #[doc(hidden)]
+        fn into_kind(self) -> Kind;
+    }
+
+    /// One of the four types.
+    #[derive(Debug)]
+    #[expect(
+        unnameable_types,
+        clippy::exhaustive_enums,
+        reason = "it is named only here"
+    )]
+    pub enum Kind {
+        OAuth(OAuthTokens),
+        #[cfg(feature = "jwt")]
+        Session(SessionTokens),
+        ApiKey(ApiKeys),
+        Machine(MachineTokens),
+    }
+}
+
+/// The audiences (`aud`) that a token may and must name. The audiences of a service are those of the kind's list, the
+/// [`resource`](crate::ClerkConfigBuilder::resource) and, for OAuth tokens, the own client id.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum AudiencePolicy {
+    /// Rejects a token whose `aud` names only others. A token without `aud` passes: Clerk sets one only if the client
+    /// requested the token for a resource (RFC 8707).
+    #[default]
+    RejectForeign,
+    /// Rejects a token without `aud`, too.
+    ///
+    /// Clerk's introspection answers have no `aud`, as far as they are documented, and the payload of a JWT counts only
+    /// once its signature is verified. So this needs [`JwtVerification::LocalThenIntrospect`] for JWTs, or
+    /// [`OAuthTokens::backend_api`], whose answers about opaque tokens have an `aud`. With introspection alone, all
+    /// tokens are rejected unless the instance answers more than is documented. Without the feature `jwt` that is a
+    /// problem of [`build`](crate::ClerkConfigBuilder::build); with it, a warning is logged.
+    Require,
+}
+
+/// The enrichment of claims by a second call to Clerk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Enrichment {
+    /// No call, unless nothing else shows what must be known about the token.
+    Off,
+    /// A call. If it fails, the claims lack its answer. They are cached for five seconds only, unless the failure is
+    /// final or calls are scarce.
+    #[default]
+    BestEffort,
+    /// A call. If it fails, the request is rejected with a 503.
+    Required,
+}
+
+/// The accepted kinds of a configuration, or of one of its sources.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Accepted {
+    pub(crate) oauth: Option<OAuthTokens>,
+    #[cfg(feature = "jwt")]
+    pub(crate) session: Option<SessionTokens>,
+    /// Known, so that the error names the feature.
+    #[cfg(not(feature = "jwt"))]
+    pub(crate) session: Option<serde::de::IgnoredAny>,
+    pub(crate) api_key: Option<ApiKeys>,
+    pub(crate) machine: Option<MachineTokens>,
+}
+
+impl Accepted {
+    /// Adds a kind. Returns which, if it was there already.
+    pub(crate) fn add(&mut self, kind: impl AcceptedKind) -> Option<TokenKind> {
+        fn put<T>(place: &mut Option<T>, kind: T, name: TokenKind) -> Option<TokenKind> {
+            place.replace(kind).map(|_| name)
+        }
+        match kind.into_kind() {
+            Kind::OAuth(kind) => put(&mut self.oauth, kind, TokenKind::OAuth),
+            #[cfg(feature = "jwt")]
+            Kind::Session(kind) => put(&mut self.session, kind, TokenKind::Session),
+            Kind::ApiKey(kind) => put(&mut self.api_key, kind, TokenKind::ApiKey),
+            Kind::Machine(kind) => put(&mut self.machine, kind, TokenKind::Machine),
+        }
+    }
+
+    /// Returns these kinds, and those of another source that are not among them.
+    pub(crate) fn or(self, other: Self) -> Self {
+        Self {
+            oauth: self.oauth.or(other.oauth),
+            session: self.session.or(other.session),
+            api_key: self.api_key.or(other.api_key),
+            machine: self.machine.or(other.machine),
+        }
+    }
+
+    pub(crate) fn kinds(&self) -> Kinds {
+        let kinds = [
+            (TokenKind::OAuth, self.oauth.is_some()),
+            (TokenKind::Session, self.session.is_some()),
+            (TokenKind::ApiKey, self.api_key.is_some()),
+            (TokenKind::Machine, self.machine.is_some()),
+        ];
+        let accepted = kinds.into_iter().filter(|(_, is_accepted)| *is_accepted);
+        accepted.map(|(kind, _)| kind).collect()
+    }
+
+    /// Reports that there is no kind, and a kind that this build cannot verify.
+    pub(crate) fn check(&self, problems: &mut Problems) {
+        if self.kinds().is_empty() {
+            let hint = "nothing is accepted that is not named: accept at least one of `OAuthTokens`, `SessionTokens`, \
+                        `ApiKeys`, `MachineTokens`";
+            problems.add("accept", Flaw::missing(hint));
+        }
+        #[cfg(not(feature = "jwt"))]
+        if self.session.is_some() {
+            problems.add("accept.session", without_jwt());
+        }
+    }
+}
+
+/// The name of a kind in files and in the environment.
+pub(crate) fn option_of(kind: TokenKind) -> &'static str {
+    match kind {
+        TokenKind::OAuth => "accept.oauth",
+        TokenKind::Session => "accept.session",
+        TokenKind::ApiKey => "accept.api_key",
+        TokenKind::Machine => "accept.machine",
+    }
+}
+
+/// JWTs cannot be verified by this build.
+pub(crate) fn without_jwt() -> Flaw {
+    Flaw::hidden("JWTs are verified with the feature `jwt`, which this build does not have")
+}

@@ -1,0 +1,130 @@
+//! [`SessionTokens`]: the tokens of sessions of browsers and apps.
+
+use std::fmt;
+
+use serde::Deserialize;
+
+use super::AudiencePolicy;
+use crate::config::{Flaw, Hidden, Problems, check_browser_origin, check_text, parse};
+
+/// Session tokens of the instance: JWTs that live for a minute, verified by their signature.
+///
+/// In a file it is the table `accept.session`, with `authorized_parties`, `cookie`, `allow_pending`, `audiences` and
+/// `audience_policy`. `Debug` shows no text of it.
+#[derive(Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+#[must_use = "pass it to `ClerkConfigBuilder::accept`"]
+pub struct SessionTokens {
+    #[serde(deserialize_with = "parse::deserialize_list")]
+    pub(crate) authorized_parties: Option<Vec<String>>,
+    pub(crate) cookie: bool,
+    pub(crate) allow_pending: bool,
+    #[serde(deserialize_with = "parse::deserialize_list")]
+    pub(crate) audiences: Vec<String>,
+    #[serde(deserialize_with = "parse::deserialize_word")]
+    pub(crate) audience_policy: AudiencePolicy,
+}
+
+impl SessionTokens {
+    /// Session tokens of any origin, from the `Authorization` header alone.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Sets the origins that session tokens may have been issued to: their `azp` must be one of them, byte for byte.
+    /// Default: any, and none.
+    ///
+    /// Write an origin as browsers do: scheme and host in small letters, a port unless it is the scheme's own, and no
+    /// path (`https://app.example.com`). `null` and other schemes are possible. Everything else, and an empty list, is
+    /// a problem of [`build`](crate::ClerkConfigBuilder::build).
+    ///
+    /// With it, a token without `azp` is rejected, such as one made by the Backend API or of a native app. It keeps a
+    /// page of another origin that shares the instance from using its tokens here. Set it whenever
+    /// [cookies](Self::cookie) are read.
+    pub fn authorized_parties<I>(mut self, origins: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.authorized_parties = Some(origins.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Takes the session token from Clerk's cookie if a request has no bearer credentials. Default: cookies are not
+    /// read, since browsers send them with every request.
+    ///
+    /// The cookie is `__session_` and a suffix, if the configuration has the publishable key, which contains the
+    /// suffix. Without such a cookie, or without a key, it is `__session`. An empty one counts as none. An
+    /// `Authorization` header of the scheme `Bearer` always decides, even a malformed one; one of another scheme does
+    /// not. Two different cookies of one name are a 400, as two headers are. Only session tokens are accepted from a
+    /// cookie.
+    ///
+    /// # Cross-site request forgery
+    ///
+    /// A browser sends cookies whichever page caused the request. Clerk's cookie is `SameSite=Lax`: other sites can
+    /// cause it to be sent with top-level `GET`s only, but sibling subdomains with every request. So let no `GET`
+    /// change anything, check the `Origin` of requests that do, and set
+    /// [`authorized_parties`](Self::authorized_parties). It is better to have pages send the token in the header, and
+    /// to leave this out.
+    pub fn cookie(mut self) -> Self {
+        self.cookie = true;
+        self
+    }
+
+    /// Accepts pending session tokens, whose user has a task left, such as the choice of an organization. Default: they
+    /// are rejected, as Clerk's own libraries treat them as signed out.
+    pub fn allow_pending(mut self) -> Self {
+        self.allow_pending = true;
+        self
+    }
+
+    /// Sets the audiences of this service, beside the [`resource`](crate::ClerkConfigBuilder::resource). Default: none.
+    /// Compared byte for byte.
+    pub fn audiences<I>(mut self, audiences: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.audiences = audiences.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets which audiences a token may and must name. Default: [`AudiencePolicy::RejectForeign`].
+    pub fn audience_policy(mut self, policy: AudiencePolicy) -> Self {
+        self.audience_policy = policy;
+        self
+    }
+
+    pub(crate) fn check(&self, problems: &mut Problems) {
+        let option = "accept.session.authorized_parties";
+        let parties = self.authorized_parties.as_deref();
+        if parties.is_some_and(<[_]>::is_empty) {
+            let hint = "an empty list rejects every token: name origins, or leave the list out";
+            problems.add(option, Flaw::missing(hint));
+        }
+        problems.check_each(option, parties.unwrap_or_default(), check_browser_origin);
+        problems.check_each("accept.session.audiences", &self.audiences, |audience| {
+            check_text(audience, |byte| byte.is_ascii_graphic())
+        });
+    }
+}
+
+impl super::sealed::Sealed for SessionTokens {
+    fn into_kind(self) -> super::Kind {
+        super::Kind::Session(self)
+    }
+}
+
+/// Shows choices. Other texts may be secrets in the wrong place, and are redacted.
+impl fmt::Debug for SessionTokens {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parties = self.authorized_parties.as_deref().map(Hidden::list);
+        f.debug_struct("SessionTokens")
+            .field("authorized_parties", &parties)
+            .field("cookie", &self.cookie)
+            .field("allow_pending", &self.allow_pending)
+            .field("audiences", &Hidden::list(&self.audiences))
+            .field("audience_policy", &self.audience_policy)
+            .finish()
+    }
+}
