@@ -152,7 +152,7 @@
 //! | `axum` | | `axum`: claims and their parts as extractors; [`ResourceMetadata`] as a router |
 //! | `tonic` | | `tonic`: the claims of a `tonic::Request` |
 //! | `metrics` | | counts and durations for the installed recorder of the crate `metrics` |
-//! | `test-util` | | `fake_clerk`, `testing` and `ManualClock`, for tests |
+//! | `test-util` | | `fake_clerk` and `testing`, for tests |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -207,9 +207,6 @@ pub mod testing;
 #[doc(hidden)]
 pub mod fuzzing;
 
-#[cfg(feature = "test-util")]
-#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
-pub use self::clock::ManualClock;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use self::integrations::axum;

@@ -8,8 +8,8 @@ use std::sync::{Arc, LazyLock, Mutex};
 use futures_util::future::BoxFuture;
 use libfuzzer_sys::fuzz_target;
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, TokenInfo, ManualClock,
-    Verification, Verify,
+    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, TokenInfo, Verification,
+    Verify, testing::ManualClock,
 };
 
 use self::rules::{Policy, Verdict};
@@ -26,10 +26,7 @@ const NOW: i64 = 1_700_000_000;
 struct Given(Arc<Mutex<Vec<u8>>>);
 
 impl Verify for Given {
-    fn verify<'a>(
-        &'a self,
-        _: Verification<'a>,
-    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+    fn verify<'a>(&'a self, _: Verification<'a>) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
         let answer = TokenInfo::from_introspection(&self.0.lock().unwrap());
         Box::pin(async { answer })
     }
@@ -43,7 +40,9 @@ static LAYER: LazyLock<(ClerkAuthLayer, Given)> = LazyLock::new(|| {
         .required_scopes(["email"])
         .enrichment(Enrichment::Off)
         .cache_ttl(std::time::Duration::ZERO)
-        .clock(ManualClock::at_unix_seconds(NOW.unsigned_abs()))
+        .clock(ManualClock::at(
+            std::time::UNIX_EPOCH + std::time::Duration::from_secs(NOW.unsigned_abs()),
+        ))
         .transport(common::Nothing)
         .build()
         .unwrap();

@@ -5,8 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tower_clerk::{
     AuthErrorKind::{self, NotAccessToken, NotSessionToken, WrongAudience},
-    Enrichment, JwtVerification, ManualClock, OAuthEndpoint, TokenKind,
+    Enrichment, JwtVerification, OAuthEndpoint, TokenKind,
     fake_clerk::{Endpoint, Fault},
+    testing::ManualClock,
 };
 
 use crate::{

@@ -15,8 +15,8 @@ use futures_util::future::{self, BoxFuture};
 use http::{Request, Response};
 use serde_json::{Value, json};
 use tower_clerk::{
-    ClerkConfig, ClerkConfigBuilder, Enrichment, ManualClock, OAuthEndpoint, Transport,
-    TransportError,
+    ClerkConfig, ClerkConfigBuilder, Enrichment, OAuthEndpoint, Transport, TransportError,
+    testing::ManualClock,
 };
 
 use crate::{
@@ -127,7 +127,7 @@ impl Transport for ByJti {
 static CLOCK: LazyLock<ManualClock> = LazyLock::new(ManualClock::new);
 
 pub fn now() -> u64 {
-    CLOCK.unix_seconds()
+    crate::support::unix_seconds(CLOCK.now())
 }
 
 pub fn header() -> Value {

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tower_clerk::{
-    AuthErrorKind, ClerkConfig, ClerkConfigBuilder, Enrichment, JwtVerification, ManualClock,
-    OAuthEndpoint, TokenKind,
+    AuthErrorKind, ClerkConfig, ClerkConfigBuilder, Enrichment, JwtVerification, OAuthEndpoint,
+    TokenKind,
     fake_clerk::{Endpoint, FakeClerk, Field},
+    testing::ManualClock,
 };
 
 use crate::{

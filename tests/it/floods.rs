@@ -16,7 +16,9 @@ use allocation_counter::measure;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower::{Layer, Service, service_fn};
-use tower_clerk::{AuthError, ClerkAuthLayer, ManualClock, Stats, TokenInfo, Verification, Verify};
+use tower_clerk::{
+    AuthError, ClerkAuthLayer, Stats, TokenInfo, Verification, Verify, testing::ManualClock,
+};
 
 use crate::schedules::{config, number, request};
 

@@ -14,7 +14,7 @@ use std::{
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
-use tower_clerk::{AuthErrorKind, ClerkConfig, Enrichment, ManualClock};
+use tower_clerk::{AuthErrorKind, ClerkConfig, Enrichment, testing::ManualClock};
 
 use crate::{
     child::{again_with_authority, authority, is_child, params, tls},

@@ -3,8 +3,9 @@
 use std::{future::Future, time::Duration};
 
 use tower_clerk::{
-    Enrichment, ManualClock,
+    Enrichment,
     fake_clerk::{Endpoint, Fault},
+    testing::ManualClock,
 };
 
 use crate::{

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use tower::ServiceExt;
 use tower_clerk::{
     AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, Enrichment, JwtVerification,
-    ManualClock, OAuthEndpoint, RequireLayer, TokenKind,
+    OAuthEndpoint, RequireLayer, TokenKind,
     claims::{Actor, Organization},
+    testing::ManualClock,
 };
 
 use crate::{

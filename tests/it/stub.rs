@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::{sync::watch, time::sleep};
 use tower_clerk::{
-    ClerkConfig, ClerkConfigBuilder, Enrichment, ManualClock, Transport, TransportError,
+    ClerkConfig, ClerkConfigBuilder, Enrichment, Transport, TransportError, testing::ManualClock,
 };
 
 use crate::{raw::ACTIVE, support::App};

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use rcgen::{DnType, ExtendedKeyUsagePurpose, date_time_ymd};
 use tokio::time::Instant;
-use tower_clerk::{AuthErrorKind, ClerkConfig, Enrichment, ManualClock};
+use tower_clerk::{AuthErrorKind, ClerkConfig, Enrichment, testing::ManualClock};
 
 use crate::{
     child::{again, again_with_authority, authority, impostor, is_child, params, tls},

@@ -6,7 +6,9 @@ use std::time::Duration;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::future::join_all;
 use tokio::time::Instant;
-use tower_clerk::{AuthErrorKind, ClerkConfig, ClerkConfigBuilder, Enrichment, ManualClock};
+use tower_clerk::{
+    AuthErrorKind, ClerkConfig, ClerkConfigBuilder, Enrichment, testing::ManualClock,
+};
 
 use crate::{
     raw::{ACTIVE, JSON, Raw, Script, Step, active, answer, json},

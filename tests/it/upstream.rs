@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
-use tower_clerk::{AuthErrorKind, Enrichment, ManualClock};
+use tower_clerk::{AuthErrorKind, Enrichment, testing::ManualClock};
 
 use crate::{
     stub::{Reply, Stub, token},

@@ -13,8 +13,8 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::time::sleep;
 use tower_clerk::{
-    ClerkConfig, ClerkConfigBuilder, Enrichment, ManualClock, ProfileSource, TokenKind, Transport,
-    TransportError,
+    ClerkConfig, ClerkConfigBuilder, Enrichment, ProfileSource, TokenKind, Transport,
+    TransportError, testing::ManualClock,
 };
 
 pub const JSON: &str = "application/json";

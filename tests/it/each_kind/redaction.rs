@@ -9,9 +9,10 @@ use http_body_util::{BodyExt, Full};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::{
-    AuthError, ClerkClaims, ClerkConfig, Enrichment, ManualClock, ProfileSource, TokenKind,
+    AuthError, ClerkClaims, ClerkConfig, Enrichment, ProfileSource, TokenKind,
     fake_clerk::{FakeClerk, Fault},
     reject::{JsonBody, ProblemJson},
+    testing::ManualClock,
 };
 
 use super::{Cookie, KINDS, Kind, LONG};

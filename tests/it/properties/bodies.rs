@@ -9,8 +9,8 @@ use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, Enrichment, ManualClock, TokenInfo,
-    Verification, Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, Enrichment, TokenInfo, Verification,
+    Verify, testing::ManualClock,
 };
 
 use super::{
@@ -170,7 +170,7 @@ fn an_answer_is_read_and_opens_the_door_if_and_only_if_the_rules_say_so() {
             .audiences(["urn:us"])
             .required_scopes(["email", "profile"])
             .enrichment(Enrichment::Off)
-            .clock(ManualClock::at_unix_seconds(NOW.unsigned_abs()))
+            .clock(ManualClock::at(crate::support::unix(NOW.unsigned_abs())))
             .transport(Nowhere);
         if requires_audience {
             config = config.require_audience();

@@ -7,11 +7,12 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
 use tower::ServiceExt;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment, ManualClock,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, Enrichment,
     McpSessionLayer, RequireLayer, TokenInfo, TokenKind, Verification, Verify,
     axum::Claims,
     claims::Organization,
     reject::{JsonBody, ProblemJson},
+    testing::ManualClock,
 };
 
 use super::{Nowhere, for_each_case, pick, runtime};
@@ -221,7 +222,7 @@ fn apps() -> Vec<App> {
         .client_credentials("me", "secret")
         .required_scopes(["email"])
         .enrichment(Enrichment::Off)
-        .clock(ManualClock::at_unix_seconds(1_700_000_000))
+        .clock(ManualClock::at(crate::support::unix(1_700_000_000)))
         .transport(Nowhere);
     let layer = ClerkAuthLayer::with_verifier(config.build().unwrap(), Verdicts);
     let known = |mut statuses: [u16; 10]| {

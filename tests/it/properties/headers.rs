@@ -11,8 +11,8 @@ use futures_util::future::BoxFuture;
 use http::HeaderValue;
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, ManualClock, TokenInfo, Verification,
-    Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, TokenInfo, Verification, Verify,
+    testing::ManualClock,
 };
 
 use super::{
@@ -167,7 +167,7 @@ fn a_header_is_a_credential_if_and_only_if_the_grammar_says_so() {
         .accept_unprefixed_tokens()
         .max_token_length(LIMIT)
         .cache_capacity(10_000_000)
-        .clock(ManualClock::at_unix_seconds(1_700_000_000))
+        .clock(ManualClock::at(crate::support::unix(1_700_000_000)))
         .transport(Nowhere);
     let app = App::of(ClerkAuthLayer::with_verifier(
         config.build().unwrap(),

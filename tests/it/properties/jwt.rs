@@ -5,7 +5,9 @@ use std::sync::OnceLock;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use fastrand::Rng;
-use tower_clerk::{ClerkAuthLayer, ClerkConfig, ManualClock, TokenKind, fake_clerk::FakeClerk};
+use tower_clerk::{
+    ClerkAuthLayer, ClerkConfig, TokenKind, fake_clerk::FakeClerk, testing::ManualClock,
+};
 
 use super::{
     Nowhere, count, for_each_case,
@@ -32,7 +34,7 @@ fn app() -> App {
         .jwt_key(clerk().public_key_pem())
         .authorized_parties(["https://app.example.com"])
         .audiences(["urn:us"])
-        .clock(ManualClock::at_unix_seconds(NOW.unsigned_abs()))
+        .clock(ManualClock::at(crate::support::unix(NOW.unsigned_abs())))
         .transport(Nowhere);
     App::of(ClerkAuthLayer::new(config.build().unwrap()))
 }

@@ -12,8 +12,9 @@ use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower_clerk::{
-    AuthErrorKind, ClerkConfig, ClerkConfigBuilder, Enrichment, JwtVerification, ManualClock,
-    OAuthEndpoint, ProfileSource, TokenKind, Transport, TransportError, fake_clerk::FakeClerk,
+    AuthErrorKind, ClerkConfig, ClerkConfigBuilder, Enrichment, JwtVerification, OAuthEndpoint,
+    ProfileSource, TokenKind, Transport, TransportError, fake_clerk::FakeClerk,
+    testing::ManualClock,
 };
 
 use super::{Nowhere, for_each_case, runtime};
@@ -234,7 +235,7 @@ fn outcome(orders: &[(u16, Option<AuthErrorKind>)], made: &Made) -> (u16, Option
 #[test]
 fn the_order_of_members_in_answers_changes_nothing() {
     // fault I1
-    let (given, clock) = (Given::default(), ManualClock::at_unix_seconds(NOW));
+    let (given, clock) = (Given::default(), ManualClock::at(crate::support::unix(NOW)));
     let backend = || {
         config(&given, &clock)
             .secret_key("sk_test_secret")
@@ -256,7 +257,7 @@ fn the_order_of_members_in_answers_changes_nothing() {
         let orders: Vec<_> = (0..4)
             .map(|_| {
                 clock.advance(Duration::from_secs(2));
-                clock.set_unix_seconds(NOW);
+                clock.set(crate::support::unix(NOW));
                 given.say(join(random, &made.members), String::new());
                 let answer = runtime.block_on(app.bearer(token));
                 (answer.status().as_u16(), answer.kind())
@@ -291,7 +292,7 @@ fn the_order_of_members_in_answers_changes_nothing() {
 #[test]
 fn the_order_of_members_in_users_changes_nothing() {
     // fault I1
-    let (given, clock) = (Given::default(), ManualClock::at_unix_seconds(NOW));
+    let (given, clock) = (Given::default(), ManualClock::at(crate::support::unix(NOW)));
     let config = config(&given, &clock)
         .secret_key("sk_test_secret")
         .profile_source(ProfileSource::BackendApi)
@@ -303,7 +304,7 @@ fn the_order_of_members_in_users_changes_nothing() {
         let orders: Vec<_> = (0..3)
             .map(|_| {
                 clock.advance(Duration::from_secs(90));
-                clock.set_unix_seconds(NOW);
+                clock.set(crate::support::unix(NOW));
                 let token = r#"{"active":true,"sub":"user_1","client_id":"me","scope":"email"}"#;
                 given.say(token.to_owned(), join(random, &made.members));
                 app.layer.clear();
@@ -328,7 +329,7 @@ fn the_order_of_members_in_tokens_changes_nothing() {
         .jwt_key(clerk.public_key_pem())
         .authorized_parties(["https://app.example.com"])
         .enrichment(Enrichment::Off)
-        .clock(ManualClock::at_unix_seconds(NOW))
+        .clock(ManualClock::at(crate::support::unix(NOW)))
         .transport(Nowhere);
     let app = App::new(config);
     let session = r#"{"alg":"RS256","typ":"JWT","cat":"cl_B7d4PD111AAA","kid":"ins_1"}"#;
@@ -370,7 +371,7 @@ fn the_order_of_members_in_tokens_changes_nothing() {
 #[test]
 fn what_cannot_be_read_is_seen_though_a_member_before_it_decides() {
     // fault I1
-    let (given, clock) = (Given::default(), ManualClock::at_unix_seconds(NOW));
+    let (given, clock) = (Given::default(), ManualClock::at(crate::support::unix(NOW)));
     let app = App::new(config(&given, &clock));
     let runtime = runtime();
     for (rest, status) in [
@@ -387,7 +388,7 @@ fn what_cannot_be_read_is_seen_though_a_member_before_it_decides() {
         for active in [true, false] {
             for nth in 1..=2 {
                 clock.advance(Duration::from_secs(2));
-                clock.set_unix_seconds(NOW);
+                clock.set(crate::support::unix(NOW));
                 let body =
                     format!(r#"{{"sub":"user_1","scope":"email",{rest},"active":{active}}}"#);
                 given.say(body, String::new());

@@ -11,7 +11,7 @@ use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::time::Instant;
-use tower_clerk::{ClerkConfig, Enrichment, ManualClock, Transport, TransportError};
+use tower_clerk::{ClerkConfig, Enrichment, Transport, TransportError, testing::ManualClock};
 
 use super::{
     bodies, for_each_case, mutate, pick,
@@ -133,7 +133,7 @@ fn a_profile_is_attached_if_and_only_if_it_is_the_subjects_own() {
     let start = Instant::now();
     let (given, clock) = (
         Given::default(),
-        ManualClock::at_unix_seconds(bodies::NOW.unsigned_abs()),
+        ManualClock::at(crate::support::unix(bodies::NOW.unsigned_abs())),
     );
     let apps = [
         Enrichment::BestEffort,
@@ -159,7 +159,7 @@ fn a_profile_is_attached_if_and_only_if_it_is_the_subjects_own() {
         // What breaks the contract opens a breaker for a second of the monotonic clock; the wall clock
         // stays where the answers are made for.
         clock.advance(Duration::from_secs(2));
-        clock.set_unix_seconds(bodies::NOW.unsigned_abs());
+        clock.set(crate::support::unix(bodies::NOW.unsigned_abs()));
         let is_spoiled = random.u8(..4) == 0;
         let answer = match is_spoiled {
             true => bodies::answer(random),
