@@ -20,9 +20,10 @@ use hyper_util::rt::TokioIo;
 use tokio::{net::TcpStream, task::JoinSet};
 use tower::{Layer, Service};
 use tower_clerk::{
-    ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder, ManualClock,
+    ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder,
     fake_clerk::{Endpoint, FakeClerk, Fault},
     kinds::OAuthTokens,
+    testing::ManualClock,
 };
 
 use crate::support::{BAD_TOKEN, Leaf, median, ours, pass, reject, request, tokens, warm};

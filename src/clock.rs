@@ -136,22 +136,23 @@ mod manual {
         Arc,
         atomic::{AtomicU64, Ordering},
     };
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
     use super::{Clock, Now, millis};
 
-    /// A clock for tests. It moves only when a test moves it.
+    /// A clock that stands still until a test moves it. Clones share the time.
     ///
-    /// Pass it to [`ClerkConfigBuilder::clock`](crate::ClerkConfigBuilder::clock). It controls the lifetime of entries
-    /// and the expiry of tokens. Timeouts of calls to Clerk use tokio's clock. Clones share the time.
+    /// [`ClerkConfigBuilder::clock`](crate::ClerkConfigBuilder::clock) takes it. It decides how long entries live and
+    /// when a token has expired. Timeouts of calls to Clerk run on tokio's clock.
     ///
     /// ```
-    /// use std::time::Duration;
-    /// use tower_clerk::ManualClock;
+    /// use std::time::{Duration, UNIX_EPOCH};
+    /// use tower_clerk::testing::ManualClock;
     ///
-    /// let clock = ManualClock::at_unix_seconds(1_700_000_000);
+    /// let start = UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+    /// let clock = ManualClock::at(start);
     /// clock.advance(Duration::from_secs(30));
-    /// assert_eq!(clock.unix_seconds(), 1_700_000_030);
+    /// assert_eq!(clock.now(), start + Duration::from_secs(30));
     /// ```
     #[derive(Clone, Debug)]
     pub struct ManualClock {
@@ -165,14 +166,14 @@ mod manual {
     }
 
     impl ManualClock {
-        /// Creates a clock that stops at the current time.
+        /// Begins at the present time.
         pub fn new() -> Self {
             Self::from_millis(super::SystemClock.now().wall)
         }
 
-        /// Creates a clock that shows this number of seconds since the Unix epoch.
-        pub fn at_unix_seconds(seconds: u64) -> Self {
-            Self::from_millis(seconds.saturating_mul(1000))
+        /// Begins at this time, in whole milliseconds. A time before 1970 counts as 1970.
+        pub fn at(time: SystemTime) -> Self {
+            Self::from_millis(since_epoch(time))
         }
 
         /// Advances both clocks.
@@ -181,23 +182,15 @@ mod manual {
             self.time.wall.fetch_add(millis(by), Ordering::SeqCst);
         }
 
-        /// Sets the wall clock, as an administrator or NTP would. The monotonic clock does not move.
-        pub fn set_unix_seconds(&self, seconds: u64) {
-            self.time
-                .wall
-                .store(seconds.saturating_mul(1000), Ordering::SeqCst);
+        /// Sets the wall clock, as an administrator or NTP does. The monotonic clock does not move: that is also how
+        /// a host that was suspended sees it.
+        pub fn set(&self, time: SystemTime) {
+            self.time.wall.store(since_epoch(time), Ordering::SeqCst);
         }
 
-        /// Advances only the wall clock, as on a suspended host. The monotonic clock does not move.
-        pub fn suspend(&self, for_how_long: Duration) {
-            self.time
-                .wall
-                .fetch_add(millis(for_how_long), Ordering::SeqCst);
-        }
-
-        /// Returns the wall clock in whole seconds since the Unix epoch.
-        pub fn unix_seconds(&self) -> u64 {
-            self.time.wall.load(Ordering::SeqCst) / 1000
+        /// Returns the time of the wall clock.
+        pub fn now(&self) -> SystemTime {
+            UNIX_EPOCH + Duration::from_millis(self.time.wall.load(Ordering::SeqCst))
         }
 
         fn from_millis(wall: u64) -> Self {
@@ -208,6 +201,10 @@ mod manual {
                 }),
             }
         }
+    }
+
+    fn since_epoch(time: SystemTime) -> u64 {
+        millis(time.duration_since(UNIX_EPOCH).unwrap_or_default())
     }
 
     impl Default for ManualClock {

@@ -151,7 +151,7 @@
 //! | `axum` | | [`ClerkClaims`], `Claims<T>`, [`Organization`] and [`Actor`] as extractors, [`ResourceMetadata`] as a router |
 //! | `tonic` | | `clerk_claims`: the claims of a `tonic::Request` |
 //! | `metrics` | | counts and durations for the installed recorder of the crate `metrics` |
-//! | `test-util` | | `fake_clerk`, `testing` and `ManualClock`, for tests |
+//! | `test-util` | | `fake_clerk` and `testing`, for tests |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -203,9 +203,6 @@ pub mod testing;
 #[doc(hidden)]
 pub mod fuzzing;
 
-#[cfg(feature = "test-util")]
-#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
-pub use self::clock::ManualClock;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
 pub use self::integrations::axum;

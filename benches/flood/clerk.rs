@@ -13,7 +13,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response, header};
 use serde_json::{Value, json};
-use tower_clerk::{ManualClock, Transport, TransportError, fake_clerk::FakeClerk};
+use tower_clerk::{Transport, TransportError, fake_clerk::FakeClerk, testing::ManualClock};
 
 /// The clock of the layer, which goes along with the paused one of Tokio.
 #[derive(Default)]
@@ -56,7 +56,7 @@ impl Clerk {
         let header = real.split('.').next().unwrap_or_default();
         let header = URL_SAFE_NO_PAD.decode(header).unwrap_or_default();
         let header: Value = serde_json::from_slice(&header).unwrap_or_default();
-        let now = time.clock.unix_seconds();
+        let now = unix_seconds(time.clock.now());
         let message = |kid: &Value| {
             let mut header = header.clone();
             header["kid"] = kid.clone();
@@ -119,7 +119,7 @@ impl Clerk {
                 match token.and_then(|(_, token)| subject(&token)) {
                     Some(subject) => json!({
                         "active": true, "client_id": "client", "scope": "email", "sub": subject,
-                        "iat": self.0.time.clock.unix_seconds(),
+                        "iat": unix_seconds(self.0.time.clock.now()),
                     }),
                     None => json!({"active": false}),
                 }
@@ -151,4 +151,9 @@ impl Transport for Clerk {
             self.answer(request).await
         })
     }
+}
+
+fn unix_seconds(time: std::time::SystemTime) -> u64 {
+    let since_epoch = time.duration_since(std::time::UNIX_EPOCH);
+    since_epoch.unwrap_or_default().as_secs()
 }

@@ -8,7 +8,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 use futures_util::future::BoxFuture;
 use libfuzzer_sys::fuzz_target;
 use tower_clerk::{
-AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, ManualClock, TokenInfo, Verify, VerifyRequest, kinds::{Enrichment, OAuthTokens},
+AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, TokenInfo, Verify, VerifyRequest, kinds::{Enrichment, OAuthTokens}, testing::ManualClock,
 };
 
 use self::rules::{Policy, Verdict};
@@ -45,7 +45,9 @@ static LAYER: LazyLock<(ClerkAuthLayer, Given)> = LazyLock::new(|| {
                 .userinfo(Enrichment::Off),
         )
         .cache_ttl(std::time::Duration::ZERO)
-        .clock(ManualClock::at_unix_seconds(NOW.unsigned_abs()))
+        .clock(ManualClock::at(
+            std::time::UNIX_EPOCH + std::time::Duration::from_secs(NOW.unsigned_abs()),
+        ))
         .transport(common::Nothing)
         .build()
         .unwrap();

@@ -13,8 +13,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use libfuzzer_sys::fuzz_target;
 use tower_clerk::{
-    ClerkAuthLayer, ClerkClaims, ClerkConfig, ManualClock, Transport, TransportError,
-    kinds::OAuthTokens,
+ClerkAuthLayer, ClerkClaims, ClerkConfig, Transport, TransportError, kinds::OAuthTokens, testing::ManualClock,
 };
 
 mod common;
@@ -43,7 +42,7 @@ impl Transport for Clerk {
 static LAYER: LazyLock<(ClerkAuthLayer, Clerk, ManualClock)> = LazyLock::new(|| {
     let (clerk, clock) = (
         Clerk::default(),
-        ManualClock::at_unix_seconds(1_700_000_000),
+        ManualClock::at(std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_700_000_000)),
     );
     let config = ClerkConfig::builder("clerk.example.com")
         .accept(OAuthTokens::introspection("me", "secret"))

@@ -18,7 +18,7 @@ use tower_service::Service;
 pub use self::future::McpSessionFuture;
 use self::{future::After, id::SessionId, store::Sessions};
 #[cfg(feature = "test-util")]
-use crate::ManualClock;
+use crate::testing::ManualClock;
 use crate::{
     ClerkClaims,
     authorize::{claims_of, extension},

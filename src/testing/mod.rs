@@ -1,6 +1,6 @@
-//! Claims for unit tests, without a token: one builder for each kind.
+//! Claims for unit tests, without a token, and a clock that tests move.
 //!
-//! They are for handlers and functions that take [`ClerkClaims`]. They are synchronous, and need no key, no
+//! There is one builder of claims for each kind of token. They are for handlers and functions that take [`ClerkClaims`]. They are synchronous, and need no key, no
 //! [`fake_clerk`](crate::fake_clerk) and no runtime. Nothing is verified: the claims are what the test says.
 //!
 //! ```
@@ -24,6 +24,7 @@ mod draft;
 use serde_json::{Map, Value, json};
 
 use self::draft::{Draft, common};
+pub use crate::clock::ManualClock;
 use crate::{
     ClerkClaims, TokenKind,
     claims::{Actor, Organization, Profile, Session},

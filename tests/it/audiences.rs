@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tower_clerk::{
     AuthErrorKind::{self, NotAccessToken, NotSessionToken, WrongAudience},
-    ManualClock,
     fake_clerk::{Endpoint, Fault},
     kinds::{ApiKeys, Enrichment, JwtVerification, SessionTokens},
+    testing::ManualClock,
 };
 
 use crate::{

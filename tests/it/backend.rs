@@ -217,7 +217,7 @@ async fn end_of_a_token_counts_in_either_unit() {
             };
             let app = app(&world, kind);
             let answer = app.bearer(&token).await;
-            let now = i64::try_from(world.clock.unix_seconds()).unwrap();
+            let now = i64::try_from(crate::support::unix_seconds(world.clock.now())).unwrap();
             let seconds = |time| i64::try_from(unix_seconds(time)).unwrap();
             let left = seconds(answer.claims().expires_at().unwrap()) - now;
             assert!((15..=21).contains(&left), "{kind:?}, {unit:?}: {left}");

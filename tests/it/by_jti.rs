@@ -15,8 +15,9 @@ use futures_util::future::{self, BoxFuture};
 use http::{Request, Response};
 use serde_json::{Value, json};
 use tower_clerk::{
-    ClerkConfig, ClerkConfigBuilder, ManualClock, Transport, TransportError,
+    ClerkConfig, ClerkConfigBuilder, Transport, TransportError,
     kinds::{Enrichment, OAuthTokens},
+    testing::ManualClock,
 };
 
 use crate::{
@@ -138,7 +139,7 @@ impl Transport for ByJti {
 static CLOCK: LazyLock<ManualClock> = LazyLock::new(ManualClock::new);
 
 pub fn now() -> u64 {
-    CLOCK.unix_seconds()
+    crate::support::unix_seconds(CLOCK.now())
 }
 
 pub fn header() -> Value {

@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use tower_clerk::{
-    AuthErrorKind, ClerkConfigBuilder, ManualClock, TokenKind,
+    AuthErrorKind, ClerkConfigBuilder, TokenKind,
     fake_clerk::{Endpoint, FakeClerk, Field},
     kinds::{Enrichment, JwtVerification, OAuthTokens},
+    testing::ManualClock,
 };
 
 use crate::{

@@ -17,7 +17,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower::{Layer, Service, service_fn};
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, ManualClock, Stats, TokenInfo, Verify, VerifyRequest,
+    AuthError, ClerkAuthLayer, Stats, TokenInfo, Verify, VerifyRequest, testing::ManualClock,
 };
 
 use crate::schedules::{config, number, request};

@@ -15,8 +15,9 @@ use std::{
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
 use tower_clerk::{
-    AuthErrorKind, ClerkConfig, ManualClock,
+    AuthErrorKind, ClerkConfig,
     kinds::{Enrichment, OAuthTokens},
+    testing::ManualClock,
 };
 
 use crate::{

@@ -3,8 +3,9 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use tower_clerk::{
-    BreakerState, ManualClock,
+    BreakerState,
     fake_clerk::{Endpoint, Fault},
+    testing::ManualClock,
 };
 
 use crate::{
@@ -97,11 +98,14 @@ async fn it_says_what_the_last_call_came_to() {
             world.clerk.fail(Endpoint::Introspection, fault);
         }
         // Not a good one: userinfo would be called after it.
-        app.bearer(&format!("oat_{}", world.clock.unix_seconds()))
-            .await;
+        app.bearer(&format!(
+            "oat_{}",
+            crate::support::unix_seconds(world.clock.now())
+        ))
+        .await;
         world.clerk.heal_all();
         if good {
-            last_good = world.clock.unix_seconds();
+            last_good = crate::support::unix_seconds(world.clock.now());
         }
         let health = app.layer.authenticator().health();
         assert_eq!(health.reachable, Some(reachable), "{name}");

@@ -20,8 +20,8 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 use tower::{Layer, Service};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ManualClock, TokenInfo, Tokens, Verify,
-    VerifyRequest,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, TokenInfo, Tokens, Verify,
+    VerifyRequest, testing::ManualClock,
 };
 
 use crate::schedules::{config, number, request};

@@ -26,7 +26,10 @@ pub fn world() -> World {
 
 /// Sets the clock by Clerk's. Making a key takes a while.
 pub fn synchronise(world: &World) {
-    let behind = world.clerk.now().saturating_sub(world.clock.unix_seconds());
+    let behind = world
+        .clerk
+        .now()
+        .saturating_sub(crate::support::unix_seconds(world.clock.now()));
     world.clock.advance(std::time::Duration::from_secs(behind));
 }
 

@@ -13,7 +13,7 @@ use std::{
 use futures_util::future::join_all;
 use http::{HeaderValue, Request};
 use tokio::time::{Instant, sleep};
-use tower_clerk::{AuthErrorKind, ClerkAuthLayer, ManualClock, Tokens, kinds::Enrichment};
+use tower_clerk::{AuthErrorKind, ClerkAuthLayer, Tokens, kinds::Enrichment, testing::ManualClock};
 
 use crate::{
     stub::{Reply, Stub, token},
@@ -105,7 +105,9 @@ async fn what_is_shed_leaves_the_breaker_closed_and_hits_unaffected() {
 
 /// The date of so many seconds from now, by the clock of the test.
 fn date(clock: &ManualClock, seconds: u64) -> String {
-    httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(clock.unix_seconds() + seconds))
+    httpdate::fmt_http_date(
+        UNIX_EPOCH + Duration::from_secs(crate::support::unix_seconds(clock.now()) + seconds),
+    )
 }
 
 #[tokio::test(start_paused = true)]
@@ -129,7 +131,9 @@ async fn after_a_429_clerk_is_left_alone_as_long_as_it_says_and_hits_are_unaffec
         ("zero", Some("0".to_owned()), 0),
         ("a date gone by", Some(past), 0),
     ] {
-        let clock = ManualClock::at_unix_seconds(clock.unix_seconds());
+        let clock = ManualClock::at(crate::support::unix(crate::support::unix_seconds(
+            clock.now(),
+        )));
         let stub = Stub::always(Reply::Good);
         let app = App::new(stub.config(&clock).cache_ttl(Duration::from_secs(300)));
         app.bearer("oat_warm").await.assert_accepted();

@@ -9,8 +9,9 @@ use std::{
 use futures_util::future::join;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use tower_clerk::{
-    ClerkAuthLayer, ClerkConfigBuilder, ManualClock, Tokens,
+    ClerkAuthLayer, ClerkConfigBuilder, Tokens,
     fake_clerk::{Endpoint, Fault, Field},
+    testing::ManualClock,
 };
 
 use crate::{

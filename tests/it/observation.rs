@@ -3,9 +3,9 @@
 use std::{future::Future, time::Duration};
 
 use tower_clerk::{
-    ManualClock,
     fake_clerk::{Endpoint, Fault},
     kinds::Enrichment,
+    testing::ManualClock,
 };
 
 use crate::{

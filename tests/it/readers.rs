@@ -6,9 +6,10 @@ use http::Request;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use tower_clerk::{
-    AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, ManualClock, RequireLayer,
+    AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, RequireLayer,
     claims::{Actor, Organization},
     kinds::{Enrichment, JwtVerification, MachineTokens, OAuthTokens, SessionTokens},
+    testing::ManualClock,
 };
 
 use crate::{

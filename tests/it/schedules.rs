@@ -18,9 +18,10 @@ use futures_util::{FutureExt, future::BoxFuture};
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use tower::{Layer, Service, service_fn};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, ManualClock, Tokens,
-    Transport, TransportError, Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, Tokens, Transport,
+    TransportError, Verify,
     kinds::{Enrichment, OAuthTokens},
+    testing::ManualClock,
 };
 
 use self::model::{Clerk, Health, Outcome, Token};
@@ -111,7 +112,7 @@ struct Stage {
 impl Layers {
     fn stage(&mut self, ttl: u64, stale_if_error: u64) -> Stage {
         let make = || {
-            let clock = ManualClock::at_unix_seconds(START);
+            let clock = ManualClock::at(crate::support::unix(START));
             let clerk = Clerk::default();
             let config = config(&clock, clerk.clone())
                 .cache_ttl(Duration::from_secs(ttl))
@@ -153,7 +154,7 @@ impl Schedule {
         let ttl = rng.choice([0, 1, 5, 30, 300]).unwrap();
         let stale_if_error = rng.choice([0, 10, 600]).unwrap();
         let stage = layers.stage(ttl, stale_if_error);
-        stage.clock.set_unix_seconds(START);
+        stage.clock.set(crate::support::unix(START));
         stage
             .clerk
             .restart(ttl * 1000, stale_if_error * 1000, START * 1000);
@@ -296,11 +297,11 @@ impl Schedule {
             }
             Step::SetClock { seconds } => {
                 self.clerk.lock().set_wall(seconds * 1000);
-                self.clock.set_unix_seconds(seconds);
+                self.clock.set(crate::support::unix(seconds));
             }
             Step::Suspend { ms } => {
                 self.clerk.lock().suspend(ms);
-                self.clock.suspend(Duration::from_millis(ms));
+                self.clock.set(self.clock.now() + Duration::from_millis(ms));
             }
             Step::Settle => self.settle().await,
         }

@@ -17,8 +17,9 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::{sync::watch, time::sleep};
 use tower_clerk::{
-    ClerkConfig, ClerkConfigBuilder, ManualClock, Transport, TransportError,
+    ClerkConfig, ClerkConfigBuilder, Transport, TransportError,
     kinds::{Enrichment, OAuthTokens},
+    testing::ManualClock,
 };
 
 use crate::{raw::ACTIVE, support::App};

@@ -13,9 +13,10 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, ClerkConfigBuilder,
-    ManualClock, TokenKind,
+    TokenKind,
     fake_clerk::{Endpoint, FakeClerk},
     kinds::{AcceptedKind, ApiKeys, MachineTokens, OAuthTokens, SessionTokens},
+    testing::ManualClock,
 };
 
 use crate::redaction::let_every_subscriber_be_asked;
@@ -211,6 +212,11 @@ fn request(headers: &[(&str, &[u8])]) -> Request<()> {
         request.headers_mut().append(name, value);
     }
     request
+}
+
+/// Returns the time of a number of seconds since the Unix epoch.
+pub fn unix(seconds: u64) -> SystemTime {
+    UNIX_EPOCH + std::time::Duration::from_secs(seconds)
 }
 
 /// Returns a time in whole seconds since the Unix epoch.

@@ -9,8 +9,9 @@ use std::time::Duration;
 use rcgen::{DnType, ExtendedKeyUsagePurpose, date_time_ymd};
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthErrorKind, ClerkConfig, ManualClock,
+    AuthErrorKind, ClerkConfig,
     kinds::{Enrichment, OAuthTokens},
+    testing::ManualClock,
 };
 
 use crate::{

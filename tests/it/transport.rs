@@ -7,8 +7,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use futures_util::future::join_all;
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthErrorKind, ClerkConfig, ClerkConfigBuilder, ManualClock,
+    AuthErrorKind, ClerkConfig, ClerkConfigBuilder,
     kinds::{Enrichment, OAuthTokens},
+    testing::ManualClock,
 };
 
 use crate::{

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
-use tower_clerk::{AuthErrorKind, ManualClock, Tokens, kinds::Enrichment};
+use tower_clerk::{AuthErrorKind, Tokens, kinds::Enrichment, testing::ManualClock};
 
 use crate::{
     stub::{Reply, Stub, token},

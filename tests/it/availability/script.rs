@@ -13,8 +13,9 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::time::sleep;
 use tower_clerk::{
-    ClerkConfig, ClerkConfigBuilder, ManualClock, Transport, TransportError,
+    ClerkConfig, ClerkConfigBuilder, Transport, TransportError,
     kinds::{ApiKeys, Enrichment, OAuthTokens},
+    testing::ManualClock,
 };
 
 pub const JSON: &str = "application/json";

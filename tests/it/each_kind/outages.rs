@@ -98,10 +98,10 @@ async fn what_is_known_goes_on_to_its_end() {
             }
         }
         // That of the token.
-        world.clock.set_unix_seconds(end - 1);
+        world.clock.set(crate::support::unix(end - 1));
         let last = kind.send(&app, &token).await;
         assert_eq!(last.status().is_success(), kind.is_local(), "{kind:?}");
-        world.clock.set_unix_seconds(end);
+        world.clock.set(crate::support::unix(end));
         let over = kind.send(&app, &token).await;
         assert!(!over.status().is_success(), "{kind:?}");
     }
@@ -128,7 +128,10 @@ async fn stale_verdicts_bridge_an_outage_and_never_the_end_of_a_token() {
         // A token that nobody knows is not let in.
         let unknown = kind.send(&app, &kind.good(&world)).await;
         assert_undecided(&unknown, &format!("{kind:?}"));
-        let (mono, now) = (world.clock.clone(), world.clock.unix_seconds());
+        let (mono, now) = (
+            world.clock.clone(),
+            crate::support::unix_seconds(world.clock.now()),
+        );
         mono.advance(Duration::from_secs(end - 1 - now));
         let answer = kind.send(&app, &short).await;
         assert_eq!(answer.kind(), None, "{kind:?}");
@@ -209,7 +212,7 @@ async fn without_keys_local_verdicts_are_bridged_and_never_beyond_the_end_of_a_t
             assert_eq!(answer.kind(), None, "{kind:?}");
             assert!(answer.claims().is_stale(), "{kind:?}");
         }
-        let now = world.clock.unix_seconds();
+        let now = crate::support::unix_seconds(world.clock.now());
         world.clock.advance(Duration::from_secs(end - 1 - now));
         assert!(
             kind.send(&app, &short).await.claims().is_stale(),

@@ -9,11 +9,12 @@ use http_body_util::{BodyExt, Full};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::{
-    AuthError, ClerkClaims, ClerkConfig, ManualClock, TokenKind, Tokens,
+    AuthError, ClerkClaims, ClerkConfig, TokenKind, Tokens,
     config::JwtKeys,
     fake_clerk::{FakeClerk, Fault},
     kinds::{Enrichment, OAuthTokens},
     reject::{JsonBody, ProblemJson},
+    testing::ManualClock,
 };
 
 use super::{Cookie, KINDS, Kind, LONG};

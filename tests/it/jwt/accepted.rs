@@ -92,9 +92,9 @@ async fn a_token_lives_until_its_end_and_the_leeway() {
         let end = parts(&token)[1]["exp"].as_u64().unwrap();
         app.bearer(&token).await.assert_accepted();
         // By default five seconds.
-        world.clock.set_unix_seconds(end + 4);
+        world.clock.set(crate::support::unix(end + 4));
         app.bearer(&token).await.assert_accepted();
-        world.clock.set_unix_seconds(end + 5);
+        world.clock.set(crate::support::unix(end + 5));
         for _ in 0..2 {
             let answer = app.bearer(&token).await;
             answer.assert_rejected(401, AuthErrorKind::Expired);
@@ -109,9 +109,9 @@ async fn leeway_is_what_it_is_set_to() {
     let token = world.clerk.session("user_1").issue();
     let [header, payload] = parts(&token);
     let end = payload["exp"].as_u64().unwrap();
-    world.clock.set_unix_seconds(end - 1);
+    world.clock.set(crate::support::unix(end - 1));
     app.bearer(&token).await.assert_accepted();
-    world.clock.set_unix_seconds(end);
+    world.clock.set(crate::support::unix(end));
     app.bearer(&token)
         .await
         .assert_rejected(401, AuthErrorKind::Expired);

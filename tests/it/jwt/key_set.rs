@@ -260,7 +260,7 @@ async fn what_needs_no_key_to_be_rejected_causes_no_fetch() {
     let world = world();
     let [header, payload] = parts(&world.clerk.session("user_1").issue());
     let signature = URL_SAFE_NO_PAD.encode([1; 256]);
-    let now = world.clock.unix_seconds();
+    let now = crate::support::unix_seconds(world.clock.now());
     for (name, header, payload, expected) in [
         (
             "over",

@@ -9,8 +9,9 @@ use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkConfig, ManualClock, TokenInfo, Verify, VerifyRequest,
+    AuthError, AuthErrorKind, ClerkConfig, TokenInfo, Verify, VerifyRequest,
     kinds::{AudiencePolicy, Enrichment, OAuthTokens},
+    testing::ManualClock,
 };
 
 use super::{
@@ -177,7 +178,7 @@ fn an_answer_is_read_and_opens_the_door_if_and_only_if_the_rules_say_so() {
         }
         let config = ClerkConfig::builder(DOMAIN)
             .accept(oauth)
-            .clock(ManualClock::at_unix_seconds(NOW.unsigned_abs()))
+            .clock(ManualClock::at(crate::support::unix(NOW.unsigned_abs())))
             .transport(Nowhere);
         App::new(config)
     };

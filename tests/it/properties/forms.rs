@@ -7,12 +7,13 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
 use tower::ServiceExt;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, ManualClock,
-    McpSessionLayer, RequireLayer, TokenInfo, TokenKind, Verify, VerifyRequest,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, McpSessionLayer,
+    RequireLayer, TokenInfo, TokenKind, Verify, VerifyRequest,
     axum::Claims,
     claims::Organization,
     kinds::{Enrichment, OAuthTokens},
     reject::{JsonBody, ProblemJson},
+    testing::ManualClock,
 };
 
 use super::{Nowhere, for_each_case, pick, runtime};
@@ -225,7 +226,7 @@ fn apps() -> Vec<App> {
                 .required_scopes(["email"])
                 .userinfo(Enrichment::Off),
         )
-        .clock(ManualClock::at_unix_seconds(1_700_000_000))
+        .clock(ManualClock::at(crate::support::unix(1_700_000_000)))
         .transport(Nowhere);
     let layer = ClerkAuthLayer::new(config.build().unwrap());
     let known = |mut statuses: [u16; 10]| {

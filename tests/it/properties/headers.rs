@@ -11,8 +11,8 @@ use futures_util::future::BoxFuture;
 use http::HeaderValue;
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkConfig, ManualClock, TokenInfo, Verify, VerifyRequest,
-    kinds::OAuthTokens,
+    AuthError, AuthErrorKind, ClerkConfig, TokenInfo, Verify, VerifyRequest, kinds::OAuthTokens,
+    testing::ManualClock,
 };
 
 use super::{
@@ -170,7 +170,7 @@ fn a_header_is_a_credential_if_and_only_if_the_grammar_says_so() {
         )
         .max_token_length(LIMIT)
         .cache_capacity(10_000_000)
-        .clock(ManualClock::at_unix_seconds(1_700_000_000))
+        .clock(ManualClock::at(crate::support::unix(1_700_000_000)))
         .transport(Nowhere);
     let app = App::new(config);
     let runtime = runtime();

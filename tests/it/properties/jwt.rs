@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use fastrand::Rng;
 use tower_clerk::{
-    ClerkAuthLayer, ClerkConfig, ManualClock, config::JwtKeys, fake_clerk::FakeClerk,
-    kinds::SessionTokens,
+    ClerkAuthLayer, ClerkConfig, config::JwtKeys, fake_clerk::FakeClerk, kinds::SessionTokens,
+    testing::ManualClock,
 };
 
 use super::{
@@ -37,7 +37,7 @@ fn app() -> App {
                 .audiences(["urn:us"]),
         )
         .jwt_keys(JwtKeys::pem(clerk().public_key_pem()))
-        .clock(ManualClock::at_unix_seconds(NOW.unsigned_abs()))
+        .clock(ManualClock::at(crate::support::unix(NOW.unsigned_abs())))
         .transport(Nowhere);
     App::of(ClerkAuthLayer::new(config.build().unwrap()))
 }

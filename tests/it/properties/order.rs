@@ -12,10 +12,11 @@ use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower_clerk::{
-    AuthErrorKind, ClerkConfig, ClerkConfigBuilder, ManualClock, Tokens, Transport, TransportError,
+    AuthErrorKind, ClerkConfig, ClerkConfigBuilder, Tokens, Transport, TransportError,
     config::JwtKeys,
     fake_clerk::FakeClerk,
     kinds::{ApiKeys, Enrichment, JwtVerification, OAuthTokens, SessionTokens},
+    testing::ManualClock,
 };
 
 use super::{Nowhere, for_each_case, runtime};
@@ -238,7 +239,7 @@ fn outcome(orders: &[(u16, Option<AuthErrorKind>)], made: &Made) -> (u16, Option
 #[test]
 fn the_order_of_members_in_answers_changes_nothing() {
     // fault I1
-    let (given, clock) = (Given::default(), ManualClock::at_unix_seconds(NOW));
+    let (given, clock) = (Given::default(), ManualClock::at(crate::support::unix(NOW)));
     let backend = || {
         let oauth = OAuthTokens::backend_api()
             .allow_clients(["me"])
@@ -262,7 +263,7 @@ fn the_order_of_members_in_answers_changes_nothing() {
         let orders: Vec<_> = (0..4)
             .map(|_| {
                 clock.advance(Duration::from_secs(2));
-                clock.set_unix_seconds(NOW);
+                clock.set(crate::support::unix(NOW));
                 given.say(join(random, &made.members), String::new());
                 let answer = runtime.block_on(app.bearer(token));
                 (answer.status().as_u16(), answer.kind())
@@ -297,7 +298,7 @@ fn the_order_of_members_in_answers_changes_nothing() {
 #[test]
 fn the_order_of_members_in_users_changes_nothing() {
     // fault I1
-    let (given, clock) = (Given::default(), ManualClock::at_unix_seconds(NOW));
+    let (given, clock) = (Given::default(), ManualClock::at(crate::support::unix(NOW)));
     let config = config(&given, &clock)
         .secret_key("sk_test_secret")
         .users(Enrichment::Required);
@@ -308,7 +309,7 @@ fn the_order_of_members_in_users_changes_nothing() {
         let orders: Vec<_> = (0..3)
             .map(|_| {
                 clock.advance(Duration::from_secs(90));
-                clock.set_unix_seconds(NOW);
+                clock.set(crate::support::unix(NOW));
                 let token = r#"{"active":true,"sub":"user_1","client_id":"me","scope":"email"}"#;
                 given.say(token.to_owned(), join(random, &made.members));
                 app.layer.authenticator().invalidate(Tokens::all());
@@ -334,7 +335,7 @@ fn the_order_of_members_in_tokens_changes_nothing() {
         )
         .accept(SessionTokens::new().authorized_parties(["https://app.example.com"]))
         .jwt_keys(JwtKeys::pem(clerk.public_key_pem()))
-        .clock(ManualClock::at_unix_seconds(NOW))
+        .clock(ManualClock::at(crate::support::unix(NOW)))
         .transport(Nowhere);
     let app = App::new(config);
     let session = r#"{"alg":"RS256","typ":"JWT","cat":"cl_B7d4PD111AAA","kid":"ins_1"}"#;
@@ -376,7 +377,7 @@ fn the_order_of_members_in_tokens_changes_nothing() {
 #[test]
 fn what_cannot_be_read_is_seen_though_a_member_before_it_decides() {
     // fault I1
-    let (given, clock) = (Given::default(), ManualClock::at_unix_seconds(NOW));
+    let (given, clock) = (Given::default(), ManualClock::at(crate::support::unix(NOW)));
     let app = App::new(config(&given, &clock));
     let runtime = runtime();
     for (rest, status) in [
@@ -393,7 +394,7 @@ fn what_cannot_be_read_is_seen_though_a_member_before_it_decides() {
         for active in [true, false] {
             for nth in 1..=2 {
                 clock.advance(Duration::from_secs(2));
-                clock.set_unix_seconds(NOW);
+                clock.set(crate::support::unix(NOW));
                 let body =
                     format!(r#"{{"sub":"user_1","scope":"email",{rest},"active":{active}}}"#);
                 given.say(body, String::new());

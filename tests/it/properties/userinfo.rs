@@ -12,8 +12,9 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::time::Instant;
 use tower_clerk::{
-    ClerkConfig, ManualClock, Transport, TransportError,
+    ClerkConfig, Transport, TransportError,
     kinds::{Enrichment, OAuthTokens},
+    testing::ManualClock,
 };
 
 use super::{
@@ -136,7 +137,7 @@ fn a_profile_is_attached_if_and_only_if_it_is_the_subjects_own() {
     let start = Instant::now();
     let (given, clock) = (
         Given::default(),
-        ManualClock::at_unix_seconds(bodies::NOW.unsigned_abs()),
+        ManualClock::at(crate::support::unix(bodies::NOW.unsigned_abs())),
     );
     let apps = [
         Enrichment::BestEffort,
@@ -164,7 +165,7 @@ fn a_profile_is_attached_if_and_only_if_it_is_the_subjects_own() {
         // What breaks the contract opens a breaker for a second of the monotonic clock; the wall clock
         // stays where the answers are made for.
         clock.advance(Duration::from_secs(2));
-        clock.set_unix_seconds(bodies::NOW.unsigned_abs());
+        clock.set(crate::support::unix(bodies::NOW.unsigned_abs()));
         let is_spoiled = random.u8(..4) == 0;
         let answer = match is_spoiled {
             true => bodies::answer(random),
