@@ -34,7 +34,7 @@ impl FakeClerk {
     /// use tower_clerk::{ClerkConfig, fake_clerk::FakeClerk};
     ///
     /// let clerk = FakeClerk::new();
-    /// let config = ClerkConfig::builder(clerk.url()).accept(OAuthTokens::introspection(clerk.client_id(), clerk.client_secret()))
+    /// let config = ClerkConfig::builder(clerk.url()).accept(tower_clerk::kinds::OAuthTokens::introspection(clerk.client_id(), clerk.client_secret()))
     ///     .transport(clerk.transport())
     ///     .build();
     /// assert!(config.is_ok());

@@ -32,7 +32,7 @@
 //! let clerk = FakeClerk::new();
 //!
 //! // Give this to the code under test in place of the configuration for the real instance.
-//! let config = ClerkConfig::builder(clerk.url()).accept(OAuthTokens::introspection(clerk.client_id(), clerk.client_secret()))
+//! let config = ClerkConfig::builder(clerk.url()).accept(tower_clerk::kinds::OAuthTokens::introspection(clerk.client_id(), clerk.client_secret()))
 //!     .transport(clerk.transport())
 //!     .build()?;
 //!
