@@ -101,7 +101,7 @@ impl ClerkConfigBuilder {
     /// Reads the options that concern all kinds.
     fn read(&mut self, found: &Environment) {
         self.read_instance(found);
-        let texts: [(_, fn(&mut Self, String)); 3] = [
+        let texts: [(_, Set<String>); 3] = [
             ("CLERK_SECRET_KEY", |it, key| it.secret_key = key.into()),
             ("CLERK_API_URL", |it, url| it.backend_api_url = url),
             ("CLERK_RESOURCE", |it, uri| {
@@ -122,7 +122,7 @@ impl ClerkConfigBuilder {
             self.jwt_keys = JwtKeys::pem(pem);
             self.set_origin("CLERK_JWT_KEY");
         }
-        let durations: [(_, fn(&mut Self, Duration)); 3] = [
+        let durations: [(_, Set<Duration>); 3] = [
             ("CLERK_CACHE_TTL", |it, ttl| it.cache_ttl = ttl),
             ("CLERK_STALE_IF_ERROR", |it, limit| {
                 it.stale_if_error = limit
@@ -420,6 +420,9 @@ impl Environment {
         read
     }
 }
+
+/// Sets an option.
+type Set<T> = fn(&mut ClerkConfigBuilder, T);
 
 /// Values by the words that stand for them.
 type Words<T> = &'static [(&'static str, T)];

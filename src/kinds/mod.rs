@@ -64,11 +64,7 @@ pub(crate) mod sealed {
 
     /// One of the four types.
     #[derive(Debug)]
-    #[expect(
-        unnameable_types,
-        clippy::exhaustive_enums,
-        reason = "it is named only here"
-    )]
+    #[expect(unnameable_types, reason = "it is named only here")]
     pub enum Kind {
         OAuth(OAuthTokens),
         #[cfg(feature = "jwt")]

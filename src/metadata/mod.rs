@@ -36,7 +36,7 @@ use crate::{observe, reject::RejectResponse};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let cfg = ClerkConfig::builder("verb-noun-00.clerk.accounts.dev").accept(OAuthTokens::introspection("aB3dE5gH7jK9mN1p", "from a file that only the service can read").required_scopes(["email"]))
+/// let cfg = ClerkConfig::builder("verb-noun-00.clerk.accounts.dev").accept(tower_clerk::kinds::OAuthTokens::introspection("aB3dE5gH7jK9mN1p", "from a file that only the service can read").required_scopes(["email"]))
 ///     .resource("https://api.example.com/mcp")
 ///     .build()?;
 /// let metadata = cfg.resource_metadata().expect("a resource is configured");

@@ -446,7 +446,6 @@ fn no_text_of_a_rule_or_a_file_shows_what_may_be_a_secret() {
             "jwt_keys",
             "users",
             "resource",
-            "discover",
         ] {
             let mut file = serde_json::json!({
                 "instance": "clerk.example.com",

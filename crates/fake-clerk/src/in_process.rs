@@ -36,7 +36,7 @@ impl FakeClerk {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let clerk = FakeClerk::new();
-    /// let config = ClerkConfig::builder(clerk.url()).accept(OAuthTokens::introspection(clerk.client_id(), clerk.client_secret()))
+    /// let config = ClerkConfig::builder(clerk.url()).accept(tower_clerk::kinds::OAuthTokens::introspection(clerk.client_id(), clerk.client_secret()))
     ///     .transport(clerk.transport())
     ///     .build();
     /// assert!(config.is_ok());

@@ -41,7 +41,7 @@ impl ClerkConfigBuilder {
     /// It gives access to the whole instance.
     pub fn secret_key(mut self, key: impl Into<String>) -> Self {
         self.secret_key = key.into().into();
-        self.from_code("secret_key")
+        self.set_in_code("secret_key")
     }
 
     /// Sets the URL of the Backend API, with everything before the paths; without a path, `/v1` is added. Default:
@@ -49,7 +49,7 @@ impl ClerkConfigBuilder {
     /// [`danger_allow_http`](Self::danger_allow_http).
     pub fn backend_api_url(mut self, url: impl Into<String>) -> Self {
         self.backend_api_url = url.into();
-        self.from_code("backend_api_url")
+        self.set_in_code("backend_api_url")
     }
 
     /// Sets the version of the Backend API (`Clerk-API-Version`). Default: `2026-05-12`, for which this crate is
@@ -63,7 +63,7 @@ impl ClerkConfigBuilder {
     /// none. See [`Resource`] for its effects.
     pub fn resource(mut self, resource: impl Into<Resource>) -> Self {
         self.resource = Some(resource.into());
-        self.from_code("resource")
+        self.set_in_code("resource")
     }
 
     /// Sets the enrichment with the user of the Backend API ([`ClerkClaims::user`](crate::ClerkClaims::user)), for
@@ -76,7 +76,7 @@ impl ClerkConfigBuilder {
     /// [`userinfo`](crate::kinds::OAuthTokens::userinfo).
     pub fn users(mut self, enrichment: Enrichment) -> Self {
         self.users = enrichment;
-        self.from_code("users")
+        self.set_in_code("users")
     }
 
     /// Sets a hierarchy of scopes: `implies(granted, needed)` returns whether a granted scope includes a required one.
@@ -98,7 +98,7 @@ impl ClerkConfigBuilder {
     /// Sets the keys that JWTs are verified with. Default: [`JwtKeys::instance`], which survives a rotation.
     pub fn jwt_keys(mut self, keys: JwtKeys) -> Self {
         self.jwt_keys = keys;
-        self.from_code("jwt_keys")
+        self.set_in_code("jwt_keys")
     }
 
     /// Sets the signature algorithms that JWTs may have (RFC 7518 §3.1). Default: RS256 alone, Clerk's. An empty list
@@ -145,7 +145,7 @@ impl ClerkConfigBuilder {
     /// and never beyond the token's own end.
     pub fn cache_ttl(mut self, ttl: Duration) -> Self {
         self.cache_ttl = ttl;
-        self.from_code("cache_ttl")
+        self.set_in_code("cache_ttl")
     }
 
     /// Sets how many tokens are cached; a tenth as many rejected ones are, apart from them. Default: 50,000. 1 to
@@ -166,7 +166,7 @@ impl ClerkConfigBuilder {
     /// reaches beyond the token's own end.
     pub fn stale_if_error(mut self, limit: Duration) -> Self {
         self.stale_if_error = limit;
-        self.from_code("stale_if_error")
+        self.set_in_code("stale_if_error")
     }
 
     /// Sets how long a request waits for its token to be verified, everything included. Default: 2 s, since the caller
@@ -176,7 +176,7 @@ impl ClerkConfigBuilder {
     /// verification that takes longer, because its own runtime is blocked, is superseded by another.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
-        self.from_code("timeout")
+        self.set_in_code("timeout")
     }
 
     /// Sets how long one attempt to call Clerk may take. Default: the smaller of 1 s, half of the default
@@ -204,7 +204,7 @@ impl ClerkConfigBuilder {
     /// when they are scarce.
     pub fn rate_limit(mut self, calls: u32) -> Self {
         self.rate_limit = Some(calls);
-        self.from_code("rate_limit")
+        self.set_in_code("rate_limit")
     }
 
     /// Sets another HTTP client. Default: a pooled client without redirects and without the proxies of the environment.
@@ -225,11 +225,11 @@ impl ClerkConfigBuilder {
     /// they are problems, since tokens and credentials would cross the network in clear text. For development only.
     pub fn danger_allow_http(mut self) -> Self {
         self.danger_allow_http = true;
-        self.from_code("danger_allow_http")
+        self.set_in_code("danger_allow_http")
     }
 
     /// The option comes from code, even if the environment has it, too.
-    fn from_code(mut self, option: &str) -> Self {
+    fn set_in_code(mut self, option: &str) -> Self {
         self.origins.forget(option);
         self
     }
