@@ -170,6 +170,7 @@
 //
 // The modules stand in the order in which a request meets them.
 
+mod checks;
 pub mod config;
 pub mod kinds;
 mod layer;
@@ -212,12 +213,13 @@ pub use self::integrations::tonic;
 pub use self::{
     authenticator::Authenticator,
     authorize::layer::RequireLayer,
+    checks::problem::ConfigError,
     claims::clerk_claims::ClerkClaims,
     clerk::{
         TokenInfo,
         http::{Transport, TransportError},
     },
-    config::{builder::ClerkConfigBuilder, checked::ClerkConfig, problem::ConfigError},
+    config::{builder::ClerkConfigBuilder, checked::ClerkConfig},
     error::{AuthError, AuthErrorKind},
     extract::BearerToken,
     future::ResponseFuture,

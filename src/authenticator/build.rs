@@ -3,20 +3,23 @@
 use std::sync::{Arc, Once};
 
 use super::Shared;
-#[cfg(feature = "jwt")]
-use crate::verify::jwt::Local;
 use crate::{
     ClerkConfig, ResourceMetadata, Verify,
     cache::{Cache, Lifetimes, TokenHasher, UserCache},
     clerk::{
-        Credential, TokenEndpoint, UserinfoEndpoint, discovery::Addresses, http::Upstream,
-        introspection::Introspect,
+        Credential, TokenEndpoint, UserinfoEndpoint, backend_api::Backend, discovery::Addresses,
+        http::Upstream, introspection::Introspect,
     },
-    config::Backend,
-    kinds::{Enrichment, OAuthSource},
+    kinds::OAuthSource,
     observe::{AudienceLog, Observer, audience_cannot_be_shown},
     reject::Challenges,
-    verify::{Enrich, Interner, Users, Verifier, Verifiers},
+    verify::{Enrich, Enrichment, Interner, Users, Verifier, Verifiers},
+};
+#[cfg(feature = "jwt")]
+use crate::{
+    TokenKind,
+    clerk::discovery::Address,
+    verify::{JwtVerification, jwt::Local},
 };
 
 impl Shared {
@@ -27,9 +30,14 @@ impl Shared {
             config.rate_limit,
             Arc::clone(&config.clock),
         );
-        let addresses = Addresses::of(&config, &upstream);
+        let addresses = Addresses::of(
+            &config.instance,
+            config.discovery_origins.as_deref(),
+            config.timeout,
+            &upstream,
+        );
         #[cfg(feature = "jwt")]
-        let local = Local::of(&config, &upstream, &addresses.keys).map(Arc::new);
+        let local = local(&config, &upstream, &addresses.keys).map(Arc::new);
         if config.requires_what_is_not_shown {
             audience_cannot_be_shown();
         }
@@ -153,4 +161,21 @@ fn secret() -> [u8; 32] {
     let mut secret = [0; 32];
     getrandom::fill(&mut secret).expect("the operating system gives random numbers");
     secret
+}
+
+/// The local verifier; `None` if no JWT is verified by its signature.
+#[cfg(feature = "jwt")]
+fn local(config: &ClerkConfig, upstream: &Upstream, keys: &Address) -> Option<Local> {
+    let accepts = |kind| config.rules.accept.contains(kind);
+    let reads_oauth = accepts(TokenKind::OAuth) && config.oauth_jwts != JwtVerification::Introspect;
+    (reads_oauth || accepts(TokenKind::Session) || config.machine_jwts).then(|| {
+        Local::new(
+            config.jwt_algorithms.clone(),
+            config.jwt_key.clone(),
+            Arc::clone(&config.rules),
+            keys,
+            config.timeout,
+            upstream,
+        )
+    })
 }

@@ -7,7 +7,7 @@ use http::Extensions;
 use super::extension::{claims_of, forbidden, insufficient_scope};
 use crate::{
     ClerkClaims, TokenKind,
-    config::may_be_secret,
+    checks::may_be_secret,
     reject::Rejection,
     token::{Kinds, scope::is_scope_byte},
 };

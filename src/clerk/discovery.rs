@@ -5,7 +5,7 @@
 //! extend trust: the issuer has to equal the configured one, byte for byte (§4.3), and every address has to be of the
 //! issuer's origin or of an origin that the configuration names.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -15,9 +15,10 @@ use url::Url;
 
 use super::document::{CachedDocument, Fetched};
 use crate::{
-    AuthError, ClerkConfig,
+    AuthError,
     clerk::{
         http::{Endpoint, Priority, Upstream},
+        instance::Instance,
         response::{object, violation},
     },
     token::json::Members,
@@ -70,9 +71,15 @@ struct Trust {
 // === impl Addresses ===
 
 impl Addresses {
-    pub(crate) fn of(config: &ClerkConfig, upstream: &Upstream) -> Self {
-        let instance = &config.instance;
-        let Some(origins) = &config.discovery_origins else {
+    /// `origins`: the further origins that discovered addresses may have; `None` if no address is discovered.
+    /// `timeout`: the limit of a fetch.
+    pub(crate) fn of(
+        instance: &Instance,
+        origins: Option<&[String]>,
+        timeout: Duration,
+        upstream: &Upstream,
+    ) -> Self {
+        let Some(origins) = origins else {
             return Self {
                 introspection: instance.introspection_endpoint().into(),
                 userinfo: instance.userinfo_endpoint().into(),
@@ -82,9 +89,9 @@ impl Addresses {
         };
         let trust = Trust {
             issuer: instance.issuer().into(),
-            origins: origins.as_slice().into(),
+            origins: origins.into(),
         };
-        let discovery = Arc::new(Discovery::new(config, upstream, trust));
+        let discovery = Arc::new(Discovery::new(instance, timeout, upstream, trust));
         let discovered = |which| Address(Known::Discovered(Arc::clone(&discovery), which));
         Self {
             introspection: discovered(|endpoints| &endpoints.introspection),
@@ -127,10 +134,10 @@ impl From<Uri> for Address {
 // === impl Discovery ===
 
 impl Discovery {
-    fn new(config: &ClerkConfig, upstream: &Upstream, trust: Trust) -> Self {
+    fn new(instance: &Instance, timeout: Duration, upstream: &Upstream, trust: Trust) -> Self {
         let client = Arc::new(upstream.client(Endpoint::Discovery, decode));
-        let endpoint = config.instance.discovery_endpoint();
-        let patience = config.timeout;
+        let endpoint = instance.discovery_endpoint();
+        let patience = timeout;
         let fetch = move || -> BoxFuture<'static, _> {
             let (client, endpoint) = (Arc::clone(&client), endpoint.clone());
             let trust = trust.clone();
@@ -144,9 +151,9 @@ impl Discovery {
                 })
             })
         };
-        let (clock, waiters) = (Arc::clone(&config.clock), Arc::clone(&upstream.waiters));
+        let (clock, waiters) = (Arc::clone(&upstream.clock), Arc::clone(&upstream.waiters));
         Self {
-            document: CachedDocument::new(Box::new(fetch), clock, waiters, config.timeout),
+            document: CachedDocument::new(Box::new(fetch), clock, waiters, timeout),
         }
     }
 

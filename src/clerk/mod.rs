@@ -8,6 +8,7 @@ pub(crate) mod backend_api;
 pub(crate) mod discovery;
 pub(crate) mod document;
 mod error_form;
+pub(crate) mod instance;
 pub(crate) mod http;
 pub(crate) mod introspection;
 pub(crate) mod response;

@@ -4,18 +4,23 @@ use std::{error::Error, mem, sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
 
-use super::{
-    Backend, Flaw, Instance, Problems, builder::ClerkConfigBuilder, checked::ClerkConfig,
-    origin::discovery_origin, problem::ConfigError,
-};
+use super::{builder::ClerkConfigBuilder, checked::ClerkConfig};
 use crate::{
     TokenKind, Transport,
-    clerk::http::{HttpClient, default_rate_limit},
+    checks::{Flaw, Problems, origin::discovery_origin, problem::ConfigError},
+    clerk::{
+        backend_api::Backend,
+        http::{HttpClient, default_rate_limit},
+        instance::Instance,
+    },
     clock::SystemClock,
     extract::CookieNames,
-    kinds::{self, Accepted, Checked, Enrichment, JwtVerification, OAuthSource},
+    kinds::{self, Accepted, Checked, OAuthSource},
     token::{Kinds, resource_uri::ResourceUri},
-    verify::policy::{Audiences, Rules},
+    verify::{
+        Enrichment, JwtVerification,
+        policy::{Audiences, Rules},
+    },
 };
 
 impl ClerkConfigBuilder {

@@ -7,15 +7,14 @@ use std::{fmt, sync::Arc, time::Duration};
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use super::{
-    Hidden, Instance, JwtAlgorithm, JwtKeys, Problems, Resource, env::Environment, parse,
-    problem::Origins,
-};
+use super::{JwtKeys, Resource, env::Environment};
 use crate::{
     TokenKind, Transport,
+    checks::{Hidden, Problems, parse, problem::Origins},
+    clerk::instance::Instance,
     clock::Clock,
-    kinds::{Accepted, Enrichment},
-    verify::policy::ScopeImplies,
+    kinds::Accepted,
+    verify::{Enrichment, JwtAlgorithm, policy::ScopeImplies},
 };
 
 /// Collects the options of a [`ClerkConfig`](crate::ClerkConfig). Nothing is checked before [`build`](Self::build),

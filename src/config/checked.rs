@@ -5,14 +5,15 @@ use std::{fmt, sync::Arc, time::Duration};
 use serde::Deserialize;
 
 #[cfg(feature = "jwt")]
-use super::JwtAlgorithm;
-use super::{Backend, Hidden, Instance};
+use crate::verify::JwtAlgorithm;
 use crate::{
     ClerkConfigBuilder, ConfigError, ResourceMetadata, Transport,
+    checks::Hidden,
+    clerk::{backend_api::Backend, instance::Instance},
     clock::Clock,
     extract::CookieNames,
-    kinds::{Enrichment, JwtVerification, OAuthSource},
-    verify::policy::Rules,
+    kinds::OAuthSource,
+    verify::{Enrichment, JwtVerification, policy::Rules},
 };
 
 /// A checked configuration, of which a [`ClerkAuthLayer`](crate::ClerkAuthLayer) is made.

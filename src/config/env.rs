@@ -8,15 +8,19 @@ mod names;
 use std::{collections::BTreeMap, time::Duration};
 
 use self::names::{KNOWN, Known, Near};
-use super::{Flaw, Instance, JwtKeys, Problems, Resource, may_be_secret, parse, parse::Named};
+use super::{JwtKeys, Resource};
 #[cfg(feature = "jwt")]
 use crate::kinds::SessionTokens;
 use crate::{
     ClerkConfig, ClerkConfigBuilder, ConfigError, TokenKind,
-    kinds::{
-        Accepted, ApiKeys, AudiencePolicy, Enrichment, JwtVerification, MachineTokens, OAuthTokens,
+    checks::{
+        Flaw, Problems, may_be_secret,
+        parse::{self, Named},
     },
+    clerk::instance::Instance,
+    kinds::{Accepted, ApiKeys, AudiencePolicy, MachineTokens, OAuthTokens},
     token::Kinds,
+    verify::{Enrichment, JwtVerification},
 };
 
 impl ClerkConfig {

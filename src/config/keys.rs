@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 
 #[cfg(feature = "jwt")]
-use super::Flaw;
+use crate::checks::Flaw;
 
 /// The keys that JWTs are verified with.
 ///
@@ -70,7 +70,7 @@ impl fmt::Debug for JwtKeys {
 /// `"instance"`, or a PEM.
 impl<'de> Deserialize<'de> for JwtKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = super::parse::secret_text(deserializer, "`jwt_keys` must be a string")?;
+        let text = crate::checks::parse::secret_text(deserializer, "`jwt_keys` must be a string")?;
         Ok(match text.trim() {
             "instance" => Self::instance(),
             _ => Self::pem(text),
@@ -138,38 +138,4 @@ fn unquoted(text: &str) -> &str {
         }
     }
     text
-}
-
-/// A signature algorithm (RFC 7518 §3.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
-#[non_exhaustive]
-pub enum JwtAlgorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    #[serde(rename = "RS256")]
-    Rs256,
-    /// RSASSA-PKCS1-v1_5 with SHA-384.
-    #[serde(rename = "RS384")]
-    Rs384,
-    /// RSASSA-PKCS1-v1_5 with SHA-512.
-    #[serde(rename = "RS512")]
-    Rs512,
-}
-
-#[cfg(feature = "jwt")]
-impl JwtAlgorithm {
-    /// As headers of tokens and key sets name it.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::Rs384 => "RS384",
-            Self::Rs512 => "RS512",
-        }
-    }
-
-    /// The algorithm of this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
-        [Self::Rs256, Self::Rs384, Self::Rs512]
-            .into_iter()
-            .find(|algorithm| algorithm.as_str() == name)
-    }
 }

@@ -10,30 +10,11 @@ mod build;
 pub(crate) mod builder;
 pub(crate) mod checked;
 mod env;
-mod instance;
 mod keys;
-mod origin;
-pub(crate) mod parse;
-pub(crate) mod problem;
 mod resource;
-mod secret;
-mod text;
 
-#[cfg(feature = "jwt")]
-pub(crate) use self::origin::check_browser_origin;
-pub(crate) use self::{
-    backend::Backend,
-    instance::Instance,
-    parse::Named,
-    problem::{Flaw, Problems},
-    secret::{Hidden, may_be_secret},
-    text::{check_scope, check_text, is_vschar},
-};
-pub use self::{
-    keys::{JwtAlgorithm, JwtKeys},
-    problem::ConfigProblem,
-    resource::Resource,
-};
+pub use self::{keys::JwtKeys, resource::Resource};
+pub use crate::{checks::problem::ConfigProblem, verify::JwtAlgorithm};
 
 #[cfg(test)]
 mod tests;

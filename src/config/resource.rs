@@ -9,9 +9,9 @@ use serde::{
 };
 use url::Url;
 
-use super::{Flaw, Hidden, Problems, check_scope, parse};
 use crate::{
     ResourceMetadata,
+    checks::{Flaw, Hidden, Problems, check_scope, parse},
     metadata::{Description, WELL_KNOWN},
 };
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Deserialize;
 
-use crate::config::{Hidden, Problems, check_scope, parse};
+use crate::checks::{Hidden, Problems, check_scope, parse};
 
 /// API keys of users and organizations (`ak_…`), verified by the Backend API with the
 /// [`secret_key`](crate::ClerkConfigBuilder::secret_key), which is mandatory.

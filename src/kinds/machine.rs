@@ -5,7 +5,7 @@ use std::fmt;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::config::{Flaw, Named, Problems, check_text, parse};
+use crate::checks::{Flaw, Named, Problems, check_text, parse};
 
 /// Machine-to-machine tokens of the instance: opaque ones (`mt_…`), verified by the Backend API, and JWTs if they are
 /// [accepted](Self::jwts).

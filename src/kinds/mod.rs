@@ -25,14 +25,11 @@ use self::sealed::Kind;
 #[cfg(feature = "jwt")]
 #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
 pub use self::session::SessionTokens;
-pub use self::{
-    api_key::ApiKeys,
-    machine::MachineTokens,
-    oauth::{JwtVerification, OAuthTokens},
-};
+pub use self::{api_key::ApiKeys, machine::MachineTokens, oauth::OAuthTokens};
+pub use crate::verify::{Enrichment, JwtVerification};
 use crate::{
     TokenKind,
-    config::{Flaw, Problems},
+    checks::{Flaw, Problems},
     token::Kinds,
 };
 
@@ -92,21 +89,6 @@ pub enum AudiencePolicy {
     /// tokens are rejected unless the instance answers more than is documented. Without the feature `jwt` that is a
     /// problem of [`build`](crate::ClerkConfigBuilder::build); with it, a warning is logged.
     Require,
-}
-
-/// The enrichment of claims by a second call to Clerk.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Enrichment {
-    /// No call, unless nothing else shows what must be known about the token.
-    Off,
-    /// A call. If it fails, the claims lack its answer. They are cached for five seconds only, unless the failure is
-    /// final or calls are scarce.
-    #[default]
-    BestEffort,
-    /// A call. If it fails, the request is rejected with a 503.
-    Required,
 }
 
 /// The accepted kinds of a configuration, or of one of its sources.

@@ -6,11 +6,12 @@ use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 
-use super::{AudiencePolicy, Enrichment};
+use super::{AudiencePolicy, JwtVerification};
 use crate::{
     Verify,
+    checks::{Flaw, Hidden, Named, Problems, check_scope, check_text, is_vschar, parse},
     clerk::introspection::basic_credentials,
-    config::{Flaw, Hidden, Named, Problems, check_scope, check_text, is_vschar, parse},
+    verify::Enrichment,
 };
 
 /// OAuth access tokens of the instance, opaque (`oat_…`) and JWTs (RFC 9068), and how they are verified.
@@ -51,25 +52,6 @@ enum Verification {
     Signature,
     #[serde(skip)]
     Custom(Arc<dyn Verify>),
-}
-
-/// The verification of OAuth tokens that are JWTs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum JwtVerification {
-    /// As opaque tokens are verified: what has happened since the token was issued counts. The signature is not
-    /// verified, so the payload can only reject the token: by another `aud`, `iss`, `sub` or `client_id`, or by an
-    /// `exp` that has passed.
-    #[default]
-    Introspect,
-    /// By the signature alone: no call per token. A token is valid until it expires, up to a day, even if its user is
-    /// banned or the token is revoked.
-    Local,
-    /// By the signature, and then as opaque tokens: a forged or expired token costs no call. What the answer leaves
-    /// open, such as `aud` and `exp`, is taken from the token; scopes are always those of the answer. If the server
-    /// answers that it does not introspect JWTs (400, `unsupported_token_type`), the signature counts.
-    LocalThenIntrospect,
 }
 
 /// The checked options of OAuth tokens.

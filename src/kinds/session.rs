@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::AudiencePolicy;
-use crate::config::{Flaw, Hidden, Problems, check_browser_origin, check_text, parse};
+use crate::checks::{Flaw, Hidden, Problems, check_browser_origin, check_text, parse};
 
 /// Session tokens of the instance: JWTs that live for a minute, verified by their signature.
 ///

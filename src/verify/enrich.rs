@@ -1,6 +1,7 @@
 //! Enrichment of claims with a profile. It comes from userinfo, by the token, or from the Backend API, by the
 //! subject. Both add to the claims of a valid token, and never widen its permissions.
 
+use serde::Deserialize;
 use std::sync::Arc;
 
 use tokio::{task::yield_now, time::Instant};
@@ -14,7 +15,6 @@ use crate::{
         http::{Priority, Purpose, within},
         userinfo::{Userinfo, UserinfoEndpoint},
     },
-    kinds::Enrichment,
 };
 
 /// The sources of enrichment.
@@ -105,4 +105,19 @@ impl Enrich {
             users.clear();
         }
     }
+}
+
+/// The enrichment of claims by a second call to Clerk.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Enrichment {
+    /// No call, unless nothing else shows what must be known about the token.
+    Off,
+    /// A call. If it fails, the claims lack its answer. They are cached for five seconds only, unless the failure is
+    /// final or calls are scarce.
+    #[default]
+    BestEffort,
+    /// A call. If it fails, the request is rejected with a 503.
+    Required,
 }

@@ -2,10 +2,10 @@
 //! nothing is read twice.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
 #[cfg(feature = "jwt")]
-use crate::config::JwtAlgorithm;
 use crate::{
     AuthErrorKind, TokenKind,
     token::{
@@ -179,6 +179,40 @@ const TEMPLATE: &str = "cl_B7d4PD222AAA";
 const MACHINE: &str = "cl_B7d4PD333AAA";
 /// The unspecific class, which some instances write into every token.
 const UNCLASSIFIED: &str = "cl_I7d4PD111III";
+
+/// A signature algorithm (RFC 7518 §3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Deserialize)]
+#[non_exhaustive]
+pub enum JwtAlgorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
+    #[serde(rename = "RS256")]
+    Rs256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
+    #[serde(rename = "RS384")]
+    Rs384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
+    #[serde(rename = "RS512")]
+    Rs512,
+}
+
+#[cfg(feature = "jwt")]
+impl JwtAlgorithm {
+    /// As headers of tokens and key sets name it.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Rs256 => "RS256",
+            Self::Rs384 => "RS384",
+            Self::Rs512 => "RS512",
+        }
+    }
+
+    /// The algorithm of this name.
+    pub(crate) fn named(name: &str) -> Option<Self> {
+        [Self::Rs256, Self::Rs384, Self::Rs512]
+            .into_iter()
+            .find(|algorithm| algorithm.as_str() == name)
+    }
+}
 
 #[cfg(all(test, feature = "jwt"))]
 mod tests;

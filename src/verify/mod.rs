@@ -29,8 +29,11 @@ use std::{
 use futures_util::{future, poll};
 use tokio::time::Instant;
 
+pub use enrich::Enrichment;
+pub use jws::JwtAlgorithm;
 pub(crate) use policy::Rules;
 pub use source::{Verify, VerifyRequest};
+pub use strategy::JwtVerification;
 pub(crate) use strategy::Verifiers;
 
 use self::{enrich::SubjectDetails, strategy::Strategy, userinfo_policy::UserinfoPolicy};

@@ -25,9 +25,9 @@ pub(crate) use self::audiences::Audiences;
 pub(super) use self::stated::check_agreement;
 use crate::{
     AuthErrorKind, TokenKind,
+    checks::Hidden,
     claims::RouteRules,
     clerk::TokenInfo,
-    config::Hidden,
     token::{Kinds, scope::split_scope},
 };
 

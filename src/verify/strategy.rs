@@ -1,9 +1,10 @@
 //! The verification strategy of a token. Its kind and format decide, in this one place.
 
+use serde::Deserialize;
 use std::sync::Arc;
 
 use super::Verify;
-use crate::{TokenKind, kinds::JwtVerification, token::TokenFormat};
+use crate::{TokenKind, token::TokenFormat};
 
 /// The verifiers of a layer. A token that has no verifier is not accepted.
 pub(crate) struct Verifiers {
@@ -76,4 +77,23 @@ impl Verifiers {
             } => None,
         }
     }
+}
+
+/// The verification of OAuth tokens that are JWTs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum JwtVerification {
+    /// As opaque tokens are verified: what has happened since the token was issued counts. The signature is not
+    /// verified, so the payload can only reject the token: by another `aud`, `iss`, `sub` or `client_id`, or by an
+    /// `exp` that has passed.
+    #[default]
+    Introspect,
+    /// By the signature alone: no call per token. A token is valid until it expires, up to a day, even if its user is
+    /// banned or the token is revoked.
+    Local,
+    /// By the signature, and then as opaque tokens: a forged or expired token costs no call. What the answer leaves
+    /// open, such as `aud` and `exp`, is taken from the token; scopes are always those of the answer. If the server
+    /// answers that it does not introspect JWTs (400, `unsupported_token_type`), the signature counts.
+    LocalThenIntrospect,
 }

@@ -23,11 +23,10 @@ use crate::{
     AuthError, AuthErrorKind, BearerToken, TokenKind, Transport, TransportError,
     clerk::{TokenInfo, UserinfoEndpoint, http::Upstream},
     clock::{Clock, Now},
-    kinds::{Enrichment, JwtVerification},
     observe::AudienceLog,
     reject::Challenges,
-    token::Kinds,
-    token::TokenFormat,
+    token::{Kinds, TokenFormat},
+    verify::{Enrichment, JwtVerification},
 };
 
 const NOW: i64 = 1_700_000_000;

@@ -1,14 +1,15 @@
 //! Clerk's Backend API: the code that its endpoints share. The secret key of each call controls the whole instance,
 //! so nothing of a caller's request is sent except the token.
 
+mod backend;
 mod token_verification;
 mod users;
 
+pub(crate) use self::backend::Backend;
 pub(crate) use self::{
     token_verification::{Credential, TokenEndpoint},
     users::{UserEndpoint, is_id},
 };
-pub(crate) use crate::config::Backend;
 
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header};

@@ -5,7 +5,8 @@ use serde_json::json;
 use super::{Answer, read, request};
 
 use crate::{
-    AuthErrorKind, ClerkConfig, config::Backend, error::is_secret_key_rejected, kinds::OAuthTokens,
+    AuthErrorKind, ClerkConfig, clerk::backend_api::Backend, error::is_secret_key_rejected,
+    kinds::OAuthTokens,
 };
 
 pub(crate) fn backend() -> Backend {

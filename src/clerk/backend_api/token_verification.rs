@@ -14,10 +14,10 @@ use crate::{
     claims::{ActiveOrganization, actor},
     clerk::{
         TokenInfo,
+        backend_api::Backend,
         http::{Endpoint, EndpointClient, Priority, Purpose, Upstream},
         response::violation,
     },
-    config::Backend,
     token::json::{scopes, seconds, text, texts},
 };
 

@@ -12,10 +12,10 @@ use crate::{
     AuthError, AuthErrorKind,
     claims::User,
     clerk::{
+        backend_api::Backend,
         http::{Endpoint, EndpointClient, Priority, Purpose, Upstream, within},
         response::violation,
     },
-    config::Backend,
     token::json::flag,
 };
 

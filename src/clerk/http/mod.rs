@@ -64,7 +64,7 @@ use crate::{
 pub(crate) struct Upstream {
     transport: Arc<dyn Transport>,
     attempt_timeout: Duration,
-    clock: Arc<dyn Clock>,
+    pub(crate) clock: Arc<dyn Clock>,
     frontend: RateLimiter,
     backend: RateLimiter,
     retry_budget: Arc<TpsBudget>,

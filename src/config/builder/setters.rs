@@ -7,8 +7,9 @@ use super::ClerkConfigBuilder;
 use crate::clock::ManualClock;
 use crate::{
     Transport,
-    config::{JwtAlgorithm, JwtKeys, Resource},
-    kinds::{AcceptedKind, Enrichment},
+    config::{JwtKeys, Resource},
+    kinds::AcceptedKind,
+    verify::{Enrichment, JwtAlgorithm},
 };
 
 impl ClerkConfigBuilder {

@@ -3,8 +3,9 @@
 use super::{Case, accepting, builder, check, kind_of, nothing, oauth};
 use crate::{
     TokenKind,
-    kinds::{ApiKeys, Enrichment, MachineTokens, OAuthTokens},
+    kinds::{ApiKeys, MachineTokens, OAuthTokens},
     token::Kinds,
+    verify::Enrichment,
 };
 
 const KEY: &str = "sk_test_1";

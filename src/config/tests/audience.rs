@@ -2,8 +2,10 @@
 
 use super::{accepting, oauth};
 use crate::{
-    config::{Problems, build::check_audience_can_be_shown},
-    kinds::{AudiencePolicy, JwtVerification, OAuthTokens},
+    checks::Problems,
+    config::build::check_audience_can_be_shown,
+    kinds::{AudiencePolicy, OAuthTokens},
+    verify::JwtVerification,
 };
 
 #[test]

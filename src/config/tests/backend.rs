@@ -1,7 +1,8 @@
 use super::{Case, Wrong, accepting, builder, check, parts};
 use crate::{
     ClerkConfigBuilder,
-    kinds::{ApiKeys, Enrichment, MachineTokens, OAuthTokens},
+    kinds::{ApiKeys, MachineTokens, OAuthTokens},
+    verify::Enrichment,
 };
 
 const KEY: &str = "sk_test_canarySecret";

@@ -7,8 +7,9 @@ use secrecy::ExposeSecret;
 use super::{Silent, oauth};
 use crate::{
     ClerkConfig, ClerkConfigBuilder, TokenKind,
-    kinds::{ApiKeys, Enrichment, JwtVerification, MachineTokens, OAuthSource},
+    kinds::{ApiKeys, MachineTokens, OAuthSource},
     token::Kinds,
+    verify::{Enrichment, JwtVerification},
 };
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
@@ -200,7 +201,7 @@ fn the_key_of_a_machine_is_read() {
     // fault E9
     let of = |variables: Variables<'_>| {
         let config = built(variables);
-        let key = |backend: &Option<super::super::Backend>| {
+        let key = |backend: &Option<crate::clerk::backend_api::Backend>| {
             let backend = backend.as_ref()?;
             backend.credentials.to_str().ok().map(ToOwned::to_owned)
         };

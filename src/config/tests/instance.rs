@@ -3,7 +3,8 @@ use base64::{
     engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
 };
 
-use super::{super::Instance, kind_of};
+use super::kind_of;
+use crate::clerk::instance::Instance;
 
 struct Case<'a> {
     name: &'a str,

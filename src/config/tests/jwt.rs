@@ -4,8 +4,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{accepting, builder, check_all, oauth};
 use crate::{
-    config::{JwtAlgorithm, JwtKeys},
-    kinds::{JwtVerification, OAuthTokens, SessionTokens},
+    config::JwtKeys,
+    kinds::{OAuthTokens, SessionTokens},
+    verify::{JwtAlgorithm, JwtVerification},
 };
 
 /// A public key, 2048 bits, whose other half nobody has.

@@ -1,7 +1,7 @@
 //! Names of variables that are almost known ones. fault H8
 
 use super::{super::env::report_near_miss, Silent};
-use crate::{ClerkConfigBuilder, config::Problems};
+use crate::{ClerkConfigBuilder, checks::Problems};
 
 /// The problem about a name alone: the option and what to write.
 fn problem(name: &str) -> Option<(String, String)> {

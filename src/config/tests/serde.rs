@@ -3,12 +3,12 @@ use std::time::Duration;
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 
-use super::super::parse::Named;
 use crate::{
     ClerkConfig, ClerkConfigBuilder, TokenKind,
-    config::JwtAlgorithm,
-    kinds::{ApiKeys, Enrichment, JwtVerification, OAuthTokens},
+    checks::parse::Named,
+    kinds::{ApiKeys, OAuthTokens},
     token::Kinds,
+    verify::{Enrichment, JwtAlgorithm, JwtVerification},
 };
 
 #[track_caller]
@@ -299,7 +299,7 @@ fn signed_seconds_are_read_unless_negative() {
     use serde::de::{IntoDeserializer, value::Error};
 
     let read = |seconds: i64| {
-        super::super::parse::deserialize_duration(IntoDeserializer::<Error>::into_deserializer(
+        crate::checks::parse::deserialize_duration(IntoDeserializer::<Error>::into_deserializer(
             seconds,
         ))
     };

@@ -3,9 +3,9 @@ use std::time::Duration;
 use super::{accepting, builder, oauth};
 use crate::{
     TokenKind,
-    kinds::{AudiencePolicy, Enrichment},
+    kinds::AudiencePolicy,
     token::Kinds,
-    verify::Rules,
+    verify::{Enrichment, Rules},
 };
 
 /// All audiences of an OAuth token.

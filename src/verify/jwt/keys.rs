@@ -18,7 +18,7 @@ use base64::{
 };
 use serde_json::{Map, Value};
 
-use crate::{config::JwtAlgorithm, token::json::Members};
+use crate::{token::json::Members, verify::JwtAlgorithm};
 
 /// An RSA key of 2048 to 8192 bits.
 #[derive(Clone, Debug, PartialEq, Eq)]

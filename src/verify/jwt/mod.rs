@@ -21,7 +21,7 @@ use self::keys::KeySet;
 pub(crate) use self::keys::PublicKey;
 use super::{Rules, Verify, VerifyRequest, jws::Jws, payload};
 use crate::{
-    AuthError, AuthErrorKind, ClerkConfig, TokenKind,
+    AuthError, AuthErrorKind, TokenKind,
     clerk::{
         TokenInfo,
         discovery::Address,
@@ -30,8 +30,7 @@ use crate::{
         response::{body, violation},
     },
     clock::Clock,
-    config::JwtAlgorithm,
-    kinds::JwtVerification,
+    verify::JwtAlgorithm,
 };
 
 /// Verifies JWTs.
@@ -56,24 +55,25 @@ struct Published {
 }
 
 impl Local {
-    /// Returns the verifier; `None` if no JWT is verified locally.
-    pub(crate) fn of(config: &ClerkConfig, upstream: &Upstream, keys: &Address) -> Option<Self> {
-        let accepts = |kind| config.rules.accept.contains(kind);
-        let reads_oauth =
-            accepts(TokenKind::OAuth) && config.oauth_jwts != JwtVerification::Introspect;
-        if !(reads_oauth || accepts(TokenKind::Session) || config.machine_jwts) {
-            return None;
-        }
-        let trust = match &config.jwt_key {
-            Some(key) => Trust::Key(key.clone()),
-            None => Trust::KeySet(Published::new(config, upstream, keys.clone())),
+    /// `key`: the configured key; `None` for the key set of the instance at `keys`. `timeout`: the limit of a fetch.
+    pub(crate) fn new(
+        algorithms: Vec<JwtAlgorithm>,
+        key: Option<PublicKey>,
+        rules: Arc<Rules>,
+        keys: &Address,
+        timeout: Duration,
+        upstream: &Upstream,
+    ) -> Self {
+        let trust = match key {
+            Some(key) => Trust::Key(key),
+            None => Trust::KeySet(Published::new(timeout, upstream, keys.clone())),
         };
-        Some(Self {
-            algorithms: config.jwt_algorithms.clone(),
+        Self {
+            algorithms,
             trust,
-            rules: Arc::clone(&config.rules),
-            clock: Arc::clone(&config.clock),
-        })
+            rules,
+            clock: Arc::clone(&upstream.clock),
+        }
     }
 
     /// Fetches the keys before the first token arrives.
@@ -145,10 +145,10 @@ impl Verify for Local {
 }
 
 impl Published {
-    fn new(config: &ClerkConfig, upstream: &Upstream, address: Address) -> Self {
+    fn new(timeout: Duration, upstream: &Upstream, address: Address) -> Self {
         let client = Arc::new(upstream.client(Endpoint::Keys, decode));
         // The limit of a fetch, with its retries.
-        let patience = config.timeout;
+        let patience = timeout;
         let fetch = move || -> BoxFuture<'static, _> {
             let (client, address) = (Arc::clone(&client), address.clone());
             Box::pin(async move {
@@ -157,9 +157,9 @@ impl Published {
                 client.get(endpoint, patience).await
             })
         };
-        let (clock, waiters) = (Arc::clone(&config.clock), Arc::clone(&upstream.waiters));
+        let (clock, waiters) = (Arc::clone(&upstream.clock), Arc::clone(&upstream.waiters));
         Self {
-            keys: CachedDocument::new(Box::new(fetch), clock, waiters, config.timeout),
+            keys: CachedDocument::new(Box::new(fetch), clock, waiters, timeout),
         }
     }
 

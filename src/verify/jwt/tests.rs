@@ -13,8 +13,8 @@ use base64::{
 
 use super::{Local, PublicKey, Trust, is_fresh};
 use crate::{
-    AuthErrorKind, ClerkConfig, TokenKind, clerk::http::Priority, config::JwtAlgorithm,
-    kinds::SessionTokens,
+    AuthErrorKind, ClerkConfig, TokenKind, clerk::http::Priority, kinds::SessionTokens,
+    verify::JwtAlgorithm,
 };
 
 #[tokio::test]

@@ -5,8 +5,8 @@ use std::fmt;
 use super::Rules;
 use crate::{
     TokenKind,
+    checks::Hidden,
     clerk::TokenInfo,
-    config::Hidden,
     observe::AudienceRejection,
     token::{resource_uri::ResourceUri, scope::split_scope},
 };

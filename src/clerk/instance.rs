@@ -1,16 +1,17 @@
 //! Which Clerk instance: from what a user has at hand to the one origin that everything is derived
 //! from.
 
-use std::net::IpAddr;
-
 use base64::{
     Engine, alphabet,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use http::Uri;
-use url::{Host, Url};
+use url::Url;
 
-use super::{Flaw, may_be_secret};
+use crate::checks::{
+    Flaw, may_be_secret,
+    origin::{is_host_byte, is_loopback},
+};
 
 /// The frontend API of a Clerk instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -165,15 +166,6 @@ fn other_host(host: &str) -> Option<String> {
     }
 }
 
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(domain)) => domain == "localhost",
-        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
-        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
-        None => false,
-    }
-}
-
 /// `pk_test_` or `pk_live_`, and the base64 of the host with a `$` behind it.
 fn decode_publishable_key(key: &str) -> Option<String> {
     let encoded = key
@@ -192,10 +184,6 @@ fn is_authority(authority: &str) -> bool {
         && authority.bytes().all(is_allowed)
         && !authority.ends_with(':')
         && authority.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[')
-}
-
-pub(super) fn is_host_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-'
 }
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(

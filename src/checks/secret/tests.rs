@@ -1,5 +1,5 @@
 use super::may_be_secret;
-use crate::config::Flaw;
+use crate::checks::Flaw;
 
 #[test]
 fn what_has_the_form_of_a_secret_is_one() {

@@ -1,8 +1,10 @@
 //! Origins: those of browsers (RFC 6454 §6.2), which session tokens name, and those of discovered addresses.
 
-use url::Url;
+use std::net::IpAddr;
 
-use super::{Flaw, instance::is_loopback};
+use url::{Host, Url};
+
+use super::Flaw;
 
 #[cfg(feature = "jwt")]
 /// Checks an origin as browsers write it, since it is compared byte for byte.
@@ -41,7 +43,7 @@ pub(crate) fn check_browser_origin(text: &str) -> Result<(), Flaw> {
 }
 
 /// Returns an origin that discovered addresses may have, in ASCII and without a slash at the end.
-pub(super) fn discovery_origin(text: &str, allow_http: bool) -> Result<String, Flaw> {
+pub(crate) fn discovery_origin(text: &str, allow_http: bool) -> Result<String, Flaw> {
     // What an error shows must not be a secret.
     if text.contains('@') {
         return Err(Flaw::hidden("leave the user info out"));
@@ -62,4 +64,19 @@ pub(super) fn discovery_origin(text: &str, allow_http: bool) -> Result<String, F
             "an origin is https; plain http is for loopback addresses alone",
         ))
     }
+}
+
+/// Returns true if a URL names this machine.
+pub(crate) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(domain)) => domain == "localhost",
+        Some(Host::Ipv4(ip)) => IpAddr::V4(ip).is_loopback(),
+        Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
+        None => false,
+    }
+}
+
+/// Returns true for a byte of a host name.
+pub(crate) fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'-'
 }

@@ -5,10 +5,10 @@ use std::{fmt, marker::PhantomData, time::Duration};
 use secrecy::SecretString;
 use serde::{
     Deserialize, Deserializer,
-    de::{self, SeqAccess, Visitor},
+    de::{self, DeserializeOwned, SeqAccess, Visitor},
 };
 
-use super::{Hidden, JwtAlgorithm, may_be_secret};
+use super::{Hidden, may_be_secret};
 
 /// Clients or machines by their ids, or any of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ impl Named {
 }
 
 /// A duration: a number of seconds, or humantime's `1m 30s`.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     match text.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
         Err(_) => humantime::parse_duration(text).ok(),
@@ -36,7 +36,7 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
 }
 
 /// A list: separated by commas or white space.
-pub(super) fn list(text: &str) -> Vec<String> {
+pub(crate) fn list(text: &str) -> Vec<String> {
     text.split([',', ' ', '\t', '\n', '\r'])
         .filter(|entry| !entry.is_empty())
         .map(ToOwned::to_owned)
@@ -44,7 +44,7 @@ pub(super) fn list(text: &str) -> Vec<String> {
 }
 
 /// A list of ids, or `*` for any.
-pub(super) fn named(text: &str) -> Named {
+pub(crate) fn named(text: &str) -> Named {
     match text.trim() {
         "*" => Named::Any,
         text => Named::Listed(list(text)),
@@ -99,9 +99,11 @@ where
     deserializer.deserialize_any(Entries(|text| list(text).into(), PhantomData))
 }
 
-pub(super) fn deserialize_algorithms<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Vec<JwtAlgorithm>, D::Error> {
+pub(crate) fn deserialize_algorithms<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: DeserializeOwned,
+{
     let names: Vec<String> = deserialize_list(deserializer)?;
     let algorithms: Option<_> = names.iter().map(|name| word(name)).collect();
     algorithms.ok_or_else(|| de::Error::custom("an algorithm is `RS256`, `RS384` or `RS512`"))
@@ -157,7 +159,7 @@ pub(crate) fn deserialize_secret_option<'de, D: Deserializer<'de>>(
 }
 
 /// A text that may be a secret.
-pub(super) fn secret_text<'de, D: Deserializer<'de>>(
+pub(crate) fn secret_text<'de, D: Deserializer<'de>>(
     deserializer: D,
     message: &'static str,
 ) -> Result<String, D::Error> {
@@ -165,7 +167,7 @@ pub(super) fn secret_text<'de, D: Deserializer<'de>>(
 }
 
 /// An optional duration.
-pub(super) fn deserialize_duration_option<'de, D: Deserializer<'de>>(
+pub(crate) fn deserialize_duration_option<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Duration>, D::Error> {
     deserialize_duration(deserializer).map(Some)
@@ -194,6 +196,6 @@ where
 }
 
 /// A word out of a fixed set, spelled as serde spells it.
-pub(super) fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
+pub(crate) fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
     T::deserialize(de::value::StrDeserializer::<de::value::Error>::new(text)).ok()
 }

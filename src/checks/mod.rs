@@ -1,0 +1,16 @@
+//! Checks that options share, and the problems that they find. Pure, and below everything that has options.
+
+pub(crate) mod origin;
+pub(crate) mod parse;
+pub(crate) mod problem;
+pub(crate) mod secret;
+pub(crate) mod text;
+
+#[cfg(feature = "jwt")]
+pub(crate) use self::origin::check_browser_origin;
+pub(crate) use self::{
+    parse::Named,
+    problem::{Flaw, Problems},
+    secret::{Hidden, may_be_secret},
+    text::{check_scope, check_text, is_vschar},
+};
