@@ -6,6 +6,7 @@
     reason = "what tests share is test, too, and is shared within one binary"
 )]
 
+mod structure;
 mod support;
 mod raw;
 mod wire;
