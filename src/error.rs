@@ -325,7 +325,7 @@ pub enum ConfigError {
         reason: &'static str,
     },
     /// The HTTP client could not be created, for instance because a TLS library or trusted certificates are missing.
-    #[error("the HTTP client could not be made")]
+    #[error("the HTTP client could not be created")]
     HttpClient(#[source] Box<dyn Error + Send + Sync>),
 }
 

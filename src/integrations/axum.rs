@@ -193,7 +193,7 @@ impl MissingLayer {
 
 impl fmt::Display for MissingLayer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no `ClerkAuthLayer` stands before this route")
+        f.write_str("no `ClerkAuthLayer` is around this route")
     }
 }
 

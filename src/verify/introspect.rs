@@ -16,7 +16,7 @@ use super::{
     Verify, VerifyRequest,
     discovery::Address,
     error_form::{is_about_our_credentials, is_html},
-    members::{Members, actor, body, flag, scopes, seconds, text, texts, violation},
+    members::{Members, actor, body, flag, scopes, seconds, text, texts, unexpected, violation},
     policy::check_agreement,
 };
 use crate::{
@@ -62,8 +62,8 @@ impl TokenInfo {
     /// [`AuthErrorKind::InvalidUpstreamResponse`] where the body is not one JSON object, has a member
     /// twice, lacks `active`, or has a known member of a wrong type.
     pub fn from_introspection(body: &[u8]) -> Result<Self, AuthError> {
-        let Members(members) =
-            serde_json::from_slice(body).map_err(|_| violation("not one JSON object"))?;
+        let Members(members) = serde_json::from_slice(body)
+            .map_err(|_| violation("the body is not one JSON object with unique members"))?;
         Self::from_members(members).map_err(violation)
     }
 
@@ -139,7 +139,7 @@ impl TokenInfo {
             StatusCode::FORBIDDEN if is_about_our_credentials(response) => {
                 Err(AuthErrorKind::CredentialsRejected.into())
             }
-            _ => Err(violation("an unexpected status")),
+            _ => Err(unexpected(response.status())),
         }
     }
 }

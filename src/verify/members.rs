@@ -1,10 +1,10 @@
 //! Reading JSON of Clerk's and of tokens strictly: no member twice, and none of another type than it should
 //! be. Nothing is guessed.
 
-use std::fmt;
+use std::{error::Error, fmt};
 
 use bytes::Bytes;
-use http::Response;
+use http::{Response, StatusCode};
 use serde::{
     Deserialize, Deserializer,
     de::{self, MapAccess, Visitor},
@@ -32,7 +32,7 @@ impl<'de> Deserialize<'de> for Members {
                 let mut members = Map::new();
                 while let Some(name) = access.next_key::<String>()? {
                     if members.contains_key(&name) {
-                        return Err(de::Error::custom("a member stands twice"));
+                        return Err(de::Error::custom("duplicate member"));
                     }
                     members.insert(name, access.next_value()?);
                 }
@@ -49,7 +49,7 @@ pub(super) fn text(value: Option<Value>) -> Result<Option<String>, &'static str>
     match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err("a member that must be a string is none"),
+        Some(_) => Err("a member that must be a string is not a string"),
     }
 }
 
@@ -58,7 +58,7 @@ pub(super) fn flag(value: Option<&Value>) -> Result<bool, &'static str> {
     match value {
         None | Some(Value::Null) => Ok(false),
         Some(Value::Bool(flag)) => Ok(*flag),
-        Some(_) => Err("a member that must be a boolean is none"),
+        Some(_) => Err("a member that must be a boolean is not a boolean"),
     }
 }
 
@@ -69,7 +69,7 @@ pub(super) fn texts(value: Option<Value>) -> Result<Option<Vec<String>>, &'stati
             .into_iter()
             .map(|entry| match entry {
                 Value::String(text) => Ok(text),
-                _ => Err("an array of strings holds something else"),
+                _ => Err("an array of strings has an entry that is not a string"),
             })
             .collect::<Result<_, _>>()
             .map(Some),
@@ -99,7 +99,7 @@ pub(super) fn scopes(value: Option<Value>) -> Result<Option<String>, &'static st
 
 /// Who acts in the subject's place (`act`).
 pub(super) fn actor(members: &Map<String, Value>) -> Result<Option<Actor>, &'static str> {
-    Actor::read(members.get("act")).map_err(|_| "`act` does not say who acts")
+    Actor::read(members.get("act")).map_err(|_| "`act` does not identify an actor")
 }
 
 /// A NumericDate (RFC 7519 §2). A fraction is cut off, so that a token never lives longer for it; what
@@ -129,20 +129,43 @@ pub(super) fn body(response: &Response<Bytes>) -> Result<&[u8], AuthError> {
     if is_json(response.headers()) {
         Ok(response.body())
     } else {
-        Err(violation("not of a JSON content type"))
+        Err(violation("the content type is not JSON"))
     }
 }
 
 /// The members of the body of an answer.
 pub(super) fn object(response: &Response<Bytes>) -> Result<Members, AuthError> {
-    serde_json::from_slice(body(response)?).map_err(|_| violation("not one JSON object"))
+    serde_json::from_slice(body(response)?)
+        .map_err(|_| violation("the body is not one JSON object with unique members"))
 }
 
-/// An answer that breaks the contract. Only fixed texts, so that nothing of the answer gets into a log.
+/// Returns the error of a response that breaks the contract. The texts are fixed, so that no part of the response
+/// reaches a log.
 pub(super) fn violation(what: &'static str) -> AuthError {
     AuthError::new(AuthErrorKind::InvalidUpstreamResponse).with_source(Violation(what))
+}
+
+/// Returns the error of a response with a status that the endpoint does not have.
+pub(super) fn unexpected(status: StatusCode) -> AuthError {
+    AuthError::new(AuthErrorKind::InvalidUpstreamResponse).with_source(UnexpectedStatus(status))
+}
+
+/// Returns the status of the response, if the status is the cause of this error.
+pub(crate) fn unexpected_status(error: &AuthError) -> Option<StatusCode> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(UnexpectedStatus(status)) = error.downcast_ref() {
+            return Some(*status);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Violation(&'static str);
+
+#[derive(Debug, thiserror::Error)]
+#[error("unexpected status {}", .0.as_u16())]
+struct UnexpectedStatus(StatusCode);

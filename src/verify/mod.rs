@@ -57,6 +57,7 @@ use crate::{
 pub(crate) use backend::{Credential, TokenEndpoint, Users, is_secret_key_rejected};
 pub(crate) use enrich::Enrich;
 pub(crate) use intern::Interner;
+pub(crate) use members::unexpected_status;
 pub(crate) use userinfo::UserinfoEndpoint;
 pub(crate) use verified::Verified;
 

@@ -4,7 +4,7 @@
 use super::{
     discovery::Address,
     error_form::{is_error, is_token_challenge},
-    members::{Members, body, text, violation},
+    members::{Members, body, text, unexpected, violation},
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken,
@@ -75,15 +75,15 @@ fn decode(response: &Response<Bytes>) -> Result<Userinfo, AuthError> {
         {
             Err(AuthErrorKind::Inactive.into())
         }
-        _ => Err(violation("an unexpected status")),
+        _ => Err(unexpected(response.status())),
     }
 }
 
 /// Reads a userinfo object. `sub` is read strictly, and if it is absent, so is `user_id`, Clerk's own name for the
 /// same. Of the rest, what has an unexpected type is unknown.
 fn parse(body: &[u8]) -> Result<Userinfo, AuthError> {
-    let Members(members) =
-        serde_json::from_slice(body).map_err(|_| violation("not one JSON object"))?;
+    let Members(members) = serde_json::from_slice(body)
+        .map_err(|_| violation("the body is not one JSON object with unique members"))?;
     let member = |name: &str| text(members.get(name).cloned()).map_err(violation);
     let (sub, is_user_id) = match member("sub")? {
         Some(sub) => (sub, false),

@@ -57,7 +57,7 @@ async fn check(name: &str, domain: &str, cause: &str) {
         let log = log.text();
         let told: Vec<_> = log
             .lines()
-            .filter(|line| line.contains(" WARN ") && line.contains("Clerk cannot be asked"))
+            .filter(|line| line.contains(" WARN ") && line.contains("request to Clerk failed"))
             .collect();
         assert!(!told.is_empty(), "{name}: nothing was logged");
         for line in told {
