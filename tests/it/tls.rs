@@ -242,7 +242,7 @@ async fn a_port_that_nobody_listens_at_is_an_outage() {
     let server = Raw::start([vec![]]);
     let url = url("localhost", &server);
     drop(server);
-    check("rejected", &url, "rejected").await;
+    check("refused", &url, "refused").await;
 }
 
 #[tokio::test]
