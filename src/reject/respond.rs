@@ -11,7 +11,12 @@ use super::{Class, Rejection, document::body_of};
 /// Implemented by [`EmptyBody`], [`JsonBody`], [`ProblemJson`], and every closure of this form. Whatever
 /// it returns, the layer sets the status, `WWW-Authenticate`, `Retry-After` and `Cache-Control`
 /// afterwards, so that none can be lost, changed or added. Where [`Rejection::is_grpc`], the body must be
-/// empty, and headers are dropped; a body of a kind that [`document`](Self::document) knows is emptied.
+/// empty, and headers are dropped; a body of a kind that [`json_body`](Self::json_body) knows is emptied.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot create a rejection with a body of type `{B}`",
+    note = "`EmptyBody`, the default, needs `{B}: Default`; `JsonBody` and `ProblemJson` need `{B}: From<Bytes>`",
+    note = "for another body, pass a closure to `ClerkAuthLayer::reject_with`"
+)]
 pub trait RejectResponse<B> {
     /// Makes the response.
     fn reject_response(&self, rejection: &Rejection) -> Response<B>;
