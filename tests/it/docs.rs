@@ -8,6 +8,7 @@ use std::{
 
 const README: &str = include_str!("../../README.md");
 const MANIFEST: &str = include_str!("../../Cargo.toml");
+const OBSERVATION: &str = include_str!("../../src/guide/observation.md");
 const OPTIONS: &str = include_str!("../../src/guide/options.md");
 const TESTING: &str = include_str!("../../src/guide/testing.md");
 const TROUBLESHOOTING: &str = include_str!("../../src/guide/troubleshooting.md");
@@ -171,6 +172,22 @@ fn the_guide_explains_every_kind_of_error() {
         assert_eq!(TROUBLESHOOTING.matches(&heading).count(), 1, "{kind}");
     }
     assert!(kinds > 20, "only {kinds} were found");
+}
+
+#[test]
+fn the_guide_lists_every_endpoint() {
+    // fault F3
+    let source = source("src/upstream/endpoint.rs");
+    let names = source.split("fn as_str(self)").nth(1).unwrap();
+    let row = OBSERVATION
+        .lines()
+        .find(|line| line.starts_with("| `upstream.endpoint` |"))
+        .expect("the guide has the field");
+    let names: Vec<_> = names.split('"').skip(1).step_by(2).collect();
+    assert_eq!(names.len(), 8, "{names:?}");
+    for name in names {
+        assert!(row.contains(&format!("`{name}`")), "{name}");
+    }
 }
 
 #[test]
