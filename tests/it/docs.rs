@@ -8,10 +8,24 @@ use std::{
 
 const README: &str = include_str!("../../README.md");
 const MANIFEST: &str = include_str!("../../Cargo.toml");
+const MIGRATION: &str = include_str!("../../src/guide/migration.md");
 const OBSERVATION: &str = include_str!("../../src/guide/observation.md");
 const OPTIONS: &str = include_str!("../../src/guide/options.md");
+const QUICK_START: &str = include_str!("../../src/guide/quick_start.md");
+const SECURITY: &str = include_str!("../../src/guide/security.md");
 const TESTING: &str = include_str!("../../src/guide/testing.md");
+const TOKENS: &str = include_str!("../../src/guide/tokens.md");
 const TROUBLESHOOTING: &str = include_str!("../../src/guide/troubleshooting.md");
+const GUIDE: [(&str, &str); 8] = [
+    ("migration", MIGRATION),
+    ("observation", OBSERVATION),
+    ("options", OPTIONS),
+    ("quick_start", QUICK_START),
+    ("security", SECURITY),
+    ("testing", TESTING),
+    ("tokens", TOKENS),
+    ("troubleshooting", TROUBLESHOOTING),
+];
 
 /// The value of a key in the manifest's first table that has it.
 fn manifest(key: &str) -> &str {
@@ -188,6 +202,48 @@ fn the_guide_lists_every_endpoint() {
     for name in names {
         assert!(row.contains(&format!("`{name}`")), "{name}");
     }
+}
+
+#[test]
+fn links_of_the_guide_lead_to_headings() {
+    let mut links = 0;
+    for (page, text) in GUIDE {
+        for link in text.split("](").skip(1) {
+            let Some((target, anchor)) =
+                link.split(')').next().and_then(|link| link.split_once('#'))
+            else {
+                continue;
+            };
+            let target = match target.strip_prefix("crate::guide::") {
+                Some(target) => target,
+                None if target.is_empty() => page,
+                None => continue,
+            };
+            let (_, text) = GUIDE
+                .iter()
+                .find(|(name, _)| *name == target)
+                .unwrap_or_else(|| panic!("{page}: {target}"));
+            links += 1;
+            let leads = text
+                .lines()
+                .filter(|line| line.starts_with('#'))
+                .any(|line| anchor_of(line) == anchor);
+            assert!(leads, "{page}: {target}#{anchor}");
+        }
+    }
+    assert!(links > 20, "only {links} were found");
+}
+
+/// The anchor that rustdoc derives from a heading.
+fn anchor_of(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim();
+    text.chars()
+        .filter_map(|char| match char {
+            ' ' => Some('-'),
+            '-' | '_' => Some(char),
+            char => char.is_alphanumeric().then(|| char.to_ascii_lowercase()),
+        })
+        .collect()
 }
 
 #[test]
