@@ -1,6 +1,6 @@
-//! An axum server: `GET /health` is open, `GET /me` takes Clerk's access tokens and answers with
-//! the claims. With `CLERK_RESOURCE`, clients learn from `/.well-known/oauth-protected-resource` whom to
-//! ask for a token. Scripts of every origin may call it.
+//! An axum server: `GET /health` is open, `GET /me` accepts Clerk's access tokens and returns the claims. With
+//! `CLERK_RESOURCE`, `/.well-known/oauth-protected-resource` names the authorization server to clients. Scripts of
+//! every origin may call the server.
 //!
 //! ```sh
 //! CLERK_DOMAIN=verb-noun-00.clerk.accounts.dev CLERK_OAUTH_CLIENT_ID=… \
@@ -25,14 +25,14 @@ async fn me(claims: ClerkClaims) -> Json<ClerkClaims> {
     Json(claims)
 }
 
-/// Stands outside of the authentication: a browser sends its preflight request without a token.
+/// The CORS layer, outside of the authentication: a browser sends its preflight request without a token.
 fn cors() -> CorsLayer {
     CorsLayer::new()
-        // A browser adds no bearer token by itself, so that a page needs one of its own.
+        // Any origin is safe: a browser adds no bearer token by itself, so a page has to add one itself.
         .allow_origin(Any)
         .allow_methods([Method::GET])
         .allow_headers([AUTHORIZATION])
-        // Else a script does not see the challenge, and so not what to do about a rejection.
+        // Otherwise a script cannot read the challenge, which explains a rejection.
         .expose_headers([WWW_AUTHENTICATE])
 }
 
@@ -41,11 +41,11 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let metadata = auth.authenticator().resource_metadata();
     let mut app = Router::new()
         .route("/me", get(me))
-        // Protects the routes above it. Unlike `layer`, it leaves paths that do not exist a 404.
+        // Protects the routes above it. Unlike `layer`, it keeps the 404 of paths that do not exist.
         .route_layer(auth)
         .route("/health", get(|| async { "ok\n" }))
         .layer(cors());
-    // A `route_layer` does not see requests for the metadata, which are open to every origin as it is.
+    // A `route_layer` does not see requests for the metadata, which are open to every origin anyway.
     if let Some(metadata) = metadata {
         app = app.merge(metadata.router());
     }
@@ -65,7 +65,7 @@ async fn main() -> ExitCode {
     let Err(error) = serve().await else {
         return ExitCode::SUCCESS;
     };
-    // Returned from `main`, it would be shown as `Debug` has it, which is not for people.
+    // An error returned from `main` would be shown with `Debug`, which is not for people.
     eprintln!("error: {error}");
     for cause in iter::successors(error.source(), |&cause| cause.source()) {
         eprintln!("caused by: {cause}");

@@ -1,100 +1,17 @@
-//! A fake Clerk to develop against, without an account: it serves Clerk's OAuth endpoints and its Backend API,
-//! and a page to mint and revoke tokens of every kind on, to see the calls that come in, and to switch faults on.
+//! A fake Clerk for development without an account. It serves Clerk's OAuth endpoints and its Backend API. An admin
+//! page mints and revokes tokens of every kind, shows the incoming calls, and switches faults on.
 //!
 //! ```sh
-//! cargo run --example fake_clerk
+//! cargo run --example fake_clerk -- --help
 //! ```
 //!
-//! `LISTEN` (default `127.0.0.1:4000`) is a loopback address. The client's id and secret are always
-//! the same, so that a service's environment stays the same, too, unless `CLERK_OAUTH_CLIENT_ID` and
-//! `CLERK_OAUTH_CLIENT_SECRET` say otherwise; so is the secret key. `REDIRECT_URIS`, with spaces between, are
-//! where that client may be redirected to; other clients register themselves. Tokens and signing keys do not
-//! outlive the process.
+//! `LISTEN` (default `127.0.0.1:4000`) is a loopback address. The client's id and secret are the same at every start,
+//! so that a service's environment stays the same, unless `CLERK_OAUTH_CLIENT_ID` and `CLERK_OAUTH_CLIENT_SECRET` set
+//! others. The secret key is always the same. `REDIRECT_URIS`, separated by spaces, are the redirect URIs of that
+//! client; other clients register themselves. Tokens and signing keys do not outlive the process.
 
-use std::{env, error::Error, process::ExitCode};
+use std::process::ExitCode;
 
-use tower_clerk::fake_clerk::FakeClerk;
-
-// Nothing real is behind them.
-const CLIENT_ID: &str = "FakeClerkClient1";
-const CLIENT_SECRET: &str = "FakeClerkSecretThatProtectsNoOne";
-const SECRET_KEY: &str = "sk_test_Fake_Clerk_Key_That_Protects_No_One";
-
-/// The machine that the printed environment makes of a service.
-const MACHINE: &str = "mch_bills";
-
-async fn serve() -> Result<(), Box<dyn Error>> {
-    let variable = |name: &str, default: &str| {
-        let value = env::var(name).ok().filter(|value| !value.is_empty());
-        value.unwrap_or_else(|| default.to_owned())
-    };
-    let address = variable("LISTEN", "127.0.0.1:4000");
-    let clerk = FakeClerk::builder()
-        .listen(
-            address
-                .parse()
-                .map_err(|_| format!("LISTEN is no address: {address}"))?,
-        )
-        .client(
-            variable("CLERK_OAUTH_CLIENT_ID", CLIENT_ID),
-            variable("CLERK_OAUTH_CLIENT_SECRET", CLIENT_SECRET),
-        )
-        // Not from the environment: it is printed, and a real one may stand there.
-        .secret_key(SECRET_KEY)
-        .admin_page()
-        .start()
-        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
-    // Making a key takes a while, which the first service would spend waiting for the key set.
-    let _ = clerk.public_key_pem();
-    // As new instances do. Only such a token says for which resource it was issued.
-    clerk.issue_jwts(true);
-    let redirects = variable("REDIRECT_URIS", "");
-    clerk.allow_redirects(&clerk.client_id(), redirects.split_whitespace());
-
-    let users = [
-        ("user_ada", "Ada", "Lovelace"),
-        ("user_grace", "Grace", "Hopper"),
-    ];
-    for (id, given, family) in users {
-        clerk
-            .user(id)
-            .given_name(given)
-            .family_name(family)
-            .name(format!("{given} {family}"))
-            .save();
-    }
-
-    println!("A fake Clerk listens on {}\n", clerk.url());
-    println!("Its page, to mint tokens and to see what comes in:");
-    println!("  {}/__admin\n", clerk.url());
-    println!("The environment of a service, the same at every start:");
-    println!("  export CLERK_DOMAIN={}", clerk.url());
-    println!("  export CLERK_OAUTH_CLIENT_ID={}", clerk.client_id());
-    println!(
-        "  export CLERK_OAUTH_CLIENT_SECRET={}",
-        clerk.client_secret()
-    );
-    println!("\nWhat a service that accepts every kind of token needs beside it:");
-    println!("  export CLERK_ACCEPT=oauth,session,api_key,machine");
-    println!("  export CLERK_MACHINES={MACHINE}");
-    println!("  export CLERK_SECRET_KEY={}", clerk.secret_key());
-    println!("  export CLERK_API_URL={}/v1\n", clerk.url());
-    println!("A token for each of two users, with the scopes email and profile, for one day:");
-    for (id, ..) in users {
-        println!("  {id:<10}  {}", clerk.token(id).issue());
-    }
-    println!("\nThe page mints the other kinds.\n\nCtrl-C ends it.");
-    tokio::signal::ctrl_c().await?;
-    Ok(())
-}
-
-#[tokio::main]
-async fn main() -> ExitCode {
-    match serve().await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+fn main() -> ExitCode {
+    tower_clerk::fake_clerk::cli::main()
 }

@@ -1,13 +1,13 @@
-//! Forward authentication: a proxy sends `/auth` the headers of each request, and decides by the status alone.
-//! 200 has the caller in `X-Auth-Subject`, `X-Auth-Client` and `X-Auth-Scopes`; 401 and 403 have the challenge; an
-//! outage is a 503. `GET /health` is open.
+//! Forward authentication: a proxy sends the headers of each request to `/auth`, and decides by the status alone. A
+//! 200 contains the caller in `X-Auth-Subject`, `X-Auth-Client` and `X-Auth-Scopes`; a 401 or 403 contains the
+//! challenge; an outage is a 503. `GET /health` is open.
 //!
 //! ```sh
 //! CLERK_DOMAIN=verb-noun-00.clerk.accounts.dev CLERK_OAUTH_CLIENT_ID=… \
 //!     CLERK_OAUTH_CLIENT_SECRET=… cargo run --example forward_auth
 //! ```
 //!
-//! For nginx, which makes a 500 of every status that is neither 2xx nor 401 nor 403:
+//! For nginx, which turns every status that is neither 2xx nor 401 nor 403 into a 500:
 //!
 //! ```nginx
 //! # nginx passes the challenge of a 401 on by itself.
@@ -52,7 +52,8 @@ use axum::{
 use tokio::net::TcpListener;
 use tower_clerk::{ClerkAuthLayer, ClerkClaims, ClerkConfig};
 
-/// A claim that is not text for a header is a 500, and so never a pass: who reads other bytes may read anything.
+/// Returns the claims as headers. A claim that is not valid text for a header is a 500, never a pass: a reader of
+/// other bytes may misread them.
 async fn auth(claims: ClerkClaims) -> Result<impl IntoResponse, StatusCode> {
     let header = |value: &str| match HeaderValue::from_str(value) {
         Ok(header) if value.is_ascii() => Ok(header),
@@ -66,7 +67,7 @@ async fn auth(claims: ClerkClaims) -> Result<impl IntoResponse, StatusCode> {
     ])
 }
 
-/// Malformed credentials are a 400, of which nginx makes a 500, with a line in its log.
+/// Turns a 400 for malformed credentials into a 401. nginx would make it a 500, with a line in its log.
 async fn unauthorized(mut response: Response) -> Response {
     if response.status() == StatusCode::BAD_REQUEST {
         *response.status_mut() = StatusCode::UNAUTHORIZED;
@@ -75,10 +76,10 @@ async fn unauthorized(mut response: Response) -> Response {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    // Without `http_status_only`, a caller could have itself rejected in gRPC's way: with a 200.
+    // Without `http_status_only`, a caller could request the gRPC form of a rejection, which has the status 200.
     let layer = ClerkAuthLayer::new(ClerkConfig::from_env()?).http_status_only();
     let app = Router::new()
-        // nginx sends `GET`, others the client's method.
+        // nginx sends `GET`; other proxies send the client's method.
         .route("/auth", any(auth))
         .route_layer(layer)
         .route_layer(map_response(unauthorized))
@@ -99,7 +100,7 @@ async fn main() -> ExitCode {
     let Err(error) = serve().await else {
         return ExitCode::SUCCESS;
     };
-    // Returned from `main`, it would be shown as `Debug` has it, which is not for people.
+    // An error returned from `main` would be shown with `Debug`, which is not for people.
     eprintln!("error: {error}");
     for cause in iter::successors(error.source(), |&cause| cause.source()) {
         eprintln!("caused by: {cause}");

@@ -1,6 +1,6 @@
-//! A plain hyper server, HTTP/1.1 and HTTP/2, without a framework: `GET /health` is open, `GET /me`
-//! takes Clerk's access tokens and answers with the claims. With `CLERK_RESOURCE`, clients learn from
-//! `/.well-known/oauth-protected-resource` whom to ask for a token.
+//! A plain hyper server, HTTP/1.1 and HTTP/2, without a framework: `GET /health` is open, `GET /me` accepts Clerk's
+//! access tokens and returns the claims. With `CLERK_RESOURCE`, `/.well-known/oauth-protected-resource` names the
+//! authorization server to clients.
 //!
 //! ```sh
 //! CLERK_DOMAIN=verb-noun-00.clerk.accounts.dev CLERK_OAUTH_CLIENT_ID=… \
@@ -39,12 +39,12 @@ async fn me(request: Request<Incoming>) -> Result<Response<Body>, Infallible> {
                 .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
             response
         }
-        // Only without the layer.
+        // This happens only without the layer.
         None => plain(StatusCode::INTERNAL_SERVER_ERROR),
     })
 }
 
-/// A response that says no more than its status.
+/// Returns a response that contains only its status.
 fn plain(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(format!("{status}\n").into());
     *response.status_mut() = status;
@@ -53,7 +53,7 @@ fn plain(status: StatusCode) -> Response<Body> {
 
 async fn serve() -> Result<(), Box<dyn Error>> {
     let auth = ClerkAuthLayer::new(ClerkConfig::from_env()?);
-    // The layer stands around the inner service alone; what is open never passes it.
+    // The layer wraps only this inner service. Requests for open paths do not pass through it.
     let protected = auth.layer(service_fn(me));
     let metadata = auth.authenticator().resource_metadata();
     let app = service_fn(move |request: Request<Incoming>| {
@@ -83,7 +83,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         let service = TowerToHyperService::new(app.clone());
         tokio::spawn(async move {
             let server = auto::Builder::new(TokioExecutor::new());
-            // A client that breaks off is no trouble of ours.
+            // A client that disconnects is not an error of the server.
             let _ = server.serve_connection(TokioIo::new(stream), service).await;
         });
     }
@@ -95,7 +95,7 @@ async fn main() -> ExitCode {
     let Err(error) = serve().await else {
         return ExitCode::SUCCESS;
     };
-    // Returned from `main`, it would be shown as `Debug` has it, which is not for people.
+    // An error returned from `main` would be shown with `Debug`, which is not for people.
     eprintln!("error: {error}");
     for cause in iter::successors(error.source(), |&cause| cause.source()) {
         eprintln!("caused by: {cause}");

@@ -1,5 +1,5 @@
-//! An MCP server that takes Clerk's access tokens: `/mcp` has two tools, `whoami`, which answers with the
-//! caller's claims, and `admin`, for which a token needs the scope `mcp:admin`. `GET /health` is open.
+//! An MCP server that accepts Clerk's access tokens. `/mcp` has two tools: `whoami` returns the caller's claims, and
+//! `admin` requires a token with the scope `mcp:admin`. `GET /health` is open.
 //!
 //! ```sh
 //! CLERK_DOMAIN=verb-noun-00.clerk.accounts.dev CLERK_OAUTH_CLIENT_ID=… CLERK_OAUTH_CLIENT_SECRET=… \
@@ -7,12 +7,14 @@
 //!     CLERK_ALLOWED_CLIENTS='*' cargo run --example mcp
 //! ```
 //!
-//! `CLERK_RESOURCE` is the address that clients use, and all that they have to be told: they find Clerk
-//! by it, register themselves there, which is why any client is allowed, and request a token for just this
-//! resource. That the token names it is in the token alone, so the server verifies its signature, and introspects it
-//! then: the instance has to issue JWTs, as new ones do. `LISTEN` (default `127.0.0.1:3000`) is the address of the process. `ALLOWED_ORIGINS`, with
-//! spaces between, are those of web pages that may call the server; by default it is that of the MCP
-//! Inspector on this machine. `RUST_LOG=mcp=debug` shows which headers the tools see: not that with the token.
+//! `CLERK_RESOURCE` is the address that clients use, and the only one that they need. They find Clerk by it, register
+//! themselves there, which is why any client is allowed, and request a token for this resource. Only the token itself
+//! names the resource, so the server first verifies its signature and then introspects it. The instance has to issue
+//! JWTs, as new instances do.
+//!
+//! `LISTEN` (default `127.0.0.1:3000`) is the address of the process. `ALLOWED_ORIGINS`, separated by spaces, are the
+//! origins of web pages that may call the server; the default is the MCP Inspector on this machine.
+//! `RUST_LOG=mcp=debug` shows which headers the tools get: the one with the token is missing.
 
 use std::{convert::Infallible, env, error::Error, iter, process::ExitCode};
 
@@ -32,16 +34,15 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_clerk::{
-    ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, JwtVerification, McpSessionLayer,
-    RequireScopes,
+    ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, JwtVerification, McpSessionLayer, RequireLayer,
 };
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-/// What the tool `admin` needs beyond what the server requires of all.
+/// The scope that the tool `admin` requires, beyond the scopes for all tools.
 const ADMIN: &str = "mcp:admin";
 
-/// Requests are read in full before it is known which tool they call. In bytes; far more than these
-/// tools need.
+/// The largest accepted request, in bytes, far more than these tools need. Requests are read in full, because the
+/// body names the tool.
 const MAX_BODY: usize = 1 << 20;
 
 // === the tools ===
@@ -68,8 +69,8 @@ impl Tools {
         annotations(read_only_hint = true)
     )]
     async fn admin(&self, Extension(parts): Extension<Parts>) -> Result<CallToolResult, ErrorData> {
-        // `by_tool` rejects it by HTTP, which clients know how to go on from. This holds whatever it makes
-        // of a request.
+        // `by_tool` has rejected the request by HTTP already, which clients can act on. This check does not depend on
+        // how `by_tool` reads a request.
         if !claims(&parts)?.has_scope(ADMIN) {
             return Err(ErrorData::invalid_request("this needs mcp:admin", None));
         }
@@ -81,7 +82,7 @@ impl Tools {
 #[tool_handler(name = "tower-clerk-example", version = "0.1.0")]
 impl ServerHandler for Tools {}
 
-/// Those of this very request: a session can outlive a token.
+/// Returns the claims of this request: a session can outlive a token.
 fn claims(parts: &Parts) -> Result<&ClerkClaims, ErrorData> {
     tracing::debug!(names = ?parts.headers.keys(), "the headers that a tool sees");
     let claims = parts.extensions.get();
@@ -90,8 +91,8 @@ fn claims(parts: &Parts) -> Result<&ClerkClaims, ErrorData> {
 
 // === what a request needs ===
 
-/// Whether a request calls the tool `admin`. That stands in the body. Before version 2026-07-28 of the
-/// protocol, nobody compares the header `Mcp-Name` with it.
+/// Returns true if a request calls the tool `admin`. Only the body shows it: before version 2026-07-28 of the
+/// protocol, servers do not compare the header `Mcp-Name` with the body.
 fn calls_admin(body: &[u8]) -> bool {
     let is_admin =
         |message: &Value| message["method"] == "tools/call" && message["params"]["name"] == "admin";
@@ -99,12 +100,12 @@ fn calls_admin(body: &[u8]) -> bool {
         // Version 2025-03-26 has batches.
         Ok(Value::Array(messages)) => messages.iter().any(is_admin),
         Ok(message) => is_admin(&message),
-        // The server rejects it, too.
+        // The server rejects this body, too.
         Err(_) => false,
     }
 }
 
-/// Reads a request, to send it to the service for administrators or to that for all.
+/// Reads a request, and sends it to the service for administrators or to the one for all callers.
 async fn by_tool<A, M>(request: Request<Body>, admin: A, mcp: M) -> Response<Body>
 where
     A: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
@@ -140,7 +141,7 @@ fn app(auth: ClerkAuthLayer) -> Result<Router, Box<dyn Error>> {
         env::var("ALLOWED_ORIGINS").unwrap_or_else(|_| "http://localhost:6274".to_owned());
     let origins: Vec<_> = origins.split_whitespace().map(str::to_owned).collect();
 
-    // Against DNS rebinding: a web page can have its own name point to this machine.
+    // Against DNS rebinding: a web page can have its own host name resolve to this machine.
     let config = StreamableHttpServerConfig::default()
         .with_allowed_hosts(resource.authority().map(ToString::to_string))
         .with_allowed_origins(&origins)
@@ -151,15 +152,15 @@ fn app(auth: ClerkAuthLayer) -> Result<Router, Box<dyn Error>> {
     let mcp = ServiceBuilder::new()
         .map_response(|response: Response<_>| response.map(Body::new))
         .service(mcp);
-    let admin = RequireScopes::all([ADMIN]).layer(mcp.clone());
+    let admin = RequireLayer::scopes([ADMIN]).layer(mcp.clone());
 
-    // Outside of `auth`: a preflight carries no token, and scripts are to read what a rejection asks for.
+    // Outside of `auth`: a preflight request carries no token, and scripts have to read the challenge of a rejection.
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(move |origin, _| {
             origins.iter().any(|allowed| origin == allowed)
         }))
         .allow_methods([Method::GET, Method::POST, Method::DELETE])
-        // Since version 2026-07-28, clients choose some of their names.
+        // Since version 2026-07-28, clients choose some names of headers.
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([
             header::WWW_AUTHENTICATE,
@@ -167,7 +168,7 @@ fn app(auth: ClerkAuthLayer) -> Result<Router, Box<dyn Error>> {
         ]);
     let protected = ServiceBuilder::new()
         .layer(cors)
-        // A tool that has no token cannot pass it on to others.
+        // A tool without the token cannot pass it on.
         .layer(auth.strip_authorization())
         .layer(McpSessionLayer::new())
         .service(service_fn(move |request| {
@@ -181,14 +182,14 @@ fn app(auth: ClerkAuthLayer) -> Result<Router, Box<dyn Error>> {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    // Clients without a challenge ask for what the metadata names.
+    // Clients without a challenge request the scopes that the metadata names.
     let required = env::var("CLERK_REQUIRED_SCOPES").unwrap_or_default();
     let scopes = required.split([' ', ',']).filter(|scope| !scope.is_empty());
     let config = ClerkConfigBuilder::from_env()?
         .scopes_supported(scopes.chain([ADMIN]))
-        // Any client is allowed, so that this is what tells our tokens from those for others.
+        // Any client is allowed, so only the audience distinguishes tokens for this server from other tokens.
         .require_audience()
-        // Clerk's introspection answers name no audience. The token does, and its signature vouches for that.
+        // Clerk's introspection answers name no audience. The token does, and its signature vouches for it.
         .oauth_jwts(JwtVerification::LocalThenIntrospect)
         .build()?;
     let app = app(ClerkAuthLayer::new(config))?;
@@ -208,7 +209,7 @@ async fn main() -> ExitCode {
     let Err(error) = serve().await else {
         return ExitCode::SUCCESS;
     };
-    // Returned from `main`, it would be shown as `Debug` has it, which is not for people.
+    // An error returned from `main` would be shown with `Debug`, which is not for people.
     eprintln!("error: {error}");
     for cause in iter::successors(error.source(), |&cause| cause.source()) {
         eprintln!("caused by: {cause}");

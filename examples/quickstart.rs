@@ -1,13 +1,13 @@
-//! What the layer does, request by request, with nothing to set up:
+//! A tour of the layer, request by request, without any setup:
 //!
 //! ```sh
 //! cargo run --example quickstart
 //! ```
 //!
-//! Clerk is played by a fake, until `CLERK_DOMAIN` (or `CLERK_PUBLISHABLE_KEY`),
-//! `CLERK_OAUTH_CLIENT_ID` and `CLERK_OAUTH_CLIENT_SECRET` name a real instance. The server stays
-//! up until Ctrl-C; with `-- --once` it ends after the walk, and fails if a step came out otherwise
-//! than expected. `LISTEN` says where it listens, `127.0.0.1:3000` unless set.
+//! A fake plays Clerk, unless `CLERK_DOMAIN` (or `CLERK_PUBLISHABLE_KEY`), `CLERK_OAUTH_CLIENT_ID` and
+//! `CLERK_OAUTH_CLIENT_SECRET` name a real instance. The server runs until Ctrl-C. With `-- --once`, it ends after
+//! the tour, and fails if a step had an unexpected result. `LISTEN` is the address of the server, by default
+//! `127.0.0.1:3000`.
 
 use std::{env, error::Error, iter, process::ExitCode, time::Duration};
 
@@ -77,7 +77,7 @@ async fn with_fake_clerk(address: &str) -> Result<()> {
     ];
     println!("\nTry it:\n");
     for (what, token) in tokens {
-        println!("  # {what}\n  curl -iH 'Authorization: Bearer {token}' {url}/me");
+        println!("  # {what}\n  curl -iH 'Authorization: Bearer {token}' \\\n    {url}/me");
     }
 
     println!("\nWhat comes of it, and how often Clerk was called for it:");
@@ -115,7 +115,7 @@ async fn with_cache(walk: &mut Walk<'_>, auth: &ClerkAuthLayer, tokens: [&str; 4
     let token = walk.clerk.token("user_grace").issue();
     walk.step("another good token", Some(&token), 200, Asked).await?;
     walk.clerk.revoke(&token);
-    walk.step("revoked at Clerk: good until the 30 s end …", Some(&token), 200, NotAsked).await?;
+    walk.step("revoked at Clerk: accepted for 30 s …", Some(&token), 200, NotAsked).await?;
     auth.authenticator().invalidate(Tokens::one(&token));
     walk.step("… or until `layer.invalidate(token)`", Some(&token), 401, Asked).await?;
 
@@ -136,18 +136,18 @@ async fn without_cache(walk: &mut Walk<'_>) -> Result<()> {
     walk.step("a good token", Some(&token), 200, Asked).await?;
     walk.step("the same again: Clerk is asked again", Some(&token), 200, Asked).await?;
     walk.clerk.revoke(&token);
-    walk.step("the same, revoked at Clerk: rejected at once", Some(&token), 401, Asked).await?;
+    walk.step("the same, revoked: rejected at once", Some(&token), 401, Asked).await?;
     Ok(())
 }
 
-/// Whether a step needs Clerk.
+/// The expectation of a step: a call to Clerk, or none.
 #[derive(Debug, PartialEq)]
 enum Clerk {
     Asked,
     NotAsked,
 }
 
-/// Sends requests one by one and says what became of them.
+/// Sends requests one by one, and prints the results.
 struct Walk<'a> {
     clerk: &'a FakeClerk,
     client: Client,
@@ -158,17 +158,17 @@ struct Walk<'a> {
 
 impl Walk<'_> {
     async fn begin(&self, heading: &str) -> Result<()> {
-        // Has the connection open, so that the first step is not charged for it.
+        // Opens the connection, so that its cost is not part of the first step.
         let health = format!("{}/health", self.url);
         self.client.get(health).send().await?.error_for_status()?;
         println!(
-            "\n{heading:<50}{:>8}{:>12}{:>10}{:>10}",
+            "\n{heading:<44}{:>7}{:>11}{:>9}{:>8}",
             "status", "introspect", "userinfo", "time"
         );
         Ok(())
     }
 
-    /// Asks for `/me` and returns the claims, or null.
+    /// Requests `/me`, and returns the claims, or null.
     async fn step(
         &mut self,
         what: &str,
@@ -190,7 +190,7 @@ impl Walk<'_> {
         let userinfo = self.clerk.calls(Endpoint::Userinfo);
         let outcome = response.status().as_u16();
         println!(
-            "{:>3}  {what:<45}{outcome:>8}{introspect:>12}{userinfo:>10}{millis:>7.1} ms",
+            "{:>3}  {what:<39}{outcome:>7}{introspect:>11}{userinfo:>9}{millis:>5.1} ms",
             self.steps,
         );
         show_headers(&response);
@@ -216,7 +216,7 @@ impl Walk<'_> {
 async fn with_real_clerk(address: &str) -> Result<()> {
     tracing_subscriber::fmt::init();
     let url = serve(address, &ClerkAuthLayer::new(ClerkConfig::from_env()?)).await?;
-    println!("A server on {url}: /health is open, /me needs a token of your Clerk instance:\n");
+    println!("A server on {url}: /health is open,\n/me needs a token of your Clerk instance:\n");
     println!("  curl -iH \"Authorization: Bearer $TOKEN\" {url}/me");
     println!("\nWithout a token it answers:\n");
     let response = client()?.get(format!("{url}/me")).send().await?;
@@ -230,7 +230,7 @@ async fn with_real_clerk(address: &str) -> Result<()> {
 
 // === for both ===
 
-/// A client that no proxy of the environment comes between.
+/// Creates a client that ignores the proxies of the environment.
 fn client() -> Result<Client> {
     Ok(ClientBuilder::new().no_proxy().build()?)
 }
@@ -238,7 +238,7 @@ fn client() -> Result<Client> {
 fn show_headers(response: &Response) {
     for name in ["WWW-Authenticate", "Retry-After"] {
         if let Some(Ok(value)) = response.headers().get(name).map(|value| value.to_str()) {
-            let value = value.replacen(", ", ",\n         ", 1);
+            let value = value.replace(", ", ",\n         ");
             println!("       {name}: {value}");
         }
     }
@@ -263,7 +263,7 @@ fn variable(name: &str) -> Option<String> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let address = variable("LISTEN").unwrap_or_else(|| {
-        // Nobody calls a server that is gone at once: any port will do.
+        // A server that ends immediately has no other callers: any port will do.
         let port = if is_once() { 0 } else { 3000 };
         format!("127.0.0.1:{port}")
     });

@@ -1,14 +1,14 @@
-//! One layer for every kind of token that Clerk issues, and one route for each:
+//! One layer for every kind of token that Clerk issues, with a route for each kind:
 //!
 //! ```sh
 //! cargo run --example tokens
 //! ```
 //!
-//! `/oauth`, `/session`, `/api-key` and `/machine` take one kind each, `/billing` whoever may read bills in
-//! their active organization, and `/me` takes them all. Clerk is played by a fake, and every token is sent to every
-//! route, until `CLERK_DOMAIN` and what `CLERK_ACCEPT` needs name a real instance. With `-- --once` it ends
-//! after that, and fails if a token passed where it must not. `LISTEN` says where it listens, `127.0.0.1:3000`
-//! unless set.
+//! `/oauth`, `/session`, `/api-key` and `/machine` accept one kind each. `/billing` accepts callers who may read
+//! bills in their active organization, and `/me` accepts all kinds. A fake plays Clerk, and every token is sent to
+//! every route, unless `CLERK_DOMAIN` and the variables that `CLERK_ACCEPT` requires name a real instance. With `--
+//! --once`, the example ends after that, and fails if a route accepted a token by mistake. `LISTEN` is the address of
+//! the server, by default `127.0.0.1:3000`.
 
 use std::{env, error::Error, iter, process::ExitCode};
 
@@ -16,13 +16,12 @@ use axum::{Json, Router, routing::get};
 use reqwest::{Client, ClientBuilder};
 use tokio::net::TcpListener;
 use tower_clerk::{
-    ClerkAuthLayer, ClerkClaims, ClerkConfig, RequireKind, RequirePermission, TokenKind,
-    fake_clerk::FakeClerk,
+    ClerkAuthLayer, ClerkClaims, ClerkConfig, RequireLayer, TokenKind, fake_clerk::FakeClerk,
 };
 
 type Result<T, E = Box<dyn Error>> = std::result::Result<T, E>;
 
-/// The routes that take one kind each.
+/// The routes that accept one kind each.
 const ROUTES: [(&str, TokenKind); 4] = [
     ("/oauth", TokenKind::OAuth),
     ("/session", TokenKind::Session),
@@ -30,16 +29,16 @@ const ROUTES: [(&str, TokenKind); 4] = [
     ("/machine", TokenKind::Machine),
 ];
 
-/// Rules by route stand behind the layer: it verifies, they narrow.
+/// Puts the rules by route behind the layer: it verifies, and they narrow.
 fn app(auth: ClerkAuthLayer) -> Router {
     let me = get(async |claims: ClerkClaims| Json(claims));
     let mut app = Router::new().route("/me", me.clone()).route(
         "/billing",
         me.clone()
-            .layer(RequirePermission::all(["org:billing:read"])),
+            .layer(RequireLayer::permissions(["org:billing:read"])),
     );
     for (path, kind) in ROUTES {
-        app = app.route(path, me.clone().layer(RequireKind::any([kind])));
+        app = app.route(path, me.clone().layer(RequireLayer::any_kind([kind])));
     }
     app.route_layer(auth).route("/health", get(async || "ok\n"))
 }
@@ -85,7 +84,7 @@ async fn with_fake_clerk() -> Result<()> {
         .organization("org_acme", "acme", "admin")
         .permissions(["org:billing:read"]);
     let machine = || clerk.machine_token("mch_cron").scopes(["mch_bills"]);
-    // Each with the routes that take it, beside `/me`.
+    // Each token with the routes that accept it, beside `/me`.
     let tokens: [(&str, String, &[&str]); 8] = [
         ("OAuth", clerk.token("user_ada").issue(), &["/oauth"]),
         (
@@ -117,7 +116,7 @@ async fn with_fake_clerk() -> Result<()> {
         return Err(format!("{surprises} answers were not as expected").into());
     }
     println!("\nEvery token passed where its kind is taken, and nowhere else. Try it:\n");
-    // JWTs are long: they would fill the screen.
+    // JWTs are too long for the screen.
     for (what, token, _) in tokens.iter().filter(|(_, token, _)| token.len() < 64) {
         println!("  # {what}\n  curl -iH 'Authorization: Bearer {token}' {url}/me");
     }
@@ -141,7 +140,7 @@ async fn walk(url: &str, tokens: &[(&str, String, &[&str])]) -> Result<usize> {
             let request = client.get(format!("{url}{path}")).bearer_auth(token);
             let status = request.send().await?.status().as_u16();
             let expected = match path {
-                // No kind that is accepted: the layer itself rejects it.
+                // The layer itself rejects a kind that is not accepted.
                 _ if taken.is_empty() => 401,
                 "/me" => 200,
                 path if taken.contains(&path) => 200,

@@ -1,5 +1,5 @@
-//! A gRPC server: health and reflection are open, `whoami.v1.WhoAmI/Get` takes Clerk's access tokens in
-//! the metadata `authorization` and answers with the subject.
+//! A gRPC server: health and reflection are open, `whoami.v1.WhoAmI/Get` accepts Clerk's access tokens in the
+//! metadata `authorization` and returns the subject.
 //!
 //! ```sh
 //! CLERK_DOMAIN=verb-noun-00.clerk.accounts.dev CLERK_OAUTH_CLIENT_ID=… \
@@ -31,7 +31,7 @@ use tonic::{
     transport::{Server, server::TcpIncoming},
 };
 use tower::{Service, service_fn};
-use tower_clerk::{ClerkAuthLayer, ClerkConfig, clerk_claims};
+use tower_clerk::{ClerkAuthLayer, ClerkConfig};
 
 /// `message Subject { string id = 1; }`
 #[derive(Clone, PartialEq, prost::Message)]
@@ -42,14 +42,14 @@ struct Subject {
 
 /// `rpc Get(google.protobuf.Empty) returns (Subject);`
 async fn get(request: Request<()>) -> Result<Response<Subject>, Status> {
-    let claims = clerk_claims(&request)?;
+    let claims = tower_clerk::tonic::claims(&request)?;
     Ok(Response::new(Subject {
         id: claims.subject().to_owned(),
     }))
 }
 
-/// What `tonic-prost-build` would write for a service of one method, so that this example does
-/// without `protoc`.
+/// The code that `tonic-prost-build` would generate for a service with one method, so that this example needs no
+/// `protoc`.
 #[derive(Clone)]
 struct WhoAmI;
 
@@ -79,7 +79,7 @@ impl Service<http::Request<Body>> for WhoAmI {
     }
 }
 
-/// What reflection tells of the service: `protoc` writes this, too, where it is used.
+/// Describes the service to reflection. `protoc` generates this, too, if it is used.
 fn descriptors() -> FileDescriptorSet {
     let id = FieldDescriptorProto {
         name: Some("id".to_owned()),
@@ -136,7 +136,7 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     Server::builder()
         .add_service(health)
         .add_service(reflection)
-        // Around this service alone. `Server::builder().layer(auth)` protects all of them at once.
+        // Wraps only this service. `Server::builder().layer(auth)` protects all services at once.
         .add_service(auth.named_layer(WhoAmI))
         .serve_with_incoming(TcpIncoming::from(listener))
         .await?;
@@ -149,7 +149,7 @@ async fn main() -> ExitCode {
     let Err(error) = serve().await else {
         return ExitCode::SUCCESS;
     };
-    // Returned from `main`, it would be shown as `Debug` has it, which is not for people.
+    // An error returned from `main` would be shown with `Debug`, which is not for people.
     eprintln!("error: {error}");
     for cause in iter::successors(error.source(), |&cause| cause.source()) {
         eprintln!("caused by: {cause}");

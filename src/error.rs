@@ -1,6 +1,13 @@
 //! The errors: of a request ([`AuthError`]) and of a configuration ([`ConfigError`]).
 
+mod kind;
+
 use std::{error::Error, fmt, sync::Arc, time::Duration};
+
+use http::StatusCode;
+
+pub use self::kind::AuthErrorKind;
+pub(crate) use self::kind::{Class, Outcome};
 
 /// The reason why a request was rejected.
 ///
@@ -106,7 +113,7 @@ impl From<AuthErrorKind> for AuthError {
 
 impl fmt::Display for AuthError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.kind.as_str())
+        f.write_str(self.kind.text())
     }
 }
 
@@ -121,158 +128,6 @@ impl Error for AuthError {
 /// The longest `Retry-After` that is respected and forwarded. It covers a few of the windows in which Clerk counts
 /// calls. Without this limit, one wrong value would keep all clients away permanently.
 pub(crate) const MAX_RETRY_AFTER: Duration = Duration::from_secs(60);
-
-/// The kinds of rejection. [`Rejection`](crate::Rejection) decides how each kind appears in a response.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum AuthErrorKind {
-    /// Clerk rejected the credentials of this service: the client id or secret (at the introspection endpoint, a 401
-    /// that is not HTML, or a 403 that names them), or the secret key (at the Backend API, a 401 or 403 in the form of
-    /// Clerk's or OAuth's errors).
-    CredentialsRejected,
-    /// The token has expired: `exp` is not in the future.
-    Expired,
-    /// A rule after the layer rejected the claims of a valid token, for another reason than a scope:
-    /// [`RequirePermission`](crate::RequirePermission), [`RequireRole`](crate::RequireRole),
-    /// [`RequireKind`](crate::RequireKind), [`RequireClaims`](crate::RequireClaims), or an extractor of the feature
-    /// `axum`.
-    Forbidden,
-    /// Clerk reports that the token is not active: unknown, revoked, expired, or of another instance.
-    Inactive,
-    /// A required scope was not granted.
-    InsufficientScope,
-    /// The token cannot be verified with any key of the instance: its signature, its algorithm or its `kid` does not
-    /// match.
-    InvalidSignature,
-    /// The credentials are not of the form `Bearer token68` (RFC 6750 §2.1).
-    MalformedCredentials,
-    /// The token looks like a JWT but cannot be read as one: it is not JSON, has a duplicate member or one of a wrong
-    /// type, or lacks a required member.
-    MalformedToken,
-    /// The request has no bearer credentials, and no session cookie if cookies are accepted.
-    MissingCredentials,
-    /// A rule runs without a [`ClerkAuthLayer`](crate::ClerkAuthLayer) around it.
-    MissingLayer,
-    /// Neither the token, the introspection response nor userinfo contains a usable subject, or the subject does not
-    /// fit the kind of the token.
-    MissingSubject,
-    /// Nothing proves that this is an access token. It may be a refresh token or an ID token.
-    NotAccessToken,
-    /// The instance signed the token, but it does not belong to a session: it is an ID token, a token from a template,
-    /// or a token of another category.
-    NotSessionToken,
-    /// `nbf` or `iat` lies in the future.
-    NotYetValid,
-    /// The session is pending: its user must first complete a task, such as the choice of an organization.
-    PendingSession,
-    /// A profile is required, and it could not be fetched.
-    ProfileUnavailable,
-    /// Clerk responded with a 429, or this layer's own rate limit was reached.
-    RateLimited,
-    /// The token is bound to a key that the sender must prove (`cnf`, or a type other than Bearer).
-    SenderConstrained,
-    /// The request has more than one `Authorization` header (RFC 6750 §3.1), or different session cookies of one name.
-    MultipleCredentials,
-    /// Too many verifications already wait for Clerk.
-    Overloaded,
-    /// The token is longer than the configured limit.
-    TokenTooLong,
-    /// The format of the token is not one that this layer accepts. Clerk was not called.
-    UnsupportedToken,
-    /// Clerk's response breaks its contract.
-    InvalidUpstreamResponse,
-    /// Clerk could not be reached, did not respond in time, or responded with a server error.
-    UpstreamUnavailable,
-    /// The token was issued for another audience.
-    WrongAudience,
-    /// The token belongs to a client that is not allowed.
-    WrongClient,
-    /// The token names another issuer.
-    WrongIssuer,
-    /// The session token was issued to an origin that is not authorized.
-    UnauthorizedParty,
-}
-
-impl AuthErrorKind {
-    /// Returns true if Clerk or the verification rules rejected this token. The cache stores such a rejection.
-    pub fn is_authoritative(self) -> bool {
-        match self {
-            Self::Expired
-            | Self::Inactive
-            | Self::InsufficientScope
-            | Self::InvalidSignature
-            | Self::MalformedToken
-            | Self::MissingSubject
-            | Self::NotAccessToken
-            | Self::NotSessionToken
-            | Self::NotYetValid
-            | Self::PendingSession
-            | Self::SenderConstrained
-            | Self::WrongAudience
-            | Self::WrongClient
-            | Self::WrongIssuer
-            | Self::UnauthorizedParty => true,
-            Self::CredentialsRejected
-            | Self::Forbidden
-            | Self::MalformedCredentials
-            | Self::MissingCredentials
-            | Self::MissingLayer
-            | Self::ProfileUnavailable
-            | Self::RateLimited
-            | Self::MultipleCredentials
-            | Self::Overloaded
-            | Self::TokenTooLong
-            | Self::UnsupportedToken
-            | Self::InvalidUpstreamResponse
-            | Self::UpstreamUnavailable => false,
-        }
-    }
-
-    /// Returns true if Clerk was unavailable, or if a limit prevented the call. Only such an error may be bridged with
-    /// a stale entry. Rejected credentials of this service and responses that break the contract may not.
-    pub fn is_outage(self) -> bool {
-        matches!(
-            self,
-            Self::RateLimited | Self::Overloaded | Self::UpstreamUnavailable
-        )
-    }
-
-    /// Returns a description of the kind for people. It is not part of any protocol.
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::CredentialsRejected => "Clerk rejected the credentials of this service",
-            Self::Expired => "the token has expired",
-            Self::Forbidden => "a rule rejects the claims of the token",
-            Self::Inactive => "the token is not active",
-            Self::InsufficientScope => "a required scope was not granted",
-            Self::InvalidSignature => "no key of the instance vouches for the token",
-            Self::MalformedCredentials => "the credentials are malformed",
-            Self::MalformedToken => "the token cannot be read",
-            Self::MissingCredentials => "there are no bearer credentials",
-            Self::MissingLayer => "no `ClerkAuthLayer` stands before a rule",
-            Self::MissingSubject => "the token has no usable subject",
-            Self::NotAccessToken => "nothing shows that this is an access token",
-            Self::NotSessionToken => "the token is of no session",
-            Self::NotYetValid => "the token is not valid yet",
-            Self::PendingSession => "the session is pending",
-            Self::ProfileUnavailable => "the required profile could not be fetched",
-            Self::RateLimited => "too many requests to Clerk",
-            Self::SenderConstrained => "the token is bound to its sender",
-            Self::MultipleCredentials => {
-                "there is more than one authorization header or session cookie"
-            }
-            Self::Overloaded => "too many requests are waiting for Clerk",
-            Self::TokenTooLong => "the token is too long",
-            Self::UnsupportedToken => "the token is of no accepted kind",
-            Self::InvalidUpstreamResponse => "the answer of Clerk breaks its contract",
-            Self::UpstreamUnavailable => "Clerk is unavailable",
-            Self::WrongAudience => "the token is meant for another audience",
-            Self::WrongClient => "the client of the token is not allowed",
-            Self::WrongIssuer => "the token has another issuer",
-            Self::UnauthorizedParty => "the token was issued to another origin",
-        }
-    }
-}
 
 /// An error in a configuration. Every variant names the field and hides secrets.
 #[derive(Debug, thiserror::Error)]
@@ -327,6 +182,36 @@ pub enum ConfigError {
     /// The HTTP client could not be created, for instance because a TLS library or trusted certificates are missing.
     #[error("the HTTP client could not be created")]
     HttpClient(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// The source of [`CredentialsRejected`](AuthErrorKind::CredentialsRejected) if Clerk rejected the secret key, not the
+/// client id and secret.
+#[derive(Debug, thiserror::Error)]
+#[error("the Backend API rejected the secret key")]
+pub(crate) struct SecretKeyRejected;
+
+/// Returns true if Clerk rejected the secret key, not the client id and secret.
+pub(crate) fn is_secret_key_rejected(error: &AuthError) -> bool {
+    error
+        .source()
+        .is_some_and(|source| source.is::<SecretKeyRejected>())
+}
+
+/// The source of [`InvalidUpstreamResponse`](AuthErrorKind::InvalidUpstreamResponse) if the status is unexpected.
+#[derive(Debug, thiserror::Error)]
+#[error("unexpected status {}", .0.as_u16())]
+pub(crate) struct UnexpectedStatus(pub(crate) StatusCode);
+
+/// Returns the status of the response, if the status is the cause of this error.
+pub(crate) fn unexpected_status(error: &AuthError) -> Option<StatusCode> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(UnexpectedStatus(status)) = error.downcast_ref() {
+            return Some(*status);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 #[cfg(test)]

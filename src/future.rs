@@ -12,12 +12,11 @@ use pin_project_lite::pin_project;
 use tower_service::Service;
 
 use crate::{
-    RejectResponse,
+    ClerkClaims,
     authenticator::{Authenticator, PendingVerification},
     integrations,
     options::LayerOptions,
-    reject,
-    service::inject,
+    reject::{self, RejectResponse},
 };
 
 pin_project! {
@@ -41,15 +40,13 @@ pin_project! {
     where
         S: Service<Request<ReqBody>>,
     {
-        // The inner service answers.
+        // The inner service answers. A rejection by it is rendered; without `allows_grpc`, one in the gRPC form gets
+        // its HTTP status.
         Call {
             #[pin]
             future: S::Future,
-        },
-        // The inner service answers, and a rejection in the gRPC form gets its HTTP status.
-        CallForStatus {
-            #[pin]
-            future: S::Future,
+            reject: R,
+            allows_grpc: bool,
         },
         // The token is being verified.
         Verify {
@@ -81,16 +78,15 @@ impl<S, ReqBody, ResBody, R> ResponseFuture<S, ReqBody, ResBody, R>
 where
     S: Service<Request<ReqBody>>,
 {
-    pub(crate) fn call(future: S::Future) -> Self {
-        Self {
-            state: State::Call { future },
-        }
-    }
-
     /// `allows_grpc`: a rejection by the inner service may have the gRPC form.
-    pub(crate) fn call_for(future: S::Future, allows_grpc: bool) -> Self {
-        let state = State::call_for(future, allows_grpc);
-        Self { state }
+    pub(crate) fn call(future: S::Future, reject: R, allows_grpc: bool) -> Self {
+        Self {
+            state: State::Call {
+                future,
+                reject,
+                allows_grpc,
+            },
+        }
     }
 
     pub(crate) fn reject(response: Response<ResBody>) -> Self {
@@ -136,10 +132,16 @@ where
         let mut state = self.project().state;
         loop {
             match state.as_mut().project() {
-                StateProj::Call { future } => return future.poll(cx),
-                StateProj::CallForStatus { future } => {
+                StateProj::Call {
+                    future,
+                    reject,
+                    allows_grpc,
+                } => {
                     let mut response = ready!(future.poll(cx))?;
-                    reject::to_http_status(&mut response, integrations::error_of);
+                    reject::render_behind(&mut response, *allows_grpc, reject);
+                    if !*allows_grpc {
+                        reject::to_http_status(&mut response, integrations::error_of);
+                    }
                     return Poll::Ready(Ok(response));
                 }
                 StateProj::Reject { response } => {
@@ -150,19 +152,6 @@ where
                     ready!(state.as_mut().advance(cx))?;
                 }
             }
-        }
-    }
-}
-
-impl<S, ReqBody, ResBody, R> State<S, ReqBody, ResBody, R>
-where
-    S: Service<Request<ReqBody>>,
-{
-    fn call_for(future: S::Future, allows_grpc: bool) -> Self {
-        if allows_grpc {
-            Self::Call { future }
-        } else {
-            Self::CallForStatus { future }
         }
     }
 }
@@ -208,11 +197,14 @@ where
                 let waiting = slot.as_mut().expect("a request is called once");
                 ready!(waiting.inner.poll_ready(cx))?;
                 let mut waiting = slot.take().expect("it was there a line above");
-                let future = waiting.inner.call(waiting.request);
-                Self::call_for(future, !waiting.options.is_http_status_only())
+                Self::Call {
+                    future: waiting.inner.call(waiting.request),
+                    reject: waiting.reject,
+                    allows_grpc: !waiting.options.is_http_status_only(),
+                }
             }
             // It waits no longer.
-            StateProj::Call { .. } | StateProj::CallForStatus { .. } | StateProj::Reject { .. } => {
+            StateProj::Call { .. } | StateProj::Reject { .. } => {
                 return Poll::Ready(Ok(()));
             }
         };
@@ -228,4 +220,10 @@ where
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
+}
+
+/// Inserts claims into the extensions of a request. This is the only place that does. Claims that were there before are
+/// replaced: only the claims of this layer count.
+pub(crate) fn inject<B>(request: &mut Request<B>, claims: ClerkClaims) {
+    request.extensions_mut().insert(claims);
 }

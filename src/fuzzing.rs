@@ -4,15 +4,15 @@ use http::HeaderMap;
 
 use crate::{
     AuthErrorKind,
-    bearer::{self, CookieNames},
     claims::permissions,
+    extract::{self, CookieNames},
 };
 #[cfg(feature = "jwt")]
 use crate::{JwtAlgorithm, verify::jwt};
 
 /// The bearer token of a request with these headers.
 pub fn bearer(headers: &mut HeaderMap, max_len: usize) -> Result<&str, AuthErrorKind> {
-    bearer::parse(headers, max_len)?.token()
+    extract::parse(headers, max_len)?.token()
 }
 
 /// The session token in the cookies of a request with these headers, where this names the instance.

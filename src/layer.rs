@@ -4,7 +4,9 @@ use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
-use crate::{Authenticator, ClerkAuth, ClerkConfig, EmptyBody, Verify, options::LayerOptions};
+use crate::{
+    Authenticator, ClerkAuth, ClerkConfig, Verify, options::LayerOptions, reject::EmptyBody,
+};
 
 /// Lets through what carries a good token, with [`ClerkClaims`](crate::ClerkClaims) in the request's
 /// extensions. See the [crate docs](crate).
@@ -45,8 +47,15 @@ impl ClerkAuthLayer {
 }
 
 impl<R> ClerkAuthLayer<R> {
-    /// Has rejections rendered by something else than [`EmptyBody`]: [`JsonBody`](crate::JsonBody),
-    /// [`ProblemJson`](crate::ProblemJson), or a closure from [`Rejection`](crate::Rejection) to a response.
+    /// Sets the body of rejections. Default: [`EmptyBody`], since every body has an empty one. Others are
+    /// [`JsonBody`](crate::reject::JsonBody), [`ProblemJson`](crate::reject::ProblemJson), and a closure
+    /// `|rejection: &Rejection| ..` that makes a response of a [`Rejection`](crate::reject::Rejection).
+    ///
+    /// It also counts for rejections by [rules](crate::RequireLayer) and extractors behind the layer. They leave an
+    /// empty response, and the nearest layer in front renders it. A response stays as it is if something in between
+    /// gave it a body or another status. The body is known by its headers (`Content-Type`, `Content-Length`,
+    /// `Content-Encoding`, `Transfer-Encoding`), and if it is `Bytes`, `String`, `Vec<u8>`, `Full<Bytes>`, or that
+    /// of axum or tonic (features of these names), by itself.
     #[must_use]
     pub fn reject_with<T>(self, reject: T) -> ClerkAuthLayer<T> {
         ClerkAuthLayer {
@@ -103,8 +112,8 @@ impl<R> ClerkAuthLayer<R> {
     /// **Forward authentication must use this**: nginx's `auth_request`, Traefik, Caddy and Envoy decide by the
     /// HTTP status, and over HTTP/2 a caller can choose the form. `examples/forward_auth.rs` shows it.
     ///
-    /// It also holds for what rejects behind this layer: [rules](crate::RequireScopes), extractors,
-    /// [`McpSessionLayer`](crate::McpSessionLayer), `clerk_claims`, and other layers of this crate. It holds for this
+    /// It also holds for what rejects behind this layer: [rules](crate::RequireLayer), extractors,
+    /// [`McpSessionLayer`](crate::McpSessionLayer), `tonic::claims`, and other layers of this crate. It holds for this
     /// layer and its clones made afterwards.
     #[must_use]
     pub fn http_status_only(mut self) -> Self {

@@ -84,8 +84,9 @@
 //! [`AuthError`] among the extensions of the *response*, for logging layers; the caller does not learn
 //! it. An outage of Clerk's is never a 401: clients would throw good tokens away.
 //!
-//! The body is shaped by [`reject_with`](ClerkAuthLayer::reject_with): [`JsonBody`], [`ProblemJson`] or a
-//! closure. None of them can change or lose what stands in this table.
+//! The body is shaped by [`reject_with`](ClerkAuthLayer::reject_with):
+//! [`JsonBody`](reject::JsonBody), [`ProblemJson`](reject::ProblemJson) or a closure. It holds for rules and
+//! extractors behind the layer, too. None of them can change or lose what stands in this table.
 //!
 //! # How clients find out whom to ask
 //!
@@ -100,9 +101,9 @@
 //!
 //! # Rules by route
 //!
-//! What the layer requires, it requires of all. [`RequireScopes`], [`RequirePermission`], [`RequireRole`],
-//! [`RequireKind`] and [`RequireClaims`] ask for more, route by route; they stand behind the layer and judge the claims of each request. [`McpSessionLayer`] stands
-//! there, too: it keeps the sessions of an MCP server to those who opened them.
+//! What the layer requires, it requires of all requests. A [`RequireLayer`] adds a rule to a route: scopes,
+//! permissions, roles, kinds of tokens, or a predicate. It stands behind the layer and decides by the claims of each request.
+//! [`McpSessionLayer`] stands there, too: it keeps the sessions of an MCP server to those who opened them.
 //!
 //! # What an attacker can and cannot do
 //!
@@ -148,10 +149,10 @@
 //! | `rustls` | yes | TLS towards Clerk by rustls, with the certificates that the platform trusts |
 //! | `native-tls` | | TLS towards Clerk by the platform's own library, where `rustls` is off |
 //! | `jwt` | | JWTs verified here: session tokens, machine tokens, OAuth tokens where that is configured |
-//! | `axum` | | [`ClerkClaims`], `Claims<T>`, [`Organization`] and [`Actor`] as extractors, [`ResourceMetadata`] as a router |
-//! | `tonic` | | `clerk_claims`: the claims of a `tonic::Request` |
+//! | `axum` | | `axum`: claims and their parts as extractors; [`ResourceMetadata`] as a router |
+//! | `tonic` | | `tonic`: the claims of a `tonic::Request` |
 //! | `metrics` | | counts and durations for the installed recorder of the crate `metrics` |
-//! | `test-util` | | `fake_clerk` and `ManualClock`, for tests |
+//! | `test-util` | | `fake_clerk`, `testing` and `ManualClock`, for tests |
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -175,19 +176,18 @@ mod layer;
 mod authenticator;
 mod tokens;
 mod service;
-
 mod future;
 mod metadata;
 mod options;
-mod bearer;
-mod kind;
+mod extract;
+mod token;
 mod cache;
 mod verify;
-mod upstream;
-mod claims;
-mod require;
+mod clerk;
+pub mod claims;
+pub mod authorize;
 mod session;
-mod reject;
+pub mod reject;
 mod error;
 mod clock;
 mod observe;
@@ -198,7 +198,7 @@ mod integrations;
 pub mod guide;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
-pub mod fake_clerk;
+pub mod testing;
 #[cfg(fuzzing)]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -206,39 +206,40 @@ pub mod fuzzing;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub use self::clock::ManualClock;
-#[cfg(feature = "tonic")]
-#[cfg_attr(docsrs, doc(cfg(feature = "tonic")))]
-pub use self::integrations::clerk_claims;
 #[cfg(feature = "axum")]
 #[cfg_attr(docsrs, doc(cfg(feature = "axum")))]
-pub use self::integrations::{
-    Claims, ClaimsRejection, InvalidClaims, MissingClaim, MissingLayer, Unauthenticated,
-};
+pub use self::integrations::axum;
+#[cfg(feature = "tonic")]
+#[cfg_attr(docsrs, doc(cfg(feature = "tonic")))]
+pub use self::integrations::tonic;
 pub use self::{
     authenticator::Authenticator,
-    bearer::BearerToken,
-    claims::{Actor, ClerkClaims, Organization, Profile, User},
+    authorize::layer::RequireLayer,
+    claims::clerk_claims::ClerkClaims,
+    clerk::{
+        TokenInfo,
+        http::{Transport, TransportError},
+    },
     config::{
         ClerkConfig, ClerkConfigBuilder, Enrichment, JwtAlgorithm, JwtVerification, OAuthEndpoint,
         ProfileSource,
     },
     error::{AuthError, AuthErrorKind, ConfigError},
+    extract::BearerToken,
     future::ResponseFuture,
-    kind::TokenKind,
     layer::ClerkAuthLayer,
     metadata::ResourceMetadata,
     observe::{BreakerState, Health, Stats},
-    reject::{EmptyBody, JsonBody, ProblemJson, RejectResponse, Rejection},
-    require::{
-        Require, RequireClaims, RequireFuture, RequireKind, RequirePermission, RequireRole,
-        RequireScopes,
-    },
     service::ClerkAuth,
     session::{McpSession, McpSessionFuture, McpSessionLayer},
+    token::TokenKind,
     tokens::Tokens,
-    upstream::{Transport, TransportError},
-    verify::{TokenInfo, Verify, VerifyRequest},
+    verify::{Verify, VerifyRequest},
 };
+#[cfg(feature = "test-util")]
+#[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
+#[doc(inline)]
+pub use fake_clerk;
 
 /// The README's code, compiled and run.
 #[cfg(doctest)]

@@ -6,8 +6,8 @@ use std::fmt;
 use http::{Request, header::AUTHORIZATION};
 
 use crate::{
-    AuthError, AuthErrorKind, ClerkClaims, authenticator::Authenticator, reject,
-    require::present::Anonymous,
+    AuthError, AuthErrorKind, ClerkClaims, authenticator::Authenticator,
+    authorize::extension::Anonymous, reject,
 };
 
 /// The options of a layer that its clones do not share. One byte, so that a cache hit tests all of them at once.
@@ -59,7 +59,7 @@ impl LayerOptions {
 
     /// Whether a request may pass without claims, for what its headers were rejected for. It is asked before
     /// anything else was: what a verification comes to is final.
-    pub(crate) fn admits(self, error: &AuthError) -> bool {
+    pub(crate) fn accepts_anonymous(self, error: &AuthError) -> bool {
         self.has(Self::OPTIONAL) && error.kind() == AuthErrorKind::MissingCredentials
     }
 

@@ -1,7 +1,7 @@
 //! [`ClerkAuth`]: the way of a request, spelled out once.
 
 use std::{
-    fmt, mem,
+    fmt,
     task::{Context, Poll},
 };
 
@@ -9,14 +9,17 @@ use http::{Request, Response};
 use tower_service::Service;
 
 use crate::{
-    ClerkClaims, RejectResponse, ResponseFuture,
+    ResponseFuture,
     authenticator::{Authenticator, Decision, Rejected},
+    future::inject,
     options::{self, LayerOptions},
+    reject::RejectResponse,
+    sync::give_up_readiness,
 };
 
 /// The service that [`ClerkAuthLayer`](crate::ClerkAuthLayer) makes. See the [crate docs](crate).
 #[derive(Clone)]
-pub struct ClerkAuth<S, R = crate::EmptyBody> {
+pub struct ClerkAuth<S, R = crate::reject::EmptyBody> {
     inner: S,
     authenticator: Authenticator,
     reject: R,
@@ -68,17 +71,20 @@ where
                 inject(&mut request, claims);
                 if self.options.changes_nothing() {
                     // The very instance that was polled ready.
-                    return ResponseFuture::call(self.inner.call(request));
+                    let future = self.inner.call(request);
+                    return ResponseFuture::call(future, self.reject.clone(), true);
                 }
                 self.options.strip(&mut request);
                 let future = self.inner.call(request);
-                ResponseFuture::call_for(future, !self.options.is_http_status_only())
+                let allows_grpc = !self.options.is_http_status_only();
+                ResponseFuture::call(future, self.reject.clone(), allows_grpc)
             }
-            Decision::Reject(rejection) if self.options.admits(&rejection.error) => {
+            Decision::Reject(rejection) if self.options.accepts_anonymous(&rejection.error) => {
                 options::anonymize(&self.authenticator, &mut request);
                 // What stands behind may still reject it, and not every framework knows the form.
                 let is_grpc = self.options.is_grpc(&request);
-                ResponseFuture::call_for(self.inner.call(request), is_grpc)
+                let future = self.inner.call(request);
+                ResponseFuture::call(future, self.reject.clone(), is_grpc)
             }
             Decision::Reject(rejection) => {
                 give_up_readiness(&mut self.inner);
@@ -119,21 +125,6 @@ impl Authenticator {
         is_grpc: bool,
         reject: &impl RejectResponse<B>,
     ) -> Response<B> {
-        self.rejection(&rejection, is_grpc)
-            .into_response(rejection.error, reject)
+        self.rejection(&rejection, is_grpc).to_response(reject)
     }
-}
-
-/// Drops the instance that was polled ready, and with it whatever it reserved, a permit for instance: a
-/// request that waits for Clerk, or is rejected, must not keep others out. A clone is not ready (see the
-/// docs of `tower::Service`, "Be careful when cloning inner services").
-pub(crate) fn give_up_readiness<S: Clone>(inner: &mut S) {
-    let not_ready = inner.clone();
-    drop(mem::replace(inner, not_ready));
-}
-
-/// The one place where claims get into a request. Claims that were there before are replaced: only
-/// this layer's count.
-pub(crate) fn inject<B>(request: &mut Request<B>, claims: ClerkClaims) {
-    request.extensions_mut().insert(claims);
 }

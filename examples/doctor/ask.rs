@@ -1,4 +1,4 @@
-//! Calls to Clerk, as the layer makes them, with all that can be seen of the answers.
+//! Calls to Clerk, as the layer makes them, with all details of the answers.
 
 use std::{
     error::Error,
@@ -9,7 +9,7 @@ use reqwest::{Client, ClientBuilder, RequestBuilder, StatusCode, redirect};
 use serde_json::Value;
 use url::form_urlencoded::byte_serialize;
 
-/// The instance, and who asks it.
+/// The instance, and the credentials for it.
 pub(crate) struct Clerk {
     issuer: String,
     client_id: String,
@@ -17,12 +17,12 @@ pub(crate) struct Clerk {
     client: Client,
 }
 
-/// What came back.
+/// An answer of the instance.
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    /// `None` where the body is no JSON.
+    /// `None` if the body is not JSON.
     pub(crate) json: Option<Value>,
-    /// How far the server's clock was ahead of ours, in seconds.
+    /// The seconds by which the server's clock was ahead of the local one; `None` if the answer has no date.
     pub(crate) clock_ahead: Option<i64>,
     pub(crate) took: Duration,
 }
@@ -55,8 +55,8 @@ impl Clerk {
         send(self.client.get(format!("{}{path}", self.issuer))).await
     }
 
-    /// Introspection (RFC 7662 §2.1). Id and secret are form-encoded before they become credentials (RFC
-    /// 6749 §2.3.1).
+    /// Introspects a token (RFC 7662 §2.1). Id and secret are form-encoded before they become credentials (RFC 6749
+    /// §2.3.1).
     pub(crate) async fn introspect(&self, token: &str) -> Result<Answer, String> {
         let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
         let form = format!("token={}&token_type_hint=access_token", encode(token));
@@ -78,7 +78,7 @@ impl Answer {
         self.took.as_millis()
     }
 
-    /// A member that is a string.
+    /// Returns a member that is a string.
     pub(crate) fn text(&self, member: &str) -> Option<&str> {
         self.json.as_ref()?.get(member)?.as_str()
     }
@@ -110,7 +110,7 @@ async fn send(request: RequestBuilder) -> Result<Answer, String> {
     })
 }
 
-/// The innermost cause says what happened; the address is known.
+/// Returns the innermost cause, without the address, which is known.
 fn tell(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut cause: &dyn Error = &error;
@@ -128,5 +128,5 @@ fn seconds_between(from: SystemTime, to: SystemTime) -> i64 {
     }
 }
 
-/// What the layer reads at most.
+/// The largest body that the layer reads.
 const LARGEST: usize = 64 * 1024;

@@ -1,4 +1,4 @@
-//! The instance: whether it is the one that is meant, works, and knows us.
+//! Checks of the instance: that it is the intended one, works, and accepts the credentials.
 
 use reqwest::StatusCode;
 use serde_json::Value;
@@ -9,7 +9,7 @@ use crate::{
     report::Report,
 };
 
-/// Whether the metadata say what the layer takes for granted.
+/// Checks that the metadata matches the layer's assumptions.
 pub(crate) async fn check_discovery(clerk: &Clerk, report: &mut Report) {
     let answer = match clerk.get("/.well-known/openid-configuration").await {
         Ok(answer) if answer.status == StatusCode::OK && answer.json.is_some() => answer,
@@ -64,7 +64,7 @@ fn check_issuer(clerk: &Clerk, issuer: Option<&str>, report: &mut Report) {
 
 fn check_clock(answer: &Answer, report: &mut Report) {
     match answer.clock_ahead {
-        // The header has whole seconds.
+        // The header has a resolution of whole seconds.
         Some(ahead) if ahead.unsigned_abs() <= LEEWAY => {
             report.good(&format!("the clocks agree within {LEEWAY} s"));
         }
@@ -80,7 +80,7 @@ fn check_clock(answer: &Answer, report: &mut Report) {
     }
 }
 
-/// How long a call takes on a connection that is there: the price of a token that is not in the cache.
+/// Measures a call on an open connection, which is the cost of a cache miss.
 async fn check_latency(clerk: &Clerk, report: &mut Report) {
     let mut times = Vec::new();
     for _ in 0..3 {
@@ -100,7 +100,7 @@ async fn check_latency(clerk: &Clerk, report: &mut Report) {
     }
 }
 
-/// Whether introspection takes our id and secret.
+/// Checks that introspection accepts the client id and secret.
 pub(crate) async fn check_credentials(clerk: &Clerk, report: &mut Report) {
     let answer = match clerk.introspect(NO_TOKEN).await {
         Ok(answer) => answer,
@@ -132,7 +132,7 @@ pub(crate) async fn check_credentials(clerk: &Clerk, report: &mut Report) {
     }
 }
 
-/// Whether userinfo is there. It must not take a token that cannot be.
+/// Checks that userinfo works, and rejects a token that cannot exist.
 pub(crate) async fn check_userinfo(clerk: &Clerk, report: &mut Report) {
     match clerk.userinfo(NO_TOKEN).await {
         Ok(answer) if matches!(answer.status.as_u16(), 400 | 401 | 403) => {
@@ -152,8 +152,8 @@ pub(crate) async fn check_userinfo(clerk: &Clerk, report: &mut Report) {
     }
 }
 
-/// What the layer allows for, in seconds.
+/// The difference of clocks that the layer tolerates, in seconds.
 const LEEWAY: u64 = 5;
 
-/// In milliseconds: half of the time that an attempt has.
+/// In milliseconds: half of the time limit of an attempt.
 const SLOW: u128 = 500;

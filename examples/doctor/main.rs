@@ -1,5 +1,5 @@
-//! Examines a Clerk instance, and a token, with the configuration that a service would have: says what it
-//! finds, what to set, and whether the layer would accept the token.
+//! Examines a Clerk instance, and a token, with the configuration of a service. It prints its findings and the
+//! variables to set, and shows whether the layer would accept the token.
 //!
 //! ```sh
 //! export CLERK_DOMAIN=verb-noun-00.clerk.accounts.dev CLERK_OAUTH_CLIENT_ID=… \
@@ -9,11 +9,11 @@
 //! cargo run --example doctor -- - < token.txt     # the same, from standard input
 //! ```
 //!
-//! A token as the argument works, too, but whoever may list the processes of the machine sees it. All other
-//! variables of `ClerkConfig::from_env` count as well. It exits with 0 if the layer would accept the
-//! token; without one, if nothing is wrong.
+//! A token can also be the argument, but every user who may list the processes of the machine can read it there. All
+//! other variables of `ClerkConfig::from_env` count as well. The exit status is 0 if the layer would accept the
+//! token, or, without a token, if nothing is wrong.
 //!
-//! What it prints has neither the token nor the secret in it. It does say whose token it is.
+//! The output contains neither the token nor the secret. It does contain the subject of the token.
 
 mod ask;
 mod instance;
@@ -33,10 +33,10 @@ use tower_clerk::ClerkConfig;
 
 use self::{ask::Clerk, report::Report};
 
-/// What a token cannot be: Clerk is asked about it to see whether it takes our credentials.
+/// A token that cannot exist. Clerk's answer to it shows whether Clerk accepts the credentials.
 const NO_TOKEN: &str = "oat_00000000000000000000000000000000";
 
-/// The token in question, if any.
+/// Returns the token to examine, if there is one.
 fn token() -> Result<Option<String>, Box<dyn Error>> {
     let token = match env::args().nth(1) {
         Some(argument) if argument == "-" => {
@@ -56,12 +56,12 @@ fn token() -> Result<Option<String>, Box<dyn Error>> {
     Ok(token.filter(|token| !token.is_empty()))
 }
 
-/// Whether all is well.
+/// Returns true if nothing is wrong.
 async fn examine() -> Result<bool, Box<dyn Error>> {
     let token = token()?;
     let config = ClerkConfig::from_env()?;
     let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
-    // Both are there, or neither is needed.
+    // Either both are set, or neither is needed.
     let client_id = variable("CLERK_OAUTH_CLIENT_ID");
     let secret = variable("CLERK_OAUTH_CLIENT_SECRET");
     let key = variable("CLERK_SECRET_KEY");

@@ -1,6 +1,6 @@
-//! What is printed, and what is not.
+//! The output, without secrets.
 
-/// Prints findings, without the secrets.
+/// Prints findings, with all secrets removed.
 pub(crate) struct Report {
     secrets: Vec<String>,
     findings: usize,
@@ -14,7 +14,7 @@ impl Report {
         }
     }
 
-    /// How many things are wrong.
+    /// The number of problems.
     pub(crate) fn findings(&self) -> usize {
         self.findings
     }
@@ -23,29 +23,30 @@ impl Report {
         println!("\n{}", self.clean(title));
     }
 
-    /// Something is as it should be.
+    /// Prints a check that passed.
     pub(crate) fn good(&self, text: &str) {
         println!("  ok    {}", self.clean(text));
     }
 
-    /// Something to know.
+    /// Prints information.
     pub(crate) fn note(&self, text: &str) {
         println!("        {}", self.clean(text));
     }
 
-    /// Something is wrong, and this is what to do about it.
+    /// Prints a problem, and advice.
     pub(crate) fn bad(&mut self, text: &str, advice: &str) {
         self.findings += 1;
         println!("  FAIL  {}", self.clean(text));
         println!("        -> {}", self.clean(advice));
     }
 
-    /// What came of what was found before.
+    /// Prints the conclusion from the findings before.
     pub(crate) fn summary(&self, text: &str) {
         println!("  FAIL  {}", self.clean(text));
     }
 
-    /// A server may send anything back: what was secret, what moves a terminal's cursor, or a lot.
+    /// Removes dangerous text from an answer: secrets, control characters for the terminal, or a large amount of
+    /// text.
     fn clean(&self, text: &str) -> String {
         let mut text = text.to_owned();
         for secret in &self.secrets {
@@ -59,5 +60,5 @@ impl Report {
     }
 }
 
-/// In characters. A few lines of a terminal.
+/// In characters: a few lines of a terminal.
 const LONGEST: usize = 500;

@@ -1,4 +1,4 @@
-//! The token: what can be seen of it, and what Clerk says of it.
+//! Checks of the token: its visible properties, and Clerk's answers about it.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use reqwest::StatusCode;
@@ -7,7 +7,7 @@ use tower_clerk::TokenKind;
 
 use crate::{ask::Clerk, report::Report};
 
-/// Says what is known of the token. Returns what introspection says of it, if it is active.
+/// Prints the facts about the token. Returns the introspection answer if the token is active.
 pub(crate) async fn examine(
     clerk: Option<&Clerk>,
     token: &str,
@@ -124,7 +124,7 @@ async fn check_userinfo(
     }
 }
 
-/// The kind that a token looks like, as the layer tells them apart.
+/// Returns the kind that a token's format shows, by the same rules as the layer.
 pub(crate) fn kind_of(token: &str) -> Option<TokenKind> {
     for (prefix, kind) in [
         ("oat_", TokenKind::OAuth),
@@ -145,7 +145,7 @@ pub(crate) fn kind_of(token: &str) -> Option<TokenKind> {
     }
 }
 
-/// Header and payload of a JWT; null if they cannot be read. Nothing of them is verified.
+/// Decodes header and payload of a JWT; null if they cannot be read. Nothing of them is verified.
 pub(crate) fn json_of(token: &str) -> Option<[Value; 2]> {
     let parts: Vec<_> = token.split('.').collect();
     let &[header, payload, _] = &*parts else {

@@ -1,5 +1,6 @@
-//! What the layer itself does with the token. Each rule that rejects it is named and lifted, until it passes or
-//! nothing is left to lift: so the rules are the layer's own, and all that stand in the way are told.
+//! The decision of the layer itself about the token. Each rule that rejects the token is printed and then lifted,
+//! until the token is accepted or no rule can be lifted. So the rules are the layer's own, and the output lists all
+//! obstacles.
 
 use std::{convert::Infallible, env, future};
 
@@ -17,7 +18,7 @@ use crate::{
 
 type Verdict = Result<ClerkClaims, AuthErrorKind>;
 
-/// Whether the layer accepts the token. `answer`: what introspection says of it.
+/// Returns true if the layer accepts the token. `answer`: the introspection answer.
 pub(crate) async fn decide(
     token: &str,
     answer: Option<&Map<String, Value>>,
@@ -107,7 +108,7 @@ fn can_be_lifted(kind: AuthErrorKind, token: &str) -> bool {
         AuthErrorKind::WrongClient
         | AuthErrorKind::WrongAudience
         | AuthErrorKind::InsufficientScope => true,
-        // Other kinds need more than a word to be verified.
+        // Other kinds need more than one setting to be verified.
         AuthErrorKind::UnsupportedToken => kind_of(token).is_none(),
         _ => false,
     }
@@ -128,7 +129,7 @@ fn lift(
     }
 }
 
-/// What to change.
+/// Returns advice about a rejection.
 fn advice(kind: AuthErrorKind, token: &str, answer: Option<&Map<String, Value>>) -> String {
     let variable = |name| env::var(name).unwrap_or_default();
     let told = |member| {
@@ -207,7 +208,7 @@ fn advice(kind: AuthErrorKind, token: &str, answer: Option<&Map<String, Value>>)
     }
 }
 
-/// Whom the token is for, as the answer or its own payload says: either counts.
+/// Returns the audiences of the token, from the answer and from its own payload: either counts.
 fn audiences(token: &str, answer: Option<&Map<String, Value>>) -> Vec<String> {
     let answered = answer.and_then(|answer| answer.get("aud").cloned());
     let stated = json_of(token).map(|[_, payload]| payload["aud"].clone());

@@ -6,8 +6,8 @@
 //!     CLERK_OAUTH_CLIENT_SECRET=… cargo run --example prometheus
 //! ```
 //!
-//! In a crate of your own this needs the feature `metrics` of `tower-clerk`. Who may reach `/metrics` is for
-//! the network to say: it tells how much is going on, and nothing about whom.
+//! In another crate, this needs the feature `metrics` of `tower-clerk`. Restrict access to `/metrics` in the network:
+//! it shows the amount of traffic, but nothing about callers.
 
 use std::{env, error::Error, iter, process::ExitCode, time::Duration};
 
@@ -16,15 +16,15 @@ use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tower_clerk::{ClerkAuthLayer, ClerkClaims, ClerkConfig};
 
-/// In seconds: from a Clerk nearby to the time limit of one attempt.
+/// In seconds: from a nearby Clerk to the time limit of one attempt.
 const BUCKETS: [f64; 9] = [0.01, 0.025, 0.05, 0.1, 0.2, 0.3, 0.5, 0.75, 1.0];
 
 async fn me(claims: ClerkClaims) -> Json<ClerkClaims> {
     Json(claims)
 }
 
-/// Not ready where nothing but another configuration helps. An outage of Clerk's is none of it: all
-/// replicas would be taken out at once, with those requests, too, that need no Clerk.
+/// Returns 503 only if the configuration has to change. An outage of Clerk does not count: it would take all replicas
+/// out of service at once, even for requests that need no Clerk.
 async fn ready(auth: ClerkAuthLayer) -> (StatusCode, &'static str) {
     if auth.authenticator().health().credentials_rejected {
         let why = "Clerk rejects the client id and secret\n";
@@ -33,7 +33,7 @@ async fn ready(auth: ClerkAuthLayer) -> (StatusCode, &'static str) {
     (StatusCode::OK, "ready\n")
 }
 
-/// Lets the recorder clean up what nobody has fetched yet.
+/// Runs the recorder's clean-up of data that no scrape has fetched.
 async fn keep_up(metrics: PrometheusHandle) {
     let mut interval = tokio::time::interval(Duration::from_secs(5));
     loop {
@@ -43,7 +43,7 @@ async fn keep_up(metrics: PrometheusHandle) {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
-    // Before the layer is made: it counts for the recorder that is there then.
+    // The recorder comes before the layer: a layer uses the recorder that is installed when it is created.
     let metrics = PrometheusBuilder::new()
         .set_buckets_for_metric(Matcher::Suffix("_seconds".to_owned()), &BUCKETS)?
         .install_recorder()?;

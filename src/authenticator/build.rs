@@ -8,13 +8,13 @@ use crate::verify::jwt::Local;
 use crate::{
     ClerkConfig, Enrichment, OAuthEndpoint, ProfileSource, ResourceMetadata, Verify,
     cache::{Cache, Lifetimes, TokenHasher, UserCache},
+    clerk::{
+        Credential, TokenEndpoint, UserinfoEndpoint, discovery::Addresses, http::Upstream,
+        introspection::Introspect,
+    },
     observe::{AudienceLog, Observer, audience_cannot_be_shown},
     reject::Challenges,
-    upstream::Upstream,
-    verify::{
-        Credential, Enrich, Interner, TokenEndpoint, UserinfoEndpoint, Users, Verifier, Verifiers,
-        discovery::Addresses, introspect::Introspect,
-    },
+    verify::{Enrich, Interner, Users, Verifier, Verifiers},
 };
 
 impl Shared {
@@ -49,14 +49,14 @@ impl Shared {
             userinfo: UserinfoEndpoint::new(&upstream, addresses.userinfo),
             users: users(&config, &upstream),
         };
-        let keyer = TokenHasher::new(secret(), &[config.instance.issuer(), &config.client_id]);
+        let hasher = TokenHasher::new(secret(), &[config.instance.issuer(), &config.client_id]);
         let lifetimes = Lifetimes::new(config.cache_ttl, config.stale_if_error);
         let challenges = Arc::new(Challenges::new(
             &config.rules.required_scopes,
             config.resource_metadata.as_ref().map(ResourceMetadata::url),
         ));
         Self {
-            cache: Cache::new(keyer, lifetimes, config.cache_capacity, config.timeout),
+            cache: Cache::new(hasher, lifetimes, config.cache_capacity, config.timeout),
             challenges: Arc::clone(&challenges),
             metadata: config.resource_metadata,
             discovery: addresses.discovery,

@@ -8,12 +8,12 @@ use tokio::time::Instant;
 use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims, TokenKind,
     authenticator::{Authenticator, verify::Task},
-    bearer::{self, Credentials},
     cache::{Arrival, Lookup, TokenDigest},
+    clerk::http::Priority,
     clock::Now,
+    extract::{self, Credentials},
     observe::{CacheState, Seen},
-    upstream::Priority,
-    verify::TokenFormat,
+    token::TokenFormat,
 };
 
 /// What becomes of a request.
@@ -44,7 +44,7 @@ pub(crate) type PendingVerification = BoxFuture<'static, Result<ClerkClaims, Rej
 impl Authenticator {
     /// From the headers to a decision: no I/O, nothing awaited.
     pub(crate) fn lookup(&self, headers: &mut HeaderMap) -> Decision {
-        match bearer::parse(headers, self.shared.max_token_length) {
+        match extract::parse(headers, self.shared.max_token_length) {
             Ok(credentials) => self.lookup_credentials::<false>(credentials),
             // A malformed header is not made up for by anything.
             Err(AuthErrorKind::MissingCredentials) => self.lookup_without_header(headers),
@@ -131,7 +131,7 @@ impl Authenticator {
         if let Some(error) = self.shared.cache.get_negative(key, now) {
             return self.reject_known(TokenFormat::of(token), key, error);
         }
-        let format = match self.shared.verifier.admit(token, now.unix_seconds()) {
+        let format = match self.shared.verifier.precheck(token, now.unix_seconds()) {
             Ok(format) => format,
             Err(kind) => return Decision::Reject(kind.into()),
         };

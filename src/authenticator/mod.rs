@@ -19,15 +19,15 @@ pub(crate) use self::lookup::{Decision, PendingVerification, Rejected};
 #[cfg(feature = "jwt")]
 use crate::verify::jwt::Local;
 use crate::{
-    AuthError, ClerkClaims, ClerkConfig, Health, Rejection, ResourceMetadata, Stats, Tokens,
-    Verify,
-    bearer::CookieNames,
+    AuthError, ClerkClaims, ClerkConfig, Health, ResourceMetadata, Stats, Tokens, Verify,
     cache::Cache,
+    clerk::discovery::Discovery,
     clock::Clock,
+    extract::CookieNames,
     observe::{HealthState, Observer},
-    reject::{self, Challenges},
+    reject::{self, Challenges, Rejection},
     tokens::Selection,
-    verify::{Verifier, discovery::Discovery},
+    verify::Verifier,
 };
 
 /// Verifies tokens, without a middleware.
@@ -215,7 +215,8 @@ impl Authenticator {
     ///
     /// Counting the entries makes the cache remove expired ones. Call this every few seconds, not on every request.
     pub fn stats(&self) -> Stats {
-        self.shared.observer.stats(&self.shared.cache)
+        let cache = &self.shared.cache;
+        self.shared.observer.stats(cache.len(), cache.flights.len())
     }
 
     /// Returns the state of Clerk, as far as it shows in the calls of this authenticator. It makes no call.

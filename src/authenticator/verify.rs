@@ -8,11 +8,12 @@ use tokio::time::Instant;
 use crate::{
     AuthError, AuthErrorKind, BearerToken, ClerkClaims,
     authenticator::{Authenticator, Rejected},
-    bearer::Credentials,
-    cache::{Arrival, Join, Landed, Lookup, Outcome, TokenDigest, single_flight},
+    cache::{Arrival, Lookup, Outcome, TokenDigest},
+    clerk::http::Priority,
+    extract::Credentials,
     observe::{CacheState, Seen},
-    upstream::Priority,
-    verify::TokenFormat,
+    sync::single_flight::{self, Join, Landed},
+    token::TokenFormat,
 };
 
 /// What is to be verified, and how urgently.

@@ -9,12 +9,26 @@ use std::{
 use super::digest::TokenDigest;
 use crate::{
     AuthError, AuthErrorKind,
-    claims::Claims,
+    claims::{Claims, Holder},
     clock::{Now, millis},
-    verify::Verified,
 };
 
 /// The configured lifetimes, in milliseconds.
+/// A verification that accepted a token. The cache stores nothing else.
+pub(crate) trait Acceptance {
+    /// The end of the token, in Unix seconds: it is never accepted at or after this.
+    fn expires(&self) -> Option<i64>;
+
+    /// The end of the time for which the result may be cached, in Unix seconds, apart from the bounds of the cache.
+    /// It is not later than [`expires`](Self::expires).
+    fn cacheable_until(&self) -> Option<i64>;
+
+    /// Returns false if a profile or a user is missing that should be fetched again soon.
+    fn is_complete(&self) -> bool;
+
+    fn into_claims(self) -> Claims;
+}
+
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifetimes {
     ttl: u64,
@@ -96,8 +110,8 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    pub(super) fn new(
-        verified: Verified,
+    pub(crate) fn new(
+        verified: impl Acceptance,
         key: TokenDigest,
         epoch: u64,
         lifetimes: Lifetimes,
@@ -133,10 +147,6 @@ impl Entry {
 
     pub(super) fn key(&self) -> &TokenDigest {
         &self.key
-    }
-
-    pub(crate) fn claims(&self) -> &Claims {
-        &self.claims
     }
 
     /// Returns true if the entry may be used without a call to Clerk.
@@ -223,6 +233,12 @@ impl Entry {
     }
 }
 
+impl Holder for Entry {
+    fn claims(&self) -> &Claims {
+        &self.claims
+    }
+}
+
 impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry").finish_non_exhaustive()
@@ -230,8 +246,8 @@ impl fmt::Debug for Entry {
 }
 
 /// Returns the longest time for which a verification result may be cached, in milliseconds.
-fn remaining(verified: &Verified, now: Now) -> u64 {
-    verified.good_until().map_or(u64::MAX, |end| {
+fn remaining(verified: &impl Acceptance, now: Now) -> u64 {
+    verified.cacheable_until().map_or(u64::MAX, |end| {
         u64::try_from(end)
             .unwrap_or(0)
             .saturating_mul(1000)
@@ -250,7 +266,7 @@ pub(super) struct NegativeEntry {
 impl NegativeEntry {
     /// Creates the entry for an error. `None` unless the error is an authoritative rejection or a 503 that this token
     /// provokes.
-    pub(super) fn new(error: &AuthError, epoch: u64, now: Now) -> Option<Self> {
+    pub(crate) fn new(error: &AuthError, epoch: u64, now: Now) -> Option<Self> {
         let kind = error.kind();
         let (error, life) = match provoked_life(error) {
             Some(life) => (error.clone(), life),

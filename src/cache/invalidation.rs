@@ -15,11 +15,10 @@ use std::{
     sync::{PoisonError, atomic::Ordering},
 };
 
-use super::{
-    digest::{PrehashedHasher, TokenDigest},
-    single_flight::SingleFlight,
+use super::digest::{PrehashedHasher, TokenDigest};
+use crate::sync::{
+    AtomicU64, RwLock, RwLockReadGuard, RwLockWriteGuard, single_flight::SingleFlight,
 };
-use crate::sync::{AtomicU64, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 /// All invalidations that a result may still be older than.
 #[derive(Debug, Default)]

@@ -12,7 +12,6 @@ mod invalidation;
 mod digest;
 mod store;
 mod returning;
-pub(crate) mod single_flight;
 mod user;
 mod verdict;
 
@@ -20,8 +19,7 @@ use std::{sync::Arc, time::Duration};
 
 pub(crate) use self::{
     digest::{TokenDigest, TokenHasher},
-    entry::{Entry, Lifetimes},
-    single_flight::{Join, Landed, Outcome, SingleFlight},
+    entry::{Acceptance, Entry, Lifetimes},
     user::UserCache,
     verdict::Arrival,
 };
@@ -31,7 +29,15 @@ use self::{
     positive::Positive,
     returning::Returning,
 };
-use crate::{AuthError, ClerkClaims, clock::Now};
+use crate::{
+    AuthError, ClerkClaims,
+    claims::Holder,
+    clock::Now,
+    sync::single_flight::{self, SingleFlight},
+};
+
+/// The outcome of a verification.
+pub(crate) type Outcome = single_flight::Outcome<Arc<Entry>>;
 
 /// The result of a lookup for a positive entry.
 #[derive(Debug)]
@@ -52,7 +58,7 @@ pub(crate) enum Lookup {
 
 /// The cache of verification results, see the module docs.
 pub(crate) struct Cache {
-    keyer: TokenHasher,
+    hasher: TokenHasher,
     lifetimes: Lifetimes,
     positive: Positive,
     negative: Negative,
@@ -65,14 +71,14 @@ impl Cache {
     /// `capacity`: the number of positive entries. A tenth as many negative entries are kept. `timeout`: the longest
     /// duration of a verification.
     pub(crate) fn new(
-        keyer: TokenHasher,
+        hasher: TokenHasher,
         lifetimes: Lifetimes,
         capacity: u64,
         timeout: Duration,
     ) -> Self {
         let longest = lifetimes.longest();
         Self {
-            keyer,
+            hasher,
             lifetimes,
             positive: Positive::new(capacity, longest),
             negative: Negative::new((capacity / 10).max(1), longest),
@@ -83,7 +89,7 @@ impl Cache {
     }
 
     pub(crate) fn key(&self, token: impl AsRef<[u8]>) -> TokenDigest {
-        self.keyer.key(token)
+        self.hasher.key(token)
     }
 
     /// Looks up a positive entry. Always inlined into its caller, like the functions that it calls on a hit. Otherwise

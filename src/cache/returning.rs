@@ -1,7 +1,7 @@
 //! The tokens that were valid before. A flood of first-seen tokens must not delay them.
 //!
 //! The set holds only digests, and accepts no token: a token in the set is verified like any other, with a higher
-//! [priority](crate::upstream::Priority). The set is written when a verification ends and read on a miss, never on a
+//! [priority](crate::clerk::http::Priority). The set is written when a verification ends and read on a miss, never on a
 //! hit.
 //!
 //! | bound | reason |

@@ -6,6 +6,7 @@ mod schedules;
 use std::time::Duration;
 
 use super::{Cache, Entry, Lifetimes, Lookup, Outcome, TokenHasher};
+use crate::claims::Holder;
 use crate::{AuthError, AuthErrorKind, clock::Now, verify::Verified};
 
 const START: Now = Now {

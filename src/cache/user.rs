@@ -11,14 +11,18 @@ use super::{
     digest::{TokenDigest, TokenHasher},
     entry::{Deadline, NEGATIVE_TTL},
     invalidation::{Invalidations, Many},
-    single_flight::{self, Landed, Outcome, SingleFlight},
     store::{Release, Store},
 };
-use crate::{AuthError, AuthErrorKind, User, clock::Clock};
+use crate::{
+    AuthError, AuthErrorKind,
+    claims::User,
+    clock::Clock,
+    sync::single_flight::{self, Landed, Outcome, SingleFlight},
+};
 
 /// The recently fetched users, by their ids.
 pub(crate) struct UserCache {
-    keyer: TokenHasher,
+    hasher: TokenHasher,
     store: Store<Known>,
     invalidations: Invalidations,
     flights: Arc<SingleFlight<TokenDigest, Known>>,
@@ -50,7 +54,7 @@ impl UserCache {
     ) -> Self {
         let ttl = Duration::from_millis(USER_TTL);
         Self {
-            keyer: TokenHasher::new(secret, &["users"]),
+            hasher: TokenHasher::new(secret, &["users"]),
             store: Store::new(capacity, ttl, Known::weight, |_, _, _: Release| {}),
             invalidations: Invalidations::default(),
             flights: SingleFlight::new(timeout),
@@ -74,7 +78,7 @@ impl UserCache {
     where
         F: Future<Output = Result<Option<Arc<User>>, AuthError>> + Send + 'static,
     {
-        let key = self.keyer.key(id);
+        let key = self.hasher.key(id);
         if let Some(user) = self.look(key) {
             return Ok(user);
         }
@@ -110,7 +114,7 @@ impl UserCache {
 
     /// Invalidates a user. A fetch in flight does not count for requests that arrive after this.
     pub(crate) fn invalidate(&self, id: &str) {
-        let key = self.keyer.key(id);
+        let key = self.hasher.key(id);
         let Many(are_many) = self.invalidations.invalidate_under_way(&self.flights, key);
         self.store.remove(&key);
         if are_many {

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Cache, Entry, Outcome, TokenDigest, entry::NegativeEntry};
-use crate::{AuthError, clock::Now, verify::Verified};
+use super::{Acceptance, Cache, Entry, Outcome, TokenDigest, entry::NegativeEntry};
+use crate::{AuthError, claims::Holder, clock::Now};
 
 /// The arrival of a request.
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +52,7 @@ impl Cache {
         &self,
         key: TokenDigest,
         epoch: u64,
-        result: Result<Verified, AuthError>,
+        result: Result<impl Acceptance, AuthError>,
         now: Now,
     ) -> Outcome {
         let verified = result?;

@@ -22,9 +22,7 @@ use crate::AuthErrorKind;
 /// ```
 /// # use tower_clerk::ClerkClaims;
 /// fn may_read_invoices_of(claims: &ClerkClaims, organization: &str) -> bool {
-///     claims.organization().is_some_and(|active| {
-///         active.id() == organization && active.has_permission("org:billing:read")
-///     })
+///     claims.org_id() == Some(organization) && claims.has_permission("org:billing:read")
 /// }
 /// # _ = may_read_invoices_of;
 /// ```
@@ -215,16 +213,13 @@ impl Organization {
         })
     }
 
-    /// Returns true if the subject has this role, for instance `org:admin` or `admin`. As in Clerk's `has()`, the
-    /// prefix `org:` makes no difference in the token or in the argument. Case matters. No role implies another.
+    /// See [`ClerkClaims::has_role`](crate::ClerkClaims::has_role).
     pub fn has_role(&self, role: &str) -> bool {
         let held = self.role().map(without_prefix).unwrap_or_default();
         !held.is_empty() && held == without_prefix(role)
     }
 
-    /// Returns true if the subject has this permission, for instance `org:billing:read` or `billing:read`. As in
-    /// Clerk's `has()`, the prefix `org:` makes no difference in the argument. The token must contain the full name.
-    /// Case matters. No permission implies another.
+    /// See [`ClerkClaims::has_permission`](crate::ClerkClaims::has_permission).
     pub fn has_permission(&self, permission: &str) -> bool {
         let needed = without_prefix(permission);
         !needed.is_empty()

@@ -14,8 +14,8 @@ impl Serialize for ClerkClaims {
         map.serialize_entry("scopes", &self.scopes().collect::<Vec<_>>())?;
         map.serialize_entry("aud", &self.audience().collect::<Vec<_>>())?;
         map.serialize_entry("iss", &self.issuer())?;
-        map.serialize_entry("iat", &self.issued_at())?;
-        map.serialize_entry("exp", &self.expires_at())?;
+        map.serialize_entry("iat", &self.shared().issued_at)?;
+        map.serialize_entry("exp", &self.shared().expires_at)?;
         map.serialize_entry("org_id", &self.org_id())?;
         map.serialize_entry("organization", &self.organization())?;
         // Present only if true, so that all other claims have exactly the documented members.

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::{Serialize, Serializer, ser::SerializeMap};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::read;
 use crate::AuthErrorKind;
@@ -145,6 +145,11 @@ impl fmt::Debug for Actor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Actor").finish_non_exhaustive()
     }
+}
+
+/// Reads the claim `act` of a token or a response.
+pub(crate) fn actor(members: &Map<String, Value>) -> Result<Option<Actor>, &'static str> {
+    Actor::read(members.get("act")).map_err(|_| "`act` does not name an actor")
 }
 
 #[cfg(test)]

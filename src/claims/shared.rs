@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::{ActiveOrganization, Profile, Session, User};
-use crate::{TokenKind, reject::Challenges, verify::Rules};
+use crate::{TokenKind, reject::Challenges};
 
 /// The claims that a cache entry holds.
 #[derive(Clone)]
@@ -27,9 +27,23 @@ pub(crate) struct Claims {
     /// are none.
     pub(crate) other: Option<Box<str>>,
     /// The rules that the token passed.
-    pub(crate) rules: Arc<Rules>,
+    pub(crate) rules: Arc<dyn RouteRules>,
     /// The challenges for requests that a rule after the layer rejects.
     pub(crate) challenges: Arc<Challenges>,
+}
+
+/// The rules of the configuration that rules behind the layer need.
+pub(crate) trait RouteRules: Send + Sync {
+    /// Returns true if a scope is granted by name, or implied by a granted one.
+    fn is_granted(&self, granted: &str, needed: &str) -> bool;
+
+    /// The issuer of the instance.
+    fn issuer(&self) -> &str;
+}
+
+/// The value that holds claims: an entry of the cache. Claims share it, so that a hit allocates nothing for them.
+pub(crate) trait Holder: Send + Sync {
+    fn claims(&self) -> &Claims;
 }
 
 impl Claims {
@@ -53,10 +67,4 @@ impl Claims {
             + self.session.as_ref().map_or(0, |it| it.size())
             + user
     }
-}
-
-/// Splits a scope. Only a space separates scope tokens (RFC 6749 §3.3): other white space is part of a name, which then
-/// matches no scope.
-pub(crate) fn split_scope(scope: &str) -> impl Iterator<Item = &str> {
-    scope.split(' ').filter(|token| !token.is_empty())
 }

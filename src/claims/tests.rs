@@ -1,14 +1,17 @@
 mod scopes;
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, UNIX_EPOCH},
+};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{
-    ActiveOrganization, Claims, ClerkClaims, Organization, Profile, Session, TokenKind, split_scope,
+use super::{ActiveOrganization, Claims, ClerkClaims, Organization, Profile, Session};
+use crate::{
+    TokenKind, cache::Entry, reject::Challenges, token::scope::split_scope, verify::Rules,
 };
-use crate::{cache::Entry, reject::Challenges, verify::Rules};
 
 impl ClerkClaims {
     /// Claims that no cache has anything to do with.
@@ -178,8 +181,9 @@ fn accessors_tell_what_is_known() {
     let audience: Vec<_> = claims.audience().collect();
     assert_eq!(audience, ["https://a.example", "https://b.example"]);
     assert_eq!(claims.issuer(), Some("https://clerk.example.com"));
-    assert_eq!(claims.issued_at(), Some(1_700_000_000));
-    assert_eq!(claims.expires_at(), Some(1_700_086_400));
+    let at = |seconds| Some(UNIX_EPOCH + Duration::from_secs(seconds));
+    assert_eq!(claims.issued_at(), at(1_700_000_000));
+    assert_eq!(claims.expires_at(), at(1_700_086_400));
     assert_eq!(claims.org_id(), Some("org_canary"));
     assert_eq!(claims.kind(), TokenKind::OAuth);
 
@@ -372,8 +376,8 @@ fn claims_as_keeps_claims_of_the_application_and_none_replaces_a_verified_one() 
                 members["aud"],
                 json!(["https://a.example", "https://b.example"])
             );
-            assert_eq!(members["exp"], json!(expected.expires_at()));
-            assert_eq!(members["iat"], json!(expected.issued_at()));
+            assert_eq!(members["exp"], json!(expected.shared().expires_at));
+            assert_eq!(members["iat"], json!(expected.shared().issued_at));
             assert_eq!(members["org_id"], "org_canary");
             // The JSON of the claims has nothing of them at all.
             let plain = json_of(Claims {

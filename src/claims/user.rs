@@ -1,10 +1,10 @@
 //! A user, as the Backend API returns it.
 
-use std::fmt;
+use std::{fmt, time::SystemTime};
 
 use serde_json::{Map, Value};
 
-use super::Profile;
+use super::{Profile, time::milliseconds};
 
 /// A user of the instance, from the Backend API (`GET /v1/users/{id}`). It requires the configuration of
 /// [profiles from the Backend API](crate::ProfileSource::BackendApi).
@@ -111,24 +111,24 @@ impl User {
         self.profile.unsafe_metadata()
     }
 
-    /// The creation time of the user, in milliseconds since the Unix epoch.
-    pub fn created_at(&self) -> Option<i64> {
-        self.created_at
+    /// Returns the time at which the user was created, in milliseconds.
+    pub fn created_at(&self) -> Option<SystemTime> {
+        milliseconds(self.created_at?)
     }
 
-    /// The time of the last change, in milliseconds since the Unix epoch.
-    pub fn updated_at(&self) -> Option<i64> {
-        self.updated_at
+    /// Returns the time at which the user was last changed, in milliseconds.
+    pub fn updated_at(&self) -> Option<SystemTime> {
+        milliseconds(self.updated_at?)
     }
 
-    /// The time of the last sign-in, in milliseconds since the Unix epoch.
-    pub fn last_sign_in_at(&self) -> Option<i64> {
-        self.last_sign_in_at
+    /// Returns the time at which the user last signed in, in milliseconds.
+    pub fn last_sign_in_at(&self) -> Option<SystemTime> {
+        milliseconds(self.last_sign_in_at?)
     }
 
-    /// The time of the last activity, in milliseconds since the Unix epoch.
-    pub fn last_active_at(&self) -> Option<i64> {
-        self.last_active_at
+    /// Returns the time at which the user was last active, in milliseconds.
+    pub fn last_active_at(&self) -> Option<SystemTime> {
+        milliseconds(self.last_active_at?)
     }
 
     /// Returns the approximate size in memory, in bytes.

@@ -13,7 +13,7 @@ use super::{
 };
 #[cfg(feature = "test-util")]
 use crate::clock::ManualClock;
-use crate::{TokenKind, Transport, clock::Clock, kind::Kinds, verify::policy::ScopeImplies};
+use crate::{TokenKind, Transport, clock::Clock, token::Kinds, verify::policy::ScopeImplies};
 
 /// Collects what a [`ClerkConfig`](crate::ClerkConfig) is made of. Nothing is checked before
 /// [`build`](Self::build).

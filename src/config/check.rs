@@ -8,14 +8,14 @@ use secrecy::ExposeSecret;
 use super::{Backend, ClerkConfig, ClerkConfigBuilder, Instance, Named, OpaqueTokens, secret};
 use crate::{
     ConfigError, TokenKind, Transport,
-    bearer::CookieNames,
-    clock::SystemClock,
-    upstream::{HttpClient, default_rate_limit},
-    verify::{
-        introspect::basic_credentials,
-        policy::{Audiences, Rules},
-        resource_uri::ResourceUri,
+    clerk::{
+        http::{HttpClient, default_rate_limit},
+        introspection::basic_credentials,
     },
+    clock::SystemClock,
+    extract::CookieNames,
+    token::{resource_uri::ResourceUri, scope::is_scope_byte},
+    verify::policy::{Audiences, Rules},
 };
 
 impl ClerkConfigBuilder {
@@ -253,11 +253,6 @@ pub(super) fn check_text(
 /// `VSCHAR = %x20-7E` (RFC 6749 appendix A)
 pub(super) fn is_vschar(byte: u8) -> bool {
     (0x20..=0x7e).contains(&byte)
-}
-
-/// `NQCHAR = %x21 / %x23-5B / %x5D-7E`, of which a scope token consists (RFC 6749 appendix A.4)
-pub(crate) fn is_scope_byte(byte: u8) -> bool {
-    byte.is_ascii_graphic() && byte != b'"' && byte != b'\\'
 }
 
 /// `called`: of each host that is called, whether that is by https.

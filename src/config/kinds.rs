@@ -54,7 +54,7 @@ impl ClerkConfigBuilder {
                 "required_scopes",
                 self.required_scopes.join(" "),
                 "session tokens have no scopes, all would be rejected: require scopes by route, with \
-                 `RequireScopes`",
+                 `RequireLayer::scopes`",
             ));
         }
         if self.session_cookie && !accepts(TokenKind::Session) {

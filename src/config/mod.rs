@@ -20,7 +20,6 @@ use serde::Deserialize;
 
 pub(crate) use self::{
     backend::Backend,
-    check::is_scope_byte,
     instance::Instance,
     secret::{Hidden, may_be_secret},
 };
@@ -29,7 +28,7 @@ pub use self::{
     tokens::{JwtAlgorithm, JwtVerification, OAuthEndpoint, ProfileSource},
 };
 use crate::{
-    ConfigError, ResourceMetadata, Transport, bearer::CookieNames, clock::Clock,
+    ConfigError, ResourceMetadata, Transport, clock::Clock, extract::CookieNames,
     verify::policy::Rules,
 };
 

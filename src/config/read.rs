@@ -9,7 +9,7 @@ use serde::{
 };
 
 use super::{JwtAlgorithm, Named, may_be_secret};
-use crate::kind::Kinds;
+use crate::token::Kinds;
 
 /// A duration: a number of seconds, or humantime's `1m 30s`.
 pub(super) fn duration(text: &str) -> Option<Duration> {

@@ -3,14 +3,11 @@
 
 use url::Url;
 
-use super::{
-    ClerkConfigBuilder,
-    check::{check_text, is_scope_byte},
-    secret,
-};
+use super::{ClerkConfigBuilder, check::check_text, secret};
 use crate::{
     ConfigError, ResourceMetadata,
     metadata::{Description, WELL_KNOWN},
+    token::scope::is_scope_byte,
 };
 
 impl ClerkConfigBuilder {

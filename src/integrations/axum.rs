@@ -1,4 +1,7 @@
-//! Claims as an argument of an axum handler.
+//! Claims as arguments of axum's handlers.
+//!
+//! Extractors for [`ClerkClaims`], [`Organization`](crate::claims::Organization), [`Actor`](crate::claims::Actor),
+//! [`User`] and [`Claims<T>`](Claims), each of them as `Option` as well. They fail with a [`ClaimsRejection`].
 
 mod parts;
 
@@ -8,24 +11,25 @@ use axum_core::{
     extract::{FromRequestParts, OptionalFromRequestParts},
     response::{IntoResponse, Response},
 };
-use http::{StatusCode, request::Parts};
+use http::request::Parts;
 use serde::de::DeserializeOwned;
 
-pub use self::parts::MissingClaim;
 use crate::{
-    AuthErrorKind, ClerkClaims, EmptyBody, reject,
-    require::{Rejected, claims_of},
+    AuthErrorKind, ClerkClaims,
+    authorize::{claims_of, extension},
+    claims::User,
+    reject::{self, Rejection},
 };
 
-/// The claims as a type of your own, by [`ClerkClaims::claims_as`].
+/// The claims as an application's own type, by [`ClerkClaims::claims_as`].
 ///
-/// A token whose claims do not fit the type is rejected with a 403 ([`InvalidClaims`]). Take
-/// `Option<Claims<T>>` where the layer lets requests without credentials through: it is `None` where
-/// there are no claims; claims that do not fit are rejected all the same.
+/// A token whose claims do not fit the type is rejected with a 403. Take `Option<Claims<T>>` behind an
+/// [optional](crate::ClerkAuthLayer::optional) layer: it is `None` if there are no claims. Claims that do not fit are
+/// rejected in both forms.
 ///
 /// ```
 /// use axum::{Router, routing::get};
-/// use tower_clerk::{Claims, ClerkAuthLayer, ClerkConfig};
+/// use tower_clerk::{ClerkAuthLayer, ClerkConfig, axum::Claims};
 ///
 /// #[derive(serde::Deserialize)]
 /// struct Member {
@@ -47,7 +51,7 @@ use crate::{
 ///     .route("/me", get(me))
 ///     .layer(ClerkAuthLayer::new(cfg));
 ///
-/// // The token of somebody who is in no organization.
+/// // The subject of this token is in no organization.
 /// # use tower::ServiceExt;
 /// let request = http::Request::get("/me").header("authorization", format!("Bearer {token}"));
 /// let rejected = app.oneshot(request.body(axum::body::Body::empty())?).await?;
@@ -57,57 +61,40 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Claims<T>(pub T);
 
-/// Why a handler did not get the claims that it takes.
+/// The rejection of an extractor of this module.
+///
+/// | case | status | challenge (RFC 6750 §3) |
+/// |---|---|---|
+/// | no [`ClerkAuthLayer`](crate::ClerkAuthLayer) is in front of the route: a mistake of the service | 500, and an error in the log | none |
+/// | the layer let the request through without credentials | 401 | that of the layer |
+/// | the claims do not fit the type, or the token lacks the organization, actor or user | 403 | without `error` |
+///
+/// It is no 401 for a valid token: with `invalid_token`, the client would discard the token and return with one
+/// like it. It is no 422 either, since the request is well-formed: the token does not give what the handler needs
+/// (RFC 9110 §15.5.4).
+///
+/// The body is that of the layer in front, by its [`reject_with`](crate::ClerkAuthLayer::reject_with). Without one,
+/// it is empty. A gRPC request gets the gRPC form.
 ///
 /// ```
-/// use tower_clerk::{ClaimsRejection, ClerkClaims};
+/// use tower_clerk::{AuthErrorKind, ClerkClaims, axum::ClaimsRejection};
 ///
-/// // Whoever is not let in is shown the way.
 /// async fn home(claims: Result<ClerkClaims, ClaimsRejection>) -> String {
 ///     match claims {
 ///         Ok(claims) => format!("hello {}", claims.subject()),
-///         Err(ClaimsRejection::Unauthenticated(_)) => "please sign in".to_owned(),
+///         Err(error) if error.rejection().kind() == AuthErrorKind::MissingCredentials => {
+///             "please sign in".to_owned()
+///         }
 ///         Err(_) => "something is wrong".to_owned(),
 ///     }
 /// }
 /// # _ = axum::Router::<()>::new().route("/", axum::routing::get(home));
 /// ```
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum ClaimsRejection {
-    /// No layer stands before the route: 500.
-    MissingLayer(MissingLayer),
-    /// The layer let the request through without credentials: 401.
-    Unauthenticated(Unauthenticated),
-    /// The claims do not fit the type: 403.
-    InvalidClaims(InvalidClaims),
-    /// The token has no such thing: 403.
-    MissingClaim(MissingClaim),
-}
-
-/// A handler asked for claims, and there were none: no [`ClerkAuthLayer`](crate::ClerkAuthLayer)
-/// stands before its route.
-///
-/// Answered with a 500, since it is a mistake of the service's and not of the caller's.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct MissingLayer;
-
-/// A handler asked for claims, and the layer had let the request through without credentials.
-///
-/// Answered as the layer answers a request without credentials: 401, with its challenge.
+// Both fields are free of the claims: `Debug` and `Display` are for logs.
 #[derive(Clone, Debug)]
-pub struct Unauthenticated(Rejected);
-
-/// A handler asked for claims of a type that those of the token do not fit.
-///
-/// Answered with a 403 and a challenge without `error`: the token is good, so that a 401
-/// `invalid_token` would have the client throw it away and come back with one like it, and the request
-/// is well-formed, so that it is no 422. What the handler needs, the token does not give (RFC 9110
-/// §15.5.4).
-pub struct InvalidClaims {
-    rejected: Rejected,
-    cause: serde_json::Error,
+pub struct ClaimsRejection {
+    rejection: Box<Rejection>,
+    reason: &'static str,
 }
 
 // === impl Claims ===
@@ -120,7 +107,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Claims<T> {
     }
 }
 
-/// `None` where there are no claims, be it for want of credentials or of a layer.
+/// `None` if there are no claims, for lack of credentials or of a layer.
 impl<S: Sync, T: DeserializeOwned> OptionalFromRequestParts<S> for Claims<T> {
     type Rejection = ClaimsRejection;
 
@@ -142,7 +129,7 @@ impl<S: Sync> FromRequestParts<S> for ClerkClaims {
     }
 }
 
-/// `None` where there are no claims, be it for want of credentials or of a layer.
+/// `None` if there are no claims, for lack of credentials or of a layer.
 impl<S: Sync> OptionalFromRequestParts<S> for ClerkClaims {
     type Rejection = Infallible;
 
@@ -151,125 +138,73 @@ impl<S: Sync> OptionalFromRequestParts<S> for ClerkClaims {
     }
 }
 
+// === impl User ===
+
+/// Rejects claims without a user of the Backend API with a 403. Claims have one if the configuration has [profiles
+/// from there](crate::ProfileSource::BackendApi), and the subject is a user.
+impl<S: Sync> FromRequestParts<S> for User {
+    type Rejection = ClaimsRejection;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, ClaimsRejection> {
+        let claims = claims_in(parts)?;
+        let user = claims.user().cloned();
+        user.ok_or_else(|| ClaimsRejection::forbidden(claims, parts, "the claims have no user"))
+    }
+}
+
+/// `None` if the claims have no user, or there are no claims.
+impl<S: Sync> OptionalFromRequestParts<S> for User {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Option<Self>, Infallible> {
+        let claims: Option<&ClerkClaims> = parts.extensions.get();
+        Ok(claims.and_then(ClerkClaims::user).cloned())
+    }
+}
+
 // === impl ClaimsRejection ===
+
+impl ClaimsRejection {
+    /// Returns the rejection: its status, and for the service itself its
+    /// [`kind`](Rejection::kind), which is `MissingLayer`, `MissingCredentials` or `Forbidden`.
+    pub fn rejection(&self) -> &Rejection {
+        &self.rejection
+    }
+
+    fn forbidden(claims: &ClerkClaims, parts: &Parts, reason: &'static str) -> Self {
+        Self {
+            rejection: extension::forbidden(claims, is_grpc(parts)),
+            reason,
+        }
+    }
+}
 
 impl fmt::Display for ClaimsRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::MissingLayer(rejection) => rejection.fmt(f),
-            Self::Unauthenticated(rejection) => rejection.fmt(f),
-            Self::InvalidClaims(rejection) => rejection.fmt(f),
-            Self::MissingClaim(rejection) => rejection.fmt(f),
-        }
+        f.write_str(self.reason)
     }
 }
 
-impl Error for ClaimsRejection {}
+impl Error for ClaimsRejection {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&*self.rejection)
+    }
+}
 
 impl IntoResponse for ClaimsRejection {
     fn into_response(self) -> Response {
-        match self {
-            Self::MissingLayer(rejection) => rejection.into_response(),
-            Self::Unauthenticated(rejection) => rejection.into_response(),
-            Self::InvalidClaims(rejection) => rejection.into_response(),
-            Self::MissingClaim(rejection) => rejection.into_response(),
-        }
-    }
-}
-
-// === impl MissingLayer ===
-
-impl MissingLayer {
-    /// The status of the answer: 500.
-    pub fn status(&self) -> StatusCode {
-        StatusCode::INTERNAL_SERVER_ERROR
-    }
-
-    /// The body of the answer. It does not tell the caller what is wrong: the log does.
-    pub fn body_text(&self) -> &'static str {
-        "internal server error"
-    }
-}
-
-impl fmt::Display for MissingLayer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("no `ClerkAuthLayer` is around this route")
-    }
-}
-
-impl Error for MissingLayer {}
-
-impl IntoResponse for MissingLayer {
-    fn into_response(self) -> Response {
-        (self.status(), self.body_text()).into_response()
-    }
-}
-
-// === impl Unauthenticated ===
-
-impl Unauthenticated {
-    /// The status of the answer: 401.
-    pub fn status(&self) -> StatusCode {
-        self.0.rejection.status()
-    }
-}
-
-impl fmt::Display for Unauthenticated {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.error.fmt(f)
-    }
-}
-
-impl Error for Unauthenticated {}
-
-impl IntoResponse for Unauthenticated {
-    fn into_response(self) -> Response {
-        self.0.into_response(&EmptyBody)
-    }
-}
-
-// === impl InvalidClaims ===
-
-impl InvalidClaims {
-    /// The status of the answer: 403.
-    pub fn status(&self) -> StatusCode {
-        self.rejected.rejection.status()
-    }
-
-    /// What does not fit. It may quote the claims, and so say who a person is: it is not for logs, and
-    /// therefore neither in the `Debug` text nor the [source](Error::source).
-    pub fn cause(&self) -> &serde_json::Error {
-        &self.cause
-    }
-}
-
-impl fmt::Debug for InvalidClaims {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InvalidClaims").finish_non_exhaustive()
-    }
-}
-
-impl fmt::Display for InvalidClaims {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the claims do not fit the type that the handler takes")
-    }
-}
-
-impl Error for InvalidClaims {}
-
-impl IntoResponse for InvalidClaims {
-    fn into_response(self) -> Response {
-        self.rejected.into_response(&EmptyBody)
+        extension::reject(*self.rejection)
     }
 }
 
 fn claims_in(parts: &Parts) -> Result<&ClerkClaims, ClaimsRejection> {
-    claims_of(&parts.extensions, iter::empty(), || is_grpc(parts)).map_err(
-        |rejected| match rejected.error.kind() {
-            AuthErrorKind::MissingLayer => ClaimsRejection::MissingLayer(MissingLayer),
-            _ => ClaimsRejection::Unauthenticated(Unauthenticated(rejected)),
-        },
-    )
+    claims_of(&parts.extensions, iter::empty(), || is_grpc(parts)).map_err(|rejection| {
+        let reason = match rejection.kind() {
+            AuthErrorKind::MissingLayer => "no `ClerkAuthLayer` is around this route",
+            _ => "there are no bearer credentials",
+        };
+        ClaimsRejection { rejection, reason }
+    })
 }
 
 fn is_grpc(parts: &Parts) -> bool {
@@ -277,13 +212,14 @@ fn is_grpc(parts: &Parts) -> bool {
 }
 
 fn fit<T: DeserializeOwned>(claims: &ClerkClaims, parts: &Parts) -> Result<T, ClaimsRejection> {
-    claims.claims_as().map_err(|cause| {
+    // The cause may quote the claims, and is therefore dropped.
+    claims.claims_as().map_err(|_| {
         tracing::debug!(
             claims.target = any::type_name::<T>(),
             "the claims do not fit the type that a handler takes"
         );
-        let rejected = Rejected::forbidden(claims, is_grpc(parts));
-        ClaimsRejection::InvalidClaims(InvalidClaims { rejected, cause })
+        let reason = "the claims do not fit the type that the handler takes";
+        ClaimsRejection::forbidden(claims, parts, reason)
     })
 }
 

@@ -1,18 +1,12 @@
-//! What the crate adds for particular frameworks. The layer itself needs none of it.
+//! Additions for particular frameworks. The layer itself needs none of them.
 
 #[cfg(feature = "axum")]
-mod axum;
+pub mod axum;
 #[cfg(feature = "tonic")]
-mod tonic;
+pub mod tonic;
 
 use http::Extensions;
 
-#[cfg(feature = "axum")]
-pub use self::axum::{
-    Claims, ClaimsRejection, InvalidClaims, MissingClaim, MissingLayer, Unauthenticated,
-};
-#[cfg(feature = "tonic")]
-pub use self::tonic::clerk_claims;
 use crate::AuthError;
 
 /// Finds the reason of a rejection that a framework has rendered, among the extensions of the response.

@@ -19,7 +19,7 @@ use http::{
 use serde::Serialize;
 use url::Url;
 
-use crate::{RejectResponse, observe};
+use crate::{observe, reject::RejectResponse};
 
 /// The metadata of a protected resource (RFC 9728 §2), and a service that responds with it.
 ///

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use url::Url;
 
 use super::{Description, ResourceMetadata};
-use crate::{EmptyBody, JsonBody, ProblemJson, RejectResponse, Rejection};
+use crate::reject::{EmptyBody, JsonBody, ProblemJson, RejectResponse, Rejection};
 
 const RESOURCE: &str = "https://api.example.com/mcp";
 const URL: &str = "https://api.example.com/.well-known/oauth-protected-resource/mcp";
@@ -161,13 +161,13 @@ fn every_method_has_its_answer() {
     }
 }
 
-/// A body that nobody knows, and that can be made of bytes.
+/// A body of an unknown type that can be made of text.
 #[derive(Debug, Default, PartialEq)]
 struct Strange(Bytes);
 
-impl From<Bytes> for Strange {
-    fn from(bytes: Bytes) -> Self {
-        Self(bytes)
+impl From<String> for Strange {
+    fn from(text: String) -> Self {
+        Self(text.into())
     }
 }
 
@@ -207,7 +207,7 @@ async fn known_bodies_are_made_and_others_are_not() {
     assert!(body::<Option<Bytes>>(&EmptyBody).is_none());
     assert_eq!(body::<Strange>(&EmptyBody), None);
     assert_eq!(body::<Strange>(&closure::<Strange>), None);
-    // Those who can make every body that is made of bytes need not know it.
+    // Those who can make every body that is made of text need not know it.
     assert_eq!(body(&JsonBody), Some(Strange(expected.clone())));
     assert_eq!(body(&ProblemJson), Some(Strange(expected)));
 }

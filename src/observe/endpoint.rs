@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::{BreakerState, CallResult, HealthState, events, metrics::UpstreamMetrics};
 use crate::{
     clock::Now,
-    upstream::{Endpoint, Priority},
+    observe::{Endpoint, Priority},
 };
 
 /// Records what happens in the stack of an endpoint.

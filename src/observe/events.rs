@@ -10,8 +10,8 @@ use super::{BreakerState, CallResult, Outcome, Seen};
 use crate::{
     AuthError, AuthErrorKind,
     clock::millis,
-    upstream::Endpoint,
-    verify::{is_secret_key_rejected, unexpected_status},
+    error::{is_secret_key_rejected, unexpected_status},
+    observe::Endpoint,
 };
 
 /// Logs a request that was accepted by a fresh entry.
@@ -37,7 +37,7 @@ pub(super) fn passed(outcome: Outcome, seen: Seen) {
 /// Logs a request that was rejected.
 pub(super) fn rejected(error: &AuthError, seen: Seen) {
     tracing::debug!(
-        auth.outcome = Outcome::rejected(error.kind()).as_str(),
+        auth.outcome = error.kind().outcome().as_str(),
         auth.kind = ?error.kind(),
         auth.token_kind = seen.token_kind(),
         cache.state = seen.cache_state(),
@@ -66,7 +66,7 @@ pub(super) fn verified(seen: Seen, elapsed: Duration) {
 /// Logs a failed verification. The level depends on the cause: the token, Clerk or the configuration.
 pub(super) fn verification_failed(error: &AuthError, seen: Seen, elapsed: Duration) {
     let kind = error.kind();
-    let outcome = Outcome::rejected(kind).as_str();
+    let outcome = kind.outcome().as_str();
     match kind {
         AuthErrorKind::CredentialsRejected if is_secret_key_rejected(error) => tracing::error!(
             auth.outcome = outcome,

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::CallResult;
-use crate::{clock::Now, upstream::Endpoint};
+use crate::{clock::Now, observe::Endpoint};
 
 /// The state of the connection to Clerk. Reading it makes no call.
 ///

@@ -1,97 +1,6 @@
 //! Log and metric label values. All of them are static: no label comes from request data.
 
-use crate::AuthErrorKind;
-
-/// The outcome of a request: `auth.outcome`, and the label `outcome`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Ok,
-    StaleOk,
-    Anonymous,
-    Missing,
-    Malformed,
-    Inactive,
-    Expired,
-    BadClient,
-    BadAudience,
-    BadIssuer,
-    BadScope,
-    Unavailable,
-    Overloaded,
-}
-
-impl Outcome {
-    /// All outcomes except [`Ok`](Self::Ok).
-    pub(super) const OTHERS: [Self; 12] = [
-        Self::StaleOk,
-        Self::Anonymous,
-        Self::Missing,
-        Self::Malformed,
-        Self::Inactive,
-        Self::Expired,
-        Self::BadClient,
-        Self::BadAudience,
-        Self::BadIssuer,
-        Self::BadScope,
-        Self::Unavailable,
-        Self::Overloaded,
-    ];
-
-    pub(super) fn passed(is_stale: bool) -> Self {
-        if is_stale { Self::StaleOk } else { Self::Ok }
-    }
-
-    /// Returns the outcome of a rejection. There are fewer outcomes than error kinds, because several kinds need the
-    /// same action by the operator.
-    pub(super) fn rejected(kind: AuthErrorKind) -> Self {
-        match kind {
-            AuthErrorKind::MissingCredentials => Self::Missing,
-            AuthErrorKind::MalformedCredentials
-            | AuthErrorKind::MultipleCredentials
-            | AuthErrorKind::TokenTooLong => Self::Malformed,
-            AuthErrorKind::Inactive
-            | AuthErrorKind::InvalidSignature
-            | AuthErrorKind::MalformedToken
-            | AuthErrorKind::MissingSubject
-            | AuthErrorKind::NotAccessToken
-            | AuthErrorKind::NotSessionToken
-            | AuthErrorKind::NotYetValid
-            | AuthErrorKind::PendingSession
-            | AuthErrorKind::SenderConstrained
-            | AuthErrorKind::UnsupportedToken => Self::Inactive,
-            AuthErrorKind::Expired => Self::Expired,
-            AuthErrorKind::WrongClient | AuthErrorKind::UnauthorizedParty => Self::BadClient,
-            AuthErrorKind::WrongAudience => Self::BadAudience,
-            AuthErrorKind::WrongIssuer => Self::BadIssuer,
-            AuthErrorKind::Forbidden | AuthErrorKind::InsufficientScope => Self::BadScope,
-            AuthErrorKind::CredentialsRejected
-            | AuthErrorKind::MissingLayer
-            | AuthErrorKind::ProfileUnavailable
-            | AuthErrorKind::RateLimited
-            | AuthErrorKind::InvalidUpstreamResponse
-            | AuthErrorKind::UpstreamUnavailable => Self::Unavailable,
-            AuthErrorKind::Overloaded => Self::Overloaded,
-        }
-    }
-
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            Self::Ok => "ok",
-            Self::StaleOk => "stale_ok",
-            Self::Anonymous => "anonymous",
-            Self::Missing => "missing",
-            Self::Malformed => "malformed",
-            Self::Inactive => "inactive",
-            Self::Expired => "expired",
-            Self::BadClient => "bad_client",
-            Self::BadAudience => "bad_audience",
-            Self::BadIssuer => "bad_issuer",
-            Self::BadScope => "bad_scope",
-            Self::Unavailable => "unavailable",
-            Self::Overloaded => "shed",
-        }
-    }
-}
+pub(crate) use crate::error::Outcome;
 
 /// The origin of a verification result: `cache.state`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -179,6 +88,85 @@ impl CallResult {
             | Self::Timeout
             | Self::Unreachable
             | Self::Abandoned => false,
+        }
+    }
+}
+
+/// A Clerk endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    Introspection,
+    Userinfo,
+    /// The key set of the instance.
+    Keys,
+    /// The metadata of the instance (OpenID Connect Discovery §4).
+    Discovery,
+    /// The Backend API's verification of OAuth tokens.
+    BackendOAuth,
+    /// The Backend API's verification of machine tokens.
+    BackendMachine,
+    /// The Backend API's verification of API keys.
+    BackendApiKey,
+    /// The users of the Backend API.
+    BackendUser,
+}
+
+impl Endpoint {
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Introspection,
+        Self::Userinfo,
+        Self::Keys,
+        Self::Discovery,
+        Self::BackendOAuth,
+        Self::BackendMachine,
+        Self::BackendApiKey,
+        Self::BackendUser,
+    ];
+
+    /// Returns the name in logs and metrics.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Introspection => "introspection",
+            Self::Userinfo => "userinfo",
+            Self::Keys => "keys",
+            Self::Discovery => "discovery",
+            Self::BackendOAuth => "backend_oauth_tokens",
+            Self::BackendMachine => "backend_m2m_tokens",
+            Self::BackendApiKey => "backend_api_keys",
+            Self::BackendUser => "backend_users",
+        }
+    }
+}
+
+/// The priority of a call to Clerk, from the highest to the lowest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Priority {
+    /// A document that serves all tokens: a key set, the metadata of the instance.
+    Document,
+    /// A token in use whose entry is refreshed ahead of its end.
+    Refresh,
+    /// A token that was valid before.
+    Returning,
+    /// A token that was not seen before.
+    FirstSeen,
+}
+
+impl Priority {
+    /// The priorities, from the highest to the lowest.
+    pub(crate) const ALL: [Self; 4] = [
+        Self::Document,
+        Self::Refresh,
+        Self::Returning,
+        Self::FirstSeen,
+    ];
+
+    /// Returns the name in logs and metrics.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Document => "document",
+            Self::Refresh => "refresh",
+            Self::Returning => "returning",
+            Self::FirstSeen => "first_seen",
         }
     }
 }

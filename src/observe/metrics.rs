@@ -7,7 +7,7 @@ use super::{
     BreakerState, CallResult, Outcome,
     handle::{Counter, Gauge, Histogram, counter, describe, gauge, histogram},
 };
-use crate::upstream::{Endpoint, Priority};
+use crate::observe::{Endpoint, Priority};
 
 const REQUESTS: &str = "clerk_auth_requests_total";
 const CACHE_EVENTS: &str = "clerk_auth_cache_events_total";

@@ -23,7 +23,7 @@ pub(crate) use self::{
         session_rejected, session_unusable, unreadable_organization,
     },
     health::HealthState,
-    labels::{CacheState, CallResult, Outcome},
+    labels::{CacheState, CallResult, Endpoint, Outcome, Priority},
     metrics::StoreMetrics,
 };
 pub use self::{
@@ -31,7 +31,7 @@ pub use self::{
     stats::Stats,
 };
 use self::{metrics::RequestMetrics, stats::Counters};
-use crate::{AuthError, AuthErrorKind, cache::Cache, verify::TokenFormat};
+use crate::{AuthError, AuthErrorKind, token::TokenFormat};
 
 /// The facts about a request that are known when it is accepted or rejected.
 #[derive(Clone, Copy, Debug, Default)]
@@ -104,7 +104,7 @@ impl Observer {
     /// Records a request that was rejected.
     pub(crate) fn rejected(&self, error: &AuthError, seen: Seen) {
         self.counters.rejected.increment();
-        self.metrics.request(Outcome::rejected(error.kind()));
+        self.metrics.request(error.kind().outcome());
         events::rejected(error, seen);
     }
 
@@ -151,8 +151,7 @@ impl Observer {
         }
     }
 
-    pub(crate) fn stats(&self, cache: &Cache) -> Stats {
-        let (entries, negative_entries) = cache.len();
+    pub(crate) fn stats(&self, (entries, negative_entries): (u64, u64), in_flight: usize) -> Stats {
         let counters = &self.counters;
         Stats {
             hits: counters.hits.get(),
@@ -165,7 +164,7 @@ impl Observer {
             anonymous: counters.anonymous.get(),
             entries,
             negative_entries,
-            in_flight: u64::try_from(cache.flights.len()).unwrap_or(u64::MAX),
+            in_flight: u64::try_from(in_flight).unwrap_or(u64::MAX),
         }
     }
 }

@@ -4,8 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use http::HeaderValue;
 
-use super::{Class, Rejection};
-use crate::{AuthError, claims::split_scope};
+use super::Rejection;
+use crate::{AuthError, error::Class, token::scope::split_scope};
 
 /// The challenges of a configuration, made once.
 #[derive(Debug)]
@@ -36,7 +36,7 @@ impl Challenges {
 
     /// What to say for an error. `is_grpc`: to a gRPC client.
     pub(crate) fn rejection(&self, error: &AuthError, is_grpc: bool) -> Rejection {
-        let class = Class::of(error.kind());
+        let class = error.kind().class();
         let challenge = match class {
             Class::NoCredentials => Some(&self.no_credentials),
             Class::InvalidRequest => Some(&self.invalid_request),
@@ -52,8 +52,7 @@ impl Challenges {
                 .unwrap_or_else(|| Duration::from_secs(fastrand::u64(1..=5)))
         });
         Rejection {
-            class,
-            kind: error.kind(),
+            error: error.clone(),
             challenge: challenge.cloned(),
             scope: self
                 .scope
@@ -74,7 +73,7 @@ impl Challenges {
         is_grpc: bool,
     ) -> Rejection {
         let mut rejection = self.rejection(error, is_grpc);
-        let class = rejection.class;
+        let class = rejection.class();
         let scope = join(self.scope.as_deref(), scopes);
         let metadata = self.resource_metadata.as_deref();
         match class {
@@ -110,7 +109,7 @@ fn join<'a>(scope: Option<&str>, more: impl Iterator<Item = &'a str>) -> Option<
 
 fn challenge(error: Option<Class>, scope: Option<&str>, metadata: Option<&str>) -> HeaderValue {
     let parameters = [
-        ("error", error.and_then(Class::error)),
+        ("error", error.and_then(Class::code)),
         ("error_description", error.map(Class::description)),
         ("scope", scope),
         ("resource_metadata", metadata),

@@ -10,7 +10,7 @@
 use std::any::Any;
 
 use bytes::Bytes;
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 
 /// A body with these bytes; `None` where its kind is not known here.
 pub(super) fn body_of<B: 'static>(bytes: Bytes) -> Option<B> {
@@ -22,6 +22,25 @@ pub(super) fn body_of<B: 'static>(bytes: Bytes) -> Option<B> {
     #[cfg(feature = "axum")]
     put(&mut body, || axum_core::body::Body::from(bytes.clone()));
     body
+}
+
+/// Returns true if a body has no bytes; `None` if its type is not known here.
+pub(super) fn is_empty<B: 'static>(body: &B) -> Option<bool> {
+    let body: &dyn Any = body;
+    let known = None
+        .or_else(|| body.downcast_ref().map(Bytes::is_empty))
+        .or_else(|| body.downcast_ref().map(Vec::<u8>::is_empty))
+        .or_else(|| body.downcast_ref().map(is_ended::<String>))
+        .or_else(|| body.downcast_ref().map(is_ended::<Full<Bytes>>));
+    #[cfg(feature = "axum")]
+    let known = known.or_else(|| body.downcast_ref().map(is_ended::<axum_core::body::Body>));
+    #[cfg(feature = "tonic")]
+    let known = known.or_else(|| body.downcast_ref().map(is_ended::<tonic::body::Body>));
+    known
+}
+
+fn is_ended<B: BodyExt>(body: &B) -> bool {
+    body.is_end_stream() || body.size_hint().exact() == Some(0)
 }
 
 /// Sets `body` where it is of the kind that `make` makes.

@@ -9,7 +9,7 @@ use http::{
     header::{CACHE_CONTROL, CONTENT_TYPE, TE},
 };
 
-use super::{Class, Rejection, whole_seconds};
+use super::{Rejection, whole_seconds};
 use crate::AuthError;
 
 /// Returns true if a request can be nothing but gRPC.
@@ -64,15 +64,27 @@ pub(crate) fn to_http_status<B>(
     response: &mut Response<B>,
     error: impl FnOnce(&Extensions) -> Option<AuthError>,
 ) {
-    if !response.status().is_success() || !response.headers().contains_key(GRPC_STATUS) {
+    if !is_rejection(response) {
         return;
     }
     let extensions = response.extensions();
     let Some(error) = extensions.get().cloned().or_else(|| error(extensions)) else {
         return;
     };
-    *response.status_mut() = Class::of(error.kind()).status();
+    *response.status_mut() = error.kind().class().status();
     let headers = response.headers_mut();
+    remove_headers(headers);
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response.extensions_mut().insert(error);
+}
+
+/// Returns true if a response has the trailers-only form.
+pub(super) fn is_rejection<B>(response: &Response<B>) -> bool {
+    response.status().is_success() && response.headers().contains_key(GRPC_STATUS)
+}
+
+/// Removes the headers of a trailers-only answer.
+pub(super) fn remove_headers(headers: &mut HeaderMap) {
     for name in [
         CONTENT_TYPE,
         GRPC_STATUS,
@@ -81,8 +93,6 @@ pub(crate) fn to_http_status<B>(
     ] {
         headers.remove(name);
     }
-    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    response.extensions_mut().insert(error);
 }
 
 const MEDIA_TYPE: &str = "application/grpc";

@@ -1,15 +1,17 @@
-//! The last stage of a request that is rejected: what the caller is told.
+//! Rejections, and the responses that they become.
 //!
-//! One match decides from the kind of the error: HTTP status, gRPC code, challenge. One function
-//! renders it, as RFC 6750 §3 has it or as a gRPC trailers-only answer. All reasons for a 401 look the
-//! same, so that nobody learns by trying why a token is no good.
+//! The layer passes a [`Rejection`] to a [`RejectResponse`], which makes the body: [`EmptyBody`], [`JsonBody`],
+//! [`ProblemJson`] or a closure. Status and headers follow from the kind of the error (RFC 6750 §3, or the
+//! trailers-only form of gRPC), and the body cannot change them. All reasons for a 401 look the same, so a caller
+//! cannot find out by trying why a token is not valid.
 
 mod challenge;
 mod document;
 mod grpc;
+mod render;
 mod respond;
 
-use std::{sync::Arc, time::Duration};
+use std::{error::Error, fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{
@@ -21,68 +23,27 @@ pub use self::respond::{EmptyBody, JsonBody, ProblemJson, RejectResponse};
 pub(crate) use self::{
     challenge::Challenges,
     grpc::{is_grpc, to_http_status},
+    render::render_behind,
 };
-use crate::{AuthError, AuthErrorKind};
+use crate::{AuthError, AuthErrorKind, error::Class};
 
-/// What is going to be said to a caller who is rejected, before it is put into a response.
+/// A rejected request: what its caller may know, and, for the service itself, why.
+///
+/// [`RejectResponse`] makes the body of the response from it. Rules and extractors leave it in the extensions of an
+/// empty response, and the nearest [`ClerkAuthLayer`](crate::ClerkAuthLayer) in front takes it out and renders it.
+/// Its [source](Error::source) is the [`AuthError`].
 #[derive(Clone, Debug)]
 pub struct Rejection {
-    class: Class,
-    kind: AuthErrorKind,
+    error: AuthError,
     challenge: Option<HeaderValue>,
     scope: Option<Arc<str>>,
     retry_after: Option<Duration>,
     is_grpc: bool,
 }
 
-/// The rows of the table: what the caller is told, as opposed to why.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Class {
-    NoCredentials,
-    InvalidRequest,
-    InvalidToken,
-    InsufficientScope,
-    Forbidden,
-    Misconfigured,
-    Unavailable,
-}
-
 // === impl Class ===
 
 impl Class {
-    fn of(kind: AuthErrorKind) -> Self {
-        match kind {
-            AuthErrorKind::MissingCredentials => Self::NoCredentials,
-            AuthErrorKind::MalformedCredentials
-            | AuthErrorKind::MultipleCredentials
-            | AuthErrorKind::TokenTooLong => Self::InvalidRequest,
-            AuthErrorKind::Expired
-            | AuthErrorKind::Inactive
-            | AuthErrorKind::InvalidSignature
-            | AuthErrorKind::MalformedToken
-            | AuthErrorKind::MissingSubject
-            | AuthErrorKind::NotAccessToken
-            | AuthErrorKind::NotSessionToken
-            | AuthErrorKind::NotYetValid
-            | AuthErrorKind::PendingSession
-            | AuthErrorKind::SenderConstrained
-            | AuthErrorKind::UnsupportedToken
-            | AuthErrorKind::WrongAudience
-            | AuthErrorKind::WrongClient
-            | AuthErrorKind::WrongIssuer
-            | AuthErrorKind::UnauthorizedParty => Self::InvalidToken,
-            AuthErrorKind::InsufficientScope => Self::InsufficientScope,
-            AuthErrorKind::Forbidden => Self::Forbidden,
-            AuthErrorKind::MissingLayer => Self::Misconfigured,
-            AuthErrorKind::CredentialsRejected
-            | AuthErrorKind::ProfileUnavailable
-            | AuthErrorKind::RateLimited
-            | AuthErrorKind::Overloaded
-            | AuthErrorKind::InvalidUpstreamResponse
-            | AuthErrorKind::UpstreamUnavailable => Self::Unavailable,
-        }
-    }
-
     fn status(self) -> StatusCode {
         match self {
             Self::NoCredentials | Self::InvalidToken => StatusCode::UNAUTHORIZED,
@@ -103,7 +64,7 @@ impl Class {
         }
     }
 
-    fn error(self) -> Option<&'static str> {
+    fn code(self) -> Option<&'static str> {
         match self {
             // RFC 6750 §3.1 has three codes. None says that a rule other than that of scopes rejects:
             // `insufficient_scope` would have clients ask for a scope that is not what is missing.
@@ -132,12 +93,11 @@ impl Class {
 // === impl Rejection ===
 
 impl Rejection {
-    /// What to say where a rule found neither claims nor the mark of an anonymous request, and so no
+    /// Rejects a request that has neither claims nor the mark of a request without credentials, so that there are no
     /// challenges either.
     pub(crate) fn missing_layer(is_grpc: bool) -> Self {
         Self {
-            class: Class::Misconfigured,
-            kind: AuthErrorKind::MissingLayer,
+            error: AuthErrorKind::MissingLayer.into(),
             challenge: None,
             scope: None,
             retry_after: None,
@@ -145,71 +105,87 @@ impl Rejection {
         }
     }
 
-    /// The HTTP status: 400, 401, 403, 500 or 503.
-    pub fn status(&self) -> StatusCode {
-        self.class.status()
+    pub(crate) fn error(&self) -> &AuthError {
+        &self.error
     }
 
-    /// The gRPC status code: 16 (unauthenticated), 7 (permission denied), 13 (internal) or 14
+    fn class(&self) -> Class {
+        self.error.kind().class()
+    }
+
+    /// Returns the HTTP status: 400, 401, 403, 500 or 503.
+    pub fn status(&self) -> StatusCode {
+        self.class().status()
+    }
+
+    /// Returns the gRPC status code: 16 (unauthenticated), 7 (permission denied), 13 (internal) or 14
     /// (unavailable).
     pub fn grpc_code(&self) -> u8 {
-        self.class.grpc_code()
+        self.class().grpc_code()
     }
 
-    /// Returns true if the request can be nothing but gRPC, so that the answer is trailers-only: a `POST` over
-    /// HTTP/2 with one `content-type: application/grpc` and one `te: trailers`.
+    /// Returns true if the response has the gRPC form, which is trailers-only: for a `POST` over HTTP/2 with one
+    /// `content-type: application/grpc` and one `te: trailers`.
     pub fn is_grpc(&self) -> bool {
         self.is_grpc
     }
 
-    /// Why the request was rejected, for the service itself. Do not tell the caller.
+    /// Returns the reason, for the service itself. Do not show it to the caller: all reasons for a 401 look the same
+    /// from outside.
     pub fn kind(&self) -> AuthErrorKind {
-        self.kind
+        self.error.kind()
     }
 
-    /// The value of `WWW-Authenticate` (RFC 6750 §3); none where Clerk or this service is the trouble.
+    /// Returns the value of `WWW-Authenticate` (RFC 6750 §3). `None` for 500 and 503.
     pub fn challenge(&self) -> Option<&HeaderValue> {
         self.challenge.as_ref()
     }
 
-    /// The error code (RFC 6750 §3.1); none where there were no credentials, where a rule other than
-    /// that of scopes rejects, and where Clerk or this service is the trouble.
+    /// Returns the error code (RFC 6750 §3.1). `None` if there were no credentials, if a rule other than that of
+    /// scopes rejects, and for 500 and 503.
     pub fn code(&self) -> Option<&'static str> {
-        self.class.error()
+        self.class().code()
     }
 
-    /// A sentence for developers, the same for all errors of one code.
+    /// Returns a sentence for developers, the same for all reasons with one [`code`](Self::code).
     pub fn description(&self) -> &'static str {
-        self.class.description()
+        self.class().description()
     }
 
-    /// The scopes that are needed, where they are what is missing.
+    /// Returns the required scopes, separated by spaces, if a scope is missing.
     pub fn scope(&self) -> Option<&str> {
         self.scope.as_deref()
     }
 
-    /// When to come back, where Clerk is the trouble.
+    /// Returns the delay after which a retry makes sense. `Some` for 503 alone.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
 
-    /// Renders the response. Whatever `with` made of it, status and challenge are set here.
-    pub(crate) fn into_response<B: 'static>(
-        self,
-        error: AuthError,
-        with: &impl RejectResponse<B>,
-    ) -> Response<B> {
-        let mut response = with.reject_response(&self);
+    /// Makes the response. Its status, `WWW-Authenticate`, `Retry-After` and `Cache-Control` are set after `body` has
+    /// run, so a body cannot change them. The [`AuthError`] is in the extensions.
+    pub fn to_response<B: 'static>(&self, body: &impl RejectResponse<B>) -> Response<B> {
+        let mut response = body.reject_response(self);
         if self.is_grpc {
             // A body would be read as a message.
-            let empty = with.json_body(Bytes::new());
-            let body = empty.unwrap_or_else(|| response.into_body());
-            let mut trailers_only = Response::new(body);
-            grpc::set_headers(&self, trailers_only.headers_mut());
-            response = trailers_only;
-        } else {
-            *response.status_mut() = self.status();
+            let empty = body.json_body(Bytes::new());
+            response = Response::new(empty.unwrap_or_else(|| response.into_body()));
         }
+        self.complete(&mut response);
+        response
+    }
+
+    /// Makes an empty response, with the rejection in its extensions, for the layer in front to
+    /// [render](Self::render). It is complete as it is: a unit test may have no layer in front.
+    pub(crate) fn into_unrendered<B: Default>(self) -> Response<B> {
+        let mut response = Response::default();
+        self.complete(&mut response);
+        response.extensions_mut().insert(self);
+        response
+    }
+
+    /// Sets all of a response but its body.
+    fn complete<B>(&self, response: &mut Response<B>) {
         let headers = response.headers_mut();
         headers.remove(RETRY_AFTER);
         if let Some(delay) = self.retry_after {
@@ -217,11 +193,33 @@ impl Rejection {
         }
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
         headers.remove(WWW_AUTHENTICATE);
-        if let Some(challenge) = self.challenge {
-            headers.insert(WWW_AUTHENTICATE, challenge);
+        if let Some(challenge) = &self.challenge {
+            headers.insert(WWW_AUTHENTICATE, challenge.clone());
         }
-        response.extensions_mut().insert(error);
-        response
+        if self.is_grpc {
+            grpc::set_headers(self, headers);
+        } else {
+            *response.status_mut() = self.status();
+        }
+        response.extensions_mut().insert(self.error.clone());
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.description())
+    }
+}
+
+impl Error for Rejection {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl From<Rejection> for AuthError {
+    fn from(rejection: Rejection) -> Self {
+        rejection.error
     }
 }
 

@@ -4,32 +4,34 @@ use bytes::Bytes;
 use http::{HeaderValue, Response, header::CONTENT_TYPE};
 use serde_json::{Map, Value};
 
-use super::{Class, Rejection, document::body_of};
+use super::{Rejection, document::body_of};
+use crate::error::Class;
 
 /// Makes the body of a rejection, and headers beside those that the layer sets.
 ///
-/// Implemented by [`EmptyBody`], [`JsonBody`], [`ProblemJson`], and every closure of this form. Whatever
-/// it returns, the layer sets the status, `WWW-Authenticate`, `Retry-After` and `Cache-Control`
-/// afterwards, so that none can be lost, changed or added. Where [`Rejection::is_grpc`], the body must be
-/// empty, and headers are dropped; a body of a kind that [`json_body`](Self::json_body) knows is emptied.
+/// Implemented by [`EmptyBody`], [`JsonBody`], [`ProblemJson`], and every closure `|rejection: &Rejection| ..`. The
+/// layer sets the status, `WWW-Authenticate`, `Retry-After` and `Cache-Control` afterwards, so none can be lost,
+/// changed or added. If [`Rejection::is_grpc`], the body must be empty, and headers are dropped; a body that
+/// [`json_body`](Self::json_body) can make is replaced by an empty one.
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` cannot create a rejection with a body of type `{B}`",
-    note = "`EmptyBody`, the default, needs `{B}: Default`; `JsonBody` and `ProblemJson` need `{B}: From<Bytes>`",
-    note = "for another body, pass a closure to `ClerkAuthLayer::reject_with`"
+    message = "`{Self}` cannot make a rejection with a body of type `{B}`",
+    label = "does not make bodies of type `{B}`",
+    note = "`EmptyBody` needs `{B}: Default`",
+    note = "`JsonBody` and `ProblemJson` need `{B}: From<String>`",
+    note = "a closure has the form `|rejection: &Rejection| -> Response<{B}>`"
 )]
 pub trait RejectResponse<B> {
     /// Makes the response.
     fn reject_response(&self, rejection: &Rejection) -> Response<B>;
 
-    /// Makes a body of JSON text: that of the [metadata](crate::ResourceMetadata) of the service, which
-    /// the layer answers with where a [`resource`](crate::ClerkConfigBuilder::resource) is configured. It is
-    /// empty for answers without a body.
+    /// Makes a body of JSON text, for the [metadata](crate::ResourceMetadata) that the layer serves if a
+    /// [`resource`](crate::ClerkConfigBuilder::resource) is configured. The text is empty for responses without a
+    /// body.
     ///
-    /// Default: makes those bodies that are known here, which are `Bytes`, `String`, `Vec<u8>`,
-    /// `http_body_util::Full<Bytes>` and, with the feature `axum`, that of axum. [`JsonBody`] and
-    /// [`ProblemJson`] make one of every kind that they support. Where it is `None`, a request for the
-    /// metadata is asked for a token like any other, a warning is logged once, and `ResourceMetadata` is to
-    /// be mounted beside the layer.
+    /// Default: makes `Bytes`, `String`, `Vec<u8>`, `http_body_util::Full<Bytes>` and, with the feature `axum`,
+    /// axum's body. [`JsonBody`] and [`ProblemJson`] make every body that they support. If it is `None`, a request
+    /// for the metadata needs a token like all others, and a warning is logged once: mount `ResourceMetadata`
+    /// beside the layer.
     fn json_body(&self, json: Bytes) -> Option<B>
     where
         B: 'static,
@@ -38,25 +40,32 @@ pub trait RejectResponse<B> {
     }
 }
 
-/// A rejection without a body: everything is in the headers. The default, since it fits the bodies of
-/// axum, tonic and hyper alike.
+/// A rejection without a body: all of it is in the headers. The default, since the bodies of axum, tonic, hyper and
+/// Lambda all have an empty one (`Default`).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EmptyBody;
 
-/// A rejection with the fields of RFC 6750 §3 as JSON: `error`, `error_description`, `scope`.
+/// A rejection as JSON: `error`, `error_description`, and `scope` if one is missing (RFC 6750 §3).
+///
+/// `error` is always there: RFC 6750's code (`invalid_request`, `invalid_token`, `insufficient_scope`), else
+/// `missing_credentials`, `forbidden`, `temporarily_unavailable` or `server_error`.
+///
+/// The body is made from a `String`, which the bodies of axum, hyper (`Full<Bytes>`) and `lambda_http` support; in
+/// Lambda it stays text, without Base64.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct JsonBody;
 
-/// A rejection as a problem (RFC 9457, `application/problem+json`): `type`, `title`, `status`, `detail`, and
-/// the fields of RFC 6750 §3 beside them, `error` and `scope`.
+/// A rejection as a problem (RFC 9457, `application/problem+json`): `type`, `title`, `status`, `detail`, and beside
+/// them `error` and `scope`, as [`JsonBody`] has them.
 ///
-/// The type is `about:blank`: the problem is the status, and the title its phrase (RFC 9457 §4.2.1).
-/// `error` tells those of one status apart.
+/// The type is `about:blank`: the problem is the status, and the title its phrase (RFC 9457 §4.2.1). `error` tells
+/// apart the problems with one status.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProblemJson;
 
 // === impl RejectResponse ===
 
+#[diagnostic::do_not_recommend]
 impl<B: Default> RejectResponse<B> for EmptyBody {
     // Mutants that write the same in other words survive: an empty body is all there is.
     fn reject_response(&self, _: &Rejection) -> Response<B> {
@@ -64,7 +73,8 @@ impl<B: Default> RejectResponse<B> for EmptyBody {
     }
 }
 
-impl<B: From<Bytes>> RejectResponse<B> for JsonBody {
+#[diagnostic::do_not_recommend]
+impl<B: From<String>> RejectResponse<B> for JsonBody {
     fn reject_response(&self, rejection: &Rejection) -> Response<B> {
         let mut members = fields(rejection);
         members.insert("error_description".into(), rejection.description().into());
@@ -75,11 +85,12 @@ impl<B: From<Bytes>> RejectResponse<B> for JsonBody {
     where
         B: 'static,
     {
-        Some(json.into())
+        String::from_utf8(json.into()).ok().map(Into::into)
     }
 }
 
-impl<B: From<Bytes>> RejectResponse<B> for ProblemJson {
+#[diagnostic::do_not_recommend]
+impl<B: From<String>> RejectResponse<B> for ProblemJson {
     fn reject_response(&self, rejection: &Rejection) -> Response<B> {
         let status = rejection.status();
         let mut members = fields(rejection);
@@ -94,10 +105,11 @@ impl<B: From<Bytes>> RejectResponse<B> for ProblemJson {
     where
         B: 'static,
     {
-        Some(json.into())
+        String::from_utf8(json.into()).ok().map(Into::into)
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<B, F> RejectResponse<B> for F
 where
     F: Fn(&Rejection) -> Response<B>,
@@ -107,30 +119,35 @@ where
     }
 }
 
-/// `error` and `scope`, where there are any.
+/// Returns `error`, and `scope` if one is missing.
 fn fields(rejection: &Rejection) -> Map<String, Value> {
-    // RFC 6749 §4.1.2.1 has a code for what is no fault of the token's.
-    let error = rejection.code().or(match rejection.class {
-        Class::Unavailable => Some("temporarily_unavailable"),
-        Class::Misconfigured => Some("server_error"),
-        _ => None,
-    });
-    [("error", error), ("scope", rejection.scope())]
+    // RFC 6750 §3.1 has three codes, and RFC 6749 §4.1.2.1 two for what is not the token's fault. The others are our
+    // own: a client needs one field that is always there.
+    let error = match rejection.class() {
+        Class::InvalidRequest => "invalid_request",
+        Class::InvalidToken => "invalid_token",
+        Class::InsufficientScope => "insufficient_scope",
+        Class::NoCredentials => "missing_credentials",
+        Class::Forbidden => "forbidden",
+        Class::Unavailable => "temporarily_unavailable",
+        Class::Misconfigured => "server_error",
+    };
+    [("error", Some(error)), ("scope", rejection.scope())]
         .into_iter()
         .filter_map(|(name, value)| Some((name.to_owned(), value?.into())))
         .collect()
 }
 
 /// JSON of a content type, or nothing where a gRPC client would take it for a message.
-fn json_response<B: From<Bytes>>(
+fn json_response<B: From<String>>(
     rejection: &Rejection,
     content_type: &'static str,
     members: Map<String, Value>,
 ) -> Response<B> {
     if rejection.is_grpc() {
-        return Response::new(Bytes::new().into());
+        return Response::new(String::new().into());
     }
-    let body = Bytes::from(Value::Object(members).to_string());
+    let body = Value::Object(members).to_string();
     let mut response = Response::new(body.into());
     response
         .headers_mut()

@@ -144,7 +144,7 @@ fn check(case: &Case) {
         "{name:?}"
     );
 
-    let response: Response<Bytes> = rejection.into_response(error.clone(), &EmptyBody);
+    let response: Response<Bytes> = rejection.to_response(&EmptyBody);
     let headers = response.headers();
     assert_eq!(response.status(), case.status, "{name:?}");
     assert_eq!(
@@ -166,7 +166,7 @@ fn check(case: &Case) {
     let rejection = usual().rejection(&error, true);
     assert!(rejection.is_grpc(), "{name:?}");
     let description = rejection.description();
-    let response: Response<Bytes> = rejection.into_response(error, &EmptyBody);
+    let response: Response<Bytes> = rejection.to_response(&EmptyBody);
     let headers = response.headers();
     assert_eq!(response.status(), 200, "{name:?}");
     assert_eq!(
@@ -202,9 +202,8 @@ fn all_reasons_for_a_401_look_the_same() {
         .map(|kind| {
             let error = AuthError::new(*kind);
             let rejection = usual().rejection(&error, false);
-            let problem: Response<Bytes> =
-                rejection.clone().into_response(error.clone(), &ProblemJson);
-            let response: Response<Bytes> = rejection.into_response(error, &JsonBody);
+            let problem: Response<Bytes> = rejection.clone().to_response(&ProblemJson);
+            let response: Response<Bytes> = rejection.to_response(&JsonBody);
             let (head, body) = response.into_parts();
             let problem = problem.into_body();
             format!("{} {:?} {body:?} {problem:?}", head.status, head.headers)
@@ -385,7 +384,7 @@ fn retry_after_is_jittered_unless_clerk_says() {
         let error = AuthError::new(kind).with_retry_after(delay);
         let rejection = challenges.rejection(&error, false);
         assert_eq!(rejection.retry_after(), Some(delay));
-        let response: Response<Bytes> = rejection.into_response(error, &EmptyBody);
+        let response: Response<Bytes> = rejection.to_response(&EmptyBody);
         text(response.headers(), "retry-after").unwrap().to_owned()
     };
     for (name, delay, expected) in [

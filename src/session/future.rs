@@ -12,7 +12,7 @@ use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 
 use super::{id::SessionId, rejection, store::Sessions};
-use crate::{ClerkClaims, RequireFuture, cache::TokenDigest, observe};
+use crate::{ClerkClaims, authorize::ResponseFuture, cache::TokenDigest, observe};
 
 pin_project! {
     /// The future of [`McpSession`](crate::McpSession).
@@ -23,7 +23,7 @@ pin_project! {
     /// can use it. A session that is being ended stays bound to its owner.
     pub struct McpSessionFuture<F, ResBody> {
         #[pin]
-        future: RequireFuture<F, ResBody>,
+        future: ResponseFuture<F, ResBody>,
         // Taken when the inner service has responded. `None` for a rejection.
         after: Option<After>,
     }
@@ -46,14 +46,14 @@ pub(super) enum After {
 impl<F, ResBody> McpSessionFuture<F, ResBody> {
     pub(super) fn call(future: F, after: After) -> Self {
         Self {
-            future: RequireFuture::call(future),
+            future: ResponseFuture::call(future),
             after: Some(after),
         }
     }
 
     pub(super) fn reject(response: Response<ResBody>) -> Self {
         Self {
-            future: RequireFuture::reject(response),
+            future: ResponseFuture::reject(response),
             after: None,
         }
     }

@@ -20,11 +20,11 @@ use self::{future::After, id::SessionId, store::Sessions};
 #[cfg(feature = "test-util")]
 use crate::ManualClock;
 use crate::{
-    ClerkClaims, EmptyBody,
+    ClerkClaims,
+    authorize::{claims_of, extension},
     clock::{Clock, SystemClock},
     observe, reject,
-    require::claims_of,
-    service::give_up_readiness,
+    sync::give_up_readiness,
 };
 
 /// A layer for servers of MCP's streamable HTTP. Only the principal that opened a session can use it.
@@ -35,13 +35,13 @@ use crate::{
 /// [kind](crate::TokenKind), client and subject of the token. Place the layer between
 /// [`ClerkAuthLayer`](crate::ClerkAuthLayer) and the server:
 ///
-/// 1. A response with status 2xx and `Mcp-Session-Id` binds the id to the principal of the request. A bound id is never
-///    bound to another principal: a response that gives a caller the id of another principal becomes a 500.
-/// 2. A request with that header and any method passes if its principal opened the session. For any other principal
-///    the response is a 404, which the specification requires for sessions that do not exist. The client then opens
-///    a new session, and does not learn if the id exists. A request with two such headers gets a 400.
-/// 3. A `DELETE` of the owner to which the server responds with 2xx ends the binding.
-/// 4. A request without claims is rejected in the same way as by [`RequireScopes`](crate::RequireScopes).
+/// 1. An answer with status 2xx and `Mcp-Session-Id` binds the id to the principal of the request. What is
+///    bound is never bound anew: an answer that gives an id of somebody else's is turned into a 500.
+/// 2. A request with that header passes if its principal opened the session, whatever its method. For
+///    everybody else it is a 404, as the specification wants it for sessions that do not exist: clients
+///    begin anew, and do not learn whether there is one. Two such headers are a 400.
+/// 3. A `DELETE` of the owner's that the server answers with 2xx ends the binding.
+/// 4. A request without claims is rejected as [`RequireLayer`](crate::RequireLayer) does it.
 ///
 /// An unknown id also gets a 404: the layer fails closed. All requests of a session must therefore reach the process
 /// that opened it. **With several replicas**, configure the load balancer to route by `Mcp-Session-Id`, which servers
@@ -228,7 +228,7 @@ impl<S> McpSession<S> {
     ) -> Result<After, Response<ResBody>> {
         let is_grpc = || reject::is_grpc(request.method(), request.version(), request.headers());
         let claims: &ClerkClaims = claims_of(request.extensions(), iter::empty(), is_grpc)
-            .map_err(|rejected| rejected.into_response(&EmptyBody))?;
+            .map_err(|rejection| extension::reject(*rejection))?;
         let key = match SessionId::of(request.headers()) {
             SessionId::Absent => None,
             SessionId::One(id) => {

@@ -19,7 +19,7 @@ use crate::{
 
 /// The sessions and their owners, see the module docs.
 pub(super) struct Sessions {
-    keyer: TokenHasher,
+    hasher: TokenHasher,
     table: Mutex<Table>,
     clock: Arc<dyn Clock>,
 }
@@ -75,7 +75,7 @@ impl Sessions {
         getrandom::fill(&mut secret).expect("the operating system gives random numbers");
         let count = |sessions: u64| usize::try_from(sessions.max(1)).unwrap_or(usize::MAX);
         Self {
-            keyer: TokenHasher::new(secret, &[]),
+            hasher: TokenHasher::new(secret, &[]),
             table: Mutex::new(Table {
                 capacity: count(capacity),
                 share: count(share.min(capacity)),
@@ -90,7 +90,7 @@ impl Sessions {
     }
 
     pub(super) fn key(&self, id: &str) -> TokenDigest {
-        self.keyer.key(id)
+        self.hasher.key(id)
     }
 
     /// Returns true if a session exists and belongs to the principal of these claims. Records the use of the session.
@@ -253,7 +253,7 @@ impl Holder {
 
 /// Returns the issuer that the layer is configured for. An issuer in an introspection response equals it.
 fn issuer(claims: &ClerkClaims) -> &str {
-    &claims.shared().rules.issuer
+    claims.shared().rules.issuer()
 }
 
 #[cfg(test)]

@@ -1,12 +1,12 @@
-//! In what capacity a subject acts: in which organization, in which session, in whose place. Each kind of token
-//! says it in its own way, and whatever else has such a name is a claim of somebody's own.
+//! The acting context of a subject: its organization, its session, and the actor in its place. Each kind of token
+//! encodes them in its own way. Other claims with such a name belong to the application and are ignored.
 
 use serde_json::Value;
 
-use super::TokenInfo;
 use crate::{
     TokenKind,
     claims::{ActiveOrganization, Organization, Profile, Session},
+    clerk::TokenInfo,
 };
 
 pub(super) struct ActingContext {
@@ -15,7 +15,7 @@ pub(super) struct ActingContext {
 }
 
 impl ActingContext {
-    /// Of an answer that passed the rules.
+    /// Extracts the context from an answer that passed the rules.
     pub(super) fn of(
         answer: &TokenInfo,
         kind: TokenKind,
@@ -47,7 +47,8 @@ impl ActingContext {
     }
 }
 
-/// The one that introspection names, with the names that userinfo has for it; else that of userinfo.
+/// The organization that introspection names, with the names that userinfo has for it. If introspection names none,
+/// the organization that userinfo names.
 fn of_consent(org_id: Option<&str>, profile: Option<&Profile>) -> Option<Organization> {
     let told = profile.and_then(Profile::organization);
     match org_id {

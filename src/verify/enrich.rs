@@ -1,39 +1,40 @@
-//! Where the profile comes from: from userinfo, by the token, or from the Backend API, by the subject. Either
-//! adds to what is known of a good token, and never widens it.
+//! Enrichment of claims with a profile. It comes from userinfo, by the token, or from the Backend API, by the
+//! subject. Both add to the claims of a valid token, and never widen its permissions.
 
 use std::sync::Arc;
 
 use tokio::{task::yield_now, time::Instant};
 
-use super::{
-    backend::Users,
-    userinfo::{Userinfo, UserinfoEndpoint},
-    userinfo_policy::{is_final, unavailable},
-};
+use super::userinfo_policy::{is_final, unavailable};
+use super::users::Users;
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, Enrichment, TokenKind, User,
-    upstream::{Priority, Purpose, within},
+    AuthError, AuthErrorKind, BearerToken, Enrichment, TokenKind,
+    claims::User,
+    clerk::{
+        http::{Priority, Purpose, within},
+        userinfo::{Userinfo, UserinfoEndpoint},
+    },
 };
 
-/// What there is to enrich claims with.
+/// The sources of enrichment.
 pub(crate) struct Enrich {
     pub(crate) enrichment: Enrichment,
-    /// Asked without enrichment, too, where nothing else shows what must be known of an OAuth token.
+    /// Also used without enrichment, if only userinfo shows a required fact about an OAuth token.
     pub(crate) userinfo: UserinfoEndpoint,
-    /// Where profiles come from the Backend API.
+    /// The users of the Backend API; `None` if profiles do not come from there.
     pub(crate) users: Option<Users>,
 }
 
-/// What was found out of the subject, beside what the answer about the token says.
+/// Details of the subject that the answer about the token does not contain.
 pub(super) struct SubjectDetails {
     pub(super) userinfo: Option<Userinfo>,
     pub(super) user: Option<Arc<User>>,
-    /// Whether nothing is missing that was to be fetched.
+    /// True if no detail is missing that another attempt could fetch.
     pub(super) complete: bool,
 }
 
 impl Enrich {
-    /// Whether claims have profiles at all.
+    /// Returns true if claims get a profile.
     pub(super) fn is_on(&self) -> bool {
         self.enrichment != Enrichment::Off
     }
@@ -42,13 +43,13 @@ impl Enrich {
         self.enrichment == Enrichment::Required
     }
 
-    /// Whether the profile of a token of this kind is userinfo's, which knows OAuth tokens alone.
+    /// Returns true if userinfo supplies the profile of a token of this kind. Userinfo accepts OAuth tokens only.
     pub(super) fn is_by_userinfo(&self, kind: TokenKind) -> bool {
         self.is_on() && self.users.is_none() && kind == TokenKind::OAuth
     }
 
-    /// Fetches from userinfo, for a profile or for what else it shows. `is_needed`: the verification cannot do
-    /// without.
+    /// Fetches userinfo, for a profile or for another fact that it shows. `is_needed`: true if the verification fails
+    /// without userinfo.
     pub(super) async fn userinfo(
         &self,
         token: &BearerToken,
@@ -60,19 +61,19 @@ impl Enrich {
             let purpose = Purpose::needed(priority);
             return within(deadline, self.userinfo.fetch(token, purpose)).await;
         }
-        // Verifications that could start at this moment come before.
+        // Verifications that are ready to start go first.
         yield_now().await;
         let purpose = Purpose::optional(priority, deadline);
         within(deadline, self.userinfo.fetch(token, purpose)).await
     }
 
-    /// The user that the subject is, and whether nothing is missing. An organization or a machine is no user:
-    /// it has no profile, and misses none.
+    /// Returns the user of a subject, and true if nothing is missing. An organization or a machine is not a user: it
+    /// has no profile, and nothing is missing.
     ///
     /// # Errors
     ///
-    /// [`Inactive`](AuthErrorKind::Inactive) if the user is banned or is no more: tokens outlive them. And if
-    /// the profile is required: the same if Clerk answers with another user, and why it cannot be fetched.
+    /// [`Inactive`](AuthErrorKind::Inactive) if the user is banned or deleted: tokens outlive users. If the profile
+    /// is required, also if Clerk answers with another user; and the error of the fetch if it fails.
     pub(super) async fn user(
         &self,
         subject: &str,
@@ -92,14 +93,14 @@ impl Enrich {
         }
     }
 
-    /// Forgets what is known of a subject.
+    /// Invalidates the cached user of a subject.
     pub(crate) fn invalidate(&self, subject: &str) {
         if let Some(users) = &self.users {
             users.invalidate(subject);
         }
     }
 
-    /// Forgets everybody.
+    /// Removes all cached users.
     pub(crate) fn clear(&self) {
         if let Some(users) = &self.users {
             users.clear();

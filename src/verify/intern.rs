@@ -1,4 +1,4 @@
-//! Strings that many tokens have in common, kept once: the ids of clients, scopes, audiences.
+//! An interner for strings that many tokens have in common: client ids, scopes, audiences.
 
 use std::{
     collections::HashSet,
@@ -12,7 +12,7 @@ pub(crate) struct Interner {
 }
 
 impl Interner {
-    /// The one copy of a string. Where there are too many to look for more, a copy of its own.
+    /// Returns the shared copy of a string. If there are too many strings, returns a copy that is not shared.
     pub(super) fn intern(&self, text: &str) -> Arc<str> {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(shared) = known.get(text) {
@@ -29,7 +29,8 @@ impl Interner {
     }
 }
 
-/// Some hundred KiB at the most. Instances with more applications than this repeat a few strings.
+/// The largest number of strings: some hundred KiB. Instances with more applications than this store a few strings
+/// repeatedly.
 const MANY: usize = 2048;
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! The frame of a signed token (RFC 7515 §3.1): its parts, and what its header says. Pure, and strict:
-//! nothing is repaired, nothing is read twice.
+//! The frame of a signed token (RFC 7515 §3.1): its parts and its header. Pure and strict: nothing is repaired,
+//! nothing is read twice.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
@@ -8,37 +8,37 @@ use serde_json::{Map, Value};
 use crate::JwtAlgorithm;
 use crate::{
     AuthErrorKind, TokenKind,
-    verify::{
+    token::{
         format::{is_access_token_type, jwt_kind},
-        members::Members,
+        json::Members,
     },
 };
 
-/// A signed token, taken apart. Nothing of it has been verified.
+/// A signed token, split into its parts. Nothing of it has been verified.
 #[cfg(feature = "jwt")]
 pub(super) struct Jws<'a> {
     pub(super) header: Header,
     pub(super) algorithm: JwtAlgorithm,
-    /// What is signed: header and payload as they came.
+    /// The signed text: header and payload, unchanged.
     pub(super) signed: &'a str,
     pub(super) signature: Vec<u8>,
-    /// Encoded. Nobody should read it before the signature is verified.
+    /// Encoded. Until the signature is verified, it may only reject the token.
     payload: &'a str,
 }
 
-/// What counts of a header (RFC 7515 §4.1). A key that a header brings along or points to (`jwk`, `jku`,
-/// `x5c`, `x5u`) is not looked at: whoever signs would vouch for himself.
+/// The relevant members of a header (RFC 7515 §4.1). Keys that a header contains or refers to (`jwk`, `jku`, `x5c`,
+/// `x5u`) are ignored: signers would vouch for themselves.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Header {
     pub(super) kid: Option<String>,
     pub(super) typ: Option<String>,
-    /// Which class of Clerk's the token is of.
+    /// Clerk's class of the token.
     pub(super) cat: Option<String>,
 }
 
 #[cfg(feature = "jwt")]
 impl<'a> Jws<'a> {
-    /// `algorithms`: those that are accepted.
+    /// Parses a token. `algorithms`: the accepted ones.
     pub(super) fn parse(
         token: &'a str,
         algorithms: &[JwtAlgorithm],
@@ -59,14 +59,14 @@ impl<'a> Jws<'a> {
         })
     }
 
-    /// The members of the payload.
+    /// Decodes the members of the payload.
     pub(super) fn payload(&self) -> Result<Map<String, Value>, AuthErrorKind> {
         object(self.payload)
     }
 }
 
-/// Reads header and payload of a token as strictly as those of a verified one, of whatever algorithm it is. Nothing
-/// vouches for them.
+/// Reads header and payload of a token of any algorithm, as strictly as those of a verified one. Nothing vouches for
+/// them.
 pub(super) fn unverified(token: &str) -> Result<(Header, Map<String, Value>), AuthErrorKind> {
     let (signed, signature) = split(token)?;
     let (header, payload) = split_signed(signed)?;
@@ -76,10 +76,10 @@ pub(super) fn unverified(token: &str) -> Result<(Header, Map<String, Value>), Au
 }
 
 impl Header {
-    /// The header, and the name of the algorithm.
+    /// Returns the header, and the name of the algorithm.
     fn read(mut members: Map<String, Value>) -> Result<(Self, String), AuthErrorKind> {
-        // Extensions that must be understood (RFC 7515 §4.1.11): we understand none. One of them (RFC 7797
-        // §3) changes what is signed, and counts as well where nobody says that it must be understood.
+        // Extensions that must be understood (RFC 7515 §4.1.11) are not supported. One of them (RFC 7797 §3) changes
+        // what is signed, so it counts even if `crit` does not name it.
         if members.contains_key("crit") || members.contains_key("b64") {
             return Err(AuthErrorKind::MalformedToken);
         }
@@ -97,7 +97,7 @@ impl Header {
         Ok((header, algorithm))
     }
 
-    /// Rejects a token that is of another kind than it was taken for by a reader that is less strict.
+    /// Rejects a token of another kind than a less strict reader found.
     pub(super) fn check_kind(
         &self,
         payload: &Map<String, Value>,
@@ -115,14 +115,14 @@ impl Header {
         })
     }
 
-    /// Whether a token with this header is of a kind. One key signs them all: a token that does not say
-    /// what it is must at least not say that it is something else.
+    /// Returns true if the header fits a kind. One key signs tokens of all kinds, so a token that does not name its
+    /// kind must at least not name another kind.
     ///
     /// | kind | `typ` | `cat` |
     /// |---|---|---|
-    /// | OAuth | that of access tokens | none of another kind |
-    /// | session | `JWT`, or none | that of sessions, the one that says nothing, or none |
-    /// | machine | `JWT`, or none | that of machines, the one that says nothing, or none |
+    /// | OAuth | that of access tokens | any but the classes of other kinds |
+    /// | session | `JWT`, or absent | the class of sessions, the unspecific class, or absent |
+    /// | machine | `JWT`, or absent | the class of machines, the unspecific class, or absent |
     fn is_of(&self, kind: TokenKind) -> bool {
         let is_plain = self
             .typ
@@ -146,38 +146,38 @@ impl Header {
     }
 }
 
-/// What is signed, and the signature.
+/// Splits a token into the signed text and the signature.
 fn split(token: &str) -> Result<(&str, &str), AuthErrorKind> {
     token.rsplit_once('.').ok_or(AuthErrorKind::MalformedToken)
 }
 
-/// Header and payload.
+/// Splits the signed text into header and payload.
 fn split_signed(signed: &str) -> Result<(&str, &str), AuthErrorKind> {
     signed.split_once('.').ok_or(AuthErrorKind::MalformedToken)
 }
 
-/// A part that holds a JSON object.
+/// Decodes a part that holds a JSON object.
 fn object(part: &str) -> Result<Map<String, Value>, AuthErrorKind> {
     let Members(members) =
         serde_json::from_slice(&decode(part)?).map_err(|_| AuthErrorKind::MalformedToken)?;
     Ok(members)
 }
 
-/// base64url without padding (RFC 7515 §2), with nothing in the bits that are left over: one token has
-/// one spelling.
+/// Decodes base64url without padding (RFC 7515 §2). The unused bits must be zero, so that a token has only one
+/// spelling.
 fn decode(part: &str) -> Result<Vec<u8>, AuthErrorKind> {
     URL_SAFE_NO_PAD
         .decode(part)
         .map_err(|_| AuthErrorKind::MalformedToken)
 }
 
-/// The classes that Clerk writes into `cat`: session tokens,
+/// Clerk's class (`cat`) of session tokens.
 const SESSION: &str = "cl_B7d4PD111AAA";
-/// tokens of JWT templates,
+/// Clerk's class of tokens of JWT templates.
 const TEMPLATE: &str = "cl_B7d4PD222AAA";
-/// machine tokens,
+/// Clerk's class of machine tokens.
 const MACHINE: &str = "cl_B7d4PD333AAA";
-/// and the one that says nothing, which some instances write into every token.
+/// The unspecific class, which some instances write into every token.
 const UNCLASSIFIED: &str = "cl_I7d4PD111III";
 
 #[cfg(all(test, feature = "jwt"))]

@@ -1,30 +1,22 @@
-//! Behind a miss: introspect, then judge, then enrich. In this order, since nothing else is asked
-//! before the token is known to be good.
+//! The work behind a cache miss: introspect the token, apply the rules, then enrich the claims. The order matters:
+//! nothing else is requested before the token is known to be valid.
 //!
-//! A token whose entry is refreshed ahead of its end is the exception: both endpoints are called at the same
-//! time, and userinfo's answer counts only if introspection's passes.
+//! A refresh ahead is the exception. It calls introspection and userinfo at the same time, and uses userinfo's answer
+//! only if the introspection answer passes the rules.
 
-mod backend;
 mod acting_context;
-pub(crate) mod discovery;
-mod document;
 mod enrich;
-mod error_form;
 mod intern;
-pub(crate) mod introspect;
 mod jws;
 #[cfg(feature = "jwt")]
 pub(crate) mod jwt;
-mod members;
 mod userinfo_policy;
 mod payload;
 pub(crate) mod policy;
-pub(crate) mod resource_uri;
 mod strategy;
-mod format;
 mod source;
 mod statement;
-mod userinfo;
+mod users;
 mod verified;
 
 use std::{
@@ -37,28 +29,26 @@ use std::{
 use futures_util::{future, poll};
 use tokio::time::Instant;
 
-pub(crate) use format::TokenFormat;
-pub use introspect::TokenInfo;
 pub(crate) use policy::Rules;
 pub use source::{Verify, VerifyRequest};
 pub(crate) use strategy::Verifiers;
 
-use self::{
-    enrich::SubjectDetails, introspect::is_not_introspected, strategy::Strategy,
-    userinfo_policy::UserinfoPolicy,
-};
+use self::{enrich::SubjectDetails, strategy::Strategy, userinfo_policy::UserinfoPolicy};
 use crate::{
     AuthError, AuthErrorKind, BearerToken, TokenKind,
+    clerk::{
+        TokenInfo,
+        http::{Priority, within},
+        introspection::is_not_introspected,
+    },
     clock::{Clock, Now},
     observe::AudienceLog,
     reject::Challenges,
-    upstream::{Priority, within},
+    token::TokenFormat,
 };
-pub(crate) use backend::{Credential, TokenEndpoint, Users, is_secret_key_rejected};
 pub(crate) use enrich::Enrich;
 pub(crate) use intern::Interner;
-pub(crate) use members::unexpected_status;
-pub(crate) use userinfo::UserinfoEndpoint;
+pub(crate) use users::Users;
 pub(crate) use verified::Verified;
 
 /// Everything that a verification needs.
@@ -71,14 +61,15 @@ pub(crate) struct Verifier {
     pub(crate) timeout: Duration,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) strings: Interner,
-    /// Whether an organization that cannot be read was reported.
+    /// The guard that reports an unreadable organization only once.
     pub(crate) unreadable_organization: Once,
     pub(crate) audience_log: AudienceLog,
 }
 
 impl Verifier {
-    /// Whether the token is worth asking about at all: it is of a kind that is accepted, and not over.
-    pub(crate) fn admit(&self, token: &str, now: i64) -> Result<TokenFormat, AuthErrorKind> {
+    /// Returns the format of a token. Rejects, without a call to Clerk, a token of a kind that is not accepted and a
+    /// JWT that has expired.
+    pub(crate) fn precheck(&self, token: &str, now: i64) -> Result<TokenFormat, AuthErrorKind> {
         let format = TokenFormat::of(token);
         if format == TokenFormat::Unprefixed && !self.accept_unprefixed
             || !self.rules.accept.contains(kind_of(format))
@@ -99,8 +90,8 @@ impl Verifier {
         }
     }
 
-    /// Whether Clerk has to be called for a token, however its profile is come by: its signature alone does not
-    /// verify it.
+    /// Returns true if a verification calls Clerk about the token itself: its signature alone does not verify it.
+    /// Calls for the profile do not count.
     pub(crate) fn calls(&self, format: TokenFormat) -> bool {
         !matches!(self.verifiers.strategy(format), Some(Strategy::Local(_)))
     }
@@ -113,8 +104,8 @@ impl Verifier {
         priority: Priority,
     ) -> Result<Verified, AuthError> {
         let deadline = Instant::now() + self.timeout;
-        // A profile that is not required must not take the last moment: the verdict has to reach those who
-        // wait for it no longer than until then.
+        // A profile that is not required must not use the last moment: the requests that wait stop at `deadline`, and
+        // the result has to reach them before.
         let optional_until = deadline - self.timeout / 20;
         let until = |is_needed| if is_needed { deadline } else { optional_until };
         let kind = kind_of(format);
@@ -123,7 +114,7 @@ impl Verifier {
         let mut introspection = pin!(within(deadline, self.ask(token, format, priority)));
         let (answer, early) = if priority == Priority::Refresh && enriches {
             match poll!(&mut introspection) {
-                // As it does if Clerk is known to be down: userinfo is left alone, too.
+                // An immediate error, as with an open circuit breaker: userinfo is not called either.
                 Poll::Ready(Err(error)) => return Err(error),
                 Poll::Ready(Ok(answer)) => (answer, None),
                 Poll::Pending => {
@@ -146,7 +137,8 @@ impl Verifier {
         };
         let is_needed = policy.any();
         let userinfo = match early {
-            // Nothing is known yet if the call was not worth as much as it is now.
+            // An optional call that was not made shows nothing. The answer is needed now, so userinfo is called
+            // again.
             Some(Err(error)) if is_needed && error.was_not_called() => None,
             early => early,
         };
@@ -174,10 +166,10 @@ impl Verifier {
             user,
             complete: has_profile && has_user,
         };
-        self.conclude(answer, details, format)
+        self.into_verified(answer, details, format)
     }
 
-    /// Asks whoever can tell.
+    /// Runs the strategy for the token's format.
     async fn ask(
         &self,
         token: &BearerToken,
@@ -210,13 +202,13 @@ impl Verifier {
         }
     }
 
-    /// What is known of a JWT with a verified signature, and of which there is an answer.
+    /// Combines Clerk's answer about a JWT with the claims that its verified signature vouches for.
     fn combine(&self, answer: TokenInfo, stated: TokenInfo) -> Result<TokenInfo, AuthError> {
         if !answer.active {
             return Ok(answer);
         }
         if self.verifiers.oauth_is_custom {
-            // It knows what it does if it speaks of somebody else.
+            // A custom verifier decides: its answer may name another subject than the JWT.
             return Ok(answer.clone().with_statement(stated).unwrap_or(answer));
         }
         Ok(answer.with_statement(stated)?)
@@ -228,7 +220,7 @@ impl Verifier {
         self.report(verdict, answer, answer.client_id.as_deref(), kind, now)
     }
 
-    /// Checks what a JWT says with a verified signature.
+    /// Checks the claims of a JWT whose signature is verified.
     fn check_verified(&self, stated: &TokenInfo) -> Result<(), AuthErrorKind> {
         let now = self.clock.now();
         let verdict = self.rules.check_verified(stated, now.unix_seconds());
@@ -236,7 +228,7 @@ impl Verifier {
         self.report(verdict, stated, client, TokenKind::OAuth, now)
     }
 
-    /// Checks what a JWT says beside an answer of Clerk's. Other tokens say nothing.
+    /// Checks the unverified claims of a JWT beside Clerk's answer. Tokens of other formats have no such claims.
     fn check_unverified(
         &self,
         answer: &TokenInfo,
@@ -255,7 +247,7 @@ impl Verifier {
         self.report(verdict, &stated, client, TokenKind::OAuth, now)
     }
 
-    /// Has a rejection that somebody should look at seen. `stated`: what was rejected.
+    /// Logs a rejection by audience, which an operator should see. `stated`: the claims that were rejected.
     fn report(
         &self,
         verdict: Result<(), AuthErrorKind>,
@@ -271,17 +263,17 @@ impl Verifier {
         verdict
     }
 
-    /// Whether anything vouches for an access token. Introspection alone does not: it calls refresh
-    /// tokens active too.
+    /// Returns true if there is evidence of an access token. An active introspection answer alone is not evidence:
+    /// introspection calls refresh tokens active, too.
     fn is_access_token(&self, answer: &TokenInfo, format: TokenFormat) -> bool {
-        // A `token_type` of another kind has been rejected by now. An audience shows nothing: what is said of a
-        // refresh token may name that of its grant.
+        // A `token_type` of another kind has been rejected by now. An audience shows nothing: the answer about a
+        // refresh token may name the audience of its grant.
         format != TokenFormat::Unprefixed || answer.token_type.is_some()
     }
 }
 
-/// The kind by whose rules a token has to pass. What has no shape of Clerk's is asked about as an OAuth
-/// token, if at all.
+/// The kind whose rules apply to a token. A token in a format that Clerk does not use is introspected as an OAuth
+/// token, if it is verified at all.
 fn kind_of(format: TokenFormat) -> TokenKind {
     format.kind().unwrap_or(TokenKind::OAuth)
 }

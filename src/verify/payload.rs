@@ -1,21 +1,19 @@
-//! What a token says of itself (RFC 7519 §4), once its signature is known to be good. Pure.
+//! The claims in the payload of a token (RFC 7519 §4). Pure; the signature is verified elsewhere.
 
 use serde_json::{Map, Value};
 
 use crate::{
     TokenKind,
-    claims::{ActiveOrganization, Organization, Version},
-    verify::{
-        introspect::TokenInfo,
-        members::{actor, scopes, seconds, text, texts},
-    },
+    claims::{ActiveOrganization, Organization, Version, actor},
+    clerk::TokenInfo,
+    token::json::{scopes, seconds, text, texts},
 };
 
 /// Reads the members of a payload.
 ///
-/// Only Clerk writes what is read here into a token of that kind. Sessions have claims of the
-/// application's own beside it, machines such of their own: a `scope` or a `client_id` there may
-/// have come from a user, and stays what it is, a claim of that name.
+/// Only Clerk writes the claims that are read here for a kind. Session tokens also have claims of the application,
+/// and machine tokens have claims of the machine. A `scope` or a `client_id` there may come from a user, so it stays
+/// a custom claim of that name.
 pub(super) fn read(
     mut members: Map<String, Value>,
     kind: TokenKind,
@@ -53,8 +51,8 @@ pub(super) fn read(
     Ok(answer)
 }
 
-/// Reads what session tokens alone say. Version 1 names the organization by `org_id`; in later versions that is a
-/// claim of the instance's own, whatever its type, and names none.
+/// Reads the claims that only session tokens have. Version 1 names the organization in `org_id`. In later versions,
+/// `org_id` is a custom claim of any type, and names no organization.
 fn of_session(
     members: &mut Map<String, Value>,
 ) -> Result<(Option<String>, ActiveOrganization), &'static str> {
@@ -64,12 +62,12 @@ fn of_session(
         Version::One => text(org_id)?,
         Version::Two | Version::Later => None,
     };
-    // The rules read these by name. They are not to find out that one cannot be read.
+    // The rules read these claims by name. A claim of a wrong type is rejected here, before the rules.
     let member = |name: &str| text(members.get(name).cloned());
     let (sid, status) = (member("sid")?, member("sts")?);
     member("azp")?;
-    // Both are what keeps other tokens of the instance apart from those of sessions. What a later version leaves
-    // out, or calls by another name, cannot be read as in version 2.
+    // Only these two claims distinguish session tokens from the other tokens of the instance. A later version that
+    // omits or renames one of them cannot be read like version 2.
     if version == Version::Later && (sid.is_none() || status.is_none()) {
         return Err("a session token of a later version lacks `sid` or `sts`");
     }

@@ -1,19 +1,19 @@
-//! The rules: a pure function of the answer, the rules and the time. It fails closed: what cannot be
-//! checked is rejected.
+//! The rules that decide about a token: a pure function of the answer, the configuration and the time. They fail
+//! closed: a claim that cannot be checked rejects the token.
 //!
-//! In this order, so that what the caller learns depends on nothing that was not checked:
+//! The order is fixed, so that a rejection reveals nothing that depends on an unchecked claim:
 //!
 //! 1. The token is active.
-//! 2. It is a token that anybody may bear: `token_type` is Bearer or absent, `token_use` says access
-//!    token or is absent, and there is no `cnf` (RFC 9449 §7.2: a bound token that comes as a bearer
-//!    token was stolen).
-//! 3. Its time has come (`nbf`, `iat`) and is not over (`exp`).
-//! 4. Its issuer is ours, where it is named. A token that was read here must name it, and an `exp`.
-//! 5. What its kind asks for (`kinds`): its client, its session, whom it is addressed to.
+//! 2. It is a bearer token: `token_type` is Bearer or absent, `token_use` is access token or absent, and there is no
+//!    `cnf` (RFC 9449 §7.2: a bound token that is sent as a bearer token was stolen).
+//! 3. It is valid at this time: `nbf` and `iat` have passed, `exp` has not.
+//! 4. Its issuer is the configured one, if it names an issuer. A token that is read locally must name its issuer and
+//!    an `exp`.
+//! 5. It satisfies the rules of its kind (`kinds`): about its client, its session and its audience.
 //! 6. It names an audience, if that is required.
 //! 7. All required scopes were granted.
 //!
-//! What a JWT says beside an answer about it has rules of its own (`stated`).
+//! The claims of a JWT beside an answer about it have rules of their own (`stated`).
 
 mod audiences;
 mod kinds;
@@ -23,36 +23,57 @@ use std::{fmt, sync::Arc};
 
 pub(crate) use self::audiences::Audiences;
 pub(super) use self::stated::check_agreement;
-use super::TokenInfo;
-use crate::{AuthErrorKind, TokenKind, claims::split_scope, config::Hidden, kind::Kinds};
+use crate::{
+    AuthErrorKind, TokenKind,
+    claims::RouteRules,
+    clerk::TokenInfo,
+    config::Hidden,
+    token::{Kinds, scope::split_scope},
+};
 
-/// What a token must satisfy. Made by the configuration.
+/// The rules that a token must satisfy. The configuration makes them.
 pub(crate) struct Rules {
     pub(crate) accept: Kinds,
-    /// `None`: any client, which had to be said by name.
+    /// `None` if any client is allowed, which the configuration has to state explicitly.
     pub(crate) allowed_clients: Option<Vec<String>>,
-    /// The audiences that name this service. A token that names only others is for others.
+    /// The audiences that name this service. A token that names only others is rejected.
     pub(crate) audiences: Audiences,
     pub(crate) require_audience: bool,
     pub(crate) issuer: String,
     pub(crate) required_scopes: Vec<String>,
     pub(crate) scope_implies: Option<ScopeImplies>,
-    /// By how many seconds Clerk's clock may differ from ours. For `exp` it counts only where the token
-    /// was read here: an authorization server knows by its own clock whether a token is over.
+    /// The tolerated difference between Clerk's clock and the local one, in seconds. For `exp`, it counts only if the
+    /// token is read locally: an authorization server uses its own clock.
     pub(crate) leeway: i64,
-    /// Where session tokens may come from; `None`: anywhere.
+    /// The origins that session tokens may come from; `None` if they may come from any.
     pub(crate) authorized_parties: Option<Vec<String>>,
     pub(crate) allow_pending: bool,
-    /// Which machines we are, for tokens of others to be addressed to. `None`: whichever, which had to be
-    /// said by name.
+    /// The machines that this service is, to which machine tokens may be addressed. `None` if they may be addressed
+    /// to any, which the configuration has to state explicitly.
     pub(crate) machines: Option<Vec<String>>,
 }
 
-/// Whether a granted scope implies a needed one.
+/// A function that returns true if a granted scope implies a needed one.
 pub(crate) type ScopeImplies = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
 
+impl RouteRules for Rules {
+    fn is_granted(&self, granted: &str, needed: &str) -> bool {
+        split_scope(granted).any(|granted| {
+            granted == needed
+                || self
+                    .scope_implies
+                    .as_ref()
+                    .is_some_and(|implies| implies(granted, needed))
+        })
+    }
+
+    fn issuer(&self) -> &str {
+        &self.issuer
+    }
+}
+
 impl Rules {
-    /// Judges an answer at the time `now`, in Unix seconds.
+    /// Checks an answer at the time `now`, in Unix seconds.
     pub(crate) fn check(
         &self,
         answer: &TokenInfo,
@@ -69,7 +90,7 @@ impl Rules {
         self.check_scopes(answer)
     }
 
-    /// Checks everything but what the answer about the token may still add: an audience and scopes.
+    /// Checks all rules except those about what the answer may still add: a required audience and scopes.
     fn check_statement(
         &self,
         answer: &TokenInfo,
@@ -82,8 +103,8 @@ impl Rules {
         self.check_kind(answer, kind)
     }
 
-    /// Rejects a token that is over, or names another issuer: rules that can be applied before a signature is
-    /// verified. What a token does not say is for [`check`](Self::check) to reject.
+    /// Rejects a token that has expired or names another issuer. These rules apply before a signature is verified. A
+    /// missing claim is rejected by [`check`](Self::check).
     #[cfg(feature = "jwt")]
     pub(super) fn check_end_and_issuer(
         &self,
@@ -97,21 +118,10 @@ impl Rules {
         Ok(())
     }
 
-    /// When the token is over, in Unix seconds.
+    /// Returns the end of the token's validity, in Unix seconds, with the leeway.
     pub(crate) fn end_of(&self, answer: &TokenInfo) -> Option<i64> {
         let leeway = if answer.is_local { self.leeway } else { 0 };
         answer.exp.map(|exp| exp.saturating_add(leeway))
-    }
-
-    /// Whether a scope is granted by name, or implied by one that is. `granted`: as the answer has it.
-    pub(crate) fn is_granted(&self, granted: &str, needed: &str) -> bool {
-        split_scope(granted).any(|granted| {
-            granted == needed
-                || self
-                    .scope_implies
-                    .as_ref()
-                    .is_some_and(|implies| implies(granted, needed))
-        })
     }
 
     fn check_times(&self, answer: &TokenInfo, now: i64) -> Result<(), AuthErrorKind> {
@@ -136,7 +146,7 @@ impl Rules {
                 .into_iter()
                 .flatten()
                 .any(|start| exp < start);
-            // Whatever the leeway, a token that never was valid is not.
+            // A token that never was valid has expired, regardless of the leeway.
             if exp <= 0 || end <= now || ends_before_it_begins {
                 return Err(AuthErrorKind::Expired);
             }
@@ -163,7 +173,7 @@ impl Rules {
     }
 }
 
-/// Shows no text but the issuer: a secret may be in the wrong place.
+/// Shows only the issuer as text: another field may contain a misplaced secret.
 impl fmt::Debug for Rules {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let list = |entries: &Option<Vec<String>>| entries.as_deref().map(Hidden::list);
@@ -182,7 +192,7 @@ impl fmt::Debug for Rules {
     }
 }
 
-/// Rejects what is no access token, or none that anybody may bear.
+/// Rejects a token that is not an access token, or not a bearer token.
 fn check_use(answer: &TokenInfo) -> Result<(), AuthErrorKind> {
     let is = |value: &Option<String>, expected: &str| {
         value

@@ -1,37 +1,39 @@
-//! Who says what is known of a token: Clerk's introspection endpoint, or whatever a user brings.
+//! The source of information about a token: Clerk's introspection endpoint, or a custom verifier.
 
 use futures_util::future::BoxFuture;
 
-use super::TokenInfo;
-use crate::{AuthError, BearerToken, TokenKind, upstream::Priority};
+use crate::{
+    AuthError, BearerToken, TokenKind,
+    clerk::{TokenEndpoint, TokenInfo, http::Priority, introspection::Introspect},
+};
 
-/// Says what is known of a token: the step behind a cache miss that asks somebody.
+/// Verifies tokens after a cache miss, usually with a call to a server.
 ///
-/// The layer asks Clerk's introspection endpoint unless it is given another
-/// ([`ClerkAuthLayer::with_verifier`](crate::ClerkAuthLayer::with_verifier)). Whoever implements this
-/// only reports: the rules of the configuration are applied to what comes back, whatever its source.
+/// The layer introspects tokens at Clerk, unless it has another verifier
+/// ([`ClerkAuthLayer::with_verifier`](crate::ClerkAuthLayer::with_verifier)). An implementation only returns
+/// information: the rules of the configuration apply to the information from every verifier.
 ///
-/// It is asked at most once per token at a time, within the configured
+/// There is at most one call per token at a time, within the configured
 /// [`timeout`](crate::ClerkConfigBuilder::timeout).
 ///
 /// # Errors
 ///
 /// An error whose kind is not authoritative ([`is_authoritative`](crate::AuthErrorKind::is_authoritative)) is never
-/// remembered, and reaches the caller as a 503. A panic does the same.
+/// cached, and reaches the caller as a 503. A panic has the same effect.
 ///
 /// # Cancel safety
 ///
-/// The future runs in a task of its own: no client that hangs up drops it. It is dropped when its time
-/// is over, or with the runtime.
+/// The future runs in a separate task, so a client that disconnects does not drop it. It is dropped at its timeout,
+/// or with the runtime.
 pub trait Verify: Send + Sync + 'static {
-    /// Asks about a token.
+    /// Returns the information about a token.
     fn verify<'a>(
         &'a self,
         verification: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>>;
 }
 
-/// What a [`Verify`] is asked.
+/// The request to a [`Verify`].
 #[derive(Clone, Copy, Debug)]
 pub struct VerifyRequest<'a> {
     pub(super) token: &'a BearerToken,
@@ -40,22 +42,40 @@ pub struct VerifyRequest<'a> {
 }
 
 impl<'a> VerifyRequest<'a> {
-    /// The token in question.
+    /// Returns the token to verify.
     pub fn token(&self) -> &'a BearerToken {
         self.token
     }
 
-    /// The kind that the token has by its looks. Nothing has been verified yet.
+    /// Returns the kind that the token's format shows. Nothing has been verified yet.
     pub fn kind(&self) -> TokenKind {
         self.kind
     }
 
-    /// Whether the token was found good a short while ago, and is asked about again ahead of time.
+    /// Returns true if the token was valid a short while ago, and is verified again ahead of the end of its entry.
     pub fn is_refresh(&self) -> bool {
         self.priority == Priority::Refresh
     }
 
     pub(crate) fn priority(&self) -> Priority {
         self.priority
+    }
+}
+
+impl Verify for Introspect {
+    fn verify<'a>(
+        &'a self,
+        request: VerifyRequest<'a>,
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+        Box::pin(self.verify(request.token, request.priority))
+    }
+}
+
+impl Verify for TokenEndpoint {
+    fn verify<'a>(
+        &'a self,
+        request: VerifyRequest<'a>,
+    ) -> BoxFuture<'a, Result<TokenInfo, AuthError>> {
+        Box::pin(self.verify(request.token, request.priority))
     }
 }

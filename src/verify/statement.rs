@@ -1,20 +1,47 @@
-//! What an OAuth JWT says of itself where its signature is not verified, because Clerk vouches for the token.
+//! The claims of an OAuth JWT whose signature is not verified, because Clerk vouches for the token.
 //!
-//! It is read as strictly as a verified one: what two readers could read differently is rejected, and so is a token
-//! that turns out to be of another kind than its form said. What may be made of it is for the rules to say
+//! They are read as strictly as verified claims. A token that two readers could read differently is rejected, and so
+//! is a token of another kind than its format shows. The rules decide about the use of these claims
 //! (`policy::stated`).
 
-use super::{TokenInfo, jws, payload};
-use crate::{AuthErrorKind, TokenKind};
+use super::{jws, payload, policy::check_agreement};
+use crate::{AuthErrorKind, TokenKind, clerk::TokenInfo};
 
-/// Reads a token that Clerk called active.
+/// Reads a token that Clerk's answer calls active.
 pub(super) fn read(token: &str) -> Result<TokenInfo, AuthErrorKind> {
     let (header, members) = jws::unverified(token)?;
     header.check_kind(&members, TokenKind::OAuth)?;
     let stated = payload::read(members, TokenKind::OAuth);
     Ok(TokenInfo {
-        // Nothing that it says counts for itself.
+        // These claims are not evidence on their own.
         is_local: false,
         ..stated.map_err(|_| AuthErrorKind::MalformedToken)?
     })
+}
+
+impl TokenInfo {
+    /// Adds claims of the token itself, if the answer leaves them open. `stated`: the claims that the signature
+    /// vouches for. Scopes always come from the answer: they may have been withdrawn since.
+    ///
+    /// # Errors
+    ///
+    /// An authoritative error if the two name different subjects or clients.
+    pub(super) fn with_statement(self, stated: Self) -> Result<Self, AuthErrorKind> {
+        check_agreement(&self, &stated)?;
+        let mut other = stated.other;
+        // Null means unknown. It must not hide a known value, such as the actor.
+        other.extend(self.other.into_iter().filter(|(_, it)| !it.is_null()));
+        Ok(Self {
+            sub: self.sub.or(stated.sub),
+            client_id: self.client_id.or(stated.client_id),
+            aud: self.aud.or(stated.aud),
+            iss: self.iss.or(stated.iss),
+            exp: self.exp.or(stated.exp),
+            nbf: self.nbf.or(stated.nbf),
+            org_id: self.org_id.or(stated.org_id),
+            actor: self.actor.or(stated.actor),
+            other,
+            ..self
+        })
+    }
 }

@@ -1,33 +1,33 @@
-//! Whom to ask about a token: decided by its kind and by how it is written, in this one place.
+//! The verification strategy of a token. Its kind and format decide, in this one place.
 
 use std::sync::Arc;
 
-use super::{TokenFormat, Verify};
-use crate::{JwtVerification, TokenKind};
+use super::Verify;
+use crate::{JwtVerification, TokenKind, token::TokenFormat};
 
-/// Who can be asked. What there is nobody for is not accepted.
+/// The verifiers of a layer. A token that has no verifier is not accepted.
 pub(crate) struct Verifiers {
-    /// About OAuth tokens.
+    /// Verifies OAuth tokens.
     pub(crate) oauth: Option<Arc<dyn Verify>>,
-    /// Whether that is a user's own: what it says of a JWT counts, whatever the JWT says.
+    /// True if `oauth` is a custom verifier: its answer about a JWT counts, regardless of the JWT's claims.
     pub(crate) oauth_is_custom: bool,
-    /// About opaque machine tokens.
+    /// Verifies opaque machine tokens.
     pub(crate) machine: Option<Arc<dyn Verify>>,
-    /// About API keys.
+    /// Verifies API keys.
     pub(crate) api_key: Option<Arc<dyn Verify>>,
-    /// Whoever reads JWTs here.
+    /// Verifies the signatures of JWTs.
     pub(crate) local: Option<Arc<dyn Verify>>,
     pub(crate) oauth_jwts: JwtVerification,
 }
 
-/// The way to a verdict.
+/// The way to verify a token.
 #[derive(Clone, Copy)]
 pub(super) enum Strategy<'a> {
-    /// Somebody else is asked.
+    /// A server verifies the token.
     Online(&'a dyn Verify),
-    /// The signature says it.
+    /// The signature verifies the token.
     Local(&'a dyn Verify),
-    /// The signature has to be good before somebody else is asked.
+    /// The signature has to be valid before a server is called.
     LocalThenOnline {
         local: &'a dyn Verify,
         online: &'a dyn Verify,
@@ -35,7 +35,7 @@ pub(super) enum Strategy<'a> {
 }
 
 impl Verifiers {
-    /// `None` where nobody can tell.
+    /// Returns the strategy for a format; `None` if there is no verifier for it.
     pub(super) fn strategy(&self, format: TokenFormat) -> Option<Strategy<'_>> {
         let oauth = self.oauth.as_deref();
         let local = self.local.as_deref();
@@ -62,7 +62,7 @@ impl Verifiers {
                 kind: TokenKind::Session | TokenKind::Machine,
                 ..
             } => local.map(Strategy::Local),
-            // There are none of these.
+            // Tokens of these formats do not exist.
             TokenFormat::Opaque(TokenKind::Session)
             | TokenFormat::Jwt {
                 kind: TokenKind::ApiKey,

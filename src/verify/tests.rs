@@ -16,16 +16,17 @@ use http::{Request, Response, Uri, header};
 use serde_json::{Value, json};
 
 use super::{
-    Enrich, Interner, Priority, Rules, TokenFormat, TokenInfo, UserinfoEndpoint, Verified,
-    Verifier, Verifiers, Verify, VerifyRequest, policy::Audiences, verified::is_usable_subject,
+    Enrich, Interner, Priority, Rules, Verified, Verifier, Verifiers, Verify, VerifyRequest,
+    policy::Audiences, verified::is_usable_subject,
 };
 use crate::{
     AuthError, AuthErrorKind, BearerToken, Enrichment, JwtVerification, TokenKind, Transport,
     TransportError,
+    clerk::{TokenInfo, UserinfoEndpoint, http::Upstream},
     clock::{Clock, Now},
     observe::AudienceLog,
     reject::Challenges,
-    upstream::Upstream,
+    token::TokenFormat,
 };
 
 const NOW: i64 = 1_700_000_000;
@@ -198,14 +199,19 @@ fn token_is_admitted_by_its_format() {
     fn check(case: &Case) {
         let mut verifier = verifier(says(json!({})), Userinfo::new(OURS), Enrichment::Off);
         let (token, now) = case.input;
-        assert_eq!(verifier.admit(token, now), case.expected, "{}", case.name);
+        assert_eq!(
+            verifier.precheck(token, now),
+            case.expected,
+            "{}",
+            case.name
+        );
         verifier.accept_unprefixed = false;
         let expected = match case.expected {
             Ok(TokenFormat::Unprefixed) => Err(AuthErrorKind::UnsupportedToken),
             expected => expected,
         };
         assert_eq!(
-            verifier.admit(token, now),
+            verifier.precheck(token, now),
             expected,
             "{}, strictly",
             case.name

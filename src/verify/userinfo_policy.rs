@@ -1,15 +1,17 @@
-//! What is left of a verification where userinfo does not answer: some can do without, some cannot.
+//! The effect of a failed userinfo request: some verifications succeed without userinfo, others fail.
 
-use super::{TokenInfo, members::violation, userinfo::Userinfo};
-use crate::{AuthError, AuthErrorKind};
+use crate::{
+    AuthError, AuthErrorKind,
+    clerk::{TokenInfo, response::violation, userinfo::Userinfo},
+};
 
-/// For what a verification cannot do without userinfo.
+/// The facts that a verification needs from userinfo.
 pub(super) struct UserinfoPolicy {
-    /// That this is an access token at all: userinfo's 200 shows it.
+    /// True if userinfo has to show that this is an access token at all, by a 200.
     pub(super) vouching: bool,
-    /// The subject.
+    /// True if userinfo has to name the subject.
     pub(super) subject: bool,
-    /// The profile, by configuration.
+    /// True if the configuration requires the profile.
     pub(super) profile: bool,
 }
 
@@ -18,15 +20,15 @@ impl UserinfoPolicy {
         self.vouching || self.subject || self.profile
     }
 
-    /// What remains of userinfo's answer: the profile, and whether nothing is missing. Without an answer,
-    /// nothing if it can be done without, or an error.
+    /// Returns the userinfo that may be used, and true if nothing is missing. Without an answer, returns an error if
+    /// the verification needs one.
     pub(super) fn check(
         &self,
         answer: &TokenInfo,
         userinfo: Result<Userinfo, AuthError>,
     ) -> Result<(Option<Userinfo>, bool), AuthError> {
         let error = match userinfo {
-            // OpenID Connect Core §5.3.2: of another subject, nothing may be used.
+            // OpenID Connect Core §5.3.2: userinfo of another subject must not be used.
             Ok(userinfo)
                 if match &answer.sub {
                     Some(sub) => *sub == userinfo.sub,
@@ -35,7 +37,7 @@ impl UserinfoPolicy {
             {
                 return Ok((Some(userinfo), true));
             }
-            // It confirms no subject, and supplies none.
+            // A `user_id` alone supplies no subject, and there is none to confirm.
             Ok(userinfo) if userinfo.is_user_id && answer.sub.is_none() => {
                 violation("userinfo has a `user_id` but no `sub`").into_token_provoked()
             }
@@ -45,8 +47,8 @@ impl UserinfoPolicy {
         if !self.any() {
             return Ok((None, is_final(&error)));
         }
-        // Userinfo rejects this token, or answers about another subject: that is about the token. Anything
-        // else shows nothing of it.
+        // Userinfo rejects this token, or answers about another subject: the error is about the token. Any other
+        // error shows nothing about it.
         if error.kind() == AuthErrorKind::Inactive {
             return Err(if self.vouching {
                 AuthErrorKind::NotAccessToken
@@ -64,9 +66,9 @@ impl UserinfoPolicy {
     }
 }
 
-/// Whether a profile that is not required is better not tried again before the verdict ends. It is not after a
-/// final no. Nor is it if calls are scarce: an entry of five seconds would multiply the calls for
-/// verifications, which are scarce as well.
+/// Returns true if an optional profile should not be fetched again before the entry expires. A final rejection does
+/// not change. If calls are scarce, an entry of five seconds would multiply the calls for verifications, which are
+/// scarce as well.
 pub(super) fn is_final(error: &AuthError) -> bool {
     match error.kind() {
         AuthErrorKind::Inactive => true,

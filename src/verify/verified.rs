@@ -1,47 +1,43 @@
-//! The proof that a token passed all rules, and the one place where it is made.
+//! The proof that a token passed all rules, and its only constructor.
 
 use std::{fmt, sync::Arc};
 
-use super::{
-    TokenFormat, TokenInfo, Verifier, acting_context::ActingContext, enrich::SubjectDetails,
-    kind_of, userinfo::Userinfo,
-};
+use super::{Verifier, acting_context::ActingContext, enrich::SubjectDetails, kind_of};
 use crate::{
     AuthError, AuthErrorKind, TokenKind,
+    cache::Acceptance,
     claims::{ActiveOrganization, Claims},
+    clerk::{TokenInfo, userinfo::Userinfo},
     observe,
+    token::TokenFormat,
 };
 
-/// The proof that a token passed all rules. Only this file makes one; the cache stores and the service
-/// injects nothing else.
+/// The proof that a token passed all rules. Only this file constructs it; the cache stores and the service injects
+/// nothing else.
 #[derive(Clone)]
 pub(crate) struct Verified {
     // Invariant: private, so that no other module can write `Verified { .. }`.
     claims: Claims,
     expires: Option<i64>,
-    good_until: Option<i64>,
+    cacheable_until: Option<i64>,
     complete: bool,
 }
 
-impl Verified {
-    pub(crate) fn into_claims(self) -> Claims {
-        self.claims
-    }
-
-    /// When the token is over, in Unix seconds: never accept it at or after this.
-    pub(crate) fn expires(&self) -> Option<i64> {
+impl Acceptance for Verified {
+    fn expires(&self) -> Option<i64> {
         self.expires
     }
 
-    /// Until when the verdict may be remembered, in Unix seconds, whatever the cache's own bounds
-    /// are. Not later than [`expires`](Self::expires).
-    pub(crate) fn good_until(&self) -> Option<i64> {
-        self.good_until
+    fn cacheable_until(&self) -> Option<i64> {
+        self.cacheable_until
     }
 
-    /// Whether all that was to be fetched was fetched.
-    pub(crate) fn is_complete(&self) -> bool {
+    fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    fn into_claims(self) -> Claims {
+        self.claims
     }
 }
 
@@ -53,16 +49,16 @@ impl fmt::Debug for Verified {
 
 #[cfg(test)]
 impl Verified {
-    /// The claims as a handler would have them.
+    /// Returns the claims as a handler gets them.
     pub(crate) fn claims(&self) -> crate::ClerkClaims {
         crate::ClerkClaims::new(self.claims.clone())
     }
 
-    /// A proof of nothing, for the tests of what stores one.
+    /// Creates a proof without a verification, for the tests of code that stores proofs.
     pub(crate) fn assertion(
         subject: &str,
         expires: Option<i64>,
-        good_until: Option<i64>,
+        cacheable_until: Option<i64>,
         complete: bool,
     ) -> Self {
         Self {
@@ -71,7 +67,7 @@ impl Verified {
                 ..Claims::bare(subject)
             },
             expires,
-            good_until,
+            cacheable_until,
             complete,
         }
     }
@@ -79,7 +75,7 @@ impl Verified {
 
 impl Verifier {
     /// Builds the proof from an answer that passed the rules.
-    pub(super) fn conclude(
+    pub(super) fn into_verified(
         &self,
         mut answer: TokenInfo,
         details: SubjectDetails,
@@ -96,7 +92,7 @@ impl Verifier {
             return Err(AuthErrorKind::MissingSubject.into());
         }
         let claimed_expiry = match format {
-            // What was read from the token itself is in the answer.
+            // An answer that was read from the token itself contains its `exp` already.
             TokenFormat::Jwt { exp, .. } if !answer.is_local => exp,
             TokenFormat::Jwt { .. } | TokenFormat::Opaque(_) | TokenFormat::Unprefixed => None,
         };
@@ -105,7 +101,7 @@ impl Verifier {
             .iat
             .filter(|_| kind == TokenKind::OAuth && !answer.is_local)
             .map(|iat| iat.saturating_add(ACCESS_TOKEN_LIFE));
-        // Userinfo may have been asked for another reason.
+        // Userinfo may have been fetched for another reason.
         let profile = profile.filter(|_| self.enrich.is_by_userinfo(kind));
         let ActingContext {
             organization,
@@ -135,19 +131,19 @@ impl Verifier {
             user: details.user,
             other: (!answer.other.is_empty())
                 .then(|| serde_json::Value::Object(answer.other).to_string().into()),
-            rules: Arc::clone(&self.rules),
+            rules: self.rules.clone(),
             challenges: Arc::clone(&self.challenges),
         };
         Ok(Verified {
             claims,
             expires,
-            good_until: earliest([expires, presumed_end]),
+            cacheable_until: earliest([expires, presumed_end]),
             complete: details.complete,
         })
     }
 }
 
-/// A subject that can be stored and compared: OpenID Connect Core §2 allows 255 characters.
+/// Returns true if a subject can be stored and compared: OpenID Connect Core §2 allows 255 characters.
 pub(super) fn is_usable_subject(sub: &str) -> bool {
     !sub.is_empty() && sub.len() <= 255 && !sub.chars().any(char::is_control)
 }
@@ -156,6 +152,6 @@ fn earliest(times: [Option<i64>; 2]) -> Option<i64> {
     times.into_iter().flatten().min()
 }
 
-/// How long an access token of Clerk lives, in seconds: one day, as its documentation says. Its
-/// introspection answer does not tell when a token expires.
+/// The lifetime of an access token from Clerk, in seconds: one day, according to Clerk's documentation. The
+/// introspection answer does not contain the expiry.
 const ACCESS_TOKEN_LIFE: i64 = 86_400;

@@ -224,7 +224,7 @@ async fn a_strict_and_an_optional_layer_share_what_is_known() {
     let rejected = pass(&strict, request(&[])).await;
     assert_eq!(rejected.unwrap_err(), AuthErrorKind::MissingCredentials);
     // And it stays with what it is shaped into.
-    let shaped = lenient.reject_with(tower_clerk::JsonBody);
+    let shaped = lenient.reject_with(tower_clerk::reject::JsonBody);
     let inner =
         service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(bytes::Bytes::new())));
     let response = shaped.layer(inner).oneshot(request(&[])).await.unwrap();

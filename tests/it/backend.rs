@@ -13,7 +13,7 @@ use tower_clerk::{
 
 use crate::{
     redaction::Log,
-    support::{App, World},
+    support::{App, World, unix_seconds},
 };
 
 /// The kinds of tokens that the Backend API is asked about.
@@ -91,8 +91,9 @@ async fn claims_are_those_of_the_answer() {
     assert_eq!(claims.client_id(), Some(&*world.clerk.client_id()));
     assert!(claims.has_scope("email") && claims.has_scope("profile"));
     let now = i64::try_from(world.clerk.now()).unwrap();
-    assert!((now - 5..=now).contains(&claims.issued_at().unwrap()));
-    assert!(claims.expires_at().unwrap() > now);
+    let seconds = |time| i64::try_from(unix_seconds(time)).unwrap();
+    assert!((now - 5..=now).contains(&seconds(claims.issued_at().unwrap())));
+    assert!(seconds(claims.expires_at().unwrap()) > now);
 
     let machine = world.clerk.machine_token("mch_them").scopes(["mch_us"]);
     let token = machine.claim("tenant", "t1").issue();
@@ -213,9 +214,10 @@ async fn end_of_a_token_counts_in_either_unit() {
             let app = app(&world, kind);
             let answer = app.bearer(&token).await;
             let now = i64::try_from(world.clock.unix_seconds()).unwrap();
-            let left = answer.claims().expires_at().unwrap() - now;
+            let seconds = |time| i64::try_from(unix_seconds(time)).unwrap();
+            let left = seconds(answer.claims().expires_at().unwrap()) - now;
             assert!((15..=21).contains(&left), "{kind:?}, {unit:?}: {left}");
-            let age = now - answer.claims().issued_at().unwrap();
+            let age = now - seconds(answer.claims().issued_at().unwrap());
             assert!((-1..5).contains(&age), "{kind:?}, {unit:?}: {age}");
         }
         // From the cache, and before its TTL.

@@ -5,9 +5,10 @@ use axum::{Router, body::Body, routing::any};
 use http::{Method, Request, Response, Version};
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, JsonBody, McpSessionLayer, Organization,
-    RequireClaims, RequireScopes, clerk_claims,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, McpSessionLayer, RequireLayer,
+    claims::Organization,
     fake_clerk::{Endpoint, Fault},
+    reject::JsonBody,
 };
 use tower_http::{compression::CompressionLayer, cors::CorsLayer, trace::TraceLayer};
 
@@ -20,7 +21,7 @@ use crate::{
 const BEHIND: [(&str, u16, u16); 6] = [
     ("/scopes", 401, 403),
     ("/claims", 401, 403),
-    ("/json", 401, 403),
+    ("/any", 401, 403),
     ("/extractor", 401, 200),
     ("/part", 401, 403),
     ("/tonic", 401, 200),
@@ -29,11 +30,11 @@ const BEHIND: [(&str, u16, u16); 6] = [
 fn behind() -> Router {
     let ok = || any(async || "in");
     Router::new()
-        .route("/scopes", ok().layer(RequireScopes::all(["admin"])))
-        .route("/claims", ok().layer(RequireClaims::new(|_| false)))
+        .route("/scopes", ok().layer(RequireLayer::scopes(["admin"])))
+        .route("/claims", ok().layer(RequireLayer::claims(|_| false)))
         .route(
-            "/json",
-            ok().layer(RequireScopes::all(["admin"]).reject_with(JsonBody)),
+            "/any",
+            ok().layer(RequireLayer::any_scope(["admin", "staff"])),
         )
         .route("/session", ok().layer(McpSessionLayer::new()))
         .route("/extractor", any(async |_: ClerkClaims| "in"))
@@ -43,7 +44,7 @@ fn behind() -> Router {
 
 /// A method of a tonic service, and how tonic renders its status.
 pub async fn method(request: Request<Body>) -> Response<Body> {
-    match clerk_claims(&tonic::Request::from_http(request)) {
+    match tower_clerk::tonic::claims(&tonic::Request::from_http(request)) {
         Ok(_) => Response::new(Body::from("in")),
         Err(status) => status.into_http(),
     }
@@ -156,13 +157,16 @@ async fn what_can_be_nothing_but_grpc_is_answered_in_its_way() {
     let token = world.clerk.token("user_1").issue();
     let layer = ClerkAuthLayer::new(world.config().build().unwrap());
     let known = behind().layer(layer.clone());
-    let anonymous = behind().layer(layer.optional());
+    let anonymous = behind().layer(layer.clone().optional());
+    let json = behind().layer(layer.optional().reject_with(JsonBody));
     for (path, anonymous_status, known_status) in BEHIND {
         for _ in 0..2 {
             for (app, token, status) in [
                 (&known, Some(&*token), known_status),
                 (&anonymous, None, anonymous_status),
                 (&known, None, 401),
+                (&json, Some(&*token), known_status),
+                (&json, None, anonymous_status),
             ] {
                 let code = if status == 401 { "16" } else { "7" };
                 let response = ask(app, as_grpc(request(path, token))).await;
@@ -209,6 +213,8 @@ async fn http_status_only_holds_for_all_that_stands_behind() {
     let layer = ClerkAuthLayer::new(world.config().build().unwrap());
     let known = behind().layer(layer.clone().http_status_only());
     let anonymous = behind().layer(layer.clone().optional().http_status_only());
+    let json = layer.clone().optional().http_status_only();
+    let json = behind().layer(json.reject_with(JsonBody));
     for (path, anonymous_status, known_status) in BEHIND {
         // Its first request waits for Clerk, its second is a cache hit.
         let token = world.clerk.token("user_1").issue();
@@ -217,6 +223,8 @@ async fn http_status_only_holds_for_all_that_stands_behind() {
                 (&known, Some(&*token), known_status),
                 (&anonymous, Some(&*token), known_status),
                 (&anonymous, None, anonymous_status),
+                (&json, Some(&*token), known_status),
+                (&json, None, anonymous_status),
                 (&known, None, 401),
                 (&known, Some("oat_unknown"), 401),
                 (&anonymous, Some("oat_unknown"), 401),
@@ -279,7 +287,7 @@ async fn http_status_only_holds_for_layers_and_sessions_behind() {
             request
         });
         let app = behind().layer(forgetful).layer(layer().http_status_only());
-        for path in ["/scopes", "/json", "/session", "/tonic"] {
+        for path in ["/scopes", "/any", "/session", "/tonic"] {
             let response = ask(&app, as_grpc(request(path, Some(&token)))).await;
             assert_status(&response, 500, path);
             let error = response.extensions().get::<AuthError>().unwrap();
@@ -292,7 +300,14 @@ async fn http_status_only_holds_for_layers_and_sessions_behind() {
 async fn a_missing_layer_is_a_500_for_all_but_grpc() {
     // fault A1
     let app = behind();
-    for path in ["/scopes", "/claims", "/json", "/session"] {
+    for path in [
+        "/scopes",
+        "/claims",
+        "/any",
+        "/session",
+        "/extractor",
+        "/part",
+    ] {
         for _ in 0..2 {
             assert_grpc(&ask(&app, as_grpc(request(path, None))).await, "13", path);
             for change in CHANGES {
@@ -301,10 +316,6 @@ async fn a_missing_layer_is_a_500_for_all_but_grpc() {
                 assert_status(&ask(&app, request).await, 500, path);
             }
         }
-    }
-    for path in ["/extractor", "/part"] {
-        let response = ask(&app, as_grpc(request(path, None))).await;
-        assert_eq!(response.status(), 500, "{path}");
     }
 }
 

@@ -17,8 +17,9 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower::{Layer, Service, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, JsonBody,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder,
     fake_clerk::{Endpoint, Fault},
+    reject::JsonBody,
 };
 
 use crate::{
@@ -496,13 +497,13 @@ async fn tonic_is_as_it_was_and_says_once_that_it_cannot_answer() {
     assert_eq!(said.len(), 1, "{said:?}");
 }
 
-/// A body of somebody's own, that is made of bytes.
+/// A body of an application's own that is made of text.
 #[derive(Debug, Default)]
 struct Own(Bytes);
 
-impl From<Bytes> for Own {
-    fn from(bytes: Bytes) -> Self {
-        Self(bytes)
+impl From<String> for Own {
+    fn from(text: String) -> Self {
+        Self(text.into())
     }
 }
 

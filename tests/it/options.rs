@@ -405,7 +405,7 @@ async fn bodies_of_rejections_can_be_shaped() {
     use http::header::CONTENT_TYPE;
     use http_body_util::{BodyExt, Full};
     use tower::{Layer, ServiceExt, service_fn};
-    use tower_clerk::{JsonBody, RejectResponse, Rejection};
+    use tower_clerk::reject::{JsonBody, RejectResponse, Rejection};
 
     async fn reject<R>(world: &World, reject: R, token: &str) -> Response<Full<Bytes>>
     where

@@ -6,9 +6,9 @@ use http::Request;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 use tower_clerk::{
-    Actor, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, Enrichment,
-    JwtVerification, ManualClock, OAuthEndpoint, Organization, RequirePermission, RequireRole,
-    TokenKind,
+    AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, Enrichment, JwtVerification,
+    ManualClock, OAuthEndpoint, RequireLayer, TokenKind,
+    claims::{Actor, Organization},
 };
 
 use crate::{
@@ -472,11 +472,11 @@ async fn a_later_version_of_session_tokens_passes_without_its_organization() {
         .route("/acting", get(acting))
         .route(
             "/role",
-            get(async || "role").layer(RequireRole::any(["admin"])),
+            get(async || "role").layer(RequireLayer::any_role(["admin"])),
         )
         .route(
             "/permission",
-            get(async || "permission").layer(RequirePermission::any(["org:billing:read"])),
+            get(async || "permission").layer(RequireLayer::any_permission(["org:billing:read"])),
         )
         .layer(layer.clone());
     for version in [json!(3), json!(4), json!(u64::MAX)] {
@@ -612,8 +612,8 @@ async fn roles_and_permissions_are_compared_as_in_clerks_has() {
     // fault E4
     let world = world();
     let layer = ClerkAuthLayer::new(sessions(&world).build().unwrap());
-    let role = |names: &[&str]| RequireRole::any(names.iter().copied());
-    let permission = |names: &[&str]| RequirePermission::all(names.iter().copied());
+    let role = |names: &[&str]| RequireLayer::any_role(names.iter().copied());
+    let permission = |names: &[&str]| RequireLayer::permissions(names.iter().copied());
     let ok = || get(async || "ok");
     let routes: Router = Router::new()
         .route("/admin", ok().layer(role(&["admin"])))
@@ -669,8 +669,8 @@ async fn roles_and_permissions_are_compared_as_in_clerks_has() {
     let app = App::new(sessions(&world));
     for role in ["admin", "org:admin"] {
         let answer = app.bearer(&member(role).issue()).await;
-        let organization = answer.claims().organization().unwrap();
-        assert_eq!(organization.role(), Some("org:admin"));
-        assert!(organization.has_role("admin") && organization.has_role("org:admin"));
+        let claims = answer.claims();
+        assert_eq!(claims.organization().unwrap().role(), Some("org:admin"));
+        assert!(claims.has_role("admin") && claims.has_role("org:admin"));
     }
 }

@@ -11,7 +11,7 @@ use tracing::{dispatcher::Dispatch, subscriber::NoSubscriber};
 
 use tower_clerk::{
     AuthError, BearerToken, ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder, Enrichment,
-    RequirePermission, RequireRole, TokenInfo, TokenKind, Tokens, Verify, VerifyRequest,
+    RequireLayer, TokenInfo, TokenKind, Tokens, Verify, VerifyRequest,
     fake_clerk::{Endpoint, Fault},
 };
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
@@ -361,8 +361,8 @@ fn no_text_of_a_rule_or_a_file_shows_what_may_be_a_secret() {
     for secret in SECRETS.into_iter().filter(|secret| *secret != "canary") {
         let texts = format!(
             "{:?} {:?}",
-            RequirePermission::all([secret]),
-            RequireRole::any([secret])
+            RequireLayer::permissions([secret]),
+            RequireLayer::any_role([secret])
         );
         assert_clean(secret, &texts, &["canary"]);
         for member in [

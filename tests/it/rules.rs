@@ -3,39 +3,47 @@
 use std::{convert::Infallible, future::ready, sync::atomic::Ordering};
 
 use allocation_counter::measure;
-use axum::{Router, body::Body, routing::get};
+use axum::{
+    Router,
+    body::Body,
+    response::IntoResponse,
+    routing::{MethodRouter, get},
+};
 use futures_util::FutureExt;
 use http::{Request, Response};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, Rejection, RequireClaims, RequireScopes,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, RequireLayer, TokenKind,
+    claims::Organization,
+    reject::{JsonBody, ProblemJson, RejectResponse, Rejection},
 };
 
 use crate::{
     readiness::Strict,
     redaction::Log,
     support::{World, as_grpc},
+    wire::{send, serve},
 };
 
 fn router(auth: ClerkAuthLayer) -> Router {
-    let scoped = |path: &str, scopes: RequireScopes| {
+    let scoped = |path: &str, scopes: RequireLayer| {
         Router::new()
             .route(path, get(|| async { "in" }))
             .route_layer(scopes)
     };
-    scoped("/read", RequireScopes::all(["files:read"]))
+    scoped("/read", RequireLayer::scopes(["files:read"]))
         .merge(scoped(
             "/write",
-            RequireScopes::all(["files:read", "files:write"]),
+            RequireLayer::scopes(["files:read", "files:write"]),
         ))
         .merge(scoped(
             "/either",
-            RequireScopes::any(["files:read", "files:admin"]),
+            RequireLayer::any_scope(["files:read", "files:admin"]),
         ))
         .merge(
             Router::new()
                 .route("/staff", get(|| async { "in" }))
-                .route_layer(RequireClaims::new(|claims: &ClerkClaims| {
+                .route_layer(RequireLayer::claims(|claims: &ClerkClaims| {
                     claims.org_id() == Some("org_staff")
                 })),
         )
@@ -147,7 +155,7 @@ async fn a_hierarchy_counts_for_rules_too() {
 async fn without_the_layer_nobody_passes_and_the_log_says_why() {
     let app = Router::new()
         .route("/read", get(|| async { "in" }))
-        .route_layer(RequireScopes::all(["files:read"]));
+        .route_layer(RequireLayer::scopes(["files:read"]));
     let log = Log::default();
     let guard = log.subscribe();
     for _ in 0..2 {
@@ -171,9 +179,10 @@ async fn rejections_are_shaped_by_closures_and_stay_rejections() {
     let render = |rejection: &Rejection| {
         Response::new(format!("{:?} {:?}", rejection.kind(), rejection.scope()))
     };
+    let auth = ClerkAuthLayer::new(world.config().build().unwrap());
     let service = ServiceBuilder::new()
-        .layer(ClerkAuthLayer::new(world.config().build().unwrap()))
-        .layer(RequireScopes::all(["admin"]).reject_with(render))
+        .layer(auth.reject_with(render))
+        .layer(RequireLayer::scopes(["admin"]))
         .service(service_fn(|_: Request<()>| {
             ready(Ok::<_, Infallible>(Response::new(String::new())))
         }));
@@ -182,6 +191,259 @@ async fn rejections_are_shaped_by_closures_and_stay_rejections() {
         let response = service.clone().oneshot(request(&token)).await.unwrap();
         assert_eq!(response.status(), 403);
         assert_eq!(response.body(), "InsufficientScope Some(\"admin\")");
+        assert!(response.headers().contains_key("www-authenticate"));
+    }
+}
+
+/// What rejects behind a layer, with the `error` for callers who are anonymous and who are known.
+const BEHIND: [(&str, &str, &str); 7] = [
+    ("/scopes", "missing_credentials", "insufficient_scope"),
+    ("/any", "missing_credentials", "insufficient_scope"),
+    ("/permissions", "missing_credentials", "forbidden"),
+    ("/role", "missing_credentials", "forbidden"),
+    ("/kind", "missing_credentials", "forbidden"),
+    ("/claims", "missing_credentials", "forbidden"),
+    ("/organization", "missing_credentials", "forbidden"),
+];
+
+fn behind() -> Router {
+    let ok = || get(async || "in");
+    Router::new()
+        .route("/scopes", ok().layer(RequireLayer::scopes(["admin"])))
+        .route(
+            "/any",
+            ok().layer(RequireLayer::any_scope(["admin", "staff"])),
+        )
+        .route(
+            "/permissions",
+            ok().layer(RequireLayer::permissions(["org:a:b"])),
+        )
+        .route("/role", ok().layer(RequireLayer::role("org:admin")))
+        .route("/kind", ok().layer(RequireLayer::kind(TokenKind::ApiKey)))
+        .route("/claims", ok().layer(RequireLayer::claims(|_| false)))
+        .route("/organization", get(async |_: Organization| "in"))
+        .route("/in", ok().layer(RequireLayer::kind(TokenKind::OAuth)))
+}
+
+/// The places where a layer can stand in a router of axum.
+fn places<R>(auth: &ClerkAuthLayer<R>) -> [(&'static str, &'static str, Router); 4]
+where
+    R: RejectResponse<Body> + Clone + Send + Sync + 'static,
+{
+    let inner = || Router::new().fallback_service(behind());
+    [
+        ("", "Router::layer", behind().layer(auth.clone())),
+        ("", "fallback_service", inner().layer(auth.clone())),
+        (
+            "/nested",
+            "nest",
+            Router::new().nest("/nested", behind()).layer(auth.clone()),
+        ),
+        (
+            "/nested",
+            "nest_service",
+            Router::new()
+                .nest_service("/nested", behind())
+                .layer(auth.clone()),
+        ),
+    ]
+}
+
+async fn text(response: Response<Body>) -> String {
+    let body = axum::body::to_bytes(response.into_body(), 10_000)
+        .await
+        .unwrap();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn the_body_of_the_layer_reaches_all_rejections_behind_it() {
+    // fault H7
+    async fn check<R>(
+        auth: ClerkAuthLayer<R>,
+        token: &str,
+        content_type: &str,
+        is_shown: impl Fn(&str, &str) -> bool,
+    ) where
+        R: RejectResponse<Body> + Clone + Send + Sync + 'static,
+    {
+        let bearer = format!("Bearer {token}");
+        for (prefix, place, app) in places(&auth.optional()) {
+            for (path, anonymous, known) in BEHIND {
+                // The first with the token waits for Clerk, the second is a cache hit.
+                for _ in 0..2 {
+                    for (headers, error) in [
+                        (&[("authorization", &*bearer)][..], known),
+                        (&[], anonymous),
+                    ] {
+                        let name = format!("{place}, {path}, {error}");
+                        let response = ask(&app, &format!("{prefix}{path}"), headers).await;
+                        let status = if error == anonymous { 401 } else { 403 };
+                        assert_eq!(response.status(), status, "{name}");
+                        let headers = response.headers();
+                        assert_eq!(headers["content-type"], content_type, "{name}");
+                        assert_eq!(headers["cache-control"], "no-store", "{name}");
+                        assert!(headers.contains_key("www-authenticate"), "{name}");
+                        let length = headers.get("content-length").cloned();
+                        assert!(response.extensions().get::<AuthError>().is_some(), "{name}");
+                        assert!(response.extensions().get::<Rejection>().is_none(), "{name}");
+                        let body = text(response).await;
+                        assert!(is_shown(&body, error), "{name}: {body}");
+                        if let Some(length) = length {
+                            assert_eq!(length, body.len().to_string(), "{name}");
+                        }
+                    }
+                }
+            }
+            let headers = [("authorization", &*bearer)];
+            let response = ask(&app, &format!("{prefix}/in"), &headers).await;
+            assert_eq!(text(response).await, "in", "{place}");
+        }
+    }
+
+    let world = World::new();
+    let token = || world.clerk.token("user_1").issue();
+    let auth = || ClerkAuthLayer::new(world.config().build().unwrap());
+    let is_json = |body: &str, error: &str| {
+        let body: serde_json::Value = serde_json::from_str(body).unwrap();
+        body["error"] == error
+    };
+    check(
+        auth().reject_with(JsonBody),
+        &token(),
+        "application/json",
+        is_json,
+    )
+    .await;
+    let problem = "application/problem+json";
+    check(auth().reject_with(ProblemJson), &token(), problem, is_json).await;
+    let page = |rejection: &Rejection| {
+        let code = rejection.code().unwrap_or("none");
+        format!("<h1>{code}</h1>").into_response()
+    };
+    let plain = "text/plain; charset=utf-8";
+    check(auth().reject_with(page), &token(), plain, |body, error| {
+        let code = if error == "insufficient_scope" {
+            error
+        } else {
+            "none"
+        };
+        body == format!("<h1>{code}</h1>")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn the_body_of_a_layer_at_a_single_route_counts_there() {
+    // fault H7
+    let world = World::new();
+    let auth = ClerkAuthLayer::new(world.config().build().unwrap()).reject_with(JsonBody);
+    let route: MethodRouter = get(async || "in").layer(RequireLayer::scopes(["admin"]));
+    let app = Router::new().route("/", route.layer(auth));
+    let bearer = format!("Bearer {}", world.clerk.token("user_1").issue());
+    for _ in 0..2 {
+        let response = ask(&app, "/", &[("authorization", &bearer)]).await;
+        assert_eq!(response.status(), 403);
+        assert!(text(response).await.contains("insufficient_scope"));
+    }
+}
+
+#[tokio::test]
+async fn a_body_arrives_whole_from_a_router_within_a_router() {
+    // fault H7
+    let world = World::new();
+    let auth = ClerkAuthLayer::new(world.config().build().unwrap()).reject_with(JsonBody);
+    let bearer = format!("Bearer {}", world.clerk.token("user_1").issue());
+    for (prefix, place, app) in places(&auth) {
+        let address = serve(app).await;
+        for _ in 0..2 {
+            let path = format!("{prefix}/scopes");
+            let answer = send(address, "GET", &path, &[("authorization", &bearer)]).await;
+            assert_eq!(answer.status(), 403, "{place}");
+            let body: serde_json::Value = serde_json::from_str(answer.body()).unwrap();
+            assert_eq!(body["error"], "insufficient_scope", "{place}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_nearest_layer_renders() {
+    // fault H7
+    let world = World::new();
+    let auth = ClerkAuthLayer::new(world.config().build().unwrap());
+    let json = auth.clone().reject_with(JsonBody);
+    let problem = auth.clone().reject_with(ProblemJson);
+    let bearer = format!("Bearer {}", world.clerk.token("user_1").issue());
+    for (app, content_type) in [
+        (
+            behind().layer(json.clone()).layer(problem.clone()),
+            Some("application/json"),
+        ),
+        (
+            behind().layer(problem.clone()).layer(json),
+            Some("application/problem+json"),
+        ),
+        (behind().layer(auth).layer(problem), None),
+    ] {
+        for path in ["/scopes", "/claims", "/organization"] {
+            for _ in 0..2 {
+                let response = ask(&app, path, &[("authorization", &bearer)]).await;
+                assert_eq!(response.status(), 403, "{path}");
+                let found = response.headers().get("content-type");
+                let found = found.map(|value| value.to_str().unwrap());
+                assert_eq!(found, content_type, "{path}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_response_that_something_in_between_has_replaced_stays() {
+    // fault H7
+    let world = World::new();
+    let auth = ClerkAuthLayer::new(world.config().build().unwrap()).reject_with(JsonBody);
+    let own = tower::util::MapResponseLayer::new(|mut response: Response<Body>| {
+        *response.body_mut() = Body::from("my own");
+        response
+    });
+    let hidden = tower::util::MapResponseLayer::new(|mut response: Response<Body>| {
+        *response.status_mut() = http::StatusCode::NOT_FOUND;
+        response
+    });
+    let app = Router::new()
+        .nest("/own", behind().layer(own))
+        .nest("/hidden", behind().layer(hidden))
+        .layer(auth);
+    let bearer = format!("Bearer {}", world.clerk.token("user_1").issue());
+    for _ in 0..2 {
+        for (path, status, body) in [("/own/scopes", 403, "my own"), ("/hidden/scopes", 404, "")] {
+            let response = ask(&app, path, &[("authorization", &bearer)]).await;
+            assert_eq!(response.status(), status, "{path}");
+            assert_eq!(text(response).await, body, "{path}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn several_rules_are_combined_with_and() {
+    let world = World::new();
+    let app: Router = Router::new()
+        .route("/", get(async || "in"))
+        .layer(RequireLayer::any_scope(["email", "admin"]))
+        .layer(RequireLayer::kind(TokenKind::OAuth))
+        .layer(RequireLayer::claims(|claims| claims.subject() == "user_1"))
+        .layer(ClerkAuthLayer::new(world.config().build().unwrap()));
+    for (subject, scope, status) in [
+        ("user_1", "email", 200),
+        ("user_1", "profile", 403),
+        ("user_2", "email", 403),
+    ] {
+        let token = world.clerk.token(subject).scopes([scope]).issue();
+        let bearer = format!("Bearer {token}");
+        for _ in 0..2 {
+            let response = ask(&app, "/", &[("authorization", &bearer)]).await;
+            assert_eq!(response.status(), status, "{subject}, {scope}");
+        }
     }
 }
 
@@ -200,8 +462,8 @@ async fn the_instance_that_is_called_was_polled_ready() {
     let calls = strict.calls();
     let mut service = ServiceBuilder::new()
         .layer(ClerkAuthLayer::new(world.config().build().unwrap()))
-        .layer(RequireScopes::all(["email"]))
-        .layer(RequireClaims::new(|claims| claims.subject() == "user_1"))
+        .layer(RequireLayer::scopes(["email"]))
+        .layer(RequireLayer::claims(|claims| claims.subject() == "user_1"))
         .service(strict);
     let good = world.clerk.token("user_1").scopes(["email"]).issue();
     let narrow = world.clerk.token("user_1").scopes(["profile"]).issue();
@@ -220,7 +482,7 @@ async fn a_rejected_request_gives_its_permit_back_at_once() {
     let inner = service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(()))));
     let layer = ClerkAuthLayer::new(world.config().build().unwrap());
     let mut service =
-        layer.layer(RequireScopes::all(["admin"]).layer(ConcurrencyLimit::new(inner, 1)));
+        layer.layer(RequireLayer::scopes(["admin"]).layer(ConcurrencyLimit::new(inner, 1)));
     let token = world.clerk.token("user_1").issue();
     _ = service.ready().await.unwrap().call(request(&token)).await;
     // The rejection is not even polled, and still alive.
@@ -242,9 +504,9 @@ async fn a_rule_that_is_satisfied_allocates_nothing() {
         .issue();
     let claims = app.bearer(&token).await.claims().clone();
     let inner = || service_fn(|_: Request<()>| ready(Ok::<_, Infallible>(Response::new(()))));
-    let mut all = RequireScopes::all(["profile", "email"]).layer(inner());
-    let mut any = RequireScopes::any(["x", "email"]).layer(inner());
-    let mut claim = RequireClaims::new(|claims| claims.has_scope("email")).layer(inner());
+    let mut all = RequireLayer::scopes(["profile", "email"]).layer(inner());
+    let mut any = RequireLayer::any_scope(["x", "email"]).layer(inner());
+    let mut claim = RequireLayer::claims(|claims| claims.has_scope("email")).layer(inner());
     let request = || {
         let mut request = Request::new(());
         request.extensions_mut().insert(claims.clone());

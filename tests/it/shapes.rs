@@ -12,9 +12,9 @@ use http::{Response, header};
 use serde_json::Value;
 use tower::util::MapResponseLayer;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, EmptyBody, JsonBody, ProblemJson, RejectResponse,
-    Rejection,
+    AuthError, AuthErrorKind, ClerkAuthLayer,
     fake_clerk::{Endpoint, Fault},
+    reject::{EmptyBody, JsonBody, ProblemJson, RejectResponse, Rejection},
 };
 
 use crate::{

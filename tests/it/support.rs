@@ -6,6 +6,7 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use http::{HeaderValue, Method, Request, Response, StatusCode, Version};
@@ -144,6 +145,11 @@ fn request(headers: &[(&str, &[u8])]) -> Request<()> {
         request.headers_mut().append(name, value);
     }
     request
+}
+
+/// Returns a time in whole seconds since the Unix epoch.
+pub fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).unwrap().as_secs()
 }
 
 /// Makes a request one that can be nothing but gRPC.

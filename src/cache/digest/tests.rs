@@ -17,12 +17,15 @@ fn key(realm: &[&str], token: &str) -> TokenDigest {
 fn key_is_a_function_of_secret_realm_and_token() {
     let realm = ["https://clerk.example.com", "client_1"];
     assert_eq!(key(&realm, "tok"), key(&realm, "tok"));
-    let keyer = TokenHasher::new(SECRET, &realm);
-    assert_eq!(keyer.key("tok"), keyer.clone().key("tok"));
+    let hasher = TokenHasher::new(SECRET, &realm);
+    assert_eq!(hasher.key("tok"), hasher.clone().key("tok"));
     let mut other = SECRET;
     other[31] ^= 1;
     // C103
-    assert_ne!(TokenHasher::new(other, &realm).key("tok"), keyer.key("tok"));
+    assert_ne!(
+        TokenHasher::new(other, &realm).key("tok"),
+        hasher.key("tok")
+    );
 }
 
 #[test]
@@ -101,13 +104,13 @@ fn hasher_takes_other_input_too() {
 #[test]
 fn prefix_spreads_the_keys() {
     // C103: it is where a table looks, and what jitter comes from.
-    let keyer = TokenHasher::new([7; 32], &[]);
+    let hasher = TokenHasher::new([7; 32], &[]);
     let prefixes: HashSet<_> = (0..1_000)
-        .map(|number| keyer.key(number.to_string()).prefix())
+        .map(|number| hasher.key(number.to_string()).prefix())
         .collect();
     assert_eq!(prefixes.len(), 1_000);
     let shards: HashSet<_> = (0..1_000)
-        .map(|number: u32| keyer.key(number.to_string()).shard() % 64)
+        .map(|number: u32| hasher.key(number.to_string()).shard() % 64)
         .collect();
     assert_eq!(shards.len(), 64);
 }

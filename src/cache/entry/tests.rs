@@ -4,6 +4,7 @@ use super::{
     super::{TokenDigest, TokenHasher},
     Deadline, Entry, Lifetimes, NegativeEntry,
 };
+use crate::claims::Holder;
 use crate::{AuthError, AuthErrorKind, claims::Claims, clock::Now, verify::Verified};
 
 /// The moment at which everything here is made: half a second past a full one.
@@ -39,9 +40,9 @@ fn later_wall(millis: u64) -> Now {
 
 /// A key that cuts off so many thousandths.
 fn key(per_mille: u64) -> TokenDigest {
-    let keyer = TokenHasher::new([7; 32], &[]);
+    let hasher = TokenHasher::new([7; 32], &[]);
     (0..)
-        .map(|number: u32| keyer.key(number.to_string()))
+        .map(|number: u32| hasher.key(number.to_string()))
         .find(|key| key.prefix() % 101 == per_mille)
         .unwrap()
 }
@@ -84,8 +85,8 @@ fn entry(ttl: u64, stale_if_error: u64, per_mille: u64, verified: Verified) -> E
     )
 }
 
-fn verified(good_until: Option<i64>) -> Verified {
-    Verified::assertion("user_1", None, good_until, true)
+fn verified(cacheable_until: Option<i64>) -> Verified {
+    Verified::assertion("user_1", None, cacheable_until, true)
 }
 
 fn usual() -> Entry {

@@ -1,10 +1,7 @@
 use std::{future, sync::Arc};
 
 use super::{Cache, Entry, START, bad, cache, check, conclude, good, settle};
-use crate::{
-    AuthErrorKind,
-    cache::{Join, Outcome},
-};
+use crate::{AuthErrorKind, cache::Outcome, sync::single_flight::Join};
 
 #[test]
 fn invalidation_reaches_good_and_bad() {

@@ -18,9 +18,8 @@ use tokio::time::Instant;
 use super::{START, bad, cache, good, token};
 use crate::{
     AuthErrorKind,
-    cache::{
-        Arrival, Cache, Landed, Lookup, Outcome, SingleFlight, TokenDigest, single_flight::wait,
-    },
+    cache::{Arrival, Cache, Lookup, Outcome, TokenDigest},
+    sync::single_flight::{self, Landed, SingleFlight, wait},
 };
 
 const SCHEDULES: usize = 2_000;
@@ -188,12 +187,13 @@ fn shuttle_a_superseded_verification_never_overwrites_a_newer_one() {
                                         thread::yield_now();
                                         (epoch, Ok(epoch))
                                     };
-                                    let remember = move |_, outcome: &Outcome<u64>| {
-                                        let new = usize::try_from(*outcome.as_ref().unwrap());
-                                        let new = new.unwrap();
-                                        let old = remembered.swap(new, Ordering::SeqCst);
-                                        assert!(old <= new, "{old} was newer than {new}");
-                                    };
+                                    let remember =
+                                        move |_, outcome: &single_flight::Outcome<u64>| {
+                                            let new = usize::try_from(*outcome.as_ref().unwrap());
+                                            let new = new.unwrap();
+                                            let old = remembered.swap(new, Ordering::SeqCst);
+                                            assert!(old <= new, "{old} was newer than {new}");
+                                        };
                                     (run, remember)
                                 },
                             )

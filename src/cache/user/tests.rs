@@ -11,7 +11,8 @@ use tokio::sync::Semaphore;
 
 use super::UserCache;
 use crate::{
-    AuthError, AuthErrorKind, User,
+    AuthError, AuthErrorKind,
+    claims::User,
     clock::{Clock, Now},
 };
 

@@ -56,10 +56,11 @@ fn user_is_what_the_object_says() {
         Some(json!({ "note": "canary private" }))
     );
     assert_eq!(user.unsafe_metadata(), Some(json!({ "theme": "canary" })));
-    assert_eq!(user.created_at(), Some(1_700_000_000_001));
-    assert_eq!(user.updated_at(), Some(1_700_000_000_002));
+    let at = |millis| Some(std::time::UNIX_EPOCH + std::time::Duration::from_millis(millis));
+    assert_eq!(user.created_at(), at(1_700_000_000_001));
+    assert_eq!(user.updated_at(), at(1_700_000_000_002));
     assert_eq!(user.last_sign_in_at(), None);
-    assert_eq!(user.last_active_at(), Some(1_700_000_000_003));
+    assert_eq!(user.last_active_at(), at(1_700_000_000_003));
 }
 
 #[test]

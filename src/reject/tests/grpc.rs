@@ -151,7 +151,7 @@ fn a_request_is_grpc_only_if_it_can_be_nothing_else() {
 
 fn render(error: AuthError, is_grpc: bool) -> Response<Bytes> {
     let rejection = usual().rejection(&error, is_grpc);
-    rejection.into_response(error, &EmptyBody)
+    rejection.to_response(&EmptyBody)
 }
 
 #[test]

@@ -10,9 +10,7 @@ fn json_body_has_the_fields_of_the_challenge() {
     #[track_caller]
     fn check(kind: AuthErrorKind, expected: &Value) {
         let error = AuthError::new(kind);
-        let response: Response<Bytes> = usual()
-            .rejection(&error, false)
-            .into_response(error, &JsonBody);
+        let response: Response<Bytes> = usual().rejection(&error, false).to_response(&JsonBody);
         let content_type = text(response.headers(), "content-type");
         assert_eq!(content_type, Some("application/json"), "{kind:?}");
         let body: Value = serde_json::from_slice(response.body()).unwrap();
@@ -21,7 +19,10 @@ fn json_body_has_the_fields_of_the_challenge() {
 
     check(
         AuthErrorKind::MissingCredentials,
-        &json!({ "error_description": "a bearer token is required" }),
+        &json!({
+            "error": "missing_credentials",
+            "error_description": "a bearer token is required",
+        }),
     );
     check(
         AuthErrorKind::TokenTooLong,
@@ -47,7 +48,10 @@ fn json_body_has_the_fields_of_the_challenge() {
     );
     check(
         AuthErrorKind::Forbidden,
-        &json!({ "error_description": "the access token does not allow this" }),
+        &json!({
+            "error": "forbidden",
+            "error_description": "the access token does not allow this",
+        }),
     );
     check(
         AuthErrorKind::MissingLayer,
@@ -69,7 +73,7 @@ fn json_body_has_the_fields_of_the_challenge() {
 fn json_body_is_empty_for_grpc() {
     let error = AuthError::new(AuthErrorKind::InsufficientScope);
     let rejection = usual().rejection(&error, true);
-    let response: Response<Bytes> = rejection.into_response(error, &JsonBody);
+    let response: Response<Bytes> = rejection.to_response(&JsonBody);
     assert!(response.body().is_empty());
     assert_eq!(
         text(response.headers(), "content-type"),
@@ -82,9 +86,7 @@ fn problem_has_the_members_of_rfc_9457() {
     #[track_caller]
     fn check(kind: AuthErrorKind, expected: &Value) {
         let error = AuthError::new(kind);
-        let response: Response<Bytes> = usual()
-            .rejection(&error, false)
-            .into_response(error, &ProblemJson);
+        let response: Response<Bytes> = usual().rejection(&error, false).to_response(&ProblemJson);
         let content_type = text(response.headers(), "content-type");
         assert_eq!(content_type, Some("application/problem+json"), "{kind:?}");
         let body: Value = serde_json::from_slice(response.body()).unwrap();
@@ -99,6 +101,7 @@ fn problem_has_the_members_of_rfc_9457() {
             "title": "Unauthorized",
             "status": 401,
             "detail": "a bearer token is required",
+            "error": "missing_credentials",
         }),
     );
     check(
@@ -133,6 +136,26 @@ fn problem_has_the_members_of_rfc_9457() {
         }),
     );
     check(
+        AuthErrorKind::Forbidden,
+        &json!({
+            "type": "about:blank",
+            "title": "Forbidden",
+            "status": 403,
+            "detail": "the access token does not allow this",
+            "error": "forbidden",
+        }),
+    );
+    check(
+        AuthErrorKind::MissingLayer,
+        &json!({
+            "type": "about:blank",
+            "title": "Internal Server Error",
+            "status": 500,
+            "detail": "the service is not set up for this",
+            "error": "server_error",
+        }),
+    );
+    check(
         AuthErrorKind::CredentialsRejected,
         &json!({
             "type": "about:blank",
@@ -148,7 +171,7 @@ fn problem_has_the_members_of_rfc_9457() {
 fn problem_is_empty_for_grpc() {
     let error = AuthError::new(AuthErrorKind::InsufficientScope);
     let rejection = usual().rejection(&error, true);
-    let response: Response<Bytes> = rejection.into_response(error, &ProblemJson);
+    let response: Response<Bytes> = rejection.to_response(&ProblemJson);
     assert!(response.body().is_empty());
     assert_eq!(
         text(response.headers(), "content-type"),
@@ -175,9 +198,7 @@ fn contrary(_: &Rejection) -> Response<Bytes> {
 fn renderer_decides_nothing_but_body_and_additions() {
     let render = |kind: AuthErrorKind, is_grpc| {
         let error = AuthError::new(kind);
-        usual()
-            .rejection(&error, is_grpc)
-            .into_response(error, &contrary)
+        usual().rejection(&error, is_grpc).to_response(&contrary)
     };
     let response = render(AuthErrorKind::Inactive, false);
     assert_eq!(response.status(), 401);
@@ -210,4 +231,48 @@ fn closure_is_told_the_rejection() {
     let rejection = usual().rejection(&error, false);
     let render = |rejection: &Rejection| Response::new(format!("{:?}", rejection.kind()));
     assert_eq!(render.reject_response(&rejection).body(), "WrongClient");
+}
+
+/// Stands for the body of `lambda_http`, which has no `From<Bytes>`.
+#[derive(Debug, Default, PartialEq)]
+enum LambdaBody {
+    #[default]
+    Empty,
+    Text(String),
+}
+
+impl From<String> for LambdaBody {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+#[test]
+fn json_is_text_in_a_body_that_tells_text_from_bytes() {
+    // fault H14
+    let rejection = usual().rejection(&AuthErrorKind::Inactive.into(), false);
+    for response in [
+        rejection.to_response::<LambdaBody>(&JsonBody),
+        rejection.to_response(&ProblemJson),
+    ] {
+        let LambdaBody::Text(text) = response.body() else {
+            panic!("{response:?}");
+        };
+        let body: Value = serde_json::from_str(text).unwrap();
+        assert_eq!(body["error"], "invalid_token");
+    }
+    let response: Response<LambdaBody> = rejection.to_response(&super::EmptyBody);
+    assert_eq!(response.body(), &LambdaBody::Empty);
+    let text = LambdaBody::Text("{}".to_owned());
+    assert_eq!(JsonBody.json_body(Bytes::from_static(b"{}")), Some(text));
+}
+
+#[test]
+fn a_rejection_is_an_error_with_its_reason() {
+    let error = AuthError::new(AuthErrorKind::Expired);
+    let rejection = usual().rejection(&error, false);
+    let source = std::error::Error::source(&rejection).unwrap();
+    assert_eq!(source.to_string(), "the token has expired");
+    assert_eq!(rejection.to_string(), rejection.description());
+    assert_eq!(AuthError::from(rejection).kind(), AuthErrorKind::Expired);
 }

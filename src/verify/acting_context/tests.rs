@@ -3,8 +3,8 @@ use serde_json::{Map, Value, json};
 use super::ActingContext;
 use crate::{
     TokenKind,
-    claims::{ActiveOrganization, Organization, Profile},
-    verify::{TokenInfo, members::actor},
+    claims::{ActiveOrganization, Organization, Profile, actor},
+    clerk::TokenInfo,
 };
 
 fn members(value: Value) -> Map<String, Value> {
@@ -121,7 +121,7 @@ fn each_kind_has_what_it_has() {
             let session = context.session.as_deref();
             let found = [
                 organization.is_some(),
-                organization.is_some_and(|it| it.has_role("org:admin")),
+                organization.is_some_and(|it| it.role() == Some("org:admin")),
                 session.is_some_and(|it| it.id() == Some("sess_1")),
                 session.is_some_and(|it| it.actor().is_some()),
             ];

@@ -1,4 +1,4 @@
-//! Public keys: of a key set (RFC 7517), or of a PEM. Pure.
+//! Public keys, from a key set (RFC 7517) or from a PEM. Pure.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use base64::{
 };
 use serde_json::{Map, Value};
 
-use crate::{JwtAlgorithm, verify::members::Members};
+use crate::{JwtAlgorithm, token::json::Members};
 
 /// An RSA key of 2048 to 8192 bits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -53,14 +53,14 @@ impl PublicKey {
     }
 
     fn from_der(der: &[u8]) -> Option<Self> {
-        // Checks the size, too.
+        // This checks the size, too.
         let key = PublicEncryptingKey::from_der(der).ok()?;
         let canonical: PublicKeyX509Der<'_> = key.as_der().ok()?;
-        // Nothing stands behind the key.
+        // There must be no bytes after the key.
         (canonical.as_ref() == der).then(|| Self { der: der.into() })
     }
 
-    /// Whether this key has signed the message.
+    /// Returns true if this key has signed the message.
     pub(super) fn verifies(
         &self,
         algorithm: JwtAlgorithm,
@@ -73,21 +73,21 @@ impl PublicKey {
     }
 }
 
-/// A JWK Set (RFC 7517 §5), as far as it is of use.
+/// A JWK Set (RFC 7517 §5), reduced to the usable keys.
 #[derive(Debug)]
 pub(super) struct KeySet(Vec<Jwk>);
 
 #[derive(Debug)]
 struct Jwk {
     kid: String,
-    /// The only algorithm that the key is for; `None`: any that is accepted.
+    /// The only algorithm of the key; `None` if it is for any accepted one.
     algorithm: Option<JwtAlgorithm>,
     key: PublicKey,
 }
 
 impl KeySet {
-    /// Reads a set. Keys that are none of ours to use are left out (RFC 7517 §5): of another type, for
-    /// another purpose or algorithm, without a `kid`, or broken.
+    /// Reads a set. Keys that cannot be used are left out (RFC 7517 §5): those of another type, for another purpose
+    /// or algorithm, without a `kid`, or broken.
     pub(super) fn from_json(body: &[u8]) -> Result<Self, &'static str> {
         let Members(mut members) =
             serde_json::from_slice(body).map_err(|_| "the body is not one JSON object")?;
@@ -107,7 +107,7 @@ impl KeySet {
         self.0.iter().any(|jwk| jwk.kid == kid)
     }
 
-    /// Whether a key of this name has signed the message. Several can have one name.
+    /// Returns true if a key of this name has signed the message. Several keys can have one name.
     pub(super) fn verifies(
         &self,
         kid: &str,
@@ -144,7 +144,7 @@ impl Jwk {
     }
 }
 
-/// `use` (RFC 7517 §4.2) and `key_ops` (§4.3) do not say anything else.
+/// Returns true unless `use` (RFC 7517 §4.2) or `key_ops` (§4.3) excludes signatures.
 fn is_for_signatures(members: &Map<String, Value>) -> bool {
     members.get("use").is_none_or(|purpose| purpose == "sig")
         && members.get("key_ops").is_none_or(|operations| {
@@ -162,7 +162,7 @@ fn parameters(algorithm: JwtAlgorithm) -> &'static RsaParameters {
     }
 }
 
-/// Clerk has one or two. Each of one name costs a try.
+/// The largest accepted set. Clerk publishes one or two keys. Each key of a name costs one signature check.
 const MAX_KEYS: usize = 64;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(

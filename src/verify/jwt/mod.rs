@@ -1,13 +1,13 @@
-//! JWTs, verified here: by a key of the instance's key set, or by one that the configuration holds.
+//! Local verification of JWTs, by a key of the instance's key set or by a configured key.
 //!
-//! The frame (`super::jws`), the keys (`keys`) and the payload (`super::payload`) are read by pure functions; the
-//! signature is aws-lc's work. The rules of `policy` decide whether the token is good, as of every other.
+//! Pure functions read the frame (`super::jws`), the keys (`keys`) and the payload (`super::payload`). aws-lc
+//! verifies the signature. The rules of `policy` decide about the claims, as for every other token.
 //!
-//! 1. What needs no key comes first, so that no fetch is made for it: the frame, the kind, the time and the
-//!    issuer. Before the signature is verified, the payload can only reject.
+//! 1. Checks that need no key come first, so that they cause no fetch: the frame, the kind, the time and the issuer.
+//!    Before the signature is verified, the payload can only reject the token.
 //! 2. The signature is verified with the cached key set.
 //! 3. If that fails, the token may be signed by a key that is newer than the set. The request waits for a set
-//!    whose fetch began after the request arrived. Only such a set can show that the token is bad.
+//!    whose fetch began after the request arrived. Only such a set can show that the token is invalid.
 
 mod keys;
 
@@ -19,18 +19,17 @@ use http::{HeaderMap, Response, StatusCode, header};
 
 use self::keys::KeySet;
 pub(crate) use self::keys::PublicKey;
-use super::{
-    Rules, TokenInfo, Verify, VerifyRequest,
-    discovery::Address,
-    document::{CachedDocument, Fetched, Version},
-    jws::Jws,
-    members::{body, unexpected, violation},
-    payload,
-};
+use super::{Rules, Verify, VerifyRequest, jws::Jws, payload};
 use crate::{
     AuthError, AuthErrorKind, ClerkConfig, JwtAlgorithm, JwtVerification, TokenKind,
+    clerk::{
+        TokenInfo,
+        discovery::Address,
+        document::{CachedDocument, Fetched, Version},
+        http::{Endpoint, Priority, Upstream},
+        response::{body, unexpected, violation},
+    },
     clock::Clock,
-    upstream::{Endpoint, Priority, Upstream},
 };
 
 /// Verifies JWTs.
@@ -41,11 +40,11 @@ pub(crate) struct Local {
     clock: Arc<dyn Clock>,
 }
 
-/// Whose signature counts.
+/// The trusted keys.
 enum Trust {
-    /// That of this key, whatever name a token has for it.
+    /// This key, regardless of the key id in a token.
     Key(PublicKey),
-    /// Those of the instance.
+    /// The keys of the instance.
     KeySet(Published),
 }
 
@@ -55,7 +54,7 @@ struct Published {
 }
 
 impl Local {
-    /// Nothing where no JWT is read here.
+    /// Returns the verifier; `None` if no JWT is verified locally.
     pub(crate) fn of(config: &ClerkConfig, upstream: &Upstream, keys: &Address) -> Option<Self> {
         let accepts = |kind| config.rules.accept.contains(kind);
         let reads_oauth =
@@ -75,7 +74,7 @@ impl Local {
         })
     }
 
-    /// Has the keys there before the first token comes.
+    /// Fetches the keys before the first token arrives.
     pub(crate) async fn warm_up(&self) -> Result<(), AuthError> {
         match &self.trust {
             Trust::Key(_) => Ok(()),
@@ -93,7 +92,7 @@ impl Local {
         priority: Priority,
     ) -> Result<TokenInfo, AuthError> {
         let jws = Jws::parse(token, &self.algorithms)?;
-        // Nothing of it counts before the signature is verified, below.
+        // The payload may only reject the token until the signature is verified, below.
         let stated = read_payload(&jws, kind);
         self.precheck(&stated)?;
         match &self.trust {
@@ -107,22 +106,22 @@ impl Local {
         stated
     }
 
-    /// Rejects what needs no key to be rejected: a token of another kind, one that is over, and one that names
-    /// another issuer.
+    /// Rejects a token for a reason that needs no key: another kind, a past expiry, or another issuer.
     fn precheck(&self, stated: &Result<TokenInfo, AuthError>) -> Result<(), AuthError> {
         match stated {
             Ok(stated) => {
                 let now = self.clock.now().unix_seconds();
                 Ok(self.rules.check_end_and_issuer(stated, now)?)
             }
-            // If the signature is bad, that is the reason: then the payload was damaged or made up.
+            // An unreadable payload is damaged or forged. Then a bad signature is the reason to report, so it is
+            // checked first.
             Err(error) if error.kind() == AuthErrorKind::MalformedToken => Ok(()),
             Err(error) => Err(error.clone()),
         }
     }
 }
 
-/// What a token says, which has not been verified.
+/// Reads the claims of a token. They have not been verified.
 fn read_payload(jws: &Jws<'_>, kind: TokenKind) -> Result<TokenInfo, AuthError> {
     let members = jws.payload()?;
     jws.header.check_kind(&members, kind)?;
@@ -146,12 +145,12 @@ impl Verify for Local {
 impl Published {
     fn new(config: &ClerkConfig, upstream: &Upstream, address: Address) -> Self {
         let client = Arc::new(upstream.client(Endpoint::Keys, decode));
-        // For a fetch, retries and all.
+        // The limit of a fetch, with its retries.
         let patience = config.timeout;
         let fetch = move || -> BoxFuture<'static, _> {
             let (client, address) = (Arc::clone(&client), address.clone());
             Box::pin(async move {
-                // The fetch runs in the background, however many requests wait for it.
+                // The fetch runs in the background, regardless of how many requests wait for it.
                 let endpoint = address.get(None).await?;
                 client.get(endpoint, patience).await
             })
@@ -162,15 +161,15 @@ impl Published {
         }
     }
 
-    /// Checks the signature. A set that does not verify it shows nothing unless its fetch began after this: a
-    /// key may be newer than the set, and have the name of an old one.
+    /// Checks the signature. A set that does not verify it shows nothing unless its fetch began after this check: a
+    /// key may be newer than the set, and have the name of an old key.
     async fn check(&self, jws: &Jws<'_>, priority: Priority) -> Result<(), AuthError> {
         let kid = jws.header.kid.as_deref();
         let kid = kid.ok_or(AuthErrorKind::InvalidSignature)?;
         let fetches = self.keys.fetches_begun();
         let mut place = self.keys.place(Some(priority));
         let mut version = self.keys.get(&mut place).await?;
-        // Each turn has a later set, and one that began after this is the last.
+        // Each iteration has a later set. A set whose fetch began after this check is the last one.
         while !verifies(&version, kid, jws) {
             if version.is_after(fetches) {
                 return Err(if version.is_fresh {
@@ -202,8 +201,8 @@ fn decode(response: &Response<Bytes>) -> Result<Fetched<KeySet>, AuthError> {
     }
 }
 
-/// Whether an answer comes from the server itself: a cache on the way says how old its copy is (RFC 9111
-/// §5.1). An age that cannot be read is one, too.
+/// Returns true if an answer comes from the server itself. A cache on the way adds the age of its copy (RFC 9111
+/// §5.1). An unreadable age counts as an age, too.
 fn is_fresh(headers: &HeaderMap) -> bool {
     headers
         .get_all(header::AGE)
@@ -211,7 +210,7 @@ fn is_fresh(headers: &HeaderMap) -> bool {
         .all(|age| age.as_bytes().trim_ascii() == b"0")
 }
 
-/// The payload and the signature of a token, for the fuzz targets.
+/// Returns the payload and the signature of a token, for the fuzz targets.
 #[cfg(fuzzing)]
 pub(crate) fn frame(
     token: &str,
@@ -222,20 +221,20 @@ pub(crate) fn frame(
     Ok((payload, jws.signature))
 }
 
-/// Whether a key set can be read and has a key of this name, for the fuzz targets.
+/// Returns true if a key set has a key of this name, and `None` if the set cannot be read, for the fuzz targets.
 #[cfg(fuzzing)]
 pub(crate) fn key_set_has(body: &[u8], kid: &str) -> Option<bool> {
     KeySet::from_json(body).ok().map(|keys| keys.has(kid))
 }
 
-/// The set does not show whether a token is good, and that is no fault of the token.
+/// Creates the error for a set that does not show whether a token is valid. The token is not at fault.
 fn unproven() -> AuthError {
     AuthError::new(AuthErrorKind::UpstreamUnavailable)
         .with_retry_after(Duration::from_secs(1))
         .with_source(Cached)
 }
 
-/// Only fixed texts, so that nothing of the token gets into a log.
+/// A reason with a fixed text, so that no part of the token gets into a log.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 struct Unreadable(&'static str);

@@ -12,7 +12,7 @@ use base64::{
 };
 
 use super::{Local, PublicKey, Trust, is_fresh};
-use crate::{AuthErrorKind, ClerkConfig, JwtAlgorithm, TokenKind, upstream::Priority};
+use crate::{AuthErrorKind, ClerkConfig, JwtAlgorithm, TokenKind, clerk::http::Priority};
 
 #[tokio::test]
 async fn a_kind_that_was_guessed_wrongly_is_found_out() {

@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
 use super::read;
-use crate::{TokenKind, claims::ActiveOrganization, verify::TokenInfo};
+use crate::{TokenKind, claims::ActiveOrganization, clerk::TokenInfo};
 
 fn parse(kind: TokenKind, payload: Value) -> Result<TokenInfo, &'static str> {
     let Value::Object(members) = payload else {

@@ -1,27 +1,26 @@
-//! The names by which tokens are addressed to this service.
+//! The audiences by which tokens are addressed to this service.
 
 use super::Rules;
 use crate::{
     TokenKind,
-    claims::split_scope,
+    clerk::TokenInfo,
     observe::AudienceRejection,
-    verify::{TokenInfo, resource_uri::ResourceUri},
+    token::{resource_uri::ResourceUri, scope::split_scope},
 };
 
 /// The audiences that name this service.
 #[derive(Clone, Debug)]
 pub(crate) struct Audiences {
-    /// Those of the configuration, byte for byte.
+    /// The configured audiences, compared byte for byte.
     pub(crate) named: Vec<String>,
-    /// In any spelling.
+    /// The configured resource, compared in any spelling.
     pub(crate) resource: Option<ResourceUri>,
-    /// Our client id, which an OAuth token may be addressed to. To other kinds it means nothing; an ID token always
-    /// names it.
+    /// The client id of this service, which is an audience of OAuth tokens only: an ID token always names it.
     pub(crate) client_id: Option<String>,
 }
 
 impl Audiences {
-    /// Whether one of the audiences of a token of this kind names us.
+    /// Returns true if one of the audiences of a token of this kind names this service.
     pub(super) fn name_us(&self, audience: &[String], kind: TokenKind) -> bool {
         audience.iter().any(|entry| {
             self.named.contains(entry)
@@ -30,7 +29,7 @@ impl Audiences {
         })
     }
 
-    /// All that a token of this kind may name.
+    /// Returns all audiences that a token of this kind may name.
     pub(crate) fn of_kind(&self, kind: TokenKind) -> impl Iterator<Item = &str> {
         let resource = self.resource.as_ref().map(ResourceUri::as_str);
         let named = self.named.iter().map(String::as_str);
@@ -48,7 +47,7 @@ impl Audiences {
 }
 
 impl Rules {
-    /// What there is to say of a token that is for others. `client`: the one that vouched-for answers name.
+    /// Describes the rejection of a token for another audience. `client`: the client that a trusted source names.
     pub(crate) fn audience_rejection<'a>(
         &'a self,
         stated: &'a TokenInfo,

@@ -1,24 +1,22 @@
-//! What each kind of token has to show, beyond what all have.
+//! The rules of each kind of token, beyond those that all tokens share.
 //!
-//! | kind | its subject | and |
+//! | kind | subject | other rules |
 //! |---|---|---|
-//! | OAuth | any but a machine | its client is allowed; an audience on that list stands in for a client that is not named |
-//! | session | a user, `user_…` | it names its session, `sid`; is no ID token; comes from an authorized party; is not pending |
-//! | API key | a user, an organization or a machine | nothing |
-//! | machine | a machine, `mch_…` | it is addressed to one that we are |
+//! | OAuth | any but a machine | its client is allowed; or it names none, and an audience of it is an allowed client |
+//! | session | a user, `user_…` | has a session id; is not an ID token; is of an authorized party; is not pending |
+//! | API key | a user, an organization or a machine | none |
+//! | machine | a machine, `mch_…` | is addressed to one of the machines that this service is |
 //!
-//! An audience, if there is one, must name us: to OAuth tokens alone, our client id is one. A machine token's names
-//! machines, and those decide.
+//! If there is an audience, it must name this service. The client id of this service is an audience of OAuth tokens
+//! only. The audience of a machine token names machines, and the rule about machines decides.
 //!
-//! An ID token (OpenID Connect Core §2) is signed by the same key, and addressed to a client: a token with an `aud` and
-//! a claim that ties it to a login (`nonce`, `at_hash`, `c_hash`) is one, whatever else it says. A machine's token is
-//! none by its subject, and may have claims of such names.
+//! An ID token (OpenID Connect Core §2) is signed by the same key, and addressed to a client. A token with an `aud`
+//! and a claim that ties it to a login (`nonce`, `at_hash`, `c_hash`) is an ID token, regardless of its other claims.
+//! A machine token is not one, because of its subject, and may have claims of such names.
 
 use super::Rules;
 use crate::{
-    AuthErrorKind, TokenKind,
-    claims::{read::text, split_scope},
-    verify::TokenInfo,
+    AuthErrorKind, TokenKind, claims::read::text, clerk::TokenInfo, token::scope::split_scope,
 };
 
 impl Rules {
@@ -70,7 +68,7 @@ impl Rules {
         }
     }
 
-    /// Rejects a token of a client that is not allowed. One that names no client passes.
+    /// Rejects a token whose client is not allowed. A token that names no client passes.
     pub(super) fn check_named_client(&self, stated: &TokenInfo) -> Result<(), AuthErrorKind> {
         match (&self.allowed_clients, &stated.client_id) {
             (Some(allowed), Some(client)) if !allowed.contains(client) => {
@@ -80,7 +78,7 @@ impl Rules {
         }
     }
 
-    /// Rejects a token for others. One that names no audience passes.
+    /// Rejects a token for another audience. A token that names no audience passes.
     pub(super) fn check_audience(
         &self,
         answer: &TokenInfo,
@@ -94,7 +92,7 @@ impl Rules {
         }
     }
 
-    /// `azp`: the origin that a session token was issued to.
+    /// Checks `azp`, the origin that a session token was issued to.
     fn check_party(&self, answer: &TokenInfo) -> Result<(), AuthErrorKind> {
         let party = text(&answer.other, "azp")?;
         match (&self.authorized_parties, party) {
@@ -106,18 +104,18 @@ impl Rules {
         }
     }
 
-    /// `sts`: whether the user still has something to do before the session counts.
+    /// Checks `sts`: a session is pending while its user still has a task to complete.
     fn check_status(&self, answer: &TokenInfo) -> Result<(), AuthErrorKind> {
         match text(&answer.other, "sts")? {
-            // Older tokens have none.
+            // Older tokens have no `sts`.
             None | Some("active") => Ok(()),
             Some("pending") if self.allow_pending => Ok(()),
-            // Whatever else a session may be called one day, it is not active.
+            // An unknown status is not active.
             Some(_) => Err(AuthErrorKind::PendingSession),
         }
     }
 
-    /// A machine token names the machines that it is for: as scopes, or as the audience of a JWT.
+    /// Checks the machines that a machine token is for. It names them as scopes, or as the audience of a JWT.
     fn check_machine(&self, answer: &TokenInfo) -> Result<(), AuthErrorKind> {
         let Some(machines) = &self.machines else {
             return Ok(());
@@ -136,7 +134,7 @@ impl Rules {
     }
 }
 
-/// A subject with one of these beginnings.
+/// Rejects a token whose subject begins with none of these prefixes.
 fn check_subject(answer: &TokenInfo, kinds: &[&str]) -> Result<(), AuthErrorKind> {
     let sub = answer.sub.as_deref().unwrap_or_default();
     if kinds.iter().any(|kind| is_id(sub, kind)) {
@@ -146,7 +144,7 @@ fn check_subject(answer: &TokenInfo, kinds: &[&str]) -> Result<(), AuthErrorKind
     }
 }
 
-/// Where introspection names nobody, userinfo does, or the token is rejected there.
+/// Rejects a token of a machine. If introspection names no subject, userinfo has to name it.
 fn check_no_machine(answer: &TokenInfo) -> Result<(), AuthErrorKind> {
     match answer.sub.as_deref() {
         Some(sub) if sub.starts_with("mch_") => Err(AuthErrorKind::MissingSubject),
@@ -154,7 +152,8 @@ fn check_no_machine(answer: &TokenInfo) -> Result<(), AuthErrorKind> {
     }
 }
 
-/// What tokens of templates and ID tokens, which the same key signs, do not have; and a template may name anything.
+/// Rejects ID tokens and tokens of JWT templates, which the same key signs and which do not name a session. A
+/// template may define a claim of any name.
 fn check_session(answer: &TokenInfo) -> Result<(), AuthErrorKind> {
     match text(&answer.other, "sid")? {
         Some(id) if is_id(id, "sess_") && !is_id_token(answer) => Ok(()),
@@ -162,18 +161,18 @@ fn check_session(answer: &TokenInfo) -> Result<(), AuthErrorKind> {
     }
 }
 
-/// Whether a JWT is an ID token, by what it says.
+/// Returns true if the claims of a JWT are those of an ID token.
 pub(super) fn is_id_token(stated: &TokenInfo) -> bool {
     let has = |name: &&str| stated.other.get(*name).is_some_and(|it| !it.is_null());
     stated.aud.is_some() && ["nonce", "at_hash", "c_hash"].iter().any(has)
 }
 
-/// Whether this is an id of Clerk's with this beginning.
+/// Returns true if a text is an id with this prefix.
 fn is_id(text: &str, kind: &str) -> bool {
     text.strip_prefix(kind).is_some_and(|rest| !rest.is_empty())
 }
 
-/// Byte for byte: no normalisation makes two names one.
+/// Returns true if the lists share an entry, byte for byte: no normalization makes two names equal.
 fn intersects(ours: &[String], theirs: &[String]) -> bool {
     theirs.iter().any(|entry| ours.contains(entry))
 }

@@ -1,24 +1,24 @@
-//! What an OAuth JWT says of itself, beside an answer about it. Introspection's documented answer names neither
-//! audience nor issuer nor end, which the payload does:
+//! The claims of an OAuth JWT itself, beside an answer about it. Clerk's documented introspection answer contains
+//! neither audience nor issuer nor expiry. The payload does:
 //!
 //! | the payload | rejects the token | supplies claims |
 //! |---|---|---|
-//! | of a signature that was not verified | yes | no |
-//! | of a verified signature | yes, before the answer is fetched | those that the answer leaves open, but for `scope` |
+//! | with an unverified signature | yes | no |
+//! | with a verified signature | yes, before the answer is fetched | those that the answer lacks, except `scope` |
 //!
-//! So it makes no difference what a caller writes into a payload that nobody verifies, be it that Clerk looks up
-//! nothing but an id in it: the token is rejected, or has the claims of the answer.
+//! So a caller gains nothing by changing a payload that no signature check covers, even if Clerk looks up only an id
+//! in it: the token is rejected, or has the claims of the answer.
 
 use super::{Rules, check_use, kinds::is_id_token};
-use crate::{AuthErrorKind, TokenKind, verify::TokenInfo};
+use crate::{AuthErrorKind, TokenKind, clerk::TokenInfo};
 
 impl Rules {
-    /// Checks what an OAuth JWT with a verified signature says, before anything else is known of it.
+    /// Checks the claims of an OAuth JWT with a verified signature, before there is an answer about it.
     pub(crate) fn check_verified(&self, stated: &TokenInfo, now: i64) -> Result<(), AuthErrorKind> {
         self.check_statement(stated, TokenKind::OAuth, now)
     }
 
-    /// Checks what an OAuth JWT says beside an answer that calls it active. Nobody has verified its signature.
+    /// Checks the claims of an OAuth JWT beside an answer that calls it active. Its signature is not verified.
     pub(crate) fn check_unverified(
         &self,
         stated: &TokenInfo,
@@ -38,10 +38,7 @@ impl Rules {
 }
 
 /// Rejects a token that speaks of another subject or another client than the answer about it.
-pub(in crate::verify) fn check_agreement(
-    answer: &TokenInfo,
-    stated: &TokenInfo,
-) -> Result<(), AuthErrorKind> {
+pub(crate) fn check_agreement(answer: &TokenInfo, stated: &TokenInfo) -> Result<(), AuthErrorKind> {
     let differ = |one: &Option<String>, other: &Option<String>| {
         one.is_some() && other.is_some() && one != other
     };

@@ -4,6 +4,7 @@ use super::{
     Enrichment, NOW, OURS, Priority, Reply, TokenFormat, Userinfo, Verified, says, verifier, verify,
 };
 use crate::TokenKind;
+use crate::cache::Acceptance;
 
 async fn verified(answer: Value, format: TokenFormat, enrichment: Enrichment) -> Verified {
     let verifier = verifier(says(answer), Userinfo::new(OURS), enrichment);
@@ -38,8 +39,8 @@ async fn claims_are_those_of_the_answer() {
     assert_eq!(claims.scopes().collect::<Vec<_>>(), ["email", "profile"]);
     assert_eq!(claims.audience().collect::<Vec<_>>(), ["client_1", "x"]);
     assert_eq!(claims.issuer(), Some("https://clerk.example.com"));
-    assert_eq!(claims.issued_at(), Some(NOW - 10));
-    assert_eq!(claims.expires_at(), Some(NOW + 60));
+    assert_eq!(claims.shared().issued_at, Some(NOW - 10));
+    assert_eq!(claims.shared().expires_at, Some(NOW + 60));
     assert_eq!(claims.org_id(), Some("org_1"));
     assert_eq!(claims.kind(), TokenKind::OAuth);
     assert!(!claims.is_stale());
@@ -113,10 +114,10 @@ async fn verdict_is_good_until_the_earliest_end() {
         let (exp, iat, format) = case.input;
         let answer = json!({ "sub": "user_1", "exp": exp, "iat": iat });
         let verified = verified(answer, format, Enrichment::Off).await;
-        let found = (verified.expires(), verified.good_until());
+        let found = (verified.expires(), verified.cacheable_until());
         assert_eq!(found, case.expected, "{}", case.name);
         // What is only claimed by the token itself is not told to anybody.
-        assert_eq!(verified.claims().expires_at(), exp, "{}", case.name);
+        assert_eq!(verified.claims().shared().expires_at, exp, "{}", case.name);
     }
 
     let opaque = TokenFormat::Opaque(TokenKind::OAuth);

@@ -1,3 +1,4 @@
+use crate::cache::Acceptance;
 use std::{
     sync::{Arc, Mutex},
     time::Duration,

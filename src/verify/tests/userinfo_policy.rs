@@ -1,3 +1,4 @@
+use crate::cache::Acceptance;
 use std::time::Duration;
 
 use serde_json::{Value, json};

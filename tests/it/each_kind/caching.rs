@@ -6,7 +6,7 @@ use futures_util::poll;
 use tower_clerk::{AuthErrorKind, ClerkAuthLayer, Tokens, fake_clerk::Fault};
 
 use super::{Kind, LONG, SECOND, settled, worlds};
-use crate::support::App;
+use crate::support::{App, unix_seconds};
 
 /// Hits and misses.
 fn counts(app: &App) -> (u64, u64) {
@@ -72,7 +72,7 @@ async fn a_token_ends_at_its_end_to_the_second() {
         let (warm, cold) = (App::new(config()), App::new(config()));
         let uncached = App::new(config().cache_ttl(Duration::ZERO));
         let answer = kind.send(&warm, &token).await;
-        let end = u64::try_from(answer.claims().expires_at().unwrap()).unwrap();
+        let end = unix_seconds(answer.claims().expires_at().unwrap());
         // By our clock: Clerk's stands before the end, and calls the token active.
         let end = end + kind.leeway();
         world.clock.set_unix_seconds(end - 1);

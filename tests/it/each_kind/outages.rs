@@ -8,7 +8,7 @@ use tower_clerk::{
 };
 
 use super::{Kind, LONG, SECOND, settled, worlds};
-use crate::support::{Answer, App, World};
+use crate::support::{Answer, App, World, unix_seconds};
 
 /// A request that could not be judged.
 #[track_caller]
@@ -76,7 +76,7 @@ async fn what_is_known_goes_on_to_its_end() {
         let app = kind.app(&world);
         let token = kind.issue(&world, 120);
         let answer = kind.send(&app, &token).await;
-        let end = u64::try_from(answer.claims().expires_at().unwrap()).unwrap() + kind.leeway();
+        let end = unix_seconds(answer.claims().expires_at().unwrap()) + kind.leeway();
         fail_all(kind, &world);
         for _ in 0..26 {
             kind.send(&app, &token).await.assert_accepted();
@@ -114,7 +114,7 @@ async fn stale_verdicts_bridge_an_outage_and_never_the_end_of_a_token() {
         let app = App::new(kind.config(&world).stale_if_error(600 * SECOND));
         let (short, long) = (kind.issue(&world, 100), kind.good(&world));
         let answer = kind.send(&app, &short).await;
-        let end = u64::try_from(answer.claims().expires_at().unwrap()).unwrap();
+        let end = unix_seconds(answer.claims().expires_at().unwrap());
         kind.send(&app, &long).await.assert_accepted();
         fail_all(kind, &world);
         world.clock.advance(30 * SECOND);
@@ -191,7 +191,7 @@ async fn without_keys_local_verdicts_are_bridged_and_never_beyond_the_end_of_a_t
         let app = App::new(kind.config(&world).stale_if_error(600 * SECOND));
         let (short, long) = (kind.issue(&world, LONG + 100), kind.issue(&world, 3 * LONG));
         let answer = kind.send(&app, &short).await;
-        let end = u64::try_from(answer.claims().expires_at().unwrap()).unwrap() + kind.leeway();
+        let end = unix_seconds(answer.claims().expires_at().unwrap()) + kind.leeway();
         fail_all(kind, &world);
         // The last good keys serve for an hour.
         world.clock.advance(Duration::from_secs(LONG - 10));

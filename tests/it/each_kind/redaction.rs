@@ -9,9 +9,9 @@ use http_body_util::{BodyExt, Full};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::{
-    AuthError, ClerkClaims, ClerkConfig, Enrichment, JsonBody, ManualClock, ProblemJson,
-    ProfileSource, TokenKind, Tokens,
+    AuthError, ClerkClaims, ClerkConfig, Enrichment, ManualClock, ProfileSource, TokenKind, Tokens,
     fake_clerk::{FakeClerk, Fault},
+    reject::{JsonBody, ProblemJson},
 };
 
 use super::{Cookie, KINDS, Kind, LONG};

@@ -5,7 +5,7 @@ use std::{convert::Infallible, pin::pin, time::Duration};
 use futures_util::{future::join_all, poll};
 use http::{Request, Response};
 use tower::{Layer, ServiceExt, limit::ConcurrencyLimit, service_fn};
-use tower_clerk::{AuthErrorKind, RequireScopes, fake_clerk::Fault};
+use tower_clerk::{AuthErrorKind, RequireLayer, fake_clerk::Fault};
 
 use super::{Cookie, Kind, worlds};
 use crate::support::{App, as_grpc};
@@ -272,7 +272,9 @@ async fn a_call_by_grpc_is_rejected_by_its_status() {
 /// The gRPC status where a rule by route asks for a scope that the token does not have.
 async fn forbidden(kind: Kind, app: &App, token: &str) -> String {
     let inner = service_fn(async |_: Request<()>| Ok::<_, Infallible>(Response::new(())));
-    let service = app.layer.layer(RequireScopes::all(["admin"]).layer(inner));
+    let service = app
+        .layer
+        .layer(RequireLayer::scopes(["admin"]).layer(inner));
     let (name, value) = kind.header(token);
     let request = Request::builder().header(name, value).body(()).unwrap();
     let response = service.oneshot(as_grpc(request)).await.unwrap();

@@ -1,6 +1,9 @@
 //! Introspection answers: those that are read, and those that open the door.
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, UNIX_EPOCH},
+};
 
 use fastrand::Rng;
 use futures_util::future::BoxFuture;
@@ -218,7 +221,10 @@ fn an_answer_is_read_and_opens_the_door_if_and_only_if_the_rules_say_so() {
                 let claims = answer.claims();
                 assert_eq!(Some(claims.subject()), accepted.sub.as_deref(), "{text}");
                 assert_eq!(claims.client_id(), accepted.client_id.as_deref(), "{text}");
-                assert_eq!(claims.expires_at(), accepted.exp, "{text}");
+                let exp = accepted.exp.and_then(|exp| {
+                    UNIX_EPOCH.checked_add(Duration::from_secs(exp.try_into().unwrap()))
+                });
+                assert_eq!(claims.expires_at(), exp, "{text}");
                 assert!(claims.scopes().eq(&accepted.scopes), "{text}");
             }
         }

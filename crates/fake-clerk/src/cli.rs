@@ -1,0 +1,199 @@
+//! The program `fake-clerk`: its arguments, its output, and its life until Ctrl-C.
+
+use std::env;
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::process::ExitCode;
+
+use super::FakeClerk;
+use super::admin;
+
+#[cfg(test)]
+mod tests;
+
+const HELP: &str = "\
+A Clerk for tests and development, without an account.
+
+It serves Clerk's OAuth endpoints and Backend API, and an admin page that issues
+and revokes tokens of every kind.
+
+Usage: fake-clerk [--listen ADDRESS]
+
+Options:
+      --listen ADDRESS  Loopback address and port [default: 127.0.0.1:4000]
+  -h, --help            Print this help
+  -V, --version         Print the version
+
+Environment:
+  LISTEN                     The address, if --listen is absent
+  CLERK_OAUTH_CLIENT_ID      The id of the OAuth client
+  CLERK_OAUTH_CLIENT_SECRET  The secret of that client
+  REDIRECT_URIS              Its redirect URIs, separated by spaces
+";
+
+const DEFAULT_ADDRESS: &str = "127.0.0.1:4000";
+
+// They protect nothing. They are constant, so that the environment of a service is the same at every start.
+const CLIENT_ID: &str = "FakeClerkClient1";
+const CLIENT_SECRET: &str = "FakeClerkSecretThatProtectsNoOne";
+const SECRET_KEY: &str = "sk_test_Fake_Clerk_Key_That_Protects_No_One";
+
+const USERS: [(&str, &str, &str); 2] = [
+    ("user_ada", "Ada", "Lovelace"),
+    ("user_grace", "Grace", "Hopper"),
+];
+
+/// Runs the program until Ctrl-C. Not part of the stable API of this crate.
+pub fn main() -> ExitCode {
+    let arguments = env::args_os().skip(1);
+    let arguments = arguments.map(|argument| argument.to_string_lossy().into_owned());
+    let outcome = match Command::parse(arguments) {
+        Ok(Command::Help) => {
+            print(HELP);
+            Ok(())
+        }
+        Ok(Command::Version) => {
+            print(concat!("fake-clerk ", env!("CARGO_PKG_VERSION"), "\n"));
+            Ok(())
+        }
+        Ok(Command::Serve { listen }) => serve(listen),
+        Err(message) => {
+            complain(&format!("{message}; see fake-clerk --help"));
+            return ExitCode::from(2);
+        }
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            complain(&message);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[derive(Debug, PartialEq)]
+enum Command {
+    Help,
+    Version,
+    Serve { listen: Option<SocketAddr> },
+}
+
+impl Command {
+    fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut listen = None;
+        while let Some(argument) = arguments.next() {
+            match argument.as_str() {
+                "-h" | "--help" => return Ok(Self::Help),
+                "-V" | "--version" => return Ok(Self::Version),
+                "--listen" => {
+                    let address = arguments.next().ok_or("--listen lacks its address")?;
+                    listen = Some(parse_address(&address)?);
+                }
+                other => match other.strip_prefix("--listen=") {
+                    Some(address) => listen = Some(parse_address(address)?),
+                    None => return Err(format!("unknown argument `{other}`")),
+                },
+            }
+        }
+        Ok(Self::Serve { listen })
+    }
+}
+
+fn parse_address(address: &str) -> Result<SocketAddr, String> {
+    address
+        .parse()
+        .map_err(|_| format!("`{address}` is not an address such as {DEFAULT_ADDRESS}"))
+}
+
+fn serve(listen: Option<SocketAddr>) -> Result<(), String> {
+    let address = match listen {
+        Some(address) => address,
+        None => parse_address(&variable("LISTEN", DEFAULT_ADDRESS))
+            .map_err(|message| format!("LISTEN: {message}"))?,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    let clerk = start(address).map_err(|error| match error.kind() {
+        io::ErrorKind::AddrInUse => {
+            format!(
+                "cannot listen on {address}: the address is in use; choose another with --listen"
+            )
+        }
+        _ => format!("cannot listen on {address}: {error}"),
+    })?;
+    print(&greeting(&clerk));
+    runtime
+        .block_on(tokio::signal::ctrl_c())
+        .map_err(|error| error.to_string())
+}
+
+/// Starts the fake with its admin page, its client and its users.
+fn start(address: SocketAddr) -> io::Result<FakeClerk> {
+    let clerk = FakeClerk::builder()
+        .listen(address)
+        .client(
+            variable("CLERK_OAUTH_CLIENT_ID", CLIENT_ID),
+            variable("CLERK_OAUTH_CLIENT_SECRET", CLIENT_SECRET),
+        )
+        // Not from the environment: the key is printed, and the environment may hold a real one.
+        .secret_key(SECRET_KEY)
+        .admin_page()
+        .start()?;
+    // Generates the signing key now, so that the first request for the key set does not wait for it.
+    let _ = clerk.public_key_pem();
+    // New instances of Clerk issue JWTs, and only JWTs name the resource that they are for.
+    clerk.issue_jwts(true);
+    let redirects = variable("REDIRECT_URIS", "");
+    clerk.allow_redirects(&clerk.client_id(), redirects.split_whitespace());
+    for (id, given, family) in USERS {
+        clerk
+            .user(id)
+            .given_name(given)
+            .family_name(family)
+            .name(format!("{given} {family}"))
+            .save();
+    }
+    Ok(clerk)
+}
+
+/// The text that the program prints when it is ready.
+fn greeting(clerk: &FakeClerk) -> String {
+    let url = clerk.url();
+    let exports = |lines: String| {
+        let lines = lines.lines().map(|line| format!("  export {line}\n"));
+        lines.collect::<String>()
+    };
+    let tokens = USERS.map(|(id, ..)| format!("  {id:<10}  {}\n", clerk.token(id).issue()));
+    format!(
+        "A fake Clerk listens on {url}\n\n\
+         Its admin page, which issues tokens and shows requests:\n  {url}/__admin\n\n\
+         The environment of a service, the same at every start:\n{}\n\
+         In addition, for a service that accepts every kind of token:\n{}\n\
+         A token for each of two users, with the scopes email and profile, for one day:\n{}\n\
+         The admin page issues the other kinds.\n\n\
+         Ctrl-C stops it.\n",
+        exports(admin::environment(&clerk.state)),
+        exports(admin::environment_of_kinds(&clerk.state)),
+        tokens.concat(),
+    )
+}
+
+/// The value of an environment variable, or a default if it is absent or empty.
+fn variable(name: &str, default: &str) -> String {
+    let value = env::var(name).ok().filter(|value| !value.is_empty());
+    value.unwrap_or_else(|| default.to_owned())
+}
+
+/// Prints to standard output. The fake goes on if that is closed.
+fn print(text: &str) {
+    let mut output = io::stdout().lock();
+    let _ = output
+        .write_all(text.as_bytes())
+        .and_then(|()| output.flush());
+}
+
+fn complain(message: &str) {
+    let _ = writeln!(io::stderr(), "error: {message}");
+}

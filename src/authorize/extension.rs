@@ -1,0 +1,75 @@
+//! The claims of a request, for all that stands behind the layer.
+
+use std::sync::Arc;
+
+use http::{Extensions, Response};
+
+use crate::{
+    AuthError, AuthErrorKind, ClerkClaims, observe,
+    reject::{Challenges, Rejection},
+};
+
+/// The mark of a request that the layer let through without credentials, and so without claims.
+///
+/// It tells a caller without credentials (401 with a challenge) from a missing layer (500). It holds the challenges
+/// for such a caller.
+#[derive(Clone, Debug)]
+pub(crate) struct Anonymous(Arc<Challenges>);
+
+impl Anonymous {
+    pub(crate) fn new(challenges: Arc<Challenges>) -> Self {
+        Self(challenges)
+    }
+}
+
+/// Rejects the claims of a valid token, for another reason than a scope.
+///
+/// Rejections are boxed, so that the result of a request that passes is small.
+pub(crate) fn forbidden(claims: &ClerkClaims, is_grpc: bool) -> Box<Rejection> {
+    let error = AuthError::new(AuthErrorKind::Forbidden);
+    Box::new(claims.shared().challenges.rejection(&error, is_grpc))
+}
+
+/// Rejects claims without the scopes `needed`.
+pub(super) fn insufficient_scope<'a>(
+    claims: &ClerkClaims,
+    needed: impl Iterator<Item = &'a str>,
+    is_grpc: bool,
+) -> Box<Rejection> {
+    let error = AuthError::new(AuthErrorKind::InsufficientScope);
+    let challenges = &claims.shared().challenges;
+    Box::new(challenges.rejection_needing(&error, needed, is_grpc))
+}
+
+/// Returns the answer of a rule or an extractor, for the layer in front to render.
+pub(crate) fn reject<B: Default>(rejection: Rejection) -> Response<B> {
+    observe::rejected_behind(rejection.error());
+    rejection.into_unrendered()
+}
+
+/// Returns the claims that the layer put into a request. Claims take precedence over the mark: if one layer stands
+/// behind another, the inner one may have found a token that the outer one does not look for.
+///
+/// # Errors
+///
+/// A 401 that names the scopes `needed` if the layer let the request through without credentials; a 500 and a line
+/// in the log if there is no layer.
+pub(crate) fn claims_of<'a, 'b>(
+    extensions: &'a Extensions,
+    needed: impl Iterator<Item = &'b str>,
+    is_grpc: impl FnOnce() -> bool,
+) -> Result<&'a ClerkClaims, Box<Rejection>> {
+    if let Some(claims) = extensions.get() {
+        return Ok(claims);
+    }
+    Err(Box::new(match extensions.get() {
+        Some(Anonymous(challenges)) => {
+            let error = AuthError::new(AuthErrorKind::MissingCredentials);
+            challenges.rejection_needing(&error, needed, is_grpc())
+        }
+        None => {
+            observe::missing_layer();
+            Rejection::missing_layer(is_grpc())
+        }
+    }))
+}

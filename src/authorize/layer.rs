@@ -1,0 +1,247 @@
+//! [`RequireLayer`]: the rule of a route.
+
+use std::{fmt, sync::Arc};
+
+use tower_layer::Layer;
+
+use super::{Require, Rule};
+use crate::{ClerkClaims, TokenKind};
+
+/// A layer that lets only requests through whose claims satisfy a rule.
+///
+/// It stands behind a [`ClerkAuthLayer`](crate::ClerkAuthLayer): in axum, it is added to the routes *before* that
+/// layer is. It decides by the claims of the request alone, without I/O. Several layers are combined with AND: a
+/// request has to satisfy each.
+///
+/// | case | HTTP | challenge (RFC 6750 §3) | gRPC |
+/// |---|---|---|---|
+/// | a scope is missing | 403 | `error="insufficient_scope"`, `scope="…"` | 7 |
+/// | another rule is not satisfied | 403 | without `error`: RFC 6750 §3.1 has no code for it | 7 |
+/// | a request without credentials that an [optional](crate::ClerkAuthLayer::optional) layer let through | 401 | without `error`; `scope="…"` if the rule is one of scopes | 16 |
+/// | there is no layer in front | 500, and an error in the log | none | 13 |
+///
+/// The challenge for scopes names the scopes that the layer requires, then those of the rule: a token with exactly
+/// these satisfies both. Every challenge has `resource_metadata` if a
+/// [`resource`](crate::ClerkConfigBuilder::resource) is configured.
+///
+/// The body is that of the layer in front, by its [`reject_with`](crate::ClerkAuthLayer::reject_with): the rule
+/// leaves the [`Rejection`](crate::reject::Rejection) in the extensions of an empty response, and the layer renders
+/// it. Without a layer in front, the response stays empty.
+///
+/// ```
+/// use axum::{Router, routing::get};
+/// use tower_clerk::{ClerkAuthLayer, ClerkConfig, RequireLayer};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let clerk = tower_clerk::fake_clerk::FakeClerk::start()?;
+/// # let cfg = ClerkConfig::builder(clerk.url())
+/// #     .client_credentials(clerk.client_id(), clerk.client_secret())
+/// #     .required_scopes(["email"]).build()?;
+/// # let token = clerk.token("user_1").scopes(["email", "files:read"]).issue();
+/// let app: Router = Router::new()
+///     .route("/wipe", get(|| async { "gone" }))
+///     .route_layer(RequireLayer::scopes(["files:read", "files:write"]))
+///     .layer(ClerkAuthLayer::new(cfg));
+///
+/// // The token has `email` and `files:read`.
+/// # use tower::ServiceExt;
+/// let request = http::Request::get("/wipe").header("authorization", format!("Bearer {token}"));
+/// let rejected = app.oneshot(request.body(axum::body::Body::empty())?).await?;
+/// assert_eq!(rejected.status(), 403);
+/// let challenge = rejected.headers()["www-authenticate"].to_str()?;
+/// assert!(challenge.ends_with(r#"scope="email files:read files:write""#));
+/// # Ok(()) }
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct RequireLayer {
+    rule: Rule,
+}
+
+impl RequireLayer {
+    /// Requires all of these scopes.
+    ///
+    /// A scope counts if it was granted, or if a granted one implies it
+    /// ([`scope_implies`](crate::ClerkConfigBuilder::scope_implies)). Case matters (RFC 6749 §3.3).
+    ///
+    /// # Panics
+    ///
+    /// If the list is empty, or a text is no scope token (RFC 6749 §3.3): one with a space, for instance. Give each
+    /// scope on its own.
+    #[track_caller]
+    pub fn scopes<I, T>(scopes: I) -> Self
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<String>,
+    {
+        Self::of(Rule::all_scopes(scopes))
+    }
+
+    /// Requires one of these scopes.
+    ///
+    /// The challenge names the first one alone, since it is enough, and clients request all scopes that a challenge
+    /// names. Put the one with the least access first (RFC 9700 §2.3).
+    ///
+    /// # Panics
+    ///
+    /// As [`scopes`](Self::scopes) does.
+    #[track_caller]
+    pub fn any_scope<I, T>(scopes: I) -> Self
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<String>,
+    {
+        Self::of(Rule::any_scope(scopes))
+    }
+
+    /// Requires all of these permissions in the [organization](ClerkClaims::organization) that the subject acts in.
+    ///
+    /// They are compared as [`ClerkClaims::has_permission`] does it: `billing:read` and `org:billing:read` are the
+    /// same. None implies another. Only session tokens name permissions: tokens of all other kinds, and those
+    /// without an organization, are rejected. Clerk does not put its system permissions (`org:sys_…`) into tokens of
+    /// version 2, so a rule with one of them rejects such tokens.
+    ///
+    /// The rule does not compare organizations: a handler compares the [id](ClerkClaims::org_id) with the owner of
+    /// the data.
+    ///
+    /// ```
+    /// # #[cfg(feature = "jwt")] {
+    /// use axum::{Router, routing::get};
+    /// use tower_clerk::{ClerkAuthLayer, ClerkConfig, RequireLayer, TokenKind};
+    ///
+    /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
+    /// # let clerk = tower_clerk::fake_clerk::FakeClerk::start()?;
+    /// # let cfg = ClerkConfig::builder(clerk.url()).accept([TokenKind::Session]).build()?;
+    /// # let token = clerk.session("user_1").organization("org_1", "acme", "admin")
+    /// #     .permissions(["org:billing:read"]).issue();
+    /// let app: Router = Router::new()
+    ///     .route("/invoices", get(|| async { "all of them" }))
+    ///     .route_layer(RequireLayer::permissions(["org:billing:read"]))
+    ///     .route("/pay", get(|| async { "paid" }).layer(RequireLayer::permissions(["org:billing:pay"])))
+    ///     .layer(ClerkAuthLayer::new(cfg));
+    ///
+    /// // The token has `org:billing:read`.
+    /// # use tower::ServiceExt;
+    /// # for (path, expected) in [("/invoices", 200), ("/pay", 403)] {
+    /// # let request = http::Request::get(path).header("authorization", format!("Bearer {token}"));
+    /// # let response = app.clone().oneshot(request.body(axum::body::Body::empty())?).await?;
+    /// # assert_eq!(response.status(), expected, "{path}");
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(()) })?;
+    /// # }
+    /// # Ok::<_, Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// If the list is empty.
+    #[track_caller]
+    pub fn permissions<I, T>(permissions: I) -> Self
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<String>,
+    {
+        Self::of(Rule::all_permissions(permissions))
+    }
+
+    /// Requires one of these permissions, compared as by [`permissions`](Self::permissions).
+    ///
+    /// # Panics
+    ///
+    /// If the list is empty.
+    #[track_caller]
+    pub fn any_permission<I, T>(permissions: I) -> Self
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<String>,
+    {
+        Self::of(Rule::any_permission(permissions))
+    }
+
+    /// Requires this role in the [organization](ClerkClaims::organization) that the subject acts in.
+    ///
+    /// It is compared as [`ClerkClaims::has_role`] does it: `admin` and `org:admin` are the same. Only session tokens
+    /// name a role. Prefer permissions: what a role may do can be changed in Clerk's dashboard, and not in a
+    /// service that knows the role by its name.
+    ///
+    /// ```
+    /// use tower_clerk::RequireLayer;
+    ///
+    /// let admins = RequireLayer::role("org:admin");
+    /// # _ = admins;
+    /// ```
+    #[track_caller]
+    pub fn role(role: impl Into<String>) -> Self {
+        Self::of(Rule::any_role([role]))
+    }
+
+    /// Requires one of these roles, compared as by [`role`](Self::role).
+    ///
+    /// # Panics
+    ///
+    /// If the list is empty.
+    #[track_caller]
+    pub fn any_role<I, T>(roles: I) -> Self
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<String>,
+    {
+        Self::of(Rule::any_role(roles))
+    }
+
+    /// Requires a token of this kind, out of those that the
+    /// [configuration accepts](crate::ClerkConfigBuilder::accept).
+    ///
+    /// ```
+    /// use tower_clerk::{RequireLayer, TokenKind};
+    ///
+    /// // A person in a browser, not a client or a machine.
+    /// let in_person = RequireLayer::kind(TokenKind::Session);
+    /// # _ = in_person;
+    /// ```
+    pub fn kind(kind: TokenKind) -> Self {
+        Self::of(Rule::any_kind([kind]))
+    }
+
+    /// Requires a token of one of these kinds.
+    ///
+    /// # Panics
+    ///
+    /// If the list is empty.
+    #[track_caller]
+    pub fn any_kind(kinds: impl IntoIterator<Item = TokenKind>) -> Self {
+        Self::of(Rule::any_kind(kinds))
+    }
+
+    /// Requires claims that satisfy a predicate. It is called once for each request, and must not block.
+    ///
+    /// ```
+    /// use tower_clerk::RequireLayer;
+    ///
+    /// // Members who act in this organization.
+    /// let staff = RequireLayer::claims(|claims| claims.org_id() == Some("org_staff"));
+    /// # _ = staff;
+    /// ```
+    pub fn claims(predicate: impl Fn(&ClerkClaims) -> bool + Send + Sync + 'static) -> Self {
+        Self::of(Rule::Claims(Arc::new(predicate)))
+    }
+
+    fn of(rule: Rule) -> Self {
+        Self { rule }
+    }
+}
+
+impl<S> Layer<S> for RequireLayer {
+    type Service = Require<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        Require::new(inner, self.rule.clone())
+    }
+}
+
+impl fmt::Debug for RequireLayer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("RequireLayer").field(&self.rule).finish()
+    }
+}

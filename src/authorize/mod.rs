@@ -1,0 +1,77 @@
+//! Rules by route, behind the layer: the service of a [`RequireLayer`](crate::RequireLayer) and its future.
+//!
+//! A rule decides by the claims that a [`ClerkAuthLayer`](crate::ClerkAuthLayer) put into the request, without I/O.
+//! A cache belongs to one configuration, so a rule is never part of a cache entry: each route decides anew about a
+//! token that another route let through.
+
+pub(crate) mod extension;
+mod future;
+pub(crate) mod layer;
+mod rule;
+
+use std::{
+    fmt,
+    task::{Context, Poll},
+};
+
+use http::{Request, Response};
+use tower_service::Service;
+
+pub(crate) use self::extension::claims_of;
+pub use self::future::ResponseFuture;
+use self::rule::Rule;
+use crate::{reject, sync::give_up_readiness};
+
+/// The service that a [`RequireLayer`](crate::RequireLayer) makes.
+#[derive(Clone)]
+pub struct Require<S> {
+    inner: S,
+    rule: Rule,
+}
+
+// === impl Require ===
+
+impl<S> Require<S> {
+    fn new(inner: S, rule: Rule) -> Self {
+        Self { inner, rule }
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for Require<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+    ResBody: Default,
+{
+    type Response = Response<ResBody>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future, ResBody>;
+
+    /// Forwards to the inner service: a rule decides at once.
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
+        let is_grpc = || reject::is_grpc(request.method(), request.version(), request.headers());
+        match self.rule.check(request.extensions(), is_grpc) {
+            // The very instance that was polled ready.
+            Ok(()) => ResponseFuture::call(self.inner.call(request)),
+            Err(rejection) => {
+                give_up_readiness(&mut self.inner);
+                ResponseFuture::reject(extension::reject(*rejection))
+            }
+        }
+    }
+}
+
+impl<S: fmt::Debug> fmt::Debug for Require<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Require")
+            .field("inner", &self.inner)
+            .field("rule", &self.rule)
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests;

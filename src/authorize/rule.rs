@@ -1,0 +1,184 @@
+//! The rules, and how claims satisfy them.
+
+use std::{fmt, sync::Arc};
+
+use http::Extensions;
+
+use super::extension::{claims_of, forbidden, insufficient_scope};
+use crate::{
+    ClerkClaims, TokenKind,
+    config::may_be_secret,
+    reject::Rejection,
+    token::{Kinds, scope::is_scope_byte},
+};
+
+/// Cloning copies a pointer.
+#[derive(Clone)]
+pub(super) enum Rule {
+    // The lists are never empty.
+    AllScopes(Arc<[Box<str>]>),
+    AnyScope(Arc<[Box<str>]>),
+    AllPermissions(Arc<[Box<str>]>),
+    AnyPermission(Arc<[Box<str>]>),
+    AnyRole(Arc<[Box<str>]>),
+    AnyKind(Kinds),
+    Claims(Arc<dyn Fn(&ClerkClaims) -> bool + Send + Sync>),
+}
+
+impl Rule {
+    #[track_caller]
+    pub(super) fn all_scopes<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Self {
+        Self::AllScopes(check_scopes(scopes))
+    }
+
+    #[track_caller]
+    pub(super) fn any_scope<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Self {
+        Self::AnyScope(check_scopes(scopes))
+    }
+
+    #[track_caller]
+    pub(super) fn all_permissions<T: Into<String>>(
+        permissions: impl IntoIterator<Item = T>,
+    ) -> Self {
+        Self::AllPermissions(check_names(permissions))
+    }
+
+    #[track_caller]
+    pub(super) fn any_permission<T: Into<String>>(
+        permissions: impl IntoIterator<Item = T>,
+    ) -> Self {
+        Self::AnyPermission(check_names(permissions))
+    }
+
+    #[track_caller]
+    pub(super) fn any_role<T: Into<String>>(roles: impl IntoIterator<Item = T>) -> Self {
+        Self::AnyRole(check_names(roles))
+    }
+
+    #[track_caller]
+    pub(super) fn any_kind(kinds: impl IntoIterator<Item = TokenKind>) -> Self {
+        let kinds: Kinds = kinds.into_iter().collect();
+        assert!(!kinds.is_empty(), "a rule needs at least one kind");
+        Self::AnyKind(kinds)
+    }
+
+    /// Checks the claims in the extensions of a request.
+    pub(super) fn check(
+        &self,
+        extensions: &Extensions,
+        is_grpc: impl Fn() -> bool,
+    ) -> Result<(), Box<Rejection>> {
+        let claims = claims_of(extensions, self.named(), &is_grpc)?;
+        if self.is_satisfied(claims) {
+            return Ok(());
+        }
+        Err(match self {
+            Self::AllScopes(_) | Self::AnyScope(_) => {
+                insufficient_scope(claims, self.named(), is_grpc())
+            }
+            Self::AllPermissions(_)
+            | Self::AnyPermission(_)
+            | Self::AnyRole(_)
+            | Self::AnyKind(_)
+            | Self::Claims(_) => forbidden(claims, is_grpc()),
+        })
+    }
+
+    fn is_satisfied(&self, claims: &ClerkClaims) -> bool {
+        let is_granted = |needed: &str| {
+            let claims = claims.shared();
+            claims.rules.is_granted(&claims.scope, needed)
+        };
+        match self {
+            Self::AllScopes(scopes) => scopes.iter().all(|scope| is_granted(scope)),
+            Self::AnyScope(scopes) => scopes.iter().any(|scope| is_granted(scope)),
+            Self::AllPermissions(names) => names.iter().all(|name| claims.has_permission(name)),
+            Self::AnyPermission(names) => names.iter().any(|name| claims.has_permission(name)),
+            Self::AnyRole(roles) => roles.iter().any(|role| claims.has_role(role)),
+            Self::AnyKind(kinds) => kinds.contains(claims.kind()),
+            Self::Claims(is_satisfied) => is_satisfied(claims),
+        }
+    }
+
+    /// The scopes that a challenge names. Of alternatives the first suffices.
+    fn named(&self) -> impl Iterator<Item = &str> {
+        let scopes = match self {
+            Self::AllScopes(scopes) => scopes,
+            Self::AnyScope(scopes) => scopes.get(..1).unwrap_or_default(),
+            Self::AllPermissions(_)
+            | Self::AnyPermission(_)
+            | Self::AnyRole(_)
+            | Self::AnyKind(_)
+            | Self::Claims(_) => &[],
+        };
+        scopes.iter().map(|scope| &**scope)
+    }
+}
+
+impl fmt::Debug for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |name: &str, names: &[Box<str>], f: &mut fmt::Formatter<'_>| {
+            f.debug_tuple(name).field(&shown(names)).finish()
+        };
+        match self {
+            Self::AllScopes(scopes) => names("AllScopes", scopes, f),
+            Self::AnyScope(scopes) => names("AnyScope", scopes, f),
+            Self::AllPermissions(permissions) => names("AllPermissions", permissions, f),
+            Self::AnyPermission(permissions) => names("AnyPermission", permissions, f),
+            Self::AnyRole(roles) => names("AnyRole", roles, f),
+            Self::AnyKind(kinds) => f.debug_tuple("AnyKind").field(kinds).finish(),
+            Self::Claims(_) => f.write_str("Claims"),
+        }
+    }
+}
+
+/// The names, but for what may be a secret in the wrong place.
+fn shown(names: &[Box<str>]) -> Vec<&str> {
+    names
+        .iter()
+        .map(|name| match may_be_secret(name) {
+            true => "[redacted]",
+            false => name,
+        })
+        .collect()
+}
+
+/// Checks scope tokens (RFC 6749 §3.3): challenges have them in a quoted string.
+#[track_caller]
+fn check_scopes<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Arc<[Box<str>]> {
+    check(
+        scopes,
+        |scope| !scope.is_empty() && scope.bytes().all(is_scope_byte),
+        "no scope token (RFC 6749 §3.3): give each scope on its own",
+    )
+}
+
+/// Checks roles or permissions. They are compared as Clerk's `has()` does it, so no text is wrong by its form: one
+/// that no token has rejects all requests.
+#[track_caller]
+fn check_names<T: Into<String>>(names: impl IntoIterator<Item = T>) -> Arc<[Box<str>]> {
+    check(names, |_| true, "")
+}
+
+/// Checks that there is a name, and that each is one. `reason`: the text for one that is not.
+#[track_caller]
+fn check<T: Into<String>>(
+    names: impl IntoIterator<Item = T>,
+    is_name: impl Fn(&str) -> bool,
+    reason: &str,
+) -> Arc<[Box<str>]> {
+    let names: Arc<[Box<str>]> = names
+        .into_iter()
+        .map(|name| name.into().into_boxed_str())
+        .collect();
+    assert!(!names.is_empty(), "a rule needs at least one name");
+    for name in &*names {
+        let shown = if may_be_secret(name) {
+            "[redacted]"
+        } else {
+            name
+        };
+        assert!(is_name(name), "{shown:?} is {reason}");
+    }
+    names
+}

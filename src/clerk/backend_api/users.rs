@@ -1,0 +1,97 @@
+//! The user of a subject, by `GET /users/{id}`.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::Bytes;
+use http::Response;
+use serde_json::{Map, Value};
+use tokio::time::Instant;
+
+use super::{Answer, read, request};
+use crate::{
+    AuthError, AuthErrorKind,
+    claims::User,
+    clerk::{
+        http::{Endpoint, EndpointClient, Priority, Purpose, Upstream, within},
+        response::violation,
+    },
+    config::Backend,
+    token::json::flag,
+};
+
+/// The endpoint for users.
+pub(crate) struct UserEndpoint {
+    client: EndpointClient<Fetched>,
+    backend: Backend,
+}
+
+/// The answer of the endpoint: the user and its id. `None` if there is no such user, or the user may not act.
+type Fetched = Option<(String, Arc<User>)>;
+
+impl UserEndpoint {
+    pub(crate) fn new(upstream: &Upstream, backend: &Backend) -> Self {
+        Self {
+            client: upstream.client(Endpoint::BackendUser, decode),
+            backend: backend.clone(),
+        }
+    }
+
+    /// Fetches the user of an id. `None`: the user is banned or deleted. `priority`: the priority of the token.
+    ///
+    /// # Errors
+    ///
+    /// [`Inactive`](AuthErrorKind::Inactive) if Clerk returns another user.
+    pub(crate) async fn fetch(
+        &self,
+        id: &str,
+        priority: Priority,
+        time: Duration,
+    ) -> Result<Option<Arc<User>>, AuthError> {
+        let endpoint = self.backend.endpoint(&format!("/users/{id}"));
+        let request = request(&self.backend, endpoint, None);
+        // The token is valid by now, even if it was never seen before. It must not use the share of tokens that may
+        // be invalid: a flood of those would hide that the user is banned.
+        let purpose = Purpose::needed(priority.min(Priority::Returning));
+        let call = self.client.call(purpose, id, request);
+        let fetched = within(Instant::now() + time, call).await?;
+        match fetched {
+            Some((told, _)) if told != id => Err(AuthErrorKind::Inactive.into()),
+            fetched => Ok(fetched.map(|(_, user)| user)),
+        }
+    }
+}
+
+/// Returns true if a text can be the id of a user. The id becomes part of a path, and a subject is data: a text that
+/// would be another path is not an id.
+pub(crate) fn is_id(id: &str) -> bool {
+    let is_id_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    id.len() <= 255 && id.starts_with("user_") && id.bytes().all(is_id_byte)
+}
+
+fn decode(response: &Response<Bytes>) -> Result<Fetched, AuthError> {
+    match read(response, "user")? {
+        Answer::Found(members) => parse(members).map_err(violation),
+        Answer::Unknown => Ok(None),
+    }
+}
+
+/// Reads a user. `id`, `banned` and `deprovisioned` are read strictly; any other member counts as unknown if its
+/// type is unexpected.
+fn parse(mut members: Map<String, Value>) -> Result<Fetched, &'static str> {
+    let Some(Value::String(id)) = members.remove("id") else {
+        return Err("`id` is not a string");
+    };
+    let Some(Value::Bool(is_banned)) = members.remove("banned") else {
+        return Err("`banned` is not a boolean");
+    };
+    // This member is newer than `banned`: not every version of the API has it.
+    let is_deprovisioned = flag(members.remove("deprovisioned").as_ref())?;
+    if is_banned || is_deprovisioned {
+        return Ok(None);
+    }
+    let user = Arc::new(User::new(&id, members));
+    Ok(Some((id, user)))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,164 @@
+//! The claims that all kinds have.
+
+use std::{
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use serde_json::{Map, Value};
+
+use crate::{
+    ClerkClaims, TokenKind,
+    claims::{ActiveOrganization, Claims, Holder, RouteRules, User},
+    reject::Challenges,
+    token::scope::split_scope,
+};
+
+#[derive(Clone)]
+pub(super) struct Draft {
+    kind: TokenKind,
+    subject: String,
+    scope: String,
+    pub(super) audience: Vec<String>,
+    expires_at: Option<i64>,
+    user: Option<Map<String, Value>>,
+    other: Map<String, Value>,
+}
+
+impl Draft {
+    pub(super) fn new(kind: TokenKind, subject: impl Into<String>) -> Self {
+        Self {
+            kind,
+            subject: subject.into(),
+            scope: String::new(),
+            audience: Vec::new(),
+            expires_at: None,
+            user: None,
+            other: Map::new(),
+        }
+    }
+
+    pub(super) fn set_scopes<T: Into<String>>(&mut self, scopes: impl IntoIterator<Item = T>) {
+        let scopes: Vec<String> = scopes.into_iter().map(Into::into).collect();
+        self.scope = scopes.join(" ");
+    }
+
+    pub(super) fn insert(&mut self, name: impl Into<String>, value: impl Into<Value>) {
+        self.other.insert(name.into(), value.into());
+    }
+
+    pub(super) fn set_expiry(&mut self, time: SystemTime) {
+        let seconds = |distance: std::time::Duration| i64::try_from(distance.as_secs()).ok();
+        self.expires_at = match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => seconds(after),
+            Err(before) => seconds(before.duration()).map(|seconds| -seconds),
+        };
+    }
+
+    #[track_caller]
+    pub(super) fn set_user(&mut self, user: Value) {
+        self.user = Some(object(user));
+    }
+
+    pub(super) fn into_claims(self) -> Claims {
+        let user = self
+            .user
+            .map(|user| Arc::new(User::new(&self.subject, user)));
+        Claims {
+            kind: self.kind,
+            subject: self.subject.into(),
+            client_id: None,
+            scope: self.scope.into(),
+            audience: self.audience.into_iter().map(Into::into).collect(),
+            issuer: None,
+            issued_at: None,
+            expires_at: self.expires_at,
+            organization: ActiveOrganization::None,
+            session: None,
+            profile: None,
+            user,
+            other: (!self.other.is_empty()).then(|| Value::Object(self.other).to_string().into()),
+            rules: Arc::new(NoRules),
+            challenges: Arc::new(Challenges::new(&[], None)),
+        }
+    }
+}
+
+pub(super) fn share(claims: Claims) -> ClerkClaims {
+    ClerkClaims::of(Arc::new(HandMade(claims)))
+}
+
+#[track_caller]
+pub(super) fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(members) => members,
+        other => panic!("{other} is no JSON object"),
+    }
+}
+
+/// The methods that all builders have.
+macro_rules! common {
+    ($builder:ident) => {
+        impl $builder {
+            /// Adds a claim that [`claims_as`](ClerkClaims::claims_as) shows. It replaces none that another method of
+            /// this builder sets.
+            pub fn claim(
+                mut self,
+                name: impl Into<String>,
+                value: impl Into<serde_json::Value>,
+            ) -> Self {
+                self.draft.insert(name, value);
+                self
+            }
+
+            /// Sets the time at which the token expires, in whole seconds. Default: unknown.
+            pub fn expires_at(mut self, time: std::time::SystemTime) -> Self {
+                self.draft.set_expiry(time);
+                self
+            }
+
+            /// Sets the user of the Backend API, as `GET /v1/users/{id}` shows it. Its id is the subject. Default:
+            /// none.
+            ///
+            /// # Panics
+            ///
+            /// If it is no JSON object.
+            #[track_caller]
+            pub fn user(mut self, user: impl Into<serde_json::Value>) -> Self {
+                self.draft.set_user(user.into());
+                self
+            }
+        }
+
+        // The claims may say who a person is.
+        impl std::fmt::Debug for $builder {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.debug_struct(stringify!($builder)).finish_non_exhaustive()
+            }
+        }
+    };
+}
+
+pub(super) use common;
+
+/// Holds hand-made claims, which no cache holds.
+struct HandMade(Claims);
+
+impl Holder for HandMade {
+    fn claims(&self) -> &Claims {
+        &self.0
+    }
+}
+
+/// The rules of a configuration that does not exist: no scope implies another.
+struct NoRules;
+
+impl RouteRules for NoRules {
+    fn is_granted(&self, granted: &str, needed: &str) -> bool {
+        split_scope(granted).any(|granted| granted == needed)
+    }
+
+    fn issuer(&self) -> &str {
+        ""
+    }
+}

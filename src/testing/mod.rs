@@ -1,0 +1,283 @@
+//! Claims for unit tests, without a token: one builder for each kind.
+//!
+//! They are for handlers and functions that take [`ClerkClaims`]. They are synchronous, and need no key, no
+//! [`fake_clerk`](crate::fake_clerk) and no runtime. Nothing is verified: the claims are what the test says.
+//!
+//! ```
+//! use tower_clerk::{ClerkClaims, testing::SessionClaims};
+//!
+//! fn may_delete(claims: &ClerkClaims, owner: &str) -> bool {
+//!     claims.subject() == owner || claims.has_permission("org:notes:delete")
+//! }
+//!
+//! let admin = SessionClaims::new("user_2")
+//!     .organization("org_1")
+//!     .role("org:admin")
+//!     .permissions(["org:notes:delete"])
+//!     .build();
+//! assert!(may_delete(&admin, "user_1"));
+//! assert!(!may_delete(&SessionClaims::new("user_2").build(), "user_1"));
+//! ```
+
+mod draft;
+
+use serde_json::{Map, Value, json};
+
+use self::draft::{Draft, common};
+use crate::{
+    ClerkClaims, TokenKind,
+    claims::{Actor, Organization, Profile, Session},
+};
+
+/// Claims of an OAuth access token.
+#[derive(Clone)]
+#[must_use = "call `build`"]
+pub struct OAuthClaims {
+    draft: Draft,
+    client_id: Option<String>,
+    userinfo: Option<Map<String, Value>>,
+}
+
+/// Claims of a session token.
+#[derive(Clone)]
+#[must_use = "call `build`"]
+pub struct SessionClaims {
+    draft: Draft,
+    session_id: Option<String>,
+    organization: Option<String>,
+    role: Option<String>,
+    permissions: Vec<String>,
+    actor: Option<String>,
+}
+
+/// Claims of an API key.
+#[derive(Clone)]
+#[must_use = "call `build`"]
+pub struct ApiKeyClaims {
+    draft: Draft,
+}
+
+/// Claims of a machine token.
+#[derive(Clone)]
+#[must_use = "call `build`"]
+pub struct MachineClaims {
+    draft: Draft,
+}
+
+common!(OAuthClaims);
+common!(SessionClaims);
+common!(ApiKeyClaims);
+common!(MachineClaims);
+
+// === impl OAuthClaims ===
+
+impl OAuthClaims {
+    /// Begins with a subject (`user_…`).
+    pub fn new(subject: impl Into<String>) -> Self {
+        Self {
+            draft: Draft::new(TokenKind::OAuth, subject),
+            client_id: None,
+            userinfo: None,
+        }
+    }
+
+    /// Sets the granted scopes. Default: none.
+    pub fn scopes<I, T>(mut self, scopes: I) -> Self
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<String>,
+    {
+        self.draft.set_scopes(scopes);
+        self
+    }
+
+    /// Sets the client that the token was issued to. Default: none.
+    pub fn client_id(mut self, id: impl Into<String>) -> Self {
+        self.client_id = Some(id.into());
+        self
+    }
+
+    /// Sets the audience (RFC 8707). Default: none.
+    pub fn audience<I, T>(mut self, audience: I) -> Self
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<String>,
+    {
+        self.draft.audience = audience.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the answer of userinfo (OpenID Connect Core §5.3.2), which the [profile](ClerkClaims::profile) and the
+    /// [organization](ClerkClaims::organization) come from. Default: none.
+    ///
+    /// # Panics
+    ///
+    /// If it is no JSON object.
+    #[track_caller]
+    pub fn userinfo(mut self, userinfo: impl Into<Value>) -> Self {
+        self.userinfo = Some(draft::object(userinfo.into()));
+        self
+    }
+
+    /// Makes the claims.
+    pub fn build(self) -> ClerkClaims {
+        let profile = self.userinfo.map(Profile::new);
+        let organization = profile.as_ref().and_then(Profile::organization).cloned();
+        let mut claims = self.draft.into_claims();
+        claims.client_id = self.client_id.map(Into::into);
+        claims.organization = organization.into();
+        claims.profile = profile.map(Box::new);
+        draft::share(claims)
+    }
+}
+
+// === impl SessionClaims ===
+
+impl SessionClaims {
+    /// Begins with a subject (`user_…`).
+    pub fn new(subject: impl Into<String>) -> Self {
+        Self {
+            draft: Draft::new(TokenKind::Session, subject),
+            session_id: None,
+            organization: None,
+            role: None,
+            permissions: Vec::new(),
+            actor: None,
+        }
+    }
+
+    /// Sets the session (`sess_…`). Default: none.
+    pub fn session_id(mut self, id: impl Into<String>) -> Self {
+        self.session_id = Some(id.into());
+        self
+    }
+
+    /// Sets the active organization (`org_…`). Default: none.
+    pub fn organization(mut self, id: impl Into<String>) -> Self {
+        self.organization = Some(id.into());
+        self
+    }
+
+    /// Sets the role in the organization, `org:admin` for instance. Default: none.
+    pub fn role(mut self, role: impl Into<String>) -> Self {
+        self.role = Some(role.into());
+        self
+    }
+
+    /// Sets the permissions in the organization, `org:billing:read` for instance. Default: none.
+    pub fn permissions<I, T>(mut self, permissions: I) -> Self
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<String>,
+    {
+        self.permissions = permissions.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the one who acts in place of the subject. Default: none.
+    pub fn actor(mut self, subject: impl Into<String>) -> Self {
+        self.actor = Some(subject.into());
+        self
+    }
+
+    /// Makes the claims.
+    ///
+    /// # Panics
+    ///
+    /// If there is a role or a permission without an organization, or the actor's subject is empty: no token has
+    /// that.
+    #[track_caller]
+    pub fn build(mut self) -> ClerkClaims {
+        assert!(
+            self.organization.is_some() || (self.role.is_none() && self.permissions.is_empty()),
+            "a role or a permission needs an organization: call `organization`"
+        );
+        if let Some(id) = &self.session_id {
+            self.draft.insert("sid", id.as_str());
+        }
+        let mut membership = Map::new();
+        if let Some(role) = &self.role {
+            membership.insert("org_role".to_owned(), role.as_str().into());
+        }
+        membership.insert("org_permissions".to_owned(), self.permissions.into());
+        let Ok(organization) = Organization::of_session(self.organization.as_deref(), &membership)
+        else {
+            unreachable!("all members are of their types");
+        };
+        let actor = self.actor.map(|subject| json!({ "sub": subject }));
+        let Ok(actor) = Actor::read(actor.as_ref()) else {
+            panic!("the subject of an actor must not be empty");
+        };
+        let mut claims = self.draft.into_claims();
+        claims.organization = organization;
+        claims.session = Session::new(self.session_id.as_deref(), actor);
+        draft::share(claims)
+    }
+}
+
+// === impl ApiKeyClaims ===
+
+impl ApiKeyClaims {
+    /// Begins with a subject: a user (`user_…`), an organization (`org_…`), which is then the
+    /// [organization](ClerkClaims::organization) of the claims, or a machine (`mch_…`).
+    pub fn new(subject: impl Into<String>) -> Self {
+        Self {
+            draft: Draft::new(TokenKind::ApiKey, subject),
+        }
+    }
+
+    /// Sets the scopes of the key. Default: none.
+    pub fn scopes<I, T>(mut self, scopes: I) -> Self
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<String>,
+    {
+        self.draft.set_scopes(scopes);
+        self
+    }
+
+    /// Sets the name of the key: the member `name` in [`claims_as`](ClerkClaims::claims_as). Default: none.
+    pub fn name(mut self, name: impl Into<String>) -> Self {
+        self.draft.insert("name", name.into());
+        self
+    }
+
+    /// Makes the claims.
+    pub fn build(self) -> ClerkClaims {
+        let mut claims = self.draft.into_claims();
+        let is_organization = claims.subject.starts_with("org_");
+        let organization = is_organization.then(|| Organization::new(&*claims.subject, None, None));
+        claims.organization = organization.into();
+        draft::share(claims)
+    }
+}
+
+// === impl MachineClaims ===
+
+impl MachineClaims {
+    /// Begins with a subject: the machine that sends the token (`mch_…`).
+    pub fn new(subject: impl Into<String>) -> Self {
+        Self {
+            draft: Draft::new(TokenKind::Machine, subject),
+        }
+    }
+
+    /// Sets the machines that the token is addressed to (`mch_…`). In the claims they are the
+    /// [scopes](ClerkClaims::scopes), as in Clerk's tokens. Default: none.
+    pub fn addressed_to<I, T>(mut self, machines: I) -> Self
+    where
+        I: IntoIterator<Item = T>,
+        T: Into<String>,
+    {
+        self.draft.set_scopes(machines);
+        self
+    }
+
+    /// Makes the claims.
+    pub fn build(self) -> ClerkClaims {
+        draft::share(self.draft.into_claims())
+    }
+}
+
+#[cfg(test)]
+mod tests;
