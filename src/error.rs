@@ -4,6 +4,8 @@ mod kind;
 
 use std::{error::Error, fmt, sync::Arc, time::Duration};
 
+use http::StatusCode;
+
 pub use self::kind::AuthErrorKind;
 pub(crate) use self::kind::{Class, Outcome};
 
@@ -138,6 +140,23 @@ pub(crate) fn is_secret_key_rejected(error: &AuthError) -> bool {
     error
         .source()
         .is_some_and(|source| source.is::<SecretKeyRejected>())
+}
+
+/// The source of [`InvalidUpstreamResponse`](AuthErrorKind::InvalidUpstreamResponse) if the status is unexpected.
+#[derive(Debug, thiserror::Error)]
+#[error("unexpected status {}", .0.as_u16())]
+pub(crate) struct UnexpectedStatus(pub(crate) StatusCode);
+
+/// Returns the status of the response, if the status is the cause of this error.
+pub(crate) fn unexpected_status(error: &AuthError) -> Option<StatusCode> {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(UnexpectedStatus(status)) = error.downcast_ref() {
+            return Some(*status);
+        }
+        cause = error.source();
+    }
+    None
 }
 
 #[cfg(test)]

@@ -120,6 +120,11 @@ pub(crate) async fn check_credentials(clerk: &Clerk, report: &mut Report) {
             "check CLERK_OAUTH_CLIENT_ID and CLERK_OAUTH_CLIENT_SECRET: those of a confidential OAuth \
              application of this very instance",
         ),
+        (StatusCode::UNPROCESSABLE_ENTITY, _) => report.bad(
+            "introspection responds with 422: the instance has Clerk's legacy OAuth provider",
+            "migrate the instance to the current OAuth provider in Clerk's dashboard; until then the layer \
+             answers 503 to every new token",
+        ),
         (status, _) => report.bad(
             &format!("introspection answers {status} to a token that cannot be, not `active: false`"),
             "if it goes on, ask Clerk: the layer answers 503 to every new token",

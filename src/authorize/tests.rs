@@ -219,7 +219,7 @@ fn every_rejection_says_what_is_needed() {
                 AuthErrorKind::InsufficientScope,
                 Some(
                     "Bearer error=\"insufficient_scope\", \
-                     error_description=\"the access token does not reach far enough\", \
+                     error_description=\"the access token lacks a required permission\", \
                      scope=\"email read write\", resource_metadata=\"https://m.example/\"",
                 ),
             ),
@@ -232,7 +232,7 @@ fn every_rejection_says_what_is_needed() {
                 AuthErrorKind::InsufficientScope,
                 Some(
                     "Bearer error=\"insufficient_scope\", \
-                     error_description=\"the access token does not reach far enough\", \
+                     error_description=\"the access token lacks a required permission\", \
                      scope=\"email read\", resource_metadata=\"https://m.example/\"",
                 ),
             ),

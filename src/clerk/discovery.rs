@@ -19,7 +19,7 @@ use crate::{
     clerk::{
         http::{Endpoint, Priority, Upstream},
         instance::Instance,
-        response::{object, violation},
+        response::{object, unexpected, violation},
     },
     token::json::Members,
 };
@@ -176,7 +176,7 @@ impl Trust {
     /// Returns the addresses that the metadata names. An address or issuer that is not trusted is an error.
     fn endpoints(&self, metadata: &Map<String, Value>) -> Result<Endpoints, &'static str> {
         if metadata.get("issuer").and_then(Value::as_str) != Some(&*self.issuer) {
-            return Err("the metadata is of another issuer");
+            return Err("the metadata has another issuer");
         }
         Ok(Endpoints {
             introspection: self.address(metadata, "introspection_endpoint")?,
@@ -190,22 +190,22 @@ impl Trust {
             .get(name)
             .and_then(Value::as_str)
             .ok_or("the metadata lacks an address")?;
-        let url = Url::parse(text).map_err(|_| "an address of the metadata is no URL")?;
+        let url = Url::parse(text).map_err(|_| "an address in the metadata is not a URL")?;
         if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
-            return Err("an address of the metadata has user info or a fragment");
+            return Err("an address in the metadata has user info or a fragment");
         }
         // The comparison includes the scheme: a configured origin is https, except for loopback.
         if !self.origins.contains(&url.origin().ascii_serialization()) {
-            return Err("an address of the metadata is of an origin that is not named");
+            return Err("an address in the metadata has an origin that is not configured");
         }
-        Uri::try_from(url.as_str()).map_err(|_| "an address of the metadata is no URI")
+        Uri::try_from(url.as_str()).map_err(|_| "an address in the metadata is not a URI")
     }
 }
 
 fn decode(response: &Response<Bytes>) -> Result<Members, AuthError> {
     match response.status() {
         StatusCode::OK => object(response),
-        _ => Err(violation("an unexpected status")),
+        _ => Err(unexpected(response.status())),
     }
 }
 

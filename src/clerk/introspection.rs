@@ -18,7 +18,7 @@ use crate::{
     clerk::{
         TokenInfo,
         http::{Endpoint, EndpointClient, Priority, Purpose, Upstream},
-        response::{body, violation},
+        response::{body, unexpected},
     },
     token::json::Members,
 };
@@ -91,7 +91,7 @@ fn read(response: &Response<Bytes>) -> Result<TokenInfo, AuthError> {
         StatusCode::FORBIDDEN if is_about_our_credentials(response) => {
             Err(AuthErrorKind::CredentialsRejected.into())
         }
-        _ => Err(violation("an unexpected status")),
+        _ => Err(unexpected(response.status())),
     }
 }
 

@@ -48,8 +48,8 @@ impl TokenInfo {
     /// [`AuthErrorKind::InvalidUpstreamResponse`] if the body is not one JSON object, has a member twice, lacks
     /// `active`, or has a known member of a wrong type.
     pub fn from_introspection(body: &[u8]) -> Result<Self, AuthError> {
-        let Members(members) =
-            serde_json::from_slice(body).map_err(|_| violation("not one JSON object"))?;
+        let Members(members) = serde_json::from_slice(body)
+            .map_err(|_| violation("the body is not one JSON object with unique members"))?;
         Self::from_members(members).map_err(violation)
     }
 

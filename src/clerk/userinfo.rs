@@ -10,7 +10,7 @@ use crate::{
     claims::Profile,
     clerk::{
         http::{Endpoint, EndpointClient, Purpose, Upstream},
-        response::{body, violation},
+        response::{body, unexpected, violation},
     },
     token::json::{Members, text},
 };
@@ -78,15 +78,15 @@ fn decode(response: &Response<Bytes>) -> Result<Userinfo, AuthError> {
         {
             Err(AuthErrorKind::Inactive.into())
         }
-        _ => Err(violation("an unexpected status")),
+        _ => Err(unexpected(response.status())),
     }
 }
 
 /// Reads a userinfo object. `sub` is read strictly. If it is absent, so is `user_id`, Clerk's own name for it. Any
 /// other member counts as unknown if its type is unexpected.
 fn parse(body: &[u8]) -> Result<Userinfo, AuthError> {
-    let Members(members) =
-        serde_json::from_slice(body).map_err(|_| violation("not one JSON object"))?;
+    let Members(members) = serde_json::from_slice(body)
+        .map_err(|_| violation("the body is not one JSON object with unique members"))?;
     let member = |name: &str| text(members.get(name).cloned()).map_err(violation);
     let (sub, is_user_id) = match member("sub")? {
         Some(sub) => (sub, false),

@@ -1,15 +1,15 @@
-//! The guide: pages that are read, beside the items that are looked up.
+//! The guide: one page per topic. The items of the crate are the reference.
 //!
-//! 1. [Quick start](quick_start): axum, tonic, hyper, any tower service, MCP.
-//! 2. [What happens to a request](crate#what-happens-to-a-request), and
-//!    [what a rejected caller is told](crate#what-a-rejected-caller-is-told).
-//! 3. [Options](options): all of them, with defaults and reasons.
-//! 4. [Kinds of tokens](tokens): OAuth, sessions, API keys, machines; how each is verified.
+//! 1. [Quick start](quick_start): the kinds of tokens, axum, tonic, hyper, any tower service, WebSocket, MCP.
+//! 2. [What happens to a request](crate#what-happens-to-a-request), and the
+//!    [responses to rejected requests](crate#what-a-rejected-caller-is-told).
+//! 3. [Options](options): all options, with defaults and reasons.
+//! 4. [Kinds of tokens](tokens): OAuth, sessions, API keys, machines, and the verification of each kind.
 //! 5. [Security](security): what an attacker can and cannot do, and what revocation means.
-//! 6. [Testing](testing): your service against a fake Clerk.
-//! 7. [Troubleshooting](troubleshooting): by status, log line and error.
+//! 6. [Testing](testing): tests of your service against a fake Clerk.
+//! 7. [Troubleshooting](troubleshooting): by status, error kind, log line and compile error.
 //! 8. [Observation](observation): log lines, metrics, health.
-//! 9. [Migration](migration): from `clerk-rs` and FastMCP's Clerk provider; the `ClerkAuthLayer` of
+//! 9. [Migration](migration): from `clerk-rs`, from FastMCP's Clerk provider, and from the `ClerkAuthLayer` of
 //!    `dioxus-clerk`.
 
 #[doc = include_str!("quick_start.md")]

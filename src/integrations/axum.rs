@@ -199,7 +199,7 @@ impl IntoResponse for ClaimsRejection {
 fn claims_in(parts: &Parts) -> Result<&ClerkClaims, ClaimsRejection> {
     claims_of(&parts.extensions, iter::empty(), || is_grpc(parts)).map_err(|rejection| {
         let reason = match rejection.kind() {
-            AuthErrorKind::MissingLayer => "no `ClerkAuthLayer` stands before this route",
+            AuthErrorKind::MissingLayer => "no `ClerkAuthLayer` is around this route",
             _ => "there are no bearer credentials",
         };
         ClaimsRejection { rejection, reason }

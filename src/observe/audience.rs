@@ -50,8 +50,8 @@ fn warn(rejection: &AudienceRejection<'_>) {
             auth.token_kind = token_kind,
             auth.audience = %found,
             auth.expected_audience = %expected,
-            "machine token rejected: it is addressed to another machine. If this service is that machine, add its \
-             id to `machines`"
+            "machine token rejected: it was issued for another machine. If this service is that machine, add the \
+             machine's id to `machines`"
         );
     } else if rejection.found.is_empty() {
         tracing::warn!(
@@ -61,9 +61,9 @@ fn warn(rejection: &AudienceRejection<'_>) {
             auth.client_id = client,
             auth.audience = %found,
             auth.expected_audience = %expected,
-            "token rejected: it names no audience, which the audience policy `require` demands. Clients have to send \
-             `resource` when they request a token; and an introspection answer of Clerk's has no audience: verify \
-             JWTs with `local-then-introspect`, and opaque tokens with the Backend API"
+            "token rejected: it has no audience, and the audience policy is `require`. Clients must send `resource` when they \
+             request a token. Clerk's introspection responses contain no audience: verify JWTs with \
+             `local-then-introspect`, and opaque tokens with the Backend API"
         );
     } else {
         tracing::warn!(
@@ -73,7 +73,7 @@ fn warn(rejection: &AudienceRejection<'_>) {
             auth.client_id = client,
             auth.audience = %found,
             auth.expected_audience = %expected,
-            "token rejected: it was issued for another audience. If that is this service, set `resource` to the \
+            "token rejected: it was issued for another audience. If that audience is this service, set `resource` to the \
              address that clients use, or add the audience to `audiences`"
         );
     }

@@ -57,9 +57,10 @@ impl EndpointObserver {
 
     /// Records a change of the circuit breaker.
     pub(crate) fn breaker(&self, state: BreakerState) {
+        let before = self.health.breaker_of(self.endpoint);
         self.health.breaker(self.endpoint, state);
         self.metrics.breaker(state);
-        events::breaker(self.endpoint, state);
+        events::breaker(self.endpoint, before, state);
     }
 
     fn over(&self, result: CallResult, about: Option<u64>, now: Option<Now>, elapsed: Duration) {

@@ -8,7 +8,10 @@ use tracing::field::{DisplayValue, display};
 
 use super::{BreakerState, CallResult, Outcome, Seen};
 use crate::{
-    AuthError, AuthErrorKind, clock::millis, error::is_secret_key_rejected, observe::Endpoint,
+    AuthError, AuthErrorKind,
+    clock::millis,
+    error::{is_secret_key_rejected, unexpected_status},
+    observe::Endpoint,
 };
 
 /// Logs a request that was accepted by a fresh entry.
@@ -17,7 +20,7 @@ pub(super) fn hit() {
     tracing::trace!(
         auth.outcome = Outcome::Ok.as_str(),
         cache.state = super::CacheState::Hit.as_str(),
-        "request let through"
+        "request accepted"
     );
 }
 
@@ -27,7 +30,7 @@ pub(super) fn passed(outcome: Outcome, seen: Seen) {
         auth.outcome = outcome.as_str(),
         auth.token_kind = seen.token_kind(),
         cache.state = seen.cache_state(),
-        "request let through"
+        "request accepted"
     );
 }
 
@@ -46,7 +49,7 @@ pub(super) fn rejected(error: &AuthError, seen: Seen) {
 pub(super) fn passed_anonymous() {
     tracing::debug!(
         auth.outcome = Outcome::Anonymous.as_str(),
-        "request without credentials"
+        "request accepted without credentials"
     );
 }
 
@@ -70,30 +73,31 @@ pub(super) fn verification_failed(error: &AuthError, seen: Seen, elapsed: Durati
             auth.kind = ?kind,
             auth.token_kind = seen.token_kind(),
             upstream.elapsed_ms = millis(elapsed),
-            "Clerk rejected our secret key: check CLERK_SECRET_KEY, and that it belongs to this instance"
+            "Clerk rejected the secret key: check that CLERK_SECRET_KEY is correct and belongs to this instance"
         ),
         AuthErrorKind::CredentialsRejected => tracing::error!(
             auth.outcome = outcome,
             auth.kind = ?kind,
             auth.token_kind = seen.token_kind(),
             upstream.elapsed_ms = millis(elapsed),
-            "Clerk rejected our client id and secret: check CLERK_OAUTH_CLIENT_ID and \
-             CLERK_OAUTH_CLIENT_SECRET, and that they belong to this instance"
+            "Clerk rejected the client credentials: check that CLERK_OAUTH_CLIENT_ID and \
+             CLERK_OAUTH_CLIENT_SECRET are correct and belong to this instance"
         ),
         AuthErrorKind::InvalidUpstreamResponse => tracing::warn!(
             auth.outcome = outcome,
             auth.kind = ?kind,
             auth.token_kind = seen.token_kind(),
+            upstream.status = unexpected_status(error).map(|status| status.as_u16()),
             upstream.elapsed_ms = millis(elapsed),
             cause = cause(error),
-            "an answer of Clerk breaks its contract"
+            "invalid response from Clerk"
         ),
         _ => tracing::debug!(
             auth.outcome = outcome,
             auth.kind = ?kind,
             auth.token_kind = seen.token_kind(),
             upstream.elapsed_ms = millis(elapsed),
-            "token not verified"
+            "token verification failed"
         ),
     }
 }
@@ -107,14 +111,14 @@ pub(super) fn answered(endpoint: Endpoint, status: StatusCode, elapsed: Duration
             upstream.endpoint = endpoint,
             upstream.status = status.as_u16(),
             upstream.elapsed_ms = elapsed,
-            "Clerk cannot be asked"
+            "request to Clerk failed"
         );
     } else {
         tracing::debug!(
             upstream.endpoint = endpoint,
             upstream.status = status.as_u16(),
             upstream.elapsed_ms = elapsed,
-            "Clerk answered"
+            "Clerk responded"
         );
     }
 }
@@ -125,7 +129,7 @@ pub(super) fn unanswered(endpoint: Endpoint, error: &(dyn Error + 'static), elap
         upstream.endpoint = endpoint.as_str(),
         upstream.elapsed_ms = millis(elapsed),
         cause = cause(error),
-        "Clerk cannot be asked"
+        "request to Clerk failed"
     );
 }
 
@@ -135,7 +139,7 @@ pub(super) fn abandoned(endpoint: Endpoint, elapsed: Duration) {
         upstream.endpoint = endpoint.as_str(),
         upstream.elapsed_ms = millis(elapsed),
         cause = CallResult::Abandoned.as_str(),
-        "Clerk cannot be asked"
+        "request to Clerk failed"
     );
 }
 
@@ -144,7 +148,7 @@ pub(super) fn secret_key_rejected(endpoint: Endpoint, elapsed: Duration) {
     tracing::error!(
         upstream.endpoint = endpoint.as_str(),
         upstream.elapsed_ms = millis(elapsed),
-        "Clerk rejected our secret key for profiles: check CLERK_SECRET_KEY, and that it belongs to this \
+        "Clerk rejected the secret key for a profile: check that CLERK_SECRET_KEY is correct and belongs to this \
          instance"
     );
 }
@@ -156,28 +160,33 @@ pub(super) fn not_called(endpoint: Endpoint, breaker: BreakerState, why: &'stati
         upstream.endpoint = endpoint.as_str(),
         breaker.state = breaker.as_str(),
         cause = why,
-        "Clerk was not called"
+        "request to Clerk not sent"
     );
 }
 
 /// Logs a change of a circuit breaker. The start of a probe is only `debug`, because its outcome is logged.
-pub(super) fn breaker(endpoint: Endpoint, state: BreakerState) {
+pub(super) fn breaker(endpoint: Endpoint, before: BreakerState, state: BreakerState) {
     let endpoint = endpoint.as_str();
     match state {
+        BreakerState::Open if before == BreakerState::HalfOpen => tracing::warn!(
+            upstream.endpoint = endpoint,
+            breaker.state = state.as_str(),
+            "circuit breaker opened again: the probe request did not succeed"
+        ),
         BreakerState::Open => tracing::warn!(
             upstream.endpoint = endpoint,
             breaker.state = state.as_str(),
-            "Clerk fails time and again: it is left alone for a moment"
+            "circuit breaker opened after 10 consecutive failures"
         ),
         BreakerState::HalfOpen => tracing::debug!(
             upstream.endpoint = endpoint,
             breaker.state = state.as_str(),
-            "Clerk is tried again"
+            "circuit breaker half open: the next request to Clerk is a probe"
         ),
         BreakerState::Closed => tracing::warn!(
             upstream.endpoint = endpoint,
             breaker.state = state.as_str(),
-            "Clerk answers again"
+            "circuit breaker closed: the probe request succeeded"
         ),
     }
 }
@@ -186,8 +195,8 @@ pub(super) fn breaker(endpoint: Endpoint, state: BreakerState) {
 pub(crate) fn missing_layer() {
     tracing::error!(
         auth.kind = ?AuthErrorKind::MissingLayer,
-        "a route needs claims, but no `ClerkAuthLayer` stands before it: add \
-         `.layer(ClerkAuthLayer::new(cfg))` outside of it, in axum after it"
+        "a route requires claims, but no `ClerkAuthLayer` is around it: add `.layer(ClerkAuthLayer::new(cfg))` \
+         outside of the route's own layers; in axum, add it after the route"
     );
 }
 
@@ -195,42 +204,45 @@ pub(crate) fn missing_layer() {
 /// applies to every token.
 pub(crate) fn unreadable_organization() {
     tracing::warn!(
-        "session tokens of this instance are of a later version than this crate can read: their organization is \
+        "session tokens of this instance have a later version than this crate can read: their organization is \
          unknown, and rules that need it reject them; update tower-clerk"
     );
 }
 
 /// Logs a request that names an MCP session that is unknown or belongs to another principal.
 pub(crate) fn session_rejected() {
-    tracing::debug!("session rejected: it is unknown, or belongs to another principal");
+    tracing::debug!("MCP session rejected: the session is unknown or belongs to another principal");
 }
 
 /// Logs a response that names the MCP session of another principal.
 pub(crate) fn session_of_another() {
-    tracing::error!("the inner service gave a caller the session of another: answered with a 500");
+    tracing::error!(
+        "the inner service returned the MCP session of another principal: the caller gets a 500"
+    );
 }
 
 /// Logs a response that names an MCP session with an unusable id.
 pub(crate) fn session_unusable() {
     tracing::error!(
-        "the inner service sent several `Mcp-Session-Id`, or one that is not visible ASCII: not bound"
+        "the inner service returned several `Mcp-Session-Id` headers, or one that is not visible ASCII: the MCP session \
+         is not bound"
     );
 }
 
 /// Logs that the layer cannot serve its metadata.
 pub(crate) fn metadata_unserved() {
     tracing::warn!(
-        "the metadata of the resource was asked for, but cannot be made a body of this service's \
-         kind: mount `ResourceMetadata` beside the layer, or give `reject_with` something that makes one"
+        "the layer cannot serve the resource metadata, because it cannot create a response body of the service's \
+         type: mount `ResourceMetadata` beside the layer, or give `reject_with` a type whose `json_body` creates one"
     );
 }
 
 /// Logs that a layer requires an audience, which Clerk's introspection responses do not contain.
 pub(crate) fn audience_cannot_be_shown() {
     tracing::warn!(
-        "the audience policy is `require`, but the introspection answers of Clerk name no audience: every token \
-         whose answer has none is rejected. Verify JWTs with `local-then-introspect` (`OAuthTokens::jwts`), and \
-         opaque tokens with the Backend API (`OAuthTokens::backend_api`), whose answer has `aud`"
+        "the audience policy is `require`, but Clerk's introspection responses contain no audience: every token that is \
+         verified only by introspection is rejected. Verify JWTs with `local-then-introspect` (`OAuthTokens::jwts`), and \
+         opaque tokens with the Backend API (`OAuthTokens::backend_api`), whose responses contain `aud`"
     );
 }
 

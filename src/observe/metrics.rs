@@ -33,53 +33,57 @@ pub(super) enum Kind {
 /// Describes the metrics to the recorder.
 pub(super) fn describe_all() {
     let texts = [
-        (REQUESTS, Kind::Counter, "Requests, by what became of them."),
+        (REQUESTS, Kind::Counter, "Requests by outcome."),
         (
             CACHE_EVENTS,
             Kind::Counter,
-            "What happened in the stores of good (positive) and bad (negative) tokens.",
+            "Events of the cache, by store (positive or negative verification results).",
         ),
-        (CACHE_ENTRIES, Kind::Gauge, "Tokens that are remembered."),
+        (CACHE_ENTRIES, Kind::Gauge, "Cache entries, by store."),
         (
             UPSTREAM_REQUESTS,
             Kind::Counter,
-            "Calls to Clerk that have ended, each attempt for itself.",
+            "Requests to Clerk that have ended, by result. Each attempt counts.",
         ),
         (
             UPSTREAM_DURATION,
             Kind::Seconds,
-            "How long a call to Clerk took, each attempt for itself.",
+            "Duration of a request to Clerk. Each attempt counts.",
         ),
-        (UPSTREAM_IN_FLIGHT, Kind::Gauge, "Calls to Clerk under way."),
+        (
+            UPSTREAM_IN_FLIGHT,
+            Kind::Gauge,
+            "Requests to Clerk in flight.",
+        ),
         (
             COALESCED,
             Kind::Counter,
-            "Requests that waited for a verification that another one had asked for.",
+            "Requests that waited for a verification that another request had started.",
         ),
         (
             RETRIES,
             Kind::Counter,
-            "Calls worth a second attempt, by whether there was one.",
+            "Failed requests to Clerk that qualified for a retry, by whether the retry was granted.",
         ),
         (
             BREAKER_STATE,
             Kind::Gauge,
-            "The circuit breaker of an endpoint: 0 closed, 1 half open, 2 open.",
+            "State of the circuit breaker of an endpoint: 0 closed, 1 half open, 2 open.",
         ),
         (
             OVERLOADED,
             Kind::Counter,
-            "Calls to Clerk that were not made: too many were waiting, or too many had been made.",
+            "Requests to Clerk that were not sent: too many were waiting, or the rate limit was reached.",
         ),
         (
             STALE_SERVED,
             Kind::Counter,
-            "Requests let through on an old verdict, since Clerk was unavailable.",
+            "Requests accepted with a stale entry while Clerk was unavailable.",
         ),
         (
             CREDENTIALS_REJECTED,
             Kind::Counter,
-            "Verifications that failed since Clerk rejected the credentials of this service.",
+            "Verifications that failed because Clerk rejected the credentials of this service.",
         ),
     ];
     for (name, kind, text) in texts {

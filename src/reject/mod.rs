@@ -82,7 +82,7 @@ impl Class {
             Self::NoCredentials => "a bearer token is required",
             Self::InvalidRequest => "the credentials are malformed",
             Self::InvalidToken => "the access token is not valid",
-            Self::InsufficientScope => "the access token does not reach far enough",
+            Self::InsufficientScope => "the access token lacks a required permission",
             Self::Forbidden => "the access token does not allow this",
             Self::Misconfigured => "the service is not set up for this",
             Self::Unavailable => "the access token cannot be verified at the moment",

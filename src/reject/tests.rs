@@ -19,7 +19,7 @@ const TOKEN: &str = "Bearer error=\"invalid_token\", \
     error_description=\"the access token is not valid\", resource_metadata=\
     \"https://api.example.com/.well-known/oauth-protected-resource\"";
 const SCOPE: &str = "Bearer error=\"insufficient_scope\", \
-    error_description=\"the access token does not reach far enough\", scope=\"email profile\", \
+    error_description=\"the access token lacks a required permission\", scope=\"email profile\", \
     resource_metadata=\"https://api.example.com/.well-known/oauth-protected-resource\"";
 
 const FORBIDDEN: &str =
@@ -265,7 +265,7 @@ fn challenges_say_what_is_configured_and_no_more() {
             name: "nothing is left but offline access",
             input: (AuthErrorKind::InsufficientScope, &["offline_access"], None),
             expected: "Bearer error=\"insufficient_scope\", \
-                       error_description=\"the access token does not reach far enough\"",
+                       error_description=\"the access token lacks a required permission\"",
         },
         Case {
             name: "what only begins like offline access",
@@ -320,7 +320,7 @@ fn rules_name_their_scopes_beside_the_layers() {
             name: "both have some",
             input: (AuthErrorKind::InsufficientScope, &["a", "b"], &["c", "a"]),
             expected: "Bearer error=\"insufficient_scope\", \
-                       error_description=\"the access token does not reach far enough\", \
+                       error_description=\"the access token lacks a required permission\", \
                        scope=\"a b c\", resource_metadata=\"https://m.example/\"",
             scope: Some("a b c"),
         },

@@ -30,7 +30,7 @@ impl<'de> Deserialize<'de> for Members {
                 let mut members = Map::new();
                 while let Some(name) = access.next_key::<String>()? {
                     if members.contains_key(&name) {
-                        return Err(de::Error::custom("a member stands twice"));
+                        return Err(de::Error::custom("duplicate member"));
                     }
                     members.insert(name, access.next_value()?);
                 }
@@ -47,7 +47,7 @@ pub(crate) fn text(value: Option<Value>) -> Result<Option<String>, &'static str>
     match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err("a member that must be a string is none"),
+        Some(_) => Err("a member that must be a string is not a string"),
     }
 }
 
@@ -56,7 +56,7 @@ pub(crate) fn flag(value: Option<&Value>) -> Result<bool, &'static str> {
     match value {
         None | Some(Value::Null) => Ok(false),
         Some(Value::Bool(flag)) => Ok(*flag),
-        Some(_) => Err("a member that must be a boolean is none"),
+        Some(_) => Err("a member that must be a boolean is not a boolean"),
     }
 }
 
@@ -67,7 +67,7 @@ pub(crate) fn texts(value: Option<Value>) -> Result<Option<Vec<String>>, &'stati
             .into_iter()
             .map(|entry| match entry {
                 Value::String(text) => Ok(text),
-                _ => Err("an array of strings holds something else"),
+                _ => Err("an array of strings has an entry that is not a string"),
             })
             .collect::<Result<_, _>>()
             .map(Some),

@@ -39,7 +39,7 @@ impl UserinfoPolicy {
             }
             // A `user_id` alone supplies no subject, and there is none to confirm.
             Ok(userinfo) if userinfo.is_user_id && answer.sub.is_none() => {
-                violation("userinfo names the subject as `user_id` alone").into_token_provoked()
+                violation("userinfo has a `user_id` but no `sub`").into_token_provoked()
             }
             Ok(_) => AuthErrorKind::Inactive.into(),
             Err(error) => error,

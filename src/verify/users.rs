@@ -47,7 +47,7 @@ impl Users {
         priority: Priority,
     ) -> Result<Option<Arc<User>>, AuthError> {
         if !is_id(id) {
-            return Err(violation("the subject cannot be the id of a user").into_token_provoked());
+            return Err(violation("the subject is not a user id").into_token_provoked());
         }
         self.cache
             .get(id, || {

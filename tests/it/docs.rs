@@ -8,9 +8,24 @@ use std::{
 
 const README: &str = include_str!("../../README.md");
 const MANIFEST: &str = include_str!("../../Cargo.toml");
+const MIGRATION: &str = include_str!("../../src/guide/migration.md");
+const OBSERVATION: &str = include_str!("../../src/guide/observation.md");
 const OPTIONS: &str = include_str!("../../src/guide/options.md");
+const QUICK_START: &str = include_str!("../../src/guide/quick_start.md");
+const SECURITY: &str = include_str!("../../src/guide/security.md");
 const TESTING: &str = include_str!("../../src/guide/testing.md");
+const TOKENS: &str = include_str!("../../src/guide/tokens.md");
 const TROUBLESHOOTING: &str = include_str!("../../src/guide/troubleshooting.md");
+const GUIDE: [(&str, &str); 8] = [
+    ("migration", MIGRATION),
+    ("observation", OBSERVATION),
+    ("options", OPTIONS),
+    ("quick_start", QUICK_START),
+    ("security", SECURITY),
+    ("testing", TESTING),
+    ("tokens", TOKENS),
+    ("troubleshooting", TROUBLESHOOTING),
+];
 
 /// The value of a key in the manifest's first table that has it.
 fn manifest(key: &str) -> &str {
@@ -169,18 +184,84 @@ fn log_messages_are_found_in_source() {
 
 #[test]
 fn the_guide_explains_every_kind_of_error() {
+    // fault F1
     let source = source("src/error/kind.rs");
-    let table = source.split("fn row(self)").nth(1).unwrap();
     let mut kinds = 0;
-    for row in table.split("Self::").skip(1) {
-        let (kind, columns) = row.split_once(" => Row {").unwrap();
-        let words = columns.split("text: \"").nth(1).unwrap();
-        let words = words.split_once("\",").unwrap().0;
+    for arm in source.split("Self::").skip(1) {
+        let Some((kind, row)) = arm.split_once(" => Row {") else {
+            continue;
+        };
+        let (_, words) = row.split_once("text: \"").expect("a kind has a text");
+        let words = words.split('"').next().unwrap();
         kinds += 1;
-        let section = format!("## {kind}\n\n*{words}.*");
+        let section = format!("\n## {kind}\n\n*{words}.*");
         assert!(TROUBLESHOOTING.contains(&section), "{section}");
+        let heading = format!("\n## {kind}\n");
+        assert_eq!(TROUBLESHOOTING.matches(&heading).count(), 1, "{kind}");
     }
     assert!(kinds > 20, "only {kinds} were found");
+}
+
+#[test]
+fn the_guide_lists_every_endpoint() {
+    // fault F3
+    let source = source("src/observe/labels.rs");
+    let names = source
+        .split("fn as_str(self)")
+        .find(|function| function.contains("Self::Introspection =>"))
+        .unwrap();
+    let (names, _) = names.split_once("\n    }\n}").unwrap();
+    let row = OBSERVATION
+        .lines()
+        .find(|line| line.starts_with("| `upstream.endpoint` |"))
+        .expect("the guide has the field");
+    let names: Vec<_> = names.split('"').skip(1).step_by(2).collect();
+    assert_eq!(names.len(), 8, "{names:?}");
+    for name in names {
+        assert!(row.contains(&format!("`{name}`")), "{name}");
+    }
+}
+
+#[test]
+fn links_of_the_guide_lead_to_headings() {
+    let mut links = 0;
+    for (page, text) in GUIDE {
+        for link in text.split("](").skip(1) {
+            let Some((target, anchor)) =
+                link.split(')').next().and_then(|link| link.split_once('#'))
+            else {
+                continue;
+            };
+            let target = match target.strip_prefix("crate::guide::") {
+                Some(target) => target,
+                None if target.is_empty() => page,
+                None => continue,
+            };
+            let (_, text) = GUIDE
+                .iter()
+                .find(|(name, _)| *name == target)
+                .unwrap_or_else(|| panic!("{page}: {target}"));
+            links += 1;
+            let leads = text
+                .lines()
+                .filter(|line| line.starts_with('#'))
+                .any(|line| anchor_of(line) == anchor);
+            assert!(leads, "{page}: {target}#{anchor}");
+        }
+    }
+    assert!(links > 20, "only {links} were found");
+}
+
+/// The anchor that rustdoc derives from a heading.
+fn anchor_of(heading: &str) -> String {
+    let text = heading.trim_start_matches('#').trim();
+    text.chars()
+        .filter_map(|char| match char {
+            ' ' => Some('-'),
+            '-' | '_' => Some(char),
+            char => char.is_alphanumeric().then(|| char.to_ascii_lowercase()),
+        })
+        .collect()
 }
 
 #[test]

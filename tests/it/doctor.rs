@@ -400,6 +400,19 @@ async fn a_slow_clerk_is_told() {
 }
 
 #[tokio::test]
+async fn doctor_names_the_legacy_oauth_provider() {
+    // fault E12
+    let clerk = FakeClerk::start().unwrap();
+    clerk.fail(Endpoint::Introspection, Fault::status(422));
+    let examined = examine(&clerk, "", &[]).await;
+    let lines = [
+        "FAIL  introspection responds with 422",
+        "legacy OAuth provider",
+    ];
+    examined.assert("legacy", false, &lines);
+}
+
+#[tokio::test]
 async fn userinfo_that_does_not_work_is_told_and_rejects_only_where_the_profile_is_required() {
     let clerk = FakeClerk::start().unwrap();
     let token = clerk.token("user_ada").issue();

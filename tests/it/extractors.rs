@@ -134,7 +134,7 @@ async fn without_the_layer_handlers_are_told_and_callers_are_not() {
     assert_eq!((status, &*body), (500, ""));
     assert!(log.text().contains("ERROR"), "{}", log.text());
     let (status, body, _) = ask(&app, "/told", "oat_1").await;
-    let expected = "no `ClerkAuthLayer` stands before this route";
+    let expected = "no `ClerkAuthLayer` is around this route";
     assert_eq!((status, &*body), (200, expected));
     let (status, body, _) = ask(&app, "/maybe", "oat_1").await;
     assert_eq!((status, &*body), (200, "nobody"));

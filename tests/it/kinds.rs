@@ -214,11 +214,11 @@ async fn the_guide_shows_the_matrix() {
         for app in &apps {
             let before = world.clerk.total_calls();
             let answer = app.bearer(&case.token).await;
-            let is_unasked = world.clerk.total_calls() == before;
+            let makes_no_call = world.clerk.total_calls() == before;
             let by_shape = answer.kind() == Some(tower_clerk::AuthErrorKind::UnsupportedToken);
             table.push_str(match answer.status().as_u16() {
                 200 => " **accepted** |",
-                401 if by_shape && is_unasked => " 401, unasked |",
+                401 if by_shape && makes_no_call => " 401, no call |",
                 401 => " 401 |",
                 status => panic!("{}: {status}", case.name),
             });

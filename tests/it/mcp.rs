@@ -563,7 +563,7 @@ impl World {
     fn insufficient_scope(&self) -> String {
         self.challenge(
             "error=\"insufficient_scope\", \
-             error_description=\"the access token does not reach far enough\", \
+             error_description=\"the access token lacks a required permission\", \
              scope=\"mcp:tools mcp:admin\"",
         )
     }

@@ -99,7 +99,7 @@ async fn a_request_is_told_with_the_promised_fields() {
     let app = App::new(world.accepting(world.oauth().userinfo(Enrichment::Off)));
     let token = world.clerk.token("user_1").issue();
     let jwt = world.clerk.token("user_1").jwt().client_id("x").issue();
-    let answered = "DEBUG Clerk answered upstream.endpoint=\"introspection\" upstream.status=200";
+    let answered = "DEBUG Clerk responded upstream.endpoint=\"introspection\" upstream.status=200";
     struct Case<'a> {
         name: &'static str,
         token: &'a str,
@@ -116,21 +116,21 @@ async fn a_request_is_told_with_the_promised_fields() {
             expected: &[
                 answered,
                 "DEBUG token verified auth.outcome=\"ok\" auth.token_kind=\"oauth_token\"",
-                "DEBUG request let through auth.outcome=\"ok\" auth.token_kind=\"oauth_token\" \
+                "DEBUG request accepted auth.outcome=\"ok\" auth.token_kind=\"oauth_token\" \
                  cache.state=\"miss\"",
             ],
         },
         Case {
             name: "a hit",
             token: &token,
-            expected: &["TRACE request let through auth.outcome=\"ok\" cache.state=\"hit\""],
+            expected: &["TRACE request accepted auth.outcome=\"ok\" cache.state=\"hit\""],
         },
         Case {
             name: "a miss of a bad one",
             token: &jwt,
             expected: &[
                 answered,
-                "DEBUG token not verified auth.outcome=\"bad_client\" auth.kind=WrongClient \
+                "DEBUG token verification failed auth.outcome=\"bad_client\" auth.kind=WrongClient \
                  auth.token_kind=\"oauth_token\"",
                 "DEBUG request rejected auth.outcome=\"bad_client\" auth.kind=WrongClient \
                  auth.token_kind=\"oauth_token\" cache.state=\"miss\"",
@@ -159,7 +159,7 @@ async fn a_request_is_told_with_the_promised_fields() {
     assert_eq!(missing, [expected]);
     let optional = App::of(app.layer.clone().optional());
     let anonymous = events(optional.send(&[])).await;
-    let expected = "DEBUG request without credentials auth.outcome=\"anonymous\"";
+    let expected = "DEBUG request accepted without credentials auth.outcome=\"anonymous\"";
     assert_eq!(anonymous, [expected]);
 }
 
@@ -190,11 +190,11 @@ async fn requests_that_share_a_verification_or_bridge_an_outage_say_so() {
     stub.reply(Reply::status(500));
     clock.advance(31 * SECOND);
     let told = events(app.bearer(&token)).await;
-    let expected = "DEBUG request let through auth.outcome=\"stale_ok\" \
+    let expected = "DEBUG request accepted auth.outcome=\"stale_ok\" \
                     auth.token_kind=\"oauth_token\" cache.state=\"stale\"";
     assert_eq!(told.last().unwrap(), expected);
     let told = events(app.bearer(&token)).await;
-    let expected = "DEBUG request let through auth.outcome=\"stale_ok\" cache.state=\"stale\"";
+    let expected = "DEBUG request accepted auth.outcome=\"stale_ok\" cache.state=\"stale\"";
     assert_eq!(told, [expected]);
 }
 
@@ -228,6 +228,35 @@ async fn calls_to_clerk_are_told_with_endpoint_status_and_time() {
 }
 
 #[tokio::test]
+async fn log_line_of_an_unexpected_status_has_the_status() {
+    // fault E12
+    let world = World::new();
+    let app = App::new(world.accepting(world.oauth().userinfo(Enrichment::Off)));
+    for status in [302, 404, 422] {
+        let fault = Fault::status(status).times(1);
+        world.clerk.fail(Endpoint::Introspection, fault);
+        let token = world.clerk.token("user_1").issue();
+        let lines = events(app.bearer(&token)).await;
+        let warning = format!(
+            "WARN invalid response from Clerk auth.outcome=\"unavailable\" \
+             auth.kind=InvalidUpstreamResponse auth.token_kind=\"oauth_token\" \
+             upstream.status={status} cause=unexpected status {status}"
+        );
+        assert!(lines.contains(&warning), "{lines:#?}");
+    }
+
+    // Another violation has a cause, but not a status.
+    world
+        .clerk
+        .fail(Endpoint::Introspection, Fault::malformed());
+    let lines = events(app.bearer(&world.clerk.token("user_1").issue())).await;
+    let is_warning = |line: &&String| line.starts_with("WARN invalid response from Clerk");
+    let warning = lines.iter().find(is_warning).expect("it is logged");
+    assert!(!warning.contains("upstream.status"), "{warning}");
+    assert!(warning.contains("cause="), "{warning}");
+}
+
+#[tokio::test]
 async fn a_breaker_that_changes_says_so_and_calls_that_are_not_made_do() {
     let clock = ManualClock::new();
     let stub = Stub::always(Reply::status(500));
@@ -244,20 +273,28 @@ async fn a_breaker_that_changes_says_so_and_calls_that_are_not_made_do() {
     };
     let endpoint = "upstream.endpoint=\"introspection\"";
     let opened = format!(
-        "WARN Clerk fails time and again: it is left alone for a moment {endpoint} \
+        "WARN circuit breaker opened after 10 consecutive failures {endpoint} breaker.state=\"open\""
+    );
+    let opened_again = format!(
+        "WARN circuit breaker opened again: the probe request did not succeed {endpoint} \
          breaker.state=\"open\""
     );
     assert_eq!(of_breaker(9).await, [&*opened]);
     let not_called = format!(
-        "DEBUG Clerk was not called {endpoint} breaker.state=\"open\" cause=\"the circuit breaker \
+        "DEBUG request to Clerk not sent {endpoint} breaker.state=\"open\" cause=\"the circuit breaker \
          is open\""
     );
     assert_eq!(of_breaker(10).await, [&*not_called]);
-    let tried = format!("DEBUG Clerk is tried again {endpoint} breaker.state=\"half_open\"");
+    let tried = format!(
+        "DEBUG circuit breaker half open: the next request to Clerk is a probe {endpoint} \
+         breaker.state=\"half_open\""
+    );
     clock.advance(SECOND);
-    assert_eq!(of_breaker(11).await, [&*tried, &*opened]);
+    assert_eq!(of_breaker(11).await, [&*tried, &*opened_again]);
     clock.advance(SECOND);
     stub.reply(Reply::Good);
-    let closed = format!("WARN Clerk answers again {endpoint} breaker.state=\"closed\"");
+    let closed = format!(
+        "WARN circuit breaker closed: the probe request succeeded {endpoint} breaker.state=\"closed\""
+    );
     assert_eq!(of_breaker(12).await, [&*tried, &*closed]);
 }

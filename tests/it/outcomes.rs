@@ -19,7 +19,7 @@ const INVALID_TOKEN: &str = "Bearer error=\"invalid_token\", \
     error_description=\"the access token is not valid\", \
     resource_metadata=\"https://api.example.com/.well-known/oauth-protected-resource/v1\"";
 const INSUFFICIENT_SCOPE: &str = "Bearer error=\"insufficient_scope\", \
-    error_description=\"the access token does not reach far enough\", scope=\"email profile\", \
+    error_description=\"the access token lacks a required permission\", scope=\"email profile\", \
     resource_metadata=\"https://api.example.com/.well-known/oauth-protected-resource/v1\"";
 
 struct Row {

@@ -531,7 +531,7 @@ async fn a_later_version_of_session_tokens_passes_without_its_organization() {
         }
     }
     drop(guard);
-    let warning = "of a later version than this crate can read";
+    let warning = "have a later version than this crate can read";
     assert_eq!(log.text().matches(warning).count(), 1, "{}", log.text());
 
     // One for each layer.

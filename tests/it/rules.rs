@@ -103,7 +103,7 @@ async fn a_token_known_from_one_route_is_judged_anew_by_the_next() {
     assert_eq!(
         response.headers()["www-authenticate"],
         "Bearer error=\"insufficient_scope\", \
-         error_description=\"the access token does not reach far enough\", \
+         error_description=\"the access token lacks a required permission\", \
          scope=\"email files:read files:write\", \
          resource_metadata=\"https://api.example.com/.well-known/oauth-protected-resource\""
     );

@@ -91,7 +91,7 @@ fn cases(world: &World) -> [Case; 5] {
             grpc: "7",
             challenge: Some(
                 "Bearer error=\"insufficient_scope\", \
-                 error_description=\"the access token does not reach far enough\", \
+                 error_description=\"the access token lacks a required permission\", \
                  scope=\"email admin\"",
             ),
             kind: AuthErrorKind::InsufficientScope,

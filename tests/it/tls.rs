@@ -60,7 +60,7 @@ async fn check(name: &str, domain: &str, cause: &str) {
         let log = log.text();
         let told: Vec<_> = log
             .lines()
-            .filter(|line| line.contains(" WARN ") && line.contains("Clerk cannot be asked"))
+            .filter(|line| line.contains(" WARN ") && line.contains("request to Clerk failed"))
             .collect();
         assert!(!told.is_empty(), "{name}: nothing was logged");
         for line in told {
@@ -245,7 +245,7 @@ async fn a_port_that_nobody_listens_at_is_an_outage() {
     let server = Raw::start([vec![]]);
     let url = url("localhost", &server);
     drop(server);
-    check("rejected", &url, "rejected").await;
+    check("refused", &url, "refused").await;
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use super::error_form::{clerk_codes, is_error};
 use crate::{
     AuthError, AuthErrorKind,
-    clerk::response::{self, violation},
+    clerk::response::{self, unexpected, violation},
     error::SecretKeyRejected,
     token::json::Members,
 };
@@ -61,7 +61,7 @@ fn read(response: &Response<Bytes>, object: &str) -> Result<Answer, AuthError> {
             match members.get("object") {
                 None => Ok(Answer::Found(members)),
                 Some(Value::String(name)) if name == object => Ok(Answer::Found(members)),
-                Some(_) => Err(violation("`object` is another than was asked for")),
+                Some(_) => Err(violation("`object` has another value than expected")),
             }
         }
         StatusCode::NOT_FOUND if clerk_codes(response).is_some() => Ok(Answer::Unknown),
@@ -76,7 +76,7 @@ fn read(response: &Response<Bytes>, object: &str) -> Result<Answer, AuthError> {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if is_error(response) => {
             Err(AuthError::new(AuthErrorKind::CredentialsRejected).with_source(SecretKeyRejected))
         }
-        _ => Err(violation("an unexpected status")),
+        _ => Err(unexpected(response.status())),
     }
 }
 

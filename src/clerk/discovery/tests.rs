@@ -57,17 +57,17 @@ fn issuer_is_the_configured_one_byte_for_byte() {
         json!(null),
         json!([ISSUER]),
     ] {
-        let expected = Err("the metadata is of another issuer");
+        let expected = Err("the metadata has another issuer");
         assert_eq!(read(&with("issuer", issuer.clone())), expected, "{issuer}");
     }
 }
 
 #[test]
 fn addresses_are_of_origins_that_are_named() {
-    let origin = "an address of the metadata is of an origin that is not named";
+    let origin = "an address in the metadata has an origin that is not configured";
     let lacks = "the metadata lacks an address";
-    let parts = "an address of the metadata has user info or a fragment";
-    let no_url = "an address of the metadata is no URL";
+    let parts = "an address in the metadata has user info or a fragment";
+    let no_url = "an address in the metadata is not a URL";
     let cases: [(&str, Value, Option<&str>); 17] = [
         (
             "of a named origin",

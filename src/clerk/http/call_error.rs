@@ -105,10 +105,10 @@ impl CallError {
     /// Reports a call that was not made.
     pub(super) fn observe(&self, observer: &EndpointObserver, priority: Priority) {
         match self {
-            Self::Paused(_) => observer.not_called("Clerk asked for a pause"),
+            Self::Paused(_) => observer.not_called("paused after a 429 from Clerk"),
             Self::BreakerOpen(_) => observer.not_called("the circuit breaker is open"),
             Self::RateLimited(_) => observer.shed(priority, "the rate limit is reached"),
-            Self::Overloaded => observer.shed(priority, "too many calls are waiting"),
+            Self::Overloaded => observer.shed(priority, "too many requests to Clerk are waiting"),
             _ => {}
         }
     }
@@ -158,14 +158,15 @@ impl CallError {
 impl fmt::Display for CallError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Paused(_) => f.write_str("Clerk asked for a pause"),
+            Self::Paused(_) => f.write_str("paused after a 429 from Clerk"),
             Self::BreakerOpen(_) => f.write_str("the circuit breaker is open"),
-            Self::RateLimited(_) => f.write_str("too many calls in too short a time"),
-            Self::Overloaded => f.write_str("too many calls are waiting"),
-            Self::Transport(_) => f.write_str("no answer came"),
-            Self::Timeout => f.write_str("no answer came in time"),
+            Self::RateLimited(_) => f.write_str("the rate limit is reached"),
+            Self::Overloaded => f.write_str("too many requests to Clerk are waiting"),
+            Self::Transport(_) => f.write_str("no response"),
+            Self::Timeout => f.write_str("no response in time"),
             Self::Status(status, _) => write!(f, "status {}", status.as_u16()),
-            Self::Unreadable(..) | Self::Answer(_) => f.write_str("the answer is no good"),
+            Self::Unreadable(..) => f.write_str("invalid response"),
+            Self::Answer(_) => f.write_str("the response rejects the token or the credentials"),
         }
     }
 }

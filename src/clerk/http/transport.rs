@@ -58,7 +58,7 @@ impl TransportError {
     pub fn too_large() -> Self {
         Self {
             kind: TransportErrorKind::TooLarge,
-            source: "an answer beyond the limit".into(),
+            source: "a response beyond the size limit".into(),
         }
     }
 
@@ -70,8 +70,8 @@ impl TransportError {
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {
-            TransportErrorKind::Unreachable => "no answer came",
-            TransportErrorKind::TooLarge => "the answer is too large",
+            TransportErrorKind::Unreachable => "no response",
+            TransportErrorKind::TooLarge => "the response is too large",
         })
     }
 }

@@ -42,7 +42,7 @@ fn json_body_has_the_fields_of_the_challenge() {
         AuthErrorKind::InsufficientScope,
         &json!({
             "error": "insufficient_scope",
-            "error_description": "the access token does not reach far enough",
+            "error_description": "the access token lacks a required permission",
             "scope": "email profile",
         }),
     );
@@ -130,7 +130,7 @@ fn problem_has_the_members_of_rfc_9457() {
             "type": "about:blank",
             "title": "Forbidden",
             "status": 403,
-            "detail": "the access token does not reach far enough",
+            "detail": "the access token lacks a required permission",
             "error": "insufficient_scope",
             "scope": "email profile",
         }),

@@ -90,7 +90,7 @@ impl KeySet {
     /// or algorithm, without a `kid`, or broken.
     pub(super) fn from_json(body: &[u8]) -> Result<Self, &'static str> {
         let Members(mut members) =
-            serde_json::from_slice(body).map_err(|_| "not one JSON object")?;
+            serde_json::from_slice(body).map_err(|_| "the body is not one JSON object")?;
         let Some(Value::Array(keys)) = members.remove("keys") else {
             return Err("`keys` is not an array");
         };

@@ -27,7 +27,7 @@ use crate::{
         discovery::Address,
         document::{CachedDocument, Fetched, Version},
         http::{Endpoint, Priority, Upstream},
-        response::{body, violation},
+        response::{body, unexpected, violation},
     },
     clock::Clock,
     verify::JwtAlgorithm,
@@ -199,7 +199,7 @@ fn decode(response: &Response<Bytes>) -> Result<Fetched<KeySet>, AuthError> {
             document: KeySet::from_json(body(response)?).map_err(violation)?,
             is_fresh: is_fresh(response.headers()),
         }),
-        _ => Err(violation("an unexpected status")),
+        _ => Err(unexpected(response.status())),
     }
 }
 
@@ -242,7 +242,7 @@ fn unproven() -> AuthError {
 struct Unreadable(&'static str);
 
 #[derive(Debug, thiserror::Error)]
-#[error("the key set comes from a cache on the way, and may lack a new key")]
+#[error("the key set comes from an intermediate cache and may lack a new key")]
 struct Cached;
 
 #[cfg(test)]
