@@ -1,4 +1,4 @@
-//! [`ResponseFuture`]: what remains to be done after `call`.
+//! [`ResponseFuture`]: the steps of a request after `call`.
 
 use std::{
     fmt,
@@ -24,7 +24,8 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it drops the request. A verification that it waited for goes on for others.
+    /// Dropping it drops the request. A verification that the request waited for continues, since other requests may
+    /// wait for it.
     pub struct ResponseFuture<S, ReqBody, ResBody, R>
     where
         S: Service<Request<ReqBody>>,
@@ -40,8 +41,8 @@ pin_project! {
     where
         S: Service<Request<ReqBody>>,
     {
-        // The inner service answers. A rejection by it is rendered; without `allows_grpc`, one in the gRPC form gets
-        // its HTTP status.
+        // The inner service handles the request. A rejection by the inner service is rendered. If `allows_grpc` is
+        // false, a rejection in the gRPC form gets its HTTP status.
         Call {
             #[pin]
             future: S::Future,
@@ -53,7 +54,7 @@ pin_project! {
             verification: PendingVerification,
             waiting: Option<Box<Waiting<S, ReqBody, R>>>,
         },
-        // The inner service becomes ready for a request that was let through.
+        // The request was accepted, and the inner service is becoming ready.
         Ready {
             waiting: Option<Box<Waiting<S, ReqBody, R>>>,
         },
@@ -64,10 +65,10 @@ pin_project! {
     }
 }
 
-/// A request that waits, and what it takes to go on with it.
+/// A request that waits, and everything that is needed to continue with it.
 struct Waiting<S, ReqBody, R> {
     request: Request<ReqBody>,
-    /// Not polled ready yet: it holds nothing of what others need.
+    /// Not polled ready yet, so that a waiting request does not hold capacity that other requests need.
     inner: S,
     authenticator: Authenticator,
     reject: R,
@@ -78,7 +79,8 @@ impl<S, ReqBody, ResBody, R> ResponseFuture<S, ReqBody, ResBody, R>
 where
     S: Service<Request<ReqBody>>,
 {
-    /// `allows_grpc`: a rejection by the inner service may have the gRPC form.
+    /// Makes the future of an accepted request. `allows_grpc`: true if a rejection by the inner service may have the
+    /// gRPC form.
     pub(crate) fn call(future: S::Future, reject: R, allows_grpc: bool) -> Self {
         Self {
             state: State::Call {
@@ -162,7 +164,7 @@ where
     R: RejectResponse<ResBody>,
     ResBody: 'static,
 {
-    /// One step of a request that waits; apart, so that those that do not wait need not carry its weight.
+    /// Advances a request that waits. Out of line, to keep the path of requests that do not wait small.
     #[inline(never)]
     fn advance(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         let next = match self.as_mut().project() {
@@ -203,7 +205,7 @@ where
                     allows_grpc: !waiting.options.is_http_status_only(),
                 }
             }
-            // It waits no longer.
+            // Neither state waits.
             StateProj::Call { .. } | StateProj::Reject { .. } => {
                 return Poll::Ready(Ok(()));
             }
@@ -222,8 +224,8 @@ where
     }
 }
 
-/// Inserts claims into the extensions of a request. This is the only place that does. Claims that were there before are
-/// replaced: only the claims of this layer count.
+/// Inserts claims into the extensions of a request. No other code does so. Earlier claims are replaced: only the claims
+/// of this layer count.
 pub(crate) fn inject<B>(request: &mut Request<B>, claims: ClerkClaims) {
     request.extensions_mut().insert(claims);
 }

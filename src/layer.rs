@@ -1,4 +1,4 @@
-//! [`ClerkAuthLayer`]: what a user holds.
+//! [`ClerkAuthLayer`]: the layer that authenticates requests.
 
 use std::fmt;
 
@@ -6,11 +6,12 @@ use tower_layer::Layer;
 
 use crate::{Authenticator, ClerkAuth, ClerkConfig, options::LayerOptions, reject::EmptyBody};
 
-/// Lets through what carries a good token, with [`ClerkClaims`](crate::ClerkClaims) in the request's
-/// extensions. See the [crate docs](crate).
+/// Authenticates requests with Clerk and inserts [`ClerkClaims`](crate::ClerkClaims) into the request's extensions.
+/// See the [crate docs](crate).
 ///
-/// Cloning copies a pointer: clones, and the services that they make, share one cache and one way to
-/// Clerk. Two layers share nothing, even of the same configuration: a cache belongs to one set of rules.
+/// Cloning copies a pointer. Clones, and the services that they make, share one cache and one connection pool. Two
+/// layers that are made separately share nothing, even if their configurations are equal: a cache belongs to one set
+/// of rules.
 #[derive(Clone)]
 pub struct ClerkAuthLayer<R = EmptyBody> {
     authenticator: Authenticator,
@@ -19,14 +20,14 @@ pub struct ClerkAuthLayer<R = EmptyBody> {
 }
 
 impl ClerkAuthLayer {
-    /// Makes a layer of a configuration. Nothing is asked before the first request comes.
+    /// Makes a layer from a configuration. It calls Clerk only when the first request arrives.
     ///
-    /// With the feature `metrics`: install the recorder before this. What is counted goes to the one that is
-    /// there now.
+    /// With the feature `metrics`, install the recorder before this call: the metrics go to the recorder that is
+    /// installed now.
     ///
     /// # Panics
     ///
-    /// Where the operating system has no random numbers to give.
+    /// If the operating system has no random numbers.
     #[must_use]
     pub fn new(config: ClerkConfig) -> Self {
         Authenticator::new(config).into()
@@ -34,15 +35,15 @@ impl ClerkAuthLayer {
 }
 
 impl<R> ClerkAuthLayer<R> {
-    /// Sets the body of rejections. Default: [`EmptyBody`], since every body has an empty one. Others are
+    /// Sets the body of rejections. Default: [`EmptyBody`], since every body type has an empty value. Alternatives are
     /// [`JsonBody`](crate::reject::JsonBody), [`ProblemJson`](crate::reject::ProblemJson), and a closure
-    /// `|rejection: &Rejection| ..` that makes a response of a [`Rejection`](crate::reject::Rejection).
+    /// `|rejection: &Rejection| ..` that makes a response from a [`Rejection`](crate::reject::Rejection).
     ///
-    /// It also counts for rejections by [rules](crate::RequireLayer) and extractors behind the layer. They leave an
-    /// empty response, and the nearest layer in front renders it. A response stays as it is if something in between
-    /// gave it a body or another status. The body is known by its headers (`Content-Type`, `Content-Length`,
-    /// `Content-Encoding`, `Transfer-Encoding`), and if it is `Bytes`, `String`, `Vec<u8>`, `Full<Bytes>`, or that
-    /// of axum or tonic (features of these names), by itself.
+    /// The body also applies to rejections by [rules](crate::RequireLayer) and extractors behind the layer. Both return
+    /// an empty response, and the nearest layer in front of them renders the body. A response does not change if a
+    /// service in between gave it a body or another status. Two things show that a response has a body: its headers
+    /// (`Content-Type`, `Content-Length`, `Content-Encoding`, `Transfer-Encoding`), and its content, if the type is
+    /// `Bytes`, `String`, `Vec<u8>`, `Full<Bytes>`, or the body type of axum or tonic (features of these names).
     #[must_use]
     pub fn reject_with<T>(self, reject: T) -> ClerkAuthLayer<T> {
         ClerkAuthLayer {
@@ -52,17 +53,17 @@ impl<R> ClerkAuthLayer<R> {
         }
     }
 
-    /// Lets requests without credentials through, without [claims](crate::ClerkClaims). Default: they are
-    /// rejected with a 401, since a route that forgets to look would be open otherwise.
+    /// Accepts requests without credentials. They have no [claims](crate::ClerkClaims). Default: such requests are
+    /// rejected with a 401, since a route that forgets to check for claims would otherwise be open.
     ///
-    /// That is a request without an `Authorization` header, or with one of another scheme than `Bearer`,
-    /// which is somebody else's to judge and stays where it is, and, where the
-    /// [cookie](crate::kinds::SessionTokens::cookie) counts, without that. What claims to be a bearer token is verified
-    /// as ever: one that is bad, malformed or cannot be verified is rejected, never taken for none. Claims
-    /// that another layer left in the request are removed: only this layer's count.
+    /// A request has no credentials if it has no `Authorization` header, or one of another scheme than `Bearer`. The
+    /// layer leaves such a header in the request, for the service that understands the scheme. If the
+    /// [cookie](crate::kinds::SessionTokens::cookie) is enabled, it must also be absent. A bearer token is always
+    /// verified: a token that is invalid, malformed or cannot be verified is rejected, never treated as absent. Claims
+    /// that another layer inserted into the request are removed: only the claims of this layer count.
     ///
-    /// It holds for this layer and what is cloned from it, so that a strict and an optional one can share
-    /// their cache.
+    /// The option applies to this layer and to clones that are made from it afterwards. A strict layer and an optional
+    /// layer can therefore share their cache.
     ///
     /// ```
     /// # use tower_clerk::{ClerkAuthLayer, ClerkConfig};
@@ -77,39 +78,39 @@ impl<R> ClerkAuthLayer<R> {
         self
     }
 
-    /// Removes the `Authorization` header of requests that are let through with a token, however the token
-    /// came to be known. Default: it stays, marked as sensitive, since services behind may need it.
+    /// Removes the `Authorization` header from requests with an accepted token, regardless of how the token was
+    /// verified. Default: the header stays, marked as sensitive, since inner services may need it.
     ///
-    /// For services that could pass the token on to others, which it was not issued for, as tools of MCP
-    /// must not. What is let through by [`optional`](Self::optional) keeps a header of another scheme:
-    /// this layer has not accepted it. Cookies stay, that of Clerk's included: the header may hold those of the
-    /// application, too.
+    /// Use this if a service could pass the token on to other services, which the token was not issued for. MCP tools
+    /// must not do so. A request that is accepted because the layer is [`optional`](Self::optional) keeps a header of
+    /// another scheme, since this layer has not accepted that header. Cookies stay, Clerk's cookie included, since the
+    /// `Cookie` header may also hold cookies of the application.
     ///
-    /// It holds for this layer and what is cloned from it.
+    /// The option applies to this layer and to clones that are made from it afterwards.
     #[must_use]
     pub fn strip_authorization(mut self) -> Self {
         self.options = self.options.strip_authorization();
         self
     }
 
-    /// Rejects with HTTP statuses only, never in the gRPC form. Default: a request that can be nothing but gRPC (a
-    /// `POST` over HTTP/2 with one `content-type: application/grpc` and one `te: trailers`) is rejected in gRPC's
-    /// way, which is an HTTP status of 200 with a `grpc-status`.
+    /// Rejects with HTTP statuses only, never in the gRPC form. By default, a request that can only be gRPC (a `POST`
+    /// over HTTP/2 with one `content-type: application/grpc` and one `te: trailers`) is rejected in the gRPC form, which
+    /// is an HTTP status of 200 with a `grpc-status`.
     ///
-    /// **Forward authentication must use this**: nginx's `auth_request`, Traefik, Caddy and Envoy decide by the
-    /// HTTP status, and over HTTP/2 a caller can choose the form. `examples/forward_auth.rs` shows it.
+    /// **Forward authentication must use this**: nginx's `auth_request`, Traefik, Caddy and Envoy decide by the HTTP
+    /// status, and over HTTP/2 a caller can choose the form. `examples/forward_auth.rs` shows it.
     ///
-    /// It also holds for what rejects behind this layer: [rules](crate::RequireLayer), extractors,
-    /// [`McpSessionLayer`](crate::McpSessionLayer), `tonic::claims`, and other layers of this crate. It holds for this
-    /// layer and its clones made afterwards.
+    /// The option also applies to rejections behind this layer: by [rules](crate::RequireLayer), extractors,
+    /// [`McpSessionLayer`](crate::McpSessionLayer), `tonic::claims`, and other layers of this crate. It applies to this
+    /// layer and to clones that are made from it afterwards.
     #[must_use]
     pub fn http_status_only(mut self) -> Self {
         self.options = self.options.http_status_only();
         self
     }
 
-    /// Returns the authenticator of this layer: to verify tokens from elsewhere, to invalidate, for metadata, counts
-    /// and health.
+    /// Returns the authenticator of this layer. It verifies tokens from other sources than a header, invalidates cached
+    /// results, and returns the metadata, statistics and health.
     pub fn authenticator(&self) -> &Authenticator {
         &self.authenticator
     }

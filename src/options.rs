@@ -1,5 +1,4 @@
-//! What differs between a layer and its clones: how requests get through. What is known of tokens, and what
-//! they must be, is shared.
+//! Options in which a layer and its clones can differ. Clones share the cache and the rules for tokens.
 
 use std::fmt;
 
@@ -15,11 +14,11 @@ use crate::{
 pub(crate) struct LayerOptions(u8);
 
 impl LayerOptions {
-    /// Requests without credentials pass, too.
+    /// Requests without credentials are accepted, too.
     const OPTIONAL: u8 = 1;
-    /// The header of the token does not.
+    /// The header with an accepted token is removed from the request.
     const STRIP_AUTHORIZATION: u8 = 1 << 1;
-    /// No rejection has the gRPC form, neither the layer's own nor one from behind it.
+    /// No rejection has the gRPC form, neither the layer's own rejections nor those from behind the layer.
     const HTTP_STATUS_ONLY: u8 = 1 << 2;
 
     #[must_use]
@@ -41,12 +40,12 @@ impl LayerOptions {
         self.0 & options != 0
     }
 
-    /// Returns true if a request with an accepted token, and its response, pass as they are.
+    /// Returns true if an accepted request and its response pass unchanged.
     pub(crate) fn changes_nothing(self) -> bool {
         !self.has(Self::STRIP_AUTHORIZATION | Self::HTTP_STATUS_ONLY)
     }
 
-    /// Returns true if no rejection may have the gRPC form, whatever the request.
+    /// Returns true if no rejection may have the gRPC form.
     pub(crate) fn is_http_status_only(self) -> bool {
         self.has(Self::HTTP_STATUS_ONLY)
     }
@@ -57,13 +56,13 @@ impl LayerOptions {
             && reject::is_grpc(request.method(), request.version(), request.headers())
     }
 
-    /// Whether a request may pass without claims, for what its headers were rejected for. It is asked before
-    /// anything else was: what a verification comes to is final.
+    /// Returns true if a request may pass without claims although its headers were rejected with this error. This is
+    /// checked before any verification: the result of a verification is final.
     pub(crate) fn accepts_anonymous(self, error: &AuthError) -> bool {
         self.has(Self::OPTIONAL) && error.kind() == AuthErrorKind::MissingCredentials
     }
 
-    /// Takes the accepted token out of a request.
+    /// Removes the accepted token from a request.
     pub(crate) fn strip<B>(self, request: &mut Request<B>) {
         if self.has(Self::STRIP_AUTHORIZATION) {
             request.headers_mut().remove(AUTHORIZATION);
@@ -81,7 +80,7 @@ impl fmt::Debug for LayerOptions {
     }
 }
 
-/// Makes a request one of nobody: claims that were there before are not this layer's.
+/// Marks a request as anonymous, and removes claims that this layer did not insert.
 pub(crate) fn anonymize<B>(authenticator: &Authenticator, request: &mut Request<B>) {
     let extensions = request.extensions_mut();
     extensions.remove::<ClerkClaims>();

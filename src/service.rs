@@ -1,4 +1,4 @@
-//! [`ClerkAuth`]: the way of a request, spelled out once.
+//! [`ClerkAuth`]: the path of a request, top to bottom.
 
 use std::{
     fmt,
@@ -17,7 +17,8 @@ use crate::{
     sync::give_up_readiness,
 };
 
-/// The service that [`ClerkAuthLayer`](crate::ClerkAuthLayer) makes. See the [crate docs](crate).
+/// Authenticates requests before the inner service sees them. [`ClerkAuthLayer`](crate::ClerkAuthLayer) makes it. See
+/// the [crate docs](crate).
 #[derive(Clone)]
 pub struct ClerkAuth<S, R = crate::reject::EmptyBody> {
     inner: S,
@@ -52,13 +53,13 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, ReqBody, ResBody, R>;
 
-    /// Only forwards: a request needs nothing of ours before it is there.
+    /// Delegates to the inner service. This middleware reserves no capacity of its own.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        // Before anything that a request could get wrong, or Clerk be needed for.
+        // The metadata is served first, since it needs neither a valid token nor Clerk.
         if let Some(metadata) = self.authenticator.metadata()
             && metadata.is_at(request.uri().path())
             && let Some(response) = metadata.answer_as(request.method(), &self.reject)
@@ -70,7 +71,7 @@ where
             Decision::Pass(claims) => {
                 inject(&mut request, claims);
                 if self.options.changes_nothing() {
-                    // The very instance that was polled ready.
+                    // Call the instance that was polled ready, not its clone.
                     let future = self.inner.call(request);
                     return ResponseFuture::call(future, self.reject.clone(), true);
                 }
@@ -81,7 +82,7 @@ where
             }
             Decision::Reject(rejection) if self.options.accepts_anonymous(&rejection.error) => {
                 options::anonymize(&self.authenticator, &mut request);
-                // What stands behind may still reject it, and not every framework knows the form.
+                // The inner service may still reject the request, and not every framework supports the gRPC form.
                 let is_grpc = self.options.is_grpc(&request);
                 let future = self.inner.call(request);
                 ResponseFuture::call(future, self.reject.clone(), is_grpc)
@@ -94,7 +95,7 @@ where
             }
             Decision::Wait(verification) => {
                 give_up_readiness(&mut self.inner);
-                // The verification has the token.
+                // The verification has its own copy of the token.
                 self.options.strip(&mut request);
                 ResponseFuture::verify(
                     verification,
@@ -118,7 +119,7 @@ impl<S: fmt::Debug, R> fmt::Debug for ClerkAuth<S, R> {
 }
 
 impl Authenticator {
-    /// The one place where a rejection becomes a response.
+    /// Turns a rejection into a response. Every rejection by this layer passes through here.
     pub(crate) fn reject<B: 'static>(
         &self,
         rejection: Rejected,

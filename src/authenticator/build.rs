@@ -1,4 +1,4 @@
-//! From a configuration to the parts of an [`Authenticator`](super::Authenticator).
+//! Builds the parts of an [`Authenticator`](super::Authenticator) from a configuration.
 
 use std::sync::{Arc, Once};
 
@@ -104,7 +104,7 @@ impl Shared {
     }
 }
 
-/// The source that verifies OAuth tokens, beside their signature.
+/// Returns the source that verifies OAuth tokens other than by their signature.
 fn online(
     config: &ClerkConfig,
     upstream: &Upstream,
@@ -127,7 +127,7 @@ fn online(
     }
 }
 
-/// One of the Backend API's verifications, where tokens of that kind are accepted and there is a key to it.
+/// Returns a verifier that uses the Backend API, if tokens of that kind are accepted and a key for it is configured.
 fn backend(
     config: &ClerkConfig,
     upstream: &Upstream,
@@ -141,7 +141,7 @@ fn backend(
     Some(Arc::new(TokenEndpoint::new(upstream, backend, credential)))
 }
 
-/// The users of the Backend API, if claims are enriched with them.
+/// Returns the client for the Backend API's users, if claims are enriched with them.
 fn users(config: &ClerkConfig, upstream: &Upstream) -> Option<Users> {
     let backend = config.backend.as_ref()?;
     if config.users == Enrichment::Off {
@@ -163,7 +163,7 @@ fn secret() -> [u8; 32] {
     secret
 }
 
-/// The local verifier; `None` if no JWT is verified by its signature.
+/// Returns the local verifier. `None` if no JWT is verified by its signature.
 #[cfg(feature = "jwt")]
 fn local(config: &ClerkConfig, upstream: &Upstream, keys: &Address) -> Option<Local> {
     let accepts = |kind| config.rules.accept.contains(kind);

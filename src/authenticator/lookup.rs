@@ -1,5 +1,5 @@
-//! What becomes of a request: decided at once from what is known of its token, or by a verification that it
-//! waits for.
+//! The synchronous half of authentication: accepts or rejects a request by its headers and the cache, or starts a
+//! verification that the request waits for.
 
 use futures_util::future::BoxFuture;
 use http::HeaderMap;
@@ -16,14 +16,14 @@ use crate::{
     token::TokenFormat,
 };
 
-/// What becomes of a request.
+/// The result of a lookup.
 pub(crate) enum Decision {
     Pass(ClerkClaims),
     Reject(Rejected),
     Wait(PendingVerification),
 }
 
-/// Why a request is rejected, and what was seen of its token.
+/// A rejection, with the properties of the token that were determined before it.
 pub(crate) struct Rejected {
     pub(crate) error: AuthError,
     pub(crate) seen: Seen,
@@ -38,21 +38,21 @@ impl From<AuthErrorKind> for Rejected {
     }
 }
 
-/// A verification that a request waits for.
+/// A verification that a request waits for. It is not polled yet.
 pub(crate) type PendingVerification = BoxFuture<'static, Result<ClerkClaims, Rejected>>;
 
 impl Authenticator {
-    /// From the headers to a decision: no I/O, nothing awaited.
+    /// Looks up the token of the headers. Does no I/O and awaits nothing.
     pub(crate) fn lookup(&self, headers: &mut HeaderMap) -> Decision {
         match extract::parse(headers, self.shared.max_token_length) {
             Ok(credentials) => self.lookup_credentials::<false>(credentials),
-            // A malformed header is not made up for by anything.
+            // Only a missing header falls back to the cookie, never a malformed one.
             Err(AuthErrorKind::MissingCredentials) => self.lookup_without_header(headers),
             Err(kind) => Decision::Reject(kind.into()),
         }
     }
 
-    /// Decides about a token that did not arrive in a header.
+    /// Looks up a token that did not arrive in a header.
     pub(super) fn lookup_token(&self, token: &str) -> Decision {
         match Credentials::of(token, self.shared.max_token_length) {
             Ok(credentials) => self.lookup_credentials::<false>(credentials),
@@ -60,7 +60,7 @@ impl Authenticator {
         }
     }
 
-    /// Of a request whose header has no bearer token. Apart, so that those with one need not carry its weight.
+    /// Looks up a request whose header has no bearer token. Out of line, to keep the path of bearer tokens small.
     #[inline(never)]
     fn lookup_without_header(&self, headers: &mut HeaderMap) -> Decision {
         let found = match &self.shared.session_cookie {
@@ -73,9 +73,9 @@ impl Authenticator {
         }
     }
 
-    /// Of what stands where a token should. From a cookie, a session token alone passes, whatever is known of
-    /// others: a browser sends it along for any page. The compiler knows which it is: a header does not pay for
-    /// it.
+    /// Looks up the credentials of a header or a cookie. From a cookie, only a session token is accepted, even if another
+    /// token is in the cache: a browser sends cookies with requests of any page. `IS_COOKIE` is a constant, so that the
+    /// path of a header does not pay for the check.
     fn lookup_credentials<const IS_COOKIE: bool>(&self, credentials: Credentials<'_>) -> Decision {
         let now = self.shared.clock.now();
         let key = self.shared.cache.key(credentials.as_bytes());
@@ -111,7 +111,7 @@ impl Authenticator {
         }
     }
 
-    /// Of a token that is not known to be good. Apart, so that hits need not carry its weight.
+    /// Continues after a lookup that found no positive entry. Out of line, to keep the hit path small.
     #[inline(never)]
     fn lookup_unknown(
         &self,
@@ -155,7 +155,7 @@ impl Authenticator {
         Decision::Wait(Box::pin(self.clone().verify_task(task, arrival)))
     }
 
-    /// Of a token that is remembered as rejected, or as one that Clerk cannot answer about.
+    /// Rejects a token by its negative entry, or because Clerk is unavailable.
     fn reject_known(&self, format: TokenFormat, key: TokenDigest, error: AuthError) -> Decision {
         self.shared.cache.hit_negative();
         let mut state = CacheState::Negative;

@@ -1,5 +1,5 @@
-//! What a decision waits for: one verification for all who have the same token, in a task of its own, and what
-//! its outcome means for each of them.
+//! The asynchronous half of authentication. Each token has at most one verification at a time, which runs in its own
+//! task. All requests with this token share it, and each request derives its own result from the outcome.
 
 use std::future::Future;
 
@@ -16,7 +16,7 @@ use crate::{
     token::TokenFormat,
 };
 
-/// What is to be verified, and how urgently.
+/// A token to verify, and the priority of its verification.
 #[derive(Clone)]
 pub(super) struct Task {
     pub(crate) key: TokenDigest,
@@ -26,7 +26,7 @@ pub(super) struct Task {
 }
 
 impl Authenticator {
-    /// Waits for a verdict on a token, and tells what it was.
+    /// Waits for a verdict on a token, and reports it to the log and the metrics.
     pub(super) async fn verify_task(
         self,
         task: Task,
@@ -50,8 +50,8 @@ impl Authenticator {
         }
     }
 
-    /// Waits for a verdict: that of a verification under way, or of a new one. `state`: where it comes
-    /// from.
+    /// Waits for a verdict: that of a verification in flight, or of a new one. `state` is set to the source of the
+    /// verdict.
     async fn verdict(
         &self,
         task: &Task,
@@ -59,7 +59,7 @@ impl Authenticator {
         state: &mut CacheState,
     ) -> Result<ClerkClaims, AuthError> {
         let key = task.key;
-        // A verdict that was overtaken by an invalidation does not count. The second one counts for certain: its
+        // A verdict that was invalidated in the meantime does not count. The second verdict always counts, since its
         // verification began after the request arrived.
         for again in [false, true] {
             let join = || {
@@ -98,7 +98,7 @@ impl Authenticator {
         Err(AuthErrorKind::UpstreamUnavailable.into())
     }
 
-    /// What has become known of a token since it was looked up.
+    /// Returns the verdict that was cached after the first lookup. `None` if there is none.
     fn known(&self, key: TokenDigest) -> Option<Result<ClerkClaims, AuthError>> {
         let now = self.shared.clock.now();
         match self.shared.cache.get_positive(&key, now) {
@@ -107,7 +107,7 @@ impl Authenticator {
         }
     }
 
-    /// Falls back on an older verdict if Clerk is unavailable and the configuration allows it.
+    /// Falls back to an older verdict if Clerk is unavailable and the configuration allows it.
     pub(super) fn bridge(
         &self,
         key: &TokenDigest,
@@ -129,8 +129,8 @@ impl Authenticator {
         verdict
     }
 
-    /// Has a good token verified again in the background. No request waits for it: if it cannot be
-    /// started, the entry just ends in its time.
+    /// Verifies a token with a positive entry again, in the background. No request waits for it. If the refresh cannot
+    /// start, the entry expires as usual.
     #[cold]
     pub(super) fn refresh(&self, key: TokenDigest, credentials: Credentials<'_>) {
         let Ok(token) = credentials.token() else {
@@ -157,7 +157,7 @@ impl Authenticator {
         }
     }
 
-    /// One verification, and what remembers its outcome.
+    /// Runs one verification and stores its outcome in the cache.
     fn run(
         self,
         task: Task,
@@ -168,7 +168,7 @@ impl Authenticator {
         let (key, format) = (task.key, task.format);
         let auth = self.clone();
         let verification = async move {
-            // When Clerk is called: what was invalidated before does not concern the outcome.
+            // The epoch is read before Clerk is called: earlier invalidations do not affect the outcome.
             let epoch = auth.shared.cache.epoch();
             let start = Instant::now();
             let verification = auth
@@ -192,7 +192,7 @@ impl Authenticator {
     }
 }
 
-/// Where a verdict comes from that was in the cache when it was looked for again.
+/// Returns the cache state of a verdict that the second lookup found in the cache.
 fn state_of(verdict: &Result<ClerkClaims, AuthError>) -> CacheState {
     match verdict {
         Ok(claims) if claims.is_stale() => CacheState::Stale,
