@@ -1,4 +1,4 @@
-//! What `WWW-Authenticate` says (RFC 6750 §3).
+//! The challenges of `WWW-Authenticate` (RFC 6750 §3).
 
 use std::{sync::Arc, time::Duration};
 
@@ -34,7 +34,7 @@ impl Challenges {
         }
     }
 
-    /// What to say for an error. `is_grpc`: to a gRPC client.
+    /// Returns the rejection for an error. `is_grpc`: true if the client uses gRPC.
     pub(crate) fn rejection(&self, error: &AuthError, is_grpc: bool) -> Rejection {
         let class = error.kind().class();
         let challenge = match class {
@@ -46,7 +46,7 @@ impl Challenges {
             Class::Misconfigured | Class::Unavailable => None,
         };
         let retry_after = (class == Class::Unavailable).then(|| {
-            // Spread, so that those who were rejected together do not come back together.
+            // Random, so that clients that were rejected at the same time do not retry at the same time.
             error
                 .retry_after()
                 .unwrap_or_else(|| Duration::from_secs(fastrand::u64(1..=5)))
@@ -63,9 +63,9 @@ impl Challenges {
         }
     }
 
-    /// What to say where a rule behind the layer needs scopes beyond the layer's own. All of them are
-    /// named, the layer's too: clients ask for what the challenge says and nothing else, and would come
-    /// back with a token that the layer rejects.
+    /// Returns the rejection by a rule that needs scopes beyond those that the layer requires. The challenge names
+    /// all scopes, the layer's included. Clients request exactly the scopes of the challenge. Without the layer's
+    /// scopes, they would return with a token that the layer rejects.
     pub(crate) fn rejection_needing<'a>(
         &self,
         error: &AuthError,
@@ -94,7 +94,7 @@ impl Challenges {
     }
 }
 
-/// Scope tokens with single spaces between them, each once; `None` where there is none.
+/// Joins scope tokens with single spaces, each once. `None` if there are no tokens.
 fn join<'a>(scope: Option<&str>, more: impl Iterator<Item = &'a str>) -> Option<String> {
     let mut tokens: Vec<&str> = scope.into_iter().flat_map(split_scope).collect();
     for token in more {
@@ -102,7 +102,7 @@ fn join<'a>(scope: Option<&str>, more: impl Iterator<Item = &'a str>) -> Option<
             tokens.push(token);
         }
     }
-    // A refresh token is for the client to ask for, never for a resource.
+    // A client may request a refresh token. A resource never requires one.
     tokens.retain(|token| *token != "offline_access");
     (!tokens.is_empty()).then(|| tokens.join(" "))
 }

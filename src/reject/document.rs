@@ -1,18 +1,18 @@
-//! A document as the body of a response, where nothing is known of that body but its type's name.
+//! Makes a body from bytes, for body types that the layer does not know at compile time.
 //!
-//! The layer answers requests for its own metadata, in the place of a service whose bodies may be anything:
-//! the default, [`EmptyBody`](super::EmptyBody), asks no more of them than that there is an empty
-//! one, so that the layer fits tonic's, too. To ask for `From<Bytes>` would lock those out, and a trait of our
-//! own could not be implemented for bodies of crates that do not know us, nor for one kind of body beside
-//! all others. So the kinds that can be made of bytes are recognised when it comes to it; there are
-//! few of them. Others are made by [`RejectResponse::json_body`](super::RejectResponse::json_body), if at all.
+//! The layer serves its own metadata in front of a service whose body type is generic. The default,
+//! [`EmptyBody`](super::EmptyBody), only requires that the type has an empty value, so that the layer also works
+//! with tonic. A bound of `From<Bytes>` would exclude tonic. A trait of this crate could not be implemented for body
+//! types of crates that do not depend on it, nor for one type in addition to a blanket implementation. The few types
+//! that can be made from bytes are therefore recognized at run time. For all other types,
+//! [`RejectResponse::json_body`](super::RejectResponse::json_body) can make the body.
 
 use std::any::Any;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 
-/// A body with these bytes; `None` where its kind is not known here.
+/// Returns a body with these bytes. `None` if its type is not one of the recognized types.
 pub(super) fn body_of<B: 'static>(bytes: Bytes) -> Option<B> {
     let mut body = None;
     put(&mut body, || bytes.clone());
@@ -24,7 +24,7 @@ pub(super) fn body_of<B: 'static>(bytes: Bytes) -> Option<B> {
     body
 }
 
-/// Returns true if a body has no bytes; `None` if its type is not known here.
+/// Returns true if a body has no bytes. `None` if its type is not one of the recognized types.
 pub(super) fn is_empty<B: 'static>(body: &B) -> Option<bool> {
     let body: &dyn Any = body;
     let known = None
@@ -43,7 +43,7 @@ fn is_ended<B: BodyExt>(body: &B) -> bool {
     body.is_end_stream() || body.size_hint().exact() == Some(0)
 }
 
-/// Sets `body` where it is of the kind that `make` makes.
+/// Sets `body` if it has the type that `make` returns.
 fn put<B: 'static, T: 'static>(body: &mut Option<B>, make: impl FnOnce() -> T) {
     let body: &mut dyn Any = body;
     if let Some(body) = body.downcast_mut::<Option<T>>() {

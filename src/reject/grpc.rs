@@ -1,8 +1,8 @@
 //! The gRPC form of a rejection: trailers-only, with HTTP status 200.
 //!
-//! Everything that decides by the HTTP status, a proxy with forward authentication above all, takes this form for
-//! a yes. So only a request that can be nothing but gRPC gets it, and every other one gets the HTTP status, which
-//! clients of gRPC and gRPC-Web map to a code by themselves.
+//! Proxies with forward authentication, and other software that decides by the HTTP status, take this form for an
+//! accepted request. So only a request that can only be gRPC gets it. All other requests get the HTTP status, which
+//! clients of gRPC and gRPC-Web map to a gRPC code themselves.
 
 use http::{
     Extensions, HeaderMap, HeaderName, HeaderValue, Method, Response, Version,
@@ -12,11 +12,11 @@ use http::{
 use super::{Rejection, whole_seconds};
 use crate::AuthError;
 
-/// Returns true if a request can be nothing but gRPC.
+/// Returns true if a request can only be gRPC.
 ///
 /// That is a `POST` over HTTP/2 with exactly one `Content-Type`, whose media type is `application/grpc` followed by
-/// the end, `+` or `;`, and with exactly one `TE: trailers`. A media type is case-insensitive; apart from that,
-/// values are compared byte for byte, white space included: what no client of gRPC sends gets the HTTP status.
+/// the end, `+` or `;`, and with exactly one `TE: trailers`. A media type is case-insensitive. Everything else is
+/// compared byte for byte, white space included: a request that no gRPC client would send gets the HTTP status.
 pub(crate) fn is_grpc(method: &Method, version: Version, headers: &HeaderMap) -> bool {
     method == Method::POST
         && version == Version::HTTP_2
@@ -24,7 +24,7 @@ pub(crate) fn is_grpc(method: &Method, version: Version, headers: &HeaderMap) ->
         && only(headers, &TE).is_some_and(|value| value == "trailers")
 }
 
-/// Returns the value of a header that is there exactly once.
+/// Returns the value of a header that occurs exactly once.
 fn only<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a HeaderValue> {
     let mut values = headers.get_all(name).iter();
     let first = values.next()?;
@@ -41,15 +41,15 @@ fn is_grpc_type(value: &HeaderValue) -> bool {
     }
 }
 
-/// Sets the headers of a trailers-only answer, which are the trailers and the metadata of the call at once.
+/// Sets the headers of a trailers-only response. They are both the trailers and the metadata of the call.
 pub(super) fn set_headers(rejection: &Rejection, headers: &mut HeaderMap) {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
     headers.insert(GRPC_STATUS, u16::from(rejection.grpc_code()).into());
-    // Plain ASCII without a percent sign is its own percent-encoding.
+    // Percent-encoding does not change plain ASCII without a percent sign.
     let message = HeaderValue::from_static(rejection.description());
     headers.insert(GRPC_MESSAGE, message);
     if let Some(delay) = rejection.retry_after() {
-        // The same delay as `Retry-After` has. Clients read an `i32`, and never retry what is beyond it.
+        // The same delay as in `Retry-After`. Clients read it as an `i32`, and never retry if it is larger.
         let millis = whole_seconds(delay)
             .saturating_mul(1_000)
             .min(i32::MAX.unsigned_abs().into());
@@ -57,9 +57,9 @@ pub(super) fn set_headers(rejection: &Rejection, headers: &mut HeaderMap) {
     }
 }
 
-/// Gives a rejection in the gRPC form its HTTP status; leaves every other response as it is.
+/// Gives a rejection in the gRPC form its HTTP status. Leaves every other response unchanged.
 ///
-/// `error`: finds the reason of a rejection that has no [`AuthError`] of its own.
+/// `error` finds the reason of a rejection that has no [`AuthError`] in its own extensions.
 pub(crate) fn to_http_status<B>(
     response: &mut Response<B>,
     error: impl FnOnce(&Extensions) -> Option<AuthError>,
@@ -83,7 +83,7 @@ pub(super) fn is_rejection<B>(response: &Response<B>) -> bool {
     response.status().is_success() && response.headers().contains_key(GRPC_STATUS)
 }
 
-/// Removes the headers of a trailers-only answer.
+/// Removes the headers of a trailers-only response.
 pub(super) fn remove_headers(headers: &mut HeaderMap) {
     for name in [
         CONTENT_TYPE,

@@ -3,7 +3,7 @@
 //! The layer passes a [`Rejection`] to a [`RejectResponse`], which makes the body: [`EmptyBody`], [`JsonBody`],
 //! [`ProblemJson`] or a closure. Status and headers follow from the kind of the error (RFC 6750 §3, or the
 //! trailers-only form of gRPC), and the body cannot change them. All reasons for a 401 look the same, so a caller
-//! cannot find out by trying why a token is not valid.
+//! cannot find out by trial why a token is invalid.
 
 mod challenge;
 mod document;
@@ -27,7 +27,7 @@ pub(crate) use self::{
 };
 use crate::{AuthError, AuthErrorKind, error::Class};
 
-/// A rejected request: what its caller may know, and, for the service itself, why.
+/// A rejected request: the facts for the caller, and the reason for the service itself.
 ///
 /// [`RejectResponse`] makes the body of the response from it. Rules and extractors leave it in the extensions of an
 /// empty response, and the nearest [`ClerkAuthLayer`](crate::ClerkAuthLayer) in front takes it out and renders it.
@@ -54,7 +54,7 @@ impl Class {
         }
     }
 
-    /// UNAUTHENTICATED, PERMISSION_DENIED, INTERNAL, UNAVAILABLE.
+    /// Returns 16 (UNAUTHENTICATED), 7 (PERMISSION_DENIED), 13 (INTERNAL) or 14 (UNAVAILABLE).
     fn grpc_code(self) -> u8 {
         match self {
             Self::NoCredentials | Self::InvalidRequest | Self::InvalidToken => 16,
@@ -66,8 +66,8 @@ impl Class {
 
     fn code(self) -> Option<&'static str> {
         match self {
-            // RFC 6750 §3.1 has three codes. None says that a rule other than that of scopes rejects:
-            // `insufficient_scope` would have clients ask for a scope that is not what is missing.
+            // RFC 6750 §3.1 has three codes. None of them means that a rule about something else than scopes rejects
+            // the request: after `insufficient_scope`, clients would request a scope that does not help.
             Self::NoCredentials | Self::Forbidden | Self::Misconfigured | Self::Unavailable => None,
             Self::InvalidRequest => Some("invalid_request"),
             Self::InvalidToken => Some("invalid_token"),
@@ -75,8 +75,8 @@ impl Class {
         }
     }
 
-    /// Clients in the field search challenges with loose patterns: nothing in here may look like a
-    /// parameter.
+    /// Returns a description. Some deployed clients search challenges with loose patterns, so the text must not contain
+    /// anything that looks like a parameter.
     fn description(self) -> &'static str {
         match self {
             Self::NoCredentials => "a bearer token is required",
@@ -93,8 +93,8 @@ impl Class {
 // === impl Rejection ===
 
 impl Rejection {
-    /// Rejects a request that has neither claims nor the mark of a request without credentials, so that there are no
-    /// challenges either.
+    /// Rejects a request that has neither claims nor the mark of a request without credentials. There are no
+    /// challenges, since there is no layer.
     pub(crate) fn missing_layer(is_grpc: bool) -> Self {
         Self {
             error: AuthErrorKind::MissingLayer.into(),
@@ -124,8 +124,8 @@ impl Rejection {
         self.class().grpc_code()
     }
 
-    /// Returns true if the response has the gRPC form, which is trailers-only: for a `POST` over HTTP/2 with one
-    /// `content-type: application/grpc` and one `te: trailers`.
+    /// Returns true if the response has the gRPC form, which is trailers-only. A `POST` over HTTP/2 with one
+    /// `content-type: application/grpc` and one `te: trailers` gets this form.
     pub fn is_grpc(&self) -> bool {
         self.is_grpc
     }
@@ -141,8 +141,8 @@ impl Rejection {
         self.challenge.as_ref()
     }
 
-    /// Returns the error code (RFC 6750 §3.1). `None` if there were no credentials, if a rule other than that of
-    /// scopes rejects, and for 500 and 503.
+    /// Returns the error code (RFC 6750 §3.1). `None` if there were no credentials, if a rule about something else
+    /// than scopes rejected the request, and for 500 and 503.
     pub fn code(&self) -> Option<&'static str> {
         self.class().code()
     }
@@ -157,7 +157,7 @@ impl Rejection {
         self.scope.as_deref()
     }
 
-    /// Returns the delay after which a retry makes sense. `Some` for 503 alone.
+    /// Returns the delay after which a retry makes sense. `Some` only for 503.
     pub fn retry_after(&self) -> Option<Duration> {
         self.retry_after
     }
@@ -167,7 +167,7 @@ impl Rejection {
     pub fn to_response<B: 'static>(&self, body: &impl RejectResponse<B>) -> Response<B> {
         let mut response = body.reject_response(self);
         if self.is_grpc {
-            // A body would be read as a message.
+            // A gRPC client would read a body as a message.
             let empty = body.json_body(Bytes::new());
             response = Response::new(empty.unwrap_or_else(|| response.into_body()));
         }
@@ -175,8 +175,8 @@ impl Rejection {
         response
     }
 
-    /// Makes an empty response, with the rejection in its extensions, for the layer in front to
-    /// [render](Self::render). It is complete as it is: a unit test may have no layer in front.
+    /// Makes an empty response with the rejection in its extensions, for the layer in front to
+    /// [render](Self::render). The response is complete without rendering, since a unit test may have no layer.
     pub(crate) fn into_unrendered<B: Default>(self) -> Response<B> {
         let mut response = Response::default();
         self.complete(&mut response);
@@ -184,7 +184,7 @@ impl Rejection {
         response
     }
 
-    /// Sets all of a response but its body.
+    /// Sets everything in a response except the body.
     fn complete<B>(&self, response: &mut Response<B>) {
         let headers = response.headers_mut();
         headers.remove(RETRY_AFTER);
@@ -223,7 +223,7 @@ impl From<Rejection> for AuthError {
     }
 }
 
-/// Returns a delay in whole seconds, rounded up: a client that comes back early comes in vain.
+/// Returns a delay in whole seconds, rounded up: a client that retries too early is rejected again.
 fn whole_seconds(delay: Duration) -> u64 {
     let rest = u64::from(delay.subsec_nanos() > 0);
     delay.as_secs().saturating_add(rest)

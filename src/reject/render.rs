@@ -1,7 +1,8 @@
-//! Rendering of what rules and extractors behind the layer rejected.
+//! Rendering of rejections by rules and extractors behind the layer.
 //!
-//! They leave an empty response with the [`Rejection`] in its extensions, since they do not know the body of the
-//! layer's rejections. The layer renders it on the way out, so that one body counts for all rejections behind it.
+//! Rules and extractors return an empty response with the [`Rejection`] in its extensions, since they do not know the
+//! body of the layer's rejections. The layer renders the rejection on the way out, so that all rejections behind the
+//! layer have the same body.
 
 use http::{
     Response,
@@ -10,11 +11,11 @@ use http::{
 
 use super::{RejectResponse, Rejection, document, grpc};
 
-/// Renders the rejection in the extensions of a response, if there is one. `allows_grpc`: a rejection may keep the
-/// gRPC form.
+/// Renders the rejection in the extensions of a response, if there is one. `allows_grpc`: true if a rejection may keep
+/// the gRPC form.
 ///
-/// The rejection is taken out, so only the nearest layer renders it. A response stays as it is if it has a body, or
-/// another status than the rejection: something in between has replaced it.
+/// The rejection is taken out of the extensions, so only the nearest layer renders it. A response does not change if it
+/// has a body, or another status than the rejection: a service in between has replaced it.
 #[inline]
 pub(crate) fn render_behind<B: 'static>(
     response: &mut Response<B>,
@@ -26,7 +27,7 @@ pub(crate) fn render_behind<B: 'static>(
     }
 }
 
-/// Apart, so that a response that is no rejection does not carry its weight.
+/// Renders a rejection. Out of line, to keep the path of other responses small.
 #[cold]
 #[inline(never)]
 fn render<B: 'static>(
@@ -38,7 +39,7 @@ fn render<B: 'static>(
         return;
     };
     if rejection.is_grpc {
-        // The rule has completed it.
+        // The rule has already set the status and the headers.
         if allows_grpc || !grpc::is_rejection(response) {
             return;
         }
@@ -54,9 +55,9 @@ fn render<B: 'static>(
     *response.status_mut() = head.status;
     *response.body_mut() = body;
     let headers = response.headers_mut();
-    // A router has set that of the empty body.
+    // A router has set the length of the empty body.
     headers.remove(CONTENT_LENGTH);
-    // What something in between has added stays beside what the body's type adds.
+    // Headers that a service in between has added stay, in addition to those that the body's type adds.
     let mut kept = Vec::new();
     for name in [SET_COOKIE, VARY] {
         kept.extend(
@@ -75,7 +76,7 @@ fn render<B: 'static>(
     response.extensions_mut().extend(head.extensions);
 }
 
-/// Returns true if a response has no body, as far as its headers and the type of its body show.
+/// Returns true if a response has no body, judging by its headers and the type of its body.
 fn is_empty<B: 'static>(response: &Response<B>) -> bool {
     let headers = response.headers();
     let has_length = headers

@@ -1,4 +1,4 @@
-//! Bodies of rejections: what a user may shape.
+//! The bodies of rejections, which a user can choose or write.
 
 use bytes::Bytes;
 use http::{HeaderValue, Response, header::CONTENT_TYPE};
@@ -7,12 +7,12 @@ use serde_json::{Map, Value};
 use super::{Rejection, document::body_of};
 use crate::error::Class;
 
-/// Makes the body of a rejection, and headers beside those that the layer sets.
+/// Makes the body of a rejection, and headers in addition to those that the layer sets.
 ///
 /// Implemented by [`EmptyBody`], [`JsonBody`], [`ProblemJson`], and every closure `|rejection: &Rejection| ..`. The
-/// layer sets the status, `WWW-Authenticate`, `Retry-After` and `Cache-Control` afterwards, so none can be lost,
-/// changed or added. If [`Rejection::is_grpc`], the body must be empty, and headers are dropped; a body that
-/// [`json_body`](Self::json_body) can make is replaced by an empty one.
+/// layer sets the status, `WWW-Authenticate`, `Retry-After` and `Cache-Control` afterwards, so an implementation
+/// cannot remove, change or add them. If [`Rejection::is_grpc`], the body must be empty, and headers are dropped. A
+/// body that [`json_body`](Self::json_body) can make is replaced by an empty one.
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot make a rejection with a body of type `{B}`",
     label = "does not make bodies of type `{B}`",
@@ -29,9 +29,9 @@ pub trait RejectResponse<B> {
     /// body.
     ///
     /// Default: makes `Bytes`, `String`, `Vec<u8>`, `http_body_util::Full<Bytes>` and, with the feature `axum`,
-    /// axum's body. [`JsonBody`] and [`ProblemJson`] make every body that they support. If it is `None`, a request
-    /// for the metadata needs a token like all others, and a warning is logged once: mount `ResourceMetadata`
-    /// beside the layer.
+    /// axum's body. [`JsonBody`] and [`ProblemJson`] make every body type that they support. If the result is `None`,
+    /// a request for the metadata needs a token like all other requests, and a warning is logged once. Mount
+    /// `ResourceMetadata` next to the layer then.
     fn json_body(&self, json: Bytes) -> Option<B>
     where
         B: 'static,
@@ -40,26 +40,26 @@ pub trait RejectResponse<B> {
     }
 }
 
-/// A rejection without a body: all of it is in the headers. The default, since the bodies of axum, tonic, hyper and
-/// Lambda all have an empty one (`Default`).
+/// A rejection without a body: the headers contain everything. It is the default, since the bodies of axum, tonic,
+/// hyper and Lambda all have an empty value (`Default`).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EmptyBody;
 
-/// A rejection as JSON: `error`, `error_description`, and `scope` if one is missing (RFC 6750 §3).
+/// A rejection as JSON: `error`, `error_description`, and `scope` if a scope is missing (RFC 6750 §3).
 ///
-/// `error` is always there: RFC 6750's code (`invalid_request`, `invalid_token`, `insufficient_scope`), else
+/// `error` is always present. It is RFC 6750's code (`invalid_request`, `invalid_token`, `insufficient_scope`), or else
 /// `missing_credentials`, `forbidden`, `temporarily_unavailable` or `server_error`.
 ///
-/// The body is made from a `String`, which the bodies of axum, hyper (`Full<Bytes>`) and `lambda_http` support; in
+/// The body is made from a `String`, which the bodies of axum, hyper (`Full<Bytes>`) and `lambda_http` support. In
 /// Lambda it stays text, without Base64.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct JsonBody;
 
-/// A rejection as a problem (RFC 9457, `application/problem+json`): `type`, `title`, `status`, `detail`, and beside
-/// them `error` and `scope`, as [`JsonBody`] has them.
+/// A rejection as a problem (RFC 9457, `application/problem+json`): `type`, `title`, `status`, `detail`, and also
+/// `error` and `scope` as in [`JsonBody`].
 ///
-/// The type is `about:blank`: the problem is the status, and the title its phrase (RFC 9457 §4.2.1). `error` tells
-/// apart the problems with one status.
+/// The type is `about:blank`: the problem is the status, and the title is the phrase of the status (RFC 9457 §4.2.1).
+/// `error` distinguishes problems that have the same status.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProblemJson;
 
@@ -67,7 +67,7 @@ pub struct ProblemJson;
 
 #[diagnostic::do_not_recommend]
 impl<B: Default> RejectResponse<B> for EmptyBody {
-    // Mutants that write the same in other words survive: an empty body is all there is.
+    // Mutants that write the same in another way survive, since the body is always empty.
     fn reject_response(&self, _: &Rejection) -> Response<B> {
         Response::default()
     }
@@ -119,10 +119,10 @@ where
     }
 }
 
-/// Returns `error`, and `scope` if one is missing.
+/// Returns `error`, and `scope` if a scope is missing.
 fn fields(rejection: &Rejection) -> Map<String, Value> {
-    // RFC 6750 §3.1 has three codes, and RFC 6749 §4.1.2.1 two for what is not the token's fault. The others are our
-    // own: a client needs one field that is always there.
+    // RFC 6750 §3.1 has three codes, and RFC 6749 §4.1.2.1 has two for failures that the token does not cause. The
+    // other codes are specific to this crate: a client needs one field that is always present.
     let error = match rejection.class() {
         Class::InvalidRequest => "invalid_request",
         Class::InvalidToken => "invalid_token",
@@ -138,7 +138,7 @@ fn fields(rejection: &Rejection) -> Map<String, Value> {
         .collect()
 }
 
-/// JSON of a content type, or nothing where a gRPC client would take it for a message.
+/// Returns JSON with a content type. The body is empty if a gRPC client would read it as a message.
 fn json_response<B: From<String>>(
     rejection: &Rejection,
     content_type: &'static str,
