@@ -1,4 +1,4 @@
-//! The claims of a request, for all that stands behind the layer.
+//! The claims of a request, for the services behind the layer.
 
 use std::sync::Arc;
 
@@ -9,10 +9,10 @@ use crate::{
     reject::{Challenges, Rejection},
 };
 
-/// The mark of a request that the layer let through without credentials, and so without claims.
+/// Marks a request that the layer accepted without credentials, and therefore without claims.
 ///
-/// It tells a caller without credentials (401 with a challenge) from a missing layer (500). It holds the challenges
-/// for such a caller.
+/// It distinguishes a caller without credentials (401 with a challenge) from a missing layer (500). It holds the
+/// challenges for such a caller.
 #[derive(Clone, Debug)]
 pub(crate) struct Anonymous(Arc<Challenges>);
 
@@ -22,7 +22,7 @@ impl Anonymous {
     }
 }
 
-/// Rejects the claims of a valid token, for another reason than a scope.
+/// Rejects a valid token for another reason than a missing scope.
 ///
 /// Rejections are boxed, so that the result of a request that passes is small.
 pub(crate) fn forbidden(claims: &ClerkClaims, is_grpc: bool) -> Box<Rejection> {
@@ -30,7 +30,7 @@ pub(crate) fn forbidden(claims: &ClerkClaims, is_grpc: bool) -> Box<Rejection> {
     Box::new(claims.shared().challenges.rejection(&error, is_grpc))
 }
 
-/// Rejects claims without the scopes `needed`.
+/// Rejects claims that lack the scopes in `needed`.
 pub(super) fn insufficient_scope<'a>(
     claims: &ClerkClaims,
     needed: impl Iterator<Item = &'a str>,
@@ -41,19 +41,19 @@ pub(super) fn insufficient_scope<'a>(
     Box::new(challenges.rejection_needing(&error, needed, is_grpc))
 }
 
-/// Returns the answer of a rule or an extractor, for the layer in front to render.
+/// Returns the response of a rule or an extractor, which the layer in front renders.
 pub(crate) fn reject<B: Default>(rejection: Rejection) -> Response<B> {
     observe::rejected_behind(rejection.error());
     rejection.into_unrendered()
 }
 
-/// Returns the claims that the layer put into a request. Claims take precedence over the mark: if one layer stands
-/// behind another, the inner one may have found a token that the outer one does not look for.
+/// Returns the claims that the layer inserted into a request. Claims take precedence over the mark: with two nested
+/// layers, the inner one may accept a kind of token that the outer one ignores.
 ///
 /// # Errors
 ///
-/// A 401 that names the scopes `needed` if the layer let the request through without credentials; a 500 and a line
-/// in the log if there is no layer.
+/// A 401 that names the scopes in `needed` if the layer accepted the request without credentials. A 500 and a line in
+/// the log if there is no layer.
 pub(crate) fn claims_of<'a, 'b>(
     extensions: &'a Extensions,
     needed: impl Iterator<Item = &'b str>,

@@ -1,4 +1,4 @@
-//! [`ResponseFuture`]: the answer of the inner service, or a rejection.
+//! [`ResponseFuture`]: the response of the inner service, or a rejection.
 
 use std::{
     fmt,
@@ -15,7 +15,7 @@ pin_project! {
     ///
     /// # Cancel safety
     ///
-    /// Dropping it drops the inner service's future, and nothing else.
+    /// Dropping it only drops the inner service's future.
     pub struct ResponseFuture<F, ResBody> {
         #[pin]
         state: State<F, ResBody>,
@@ -25,7 +25,7 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<F, ResBody> {
-        // The inner service answers.
+        // The inner service handles the request.
         Call {
             #[pin]
             future: F,

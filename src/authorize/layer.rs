@@ -7,26 +7,26 @@ use tower_layer::Layer;
 use super::{Require, Rule};
 use crate::{ClerkClaims, TokenKind};
 
-/// A layer that lets only requests through whose claims satisfy a rule.
+/// Requires that the claims of a request satisfy a rule.
 ///
-/// It stands behind a [`ClerkAuthLayer`](crate::ClerkAuthLayer): in axum, it is added to the routes *before* that
-/// layer is. It decides by the claims of the request alone, without I/O. Several layers are combined with AND: a
-/// request has to satisfy each.
+/// The layer belongs behind a [`ClerkAuthLayer`](crate::ClerkAuthLayer). In axum, add it to the routes *before* that
+/// layer. The rule depends only on the claims of the request, and does no I/O. Several layers combine with AND: a
+/// request must satisfy all of them.
 ///
 /// | case | HTTP | challenge (RFC 6750 §3) | gRPC |
 /// |---|---|---|---|
 /// | a scope is missing | 403 | `error="insufficient_scope"`, `scope="…"` | 7 |
 /// | another rule is not satisfied | 403 | without `error`: RFC 6750 §3.1 has no code for it | 7 |
-/// | a request without credentials that an [optional](crate::ClerkAuthLayer::optional) layer let through | 401 | without `error`; `scope="…"` if the rule is one of scopes | 16 |
+/// | a request without credentials that an [optional](crate::ClerkAuthLayer::optional) layer accepted | 401 | without `error`; `scope="…"` if the rule is about scopes | 16 |
 /// | there is no layer in front | 500, and an error in the log | none | 13 |
 ///
 /// The challenge for scopes names the scopes that the layer requires, then those of the rule: a token with exactly
-/// these satisfies both. Every challenge has `resource_metadata` if a
+/// these scopes satisfies both. Every challenge has `resource_metadata` if a
 /// [`resource`](crate::ClerkConfigBuilder::resource) is configured.
 ///
-/// The body is that of the layer in front, by its [`reject_with`](crate::ClerkAuthLayer::reject_with): the rule
-/// leaves the [`Rejection`](crate::reject::Rejection) in the extensions of an empty response, and the layer renders
-/// it. Without a layer in front, the response stays empty.
+/// The body of a rejection is the one that [`reject_with`](crate::ClerkAuthLayer::reject_with) sets on the layer in
+/// front. The rule returns an empty response with the [`Rejection`](crate::reject::Rejection) in its extensions, and
+/// the layer renders it. Without a layer in front, the response stays empty.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -62,13 +62,13 @@ pub struct RequireLayer {
 impl RequireLayer {
     /// Requires all of these scopes.
     ///
-    /// A scope counts if it was granted, or if a granted one implies it
-    /// ([`scope_implies`](crate::ClerkConfigBuilder::scope_implies)). Case matters (RFC 6749 §3.3).
+    /// A scope is present if it was granted, or if a granted scope implies it
+    /// ([`scope_implies`](crate::ClerkConfigBuilder::scope_implies)). Scopes are case-sensitive (RFC 6749 §3.3).
     ///
     /// # Panics
     ///
-    /// If the list is empty, or a text is no scope token (RFC 6749 §3.3): one with a space, for instance. Give each
-    /// scope on its own.
+    /// If the list is empty, or a text is not a scope token (RFC 6749 §3.3), for example because it has a space. Pass
+    /// each scope as an item of the list.
     #[track_caller]
     pub fn scopes<I, T>(scopes: I) -> Self
     where
@@ -80,12 +80,12 @@ impl RequireLayer {
 
     /// Requires one of these scopes.
     ///
-    /// The challenge names the first one alone, since it is enough, and clients request all scopes that a challenge
-    /// names. Put the one with the least access first (RFC 9700 §2.3).
+    /// The challenge names only the first scope, since it is sufficient, and clients request all scopes that a
+    /// challenge names. Put the scope with the least access first (RFC 9700 §2.3).
     ///
     /// # Panics
     ///
-    /// As [`scopes`](Self::scopes) does.
+    /// Under the same conditions as [`scopes`](Self::scopes).
     #[track_caller]
     pub fn any_scope<I, T>(scopes: I) -> Self
     where
@@ -97,13 +97,13 @@ impl RequireLayer {
 
     /// Requires all of these permissions in the [organization](ClerkClaims::organization) that the subject acts in.
     ///
-    /// They are compared as [`ClerkClaims::has_permission`] does it: `billing:read` and `org:billing:read` are the
-    /// same. None implies another. Only session tokens name permissions: tokens of all other kinds, and those
-    /// without an organization, are rejected. Clerk does not put its system permissions (`org:sys_…`) into tokens of
-    /// version 2, so a rule with one of them rejects such tokens.
+    /// Permissions are compared as in [`ClerkClaims::has_permission`]: `billing:read` and `org:billing:read` are the
+    /// same. No permission implies another. Only session tokens name permissions: tokens of all other kinds, and
+    /// tokens without an organization, are rejected. Clerk does not put its system permissions (`org:sys_…`) into
+    /// tokens of version 2, so a rule with one of them rejects such tokens.
     ///
-    /// The rule does not compare organizations: a handler compares the [id](ClerkClaims::org_id) with the owner of
-    /// the data.
+    /// The rule does not check which organization it is: a handler must compare the [id](ClerkClaims::org_id) with the
+    /// owner of the data.
     ///
     /// ```
     /// # #[cfg(feature = "jwt")] {
@@ -145,7 +145,7 @@ impl RequireLayer {
         Self::of(Rule::all_permissions(permissions))
     }
 
-    /// Requires one of these permissions, compared as by [`permissions`](Self::permissions).
+    /// Requires one of these permissions, compared as in [`permissions`](Self::permissions).
     ///
     /// # Panics
     ///
@@ -161,9 +161,9 @@ impl RequireLayer {
 
     /// Requires this role in the [organization](ClerkClaims::organization) that the subject acts in.
     ///
-    /// It is compared as [`ClerkClaims::has_role`] does it: `admin` and `org:admin` are the same. Only session tokens
-    /// name a role. Prefer permissions: what a role may do can be changed in Clerk's dashboard, and not in a
-    /// service that knows the role by its name.
+    /// The role is compared as in [`ClerkClaims::has_role`]: `admin` and `org:admin` are the same. Only session tokens
+    /// name a role. Prefer permissions: Clerk's dashboard can change the permissions of a role, but not a service that
+    /// checks for the name of a role.
     ///
     /// ```
     /// use tower_clerk::RequireLayer;
@@ -176,7 +176,7 @@ impl RequireLayer {
         Self::of(Rule::any_role([role]))
     }
 
-    /// Requires one of these roles, compared as by [`role`](Self::role).
+    /// Requires one of these roles, compared as in [`role`](Self::role).
     ///
     /// # Panics
     ///
@@ -190,7 +190,7 @@ impl RequireLayer {
         Self::of(Rule::any_role(roles))
     }
 
-    /// Requires a token of this kind, out of those that the
+    /// Requires a token of this kind, which must be one of the kinds that the
     /// [configuration accepts](crate::ClerkConfigBuilder::accept).
     ///
     /// ```

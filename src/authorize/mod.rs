@@ -1,8 +1,8 @@
-//! Rules by route, behind the layer: the service of a [`RequireLayer`](crate::RequireLayer) and its future.
+//! Rules per route, behind the layer: the service of a [`RequireLayer`](crate::RequireLayer) and its future.
 //!
-//! A rule decides by the claims that a [`ClerkAuthLayer`](crate::ClerkAuthLayer) put into the request, without I/O.
-//! A cache belongs to one configuration, so a rule is never part of a cache entry: each route decides anew about a
-//! token that another route let through.
+//! A rule checks the claims that a [`ClerkAuthLayer`](crate::ClerkAuthLayer) inserted into the request. It does no I/O.
+//! A cache belongs to one configuration, so the result of a rule is never part of a cache entry: each route checks its
+//! own rule, also for a token that another route accepted.
 
 pub(crate) mod extension;
 mod future;
@@ -22,7 +22,7 @@ pub use self::future::ResponseFuture;
 use self::rule::Rule;
 use crate::{reject, sync::give_up_readiness};
 
-/// The service that a [`RequireLayer`](crate::RequireLayer) makes.
+/// Checks a rule before the inner service sees the request. A [`RequireLayer`](crate::RequireLayer) makes it.
 #[derive(Clone)]
 pub struct Require<S> {
     inner: S,
@@ -46,7 +46,7 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S::Future, ResBody>;
 
-    /// Forwards to the inner service: a rule decides at once.
+    /// Delegates to the inner service. A rule is checked without waiting.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }
@@ -54,7 +54,7 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         let is_grpc = || reject::is_grpc(request.method(), request.version(), request.headers());
         match self.rule.check(request.extensions(), is_grpc) {
-            // The very instance that was polled ready.
+            // Call the instance that was polled ready, not its clone.
             Ok(()) => ResponseFuture::call(self.inner.call(request)),
             Err(rejection) => {
                 give_up_readiness(&mut self.inner);

@@ -1,4 +1,4 @@
-//! The rules, and how claims satisfy them.
+//! The rules, and the checks of claims against them.
 
 use std::{fmt, sync::Arc};
 
@@ -12,7 +12,7 @@ use crate::{
     token::{Kinds, scope::is_scope_byte},
 };
 
-/// Cloning copies a pointer.
+/// A rule. Cloning copies a pointer.
 #[derive(Clone)]
 pub(super) enum Rule {
     // The lists are never empty.
@@ -100,7 +100,7 @@ impl Rule {
         }
     }
 
-    /// The scopes that a challenge names. Of alternatives the first suffices.
+    /// Returns the scopes that a challenge names. Of alternatives, the first is sufficient.
     fn named(&self) -> impl Iterator<Item = &str> {
         let scopes = match self {
             Self::AllScopes(scopes) => scopes,
@@ -132,7 +132,7 @@ impl fmt::Debug for Rule {
     }
 }
 
-/// The names, but for what may be a secret in the wrong place.
+/// Returns the names without those that may be a misplaced secret.
 fn shown(names: &[Box<str>]) -> Vec<&str> {
     names
         .iter()
@@ -143,7 +143,7 @@ fn shown(names: &[Box<str>]) -> Vec<&str> {
         .collect()
 }
 
-/// Checks scope tokens (RFC 6749 §3.3): challenges have them in a quoted string.
+/// Checks scope tokens (RFC 6749 §3.3), since challenges contain them in a quoted string.
 #[track_caller]
 fn check_scopes<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Arc<[Box<str>]> {
     check(
@@ -153,14 +153,14 @@ fn check_scopes<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Arc<[Bo
     )
 }
 
-/// Checks roles or permissions. They are compared as Clerk's `has()` does it, so no text is wrong by its form: one
-/// that no token has rejects all requests.
+/// Checks roles or permissions. They are compared as in Clerk's `has()`, so every text has a valid form. A name that
+/// is in no token rejects all requests.
 #[track_caller]
 fn check_names<T: Into<String>>(names: impl IntoIterator<Item = T>) -> Arc<[Box<str>]> {
     check(names, |_| true, "")
 }
 
-/// Checks that there is a name, and that each is one. `reason`: the text for one that is not.
+/// Checks that there is at least one name, and that each name is valid. `reason`: the message for an invalid name.
 #[track_caller]
 fn check<T: Into<String>>(
     names: impl IntoIterator<Item = T>,
