@@ -19,13 +19,13 @@ pub struct ApiKeys {
 }
 
 impl ApiKeys {
-    /// API keys with any scopes.
+    /// Accepts API keys with any scopes.
     pub fn new() -> Self {
         Self::default()
     }
 
     /// Sets the scopes that every key must have, all of them. Default: none, since they depend on the application.
-    /// Compared byte for byte, unless [`scope_implies`](crate::ClerkConfigBuilder::scope_implies) is set.
+    /// Scopes are compared byte for byte, unless [`scope_implies`](crate::ClerkConfigBuilder::scope_implies) is set.
     pub fn required_scopes<I>(mut self, scopes: I) -> Self
     where
         I: IntoIterator,
@@ -47,7 +47,7 @@ impl super::sealed::Sealed for ApiKeys {
     }
 }
 
-/// Texts may be secrets in the wrong place, and are redacted.
+/// Redacts all texts, since any of them may be a misplaced secret.
 impl fmt::Debug for ApiKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ApiKeys")

@@ -7,8 +7,8 @@ use serde::Deserialize;
 
 use crate::checks::{Flaw, Named, Problems, check_text, parse};
 
-/// Machine-to-machine tokens of the instance: opaque ones (`mt_…`), verified by the Backend API, and JWTs if they are
-/// [accepted](Self::jwts).
+/// Machine-to-machine tokens of the instance. Opaque tokens (`mt_…`) are verified by the Backend API. JWTs are verified
+/// by their signature, if they are [accepted](Self::jwts).
 ///
 /// Opaque tokens need the [`secret_key`](crate::ClerkConfigBuilder::secret_key) or the
 /// [`machine_secret_key`](Self::machine_secret_key). Without both, only JWTs can be accepted.
@@ -27,7 +27,7 @@ pub struct MachineTokens {
 }
 
 impl MachineTokens {
-    /// Tokens that are addressed to one of these machines (`mch_…`): the machines that this service is.
+    /// Accepts tokens that are addressed to one of these machines (`mch_…`): the machines that represent this service.
     pub fn addressed_to<I>(machines: I) -> Self
     where
         I: IntoIterator,
@@ -38,23 +38,23 @@ impl MachineTokens {
         ))
     }
 
-    /// Tokens for any machine, as Clerk accepts them for the secret key of the instance. Every machine of the instance
+    /// Accepts tokens for any machine, as Clerk does for the secret key of the instance. Every machine of the instance
     /// can then use its tokens here.
     pub fn addressed_to_any() -> Self {
         Self::of(Named::Any)
     }
 
-    /// Sets the secret key of a machine (`ak_…`, `CLERK_MACHINE_SECRET_KEY`), with which opaque tokens are verified
+    /// Sets the secret key of a machine (`ak_…`, `CLERK_MACHINE_SECRET_KEY`). Opaque tokens are verified with this key
     /// instead of the instance's [`secret_key`](crate::ClerkConfigBuilder::secret_key). Default: none.
     ///
-    /// It verifies machine tokens and nothing else, so a leak costs less.
+    /// The key can only verify machine tokens, so a leak costs less.
     pub fn machine_secret_key(mut self, key: impl Into<String>) -> Self {
         self.machine_secret_key = Some(key.into().into());
         self
     }
 
-    /// Accepts JWTs as well, by their signature. Default: they are rejected, since they cannot be revoked: a JWT is
-    /// valid until it expires.
+    /// Accepts JWTs as well, verified by their signature. Default: they are rejected, since a JWT cannot be revoked: it
+    /// is valid until it expires.
     #[cfg(feature = "jwt")]
     #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
     pub fn jwts(mut self) -> Self {
@@ -70,7 +70,7 @@ impl MachineTokens {
         }
     }
 
-    /// Returns the machines that this service is; `None`: any.
+    /// Returns the machines that represent this service. `None` if any machine is accepted.
     pub(crate) fn check(&self, problems: &mut Problems) -> Option<Vec<String>> {
         if cfg!(not(feature = "jwt")) && self.jwts {
             problems.add("accept.machine.jwts", super::without_jwt());
@@ -85,7 +85,7 @@ impl MachineTokens {
             problems.add(option, Flaw::missing(hint));
         }
         problems.check_each(option, machines, |machine| {
-            // Not shown: the secret key of a machine is easily mistaken for its id.
+            // The value is not shown: the secret key of a machine is easily confused with its id.
             if !machine.starts_with("mch_") {
                 return Err(Flaw::hidden("the id of a machine begins with `mch_`"));
             }
@@ -101,7 +101,7 @@ impl super::sealed::Sealed for MachineTokens {
     }
 }
 
-/// Texts may be secrets in the wrong place, and are redacted.
+/// Redacts all texts, since any of them may be a misplaced secret.
 impl fmt::Debug for MachineTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MachineTokens")

@@ -9,8 +9,9 @@
 //! | [`ApiKeys`] | API keys of users and organizations (`ak_…`) | by the Backend API |
 //! | [`MachineTokens`] | machine-to-machine tokens, opaque (`mt_…`) and JWTs | by the Backend API; JWTs by their signature |
 //!
-//! A token of any other kind is rejected without a call, since one key of the instance signs all of them: a token that
-//! is valid for a person in a browser must not be valid for a client which this person has authorized.
+//! A token of any other kind is rejected without a call to Clerk. One key of the instance signs all of them, so the
+//! kind must be checked: a token that is valid for a person in a browser must not be valid for a client which this
+//! person has authorized.
 
 mod api_key;
 mod machine;
@@ -33,7 +34,7 @@ use crate::{
     token::Kinds,
 };
 
-/// A kind of token, with its options, for [`ClerkConfigBuilder::accept`](crate::ClerkConfigBuilder::accept).
+/// A kind of token with its options, for [`ClerkConfigBuilder::accept`](crate::ClerkConfigBuilder::accept).
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not describe a kind of token",
     label = "not one of the types of `tower_clerk::kinds`",
@@ -53,13 +54,13 @@ pub(crate) mod sealed {
     use super::{ApiKeys, MachineTokens, OAuthTokens};
 
     #[expect(unnameable_types, reason = "no other crate implements it")]
-    /// Keeps [`AcceptedKind`](super::AcceptedKind) to the types of this crate.
+    /// Restricts [`AcceptedKind`](super::AcceptedKind) to the types of this crate.
     pub trait Sealed {
         #[doc(hidden)]
         fn into_kind(self) -> Kind;
     }
 
-    /// One of the four types.
+    /// One of the four kinds, with its options.
     #[derive(Debug)]
     #[expect(unnameable_types, reason = "it is named only here")]
     pub enum Kind {
@@ -72,22 +73,22 @@ pub(crate) mod sealed {
 }
 
 /// The audiences (`aud`) that a token may and must name. The audiences of a service are those of the kind's list, the
-/// [`resource`](crate::ClerkConfigBuilder::resource) and, for OAuth tokens, the own client id.
+/// [`resource`](crate::ClerkConfigBuilder::resource) and, for OAuth tokens, the service's own client id.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum AudiencePolicy {
-    /// Rejects a token whose `aud` names only others. A token without `aud` passes: Clerk sets one only if the client
+    /// Rejects a token whose `aud` names only other services. A token without `aud` passes: Clerk sets one only if the
     /// requested the token for a resource (RFC 8707).
     #[default]
     RejectForeign,
     /// Rejects a token without `aud`, too.
     ///
-    /// Clerk's introspection answers have no `aud`, as far as they are documented, and the payload of a JWT counts only
-    /// once its signature is verified. So this needs [`JwtVerification::LocalThenIntrospect`] for JWTs, or
-    /// [`OAuthTokens::backend_api`], whose answers about opaque tokens have an `aud`. With introspection alone, all
-    /// tokens are rejected unless the instance answers more than is documented. Without the feature `jwt` that is a
-    /// problem of [`build`](crate::ClerkConfigBuilder::build); with it, a warning is logged.
+    /// Clerk's documented introspection responses have no `aud`, and the payload of a JWT counts only once its
+    /// signature is verified. So this policy needs [`JwtVerification::LocalThenIntrospect`] for JWTs, or
+    /// [`OAuthTokens::backend_api`], whose responses for opaque tokens have an `aud`. With introspection alone, all
+    /// tokens are rejected unless the instance returns more than is documented. Without the feature `jwt`, that
+    /// combination is a problem of [`build`](crate::ClerkConfigBuilder::build). With the feature, a warning is logged.
     Require,
 }
 
@@ -98,7 +99,7 @@ pub(crate) struct Accepted {
     pub(crate) oauth: Option<OAuthTokens>,
     #[cfg(feature = "jwt")]
     pub(crate) session: Option<SessionTokens>,
-    /// Known, so that the error names the feature.
+    /// Read even without the feature, so that the error can name the feature.
     #[cfg(not(feature = "jwt"))]
     pub(crate) session: Option<serde::de::IgnoredAny>,
     pub(crate) api_key: Option<ApiKeys>,
@@ -106,7 +107,7 @@ pub(crate) struct Accepted {
 }
 
 impl Accepted {
-    /// Adds a kind. Returns which, if it was there already.
+    /// Adds a kind. Returns its name if the kind was already there.
     pub(crate) fn add(&mut self, kind: impl AcceptedKind) -> Option<TokenKind> {
         fn put<T>(place: &mut Option<T>, kind: T, name: TokenKind) -> Option<TokenKind> {
             place.replace(kind).map(|_| name)
@@ -120,7 +121,7 @@ impl Accepted {
         }
     }
 
-    /// Returns these kinds, and those of another source that are not among them.
+    /// Returns these kinds, and the kinds of another source that are missing here.
     pub(crate) fn or(self, other: Self) -> Self {
         Self {
             oauth: self.oauth.or(other.oauth),
@@ -141,7 +142,7 @@ impl Accepted {
         accepted.map(|(kind, _)| kind).collect()
     }
 
-    /// Reports that there is no kind, and a kind that this build cannot verify.
+    /// Reports an empty list of kinds, and a kind that this build cannot verify.
     pub(crate) fn check(&self, problems: &mut Problems) {
         if self.kinds().is_empty() {
             let hint = "nothing is accepted that is not named: accept at least one of `OAuthTokens`, `SessionTokens`, \
@@ -155,7 +156,7 @@ impl Accepted {
     }
 }
 
-/// The name of a kind in files and in the environment.
+/// Returns the name of a kind in files and in the environment.
 pub(crate) fn option_of(kind: TokenKind) -> &'static str {
     match kind {
         TokenKind::OAuth => "accept.oauth",
@@ -165,7 +166,7 @@ pub(crate) fn option_of(kind: TokenKind) -> &'static str {
     }
 }
 
-/// JWTs cannot be verified by this build.
+/// The problem that this build cannot verify JWTs.
 pub(crate) fn without_jwt() -> Flaw {
     Flaw::hidden("JWTs are verified with the feature `jwt`, which this build does not have")
 }

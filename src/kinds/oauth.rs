@@ -42,7 +42,7 @@ pub struct OAuthTokens {
     unprefixed: bool,
 }
 
-/// The verification of opaque tokens, and of JWTs unless their signature counts.
+/// The verification of opaque tokens, and of JWTs that are not verified by their signature.
 #[derive(Clone, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 enum Verification {
@@ -59,34 +59,34 @@ pub(crate) struct Checked {
     pub(crate) source: OAuthSource,
     pub(crate) client_id: Option<String>,
     pub(crate) required_scopes: Vec<String>,
-    /// `None`: any client.
+    /// `None` if any client is accepted.
     pub(crate) allowed_clients: Option<Vec<String>>,
     pub(crate) audiences: Vec<String>,
     pub(crate) requires_audience: bool,
-    /// Whether an audience is required, and nothing shows one.
+    /// True if an audience is required, but no configured verification returns one.
     pub(crate) requires_what_is_not_shown: bool,
     pub(crate) jwts: JwtVerification,
     pub(crate) userinfo: Option<Enrichment>,
     pub(crate) unprefixed: bool,
 }
 
-/// The source that verifies tokens, beside signatures.
+/// The source that verifies tokens other than by their signature.
 #[derive(Clone)]
 pub(crate) enum OAuthSource {
     None,
-    /// With `Authorization` for the introspection endpoint.
+    /// Holds `Authorization` for the introspection endpoint.
     Introspection(HeaderValue),
     BackendApi,
     Custom(Arc<dyn Verify>),
 }
 
 impl OAuthTokens {
-    /// Verifies tokens by introspection (RFC 7662), with id and secret of an OAuth application of the instance (HTTP
-    /// Basic, RFC 7662 §2.1).
+    /// Verifies tokens by introspection (RFC 7662), with the id and secret of an OAuth application of the instance
+    /// (HTTP Basic, RFC 7662 §2.1).
     ///
-    /// It is the standard, and the answer has the organization. The application need not be the one that the callers
-    /// use; see [`allow_clients`](Self::allow_clients). Both consist of visible ASCII characters and spaces (RFC 6749
-    /// appendix A).
+    /// Introspection is the standard, and its response has the organization. The application may differ from the one
+    /// that the callers use; see [`allow_clients`](Self::allow_clients). Id and secret consist of visible ASCII
+    /// characters and spaces (RFC 6749 appendix A).
     pub fn introspection(client_id: impl Into<String>, client_secret: impl Into<String>) -> Self {
         Self {
             client_id: client_id.into(),
@@ -95,10 +95,10 @@ impl OAuthTokens {
         }
     }
 
-    /// Verifies tokens by the Backend API, with the [`secret_key`](crate::ClerkConfigBuilder::secret_key). Its answers
-    /// about opaque tokens have an `aud`.
+    /// Verifies tokens by the Backend API, with the [`secret_key`](crate::ClerkConfigBuilder::secret_key). Its
+    /// responses for opaque tokens have an `aud`.
     ///
-    /// There is no own client, so [`allow_clients`](Self::allow_clients) or
+    /// This service then has no own client, so [`allow_clients`](Self::allow_clients) or
     /// [`allow_any_client`](Self::allow_any_client) is mandatory.
     pub fn backend_api() -> Self {
         Self::by(Verification::BackendApi)
@@ -107,7 +107,7 @@ impl OAuthTokens {
     /// Verifies JWTs by their signature alone, and rejects opaque tokens. No call is made to verify a token; userinfo
     /// is still requested for the profile, unless [`userinfo`](Self::userinfo) is off.
     ///
-    /// A token is valid until it expires, up to a day, even if it is revoked. There is no own client, so
+    /// A token is valid until it expires, up to a day, even if it is revoked. This service has no own client, so
     /// [`allow_clients`](Self::allow_clients) or [`allow_any_client`](Self::allow_any_client) is mandatory.
     #[cfg(feature = "jwt")]
     #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
@@ -115,17 +115,17 @@ impl OAuthTokens {
         Self::by(Verification::Signature)
     }
 
-    /// Verifies tokens by a custom verifier. All rules of the configuration apply to its result, and so do the cache
-    /// and the enrichment.
+    /// Verifies tokens by a custom verifier. All rules of the configuration, the cache and the enrichment apply to its
+    /// result.
     ///
-    /// There is no own client, so [`allow_clients`](Self::allow_clients) or
+    /// This service then has no own client, so [`allow_clients`](Self::allow_clients) or
     /// [`allow_any_client`](Self::allow_any_client) is mandatory.
     pub fn verified_by(verify: impl Verify) -> Self {
         Self::by(Verification::Custom(Arc::new(verify)))
     }
 
     /// Sets the scopes that every token must have, all of them. Default: none, since they depend on the application.
-    /// Compared byte for byte (RFC 6749 §3.3), unless
+    /// Scopes are compared byte for byte (RFC 6749 §3.3), unless
     /// [`scope_implies`](crate::ClerkConfigBuilder::scope_implies) is set.
     pub fn required_scopes<I>(mut self, scopes: I) -> Self
     where
@@ -136,9 +136,9 @@ impl OAuthTokens {
         self
     }
 
-    /// Sets the OAuth clients whose tokens are accepted. Default: the own client of
-    /// [`introspection`](Self::introspection), since any application of the instance could otherwise use its tokens
-    /// here. A list replaces the default; an empty one is a problem.
+    /// Sets the OAuth clients whose tokens are accepted. Default: the client that
+    /// [`introspection`](Self::introspection) uses, since any application of the instance could otherwise use its
+    /// tokens here. A list replaces the default. An empty list is a problem.
     pub fn allow_clients<I>(mut self, ids: I) -> Self
     where
         I: IntoIterator,
@@ -148,18 +148,19 @@ impl OAuthTokens {
         self
     }
 
-    /// Accepts the tokens of every client of the instance: for servers whose clients register themselves (RFC 7591), as
-    /// MCP clients do. Rely on [`audience_policy`](Self::audience_policy) then.
+    /// Accepts the tokens of every client of the instance. Use this for servers whose clients register themselves
+    /// (RFC 7591), as MCP clients do. The protection is then the [`audience_policy`](Self::audience_policy).
     pub fn allow_any_client(mut self) -> Self {
         self.allowed_clients = Some(Named::Any);
         self
     }
 
-    /// Sets the audiences of this service, beside the [`resource`](crate::ClerkConfigBuilder::resource) and the own
-    /// client id. Default: none. Compared byte for byte, while the resource may be spelled in several ways.
+    /// Sets the audiences of this service, in addition to the [`resource`](crate::ClerkConfigBuilder::resource) and its
+    /// own client id. Default: none. Audiences are compared byte for byte, while the resource may be spelled in several
+    /// ways.
     ///
-    /// A token's `aud` is that of Clerk's answer, and that in the payload of a JWT: a JWT for others is rejected if
-    /// either names only others.
+    /// A token can have an `aud` in Clerk's response and, as a JWT, in its payload. The token is rejected if either of
+    /// them names only other services.
     pub fn audiences<I>(mut self, audiences: I) -> Self
     where
         I: IntoIterator,
@@ -169,14 +170,14 @@ impl OAuthTokens {
         self
     }
 
-    /// Sets which audiences a token may and must name. Default: [`AudiencePolicy::RejectForeign`].
+    /// Sets the rule for the audiences that a token may and must name. Default: [`AudiencePolicy::RejectForeign`].
     pub fn audience_policy(mut self, policy: AudiencePolicy) -> Self {
         self.audience_policy = policy;
         self
     }
 
-    /// Sets how JWTs are verified. Default: [`JwtVerification::Introspect`], so that a revocation at Clerk counts.
-    /// After `signature()` only [`JwtVerification::Local`] is possible.
+    /// Sets the verification of JWTs. Default: [`JwtVerification::Introspect`], so that a revocation at Clerk takes
+    /// effect. After `signature()`, only [`JwtVerification::Local`] is possible.
     #[cfg(feature = "jwt")]
     #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
     pub fn jwts(mut self, verification: JwtVerification) -> Self {
@@ -186,18 +187,19 @@ impl OAuthTokens {
 
     /// Sets the enrichment with a profile from userinfo (OpenID Connect Core §5.3). Default:
     /// [`BestEffort`](Enrichment::BestEffort), so that handlers have the e-mail address if possible, and an outage of
-    /// userinfo rejects no request; [`Off`](Enrichment::Off) while
-    /// [`users`](crate::ClerkConfigBuilder::users) is on, since the user has the same profile.
+    /// userinfo rejects no request. While [`users`](crate::ClerkConfigBuilder::users) is on, the default is
+    /// [`Off`](Enrichment::Off), since the user has the same profile.
     pub fn userinfo(mut self, enrichment: Enrichment) -> Self {
         self.userinfo = Some(enrichment);
         self
     }
 
     /// Verifies opaque tokens without the prefix `oat_`, too. Default: they are rejected without a call, since
-    /// introspection calls a refresh token active as well.
+    /// introspection also reports a refresh token as active.
     ///
-    /// A `token_type` of Bearer or a 200 of userinfo must then show that it is an access token; userinfo is requested
-    /// if necessary. An `aud` does not show it: that of a refresh token may be its grant's.
+    /// The verification must then show that the token is an access token: by a `token_type` of Bearer, or by a 200 of
+    /// userinfo, which is requested if necessary. An `aud` does not show it: the `aud` of a refresh token may be that
+    /// of its grant.
     pub fn unprefixed(mut self) -> Self {
         self.unprefixed = true;
         self
@@ -222,7 +224,7 @@ impl OAuthTokens {
         }
     }
 
-    /// The options of the environment, as they are named in files. `local`: the signature alone verifies.
+    /// Returns the options of the environment, named as in files. `local`: true if only the signature is verified.
     pub(crate) fn from_environment(is_backend_api: bool, jwts: Option<JwtVerification>) -> Self {
         let verification = match is_backend_api {
             true => Verification::BackendApi,
@@ -234,7 +236,8 @@ impl OAuthTokens {
         }
     }
 
-    /// Sets id and secret. Without both, JWTs that are verified by their signature alone need none.
+    /// Sets id and secret. If both are absent, and JWTs are verified only by their signature, no introspection is
+    /// configured.
     pub(crate) fn credentials(mut self, id: Option<String>, secret: Option<String>) -> Self {
         let is_local = self.jwts == Some(JwtVerification::Local);
         if id.is_none()
@@ -315,8 +318,8 @@ impl OAuthTokens {
         jwts
     }
 
-    /// Id and secret consist of VSCHAR (RFC 6749 appendix A.1, A.2). Neither is shown: they are two texts of one form,
-    /// and easily swapped.
+    /// Checks id and secret, which consist of VSCHAR (RFC 6749 appendix A.1, A.2). Neither is shown: both are texts of
+    /// the same form, and easily swapped.
     fn check_credentials(&self, problems: &mut Problems) -> OAuthSource {
         let secret = self.client_secret.expose_secret();
         let check = |text: &str, variable: &str| {
@@ -349,7 +352,7 @@ fn check_clients(
 ) -> Option<Vec<String>> {
     let option = "accept.oauth.allowed_clients";
     match allowed {
-        // The id has a problem of its own if it is missing.
+        // A missing id is already reported by another check.
         None if is_introspection => Some(own.map(ToOwned::to_owned).into_iter().collect()),
         None => {
             let hint = "without credentials of a client there is no own client: name the clients whose tokens are \
@@ -375,7 +378,7 @@ impl super::sealed::Sealed for OAuthTokens {
     }
 }
 
-/// Shows choices. Other texts may be secrets in the wrong place, and are redacted.
+/// Shows choices. All other texts may be misplaced secrets, and are redacted.
 impl fmt::Debug for OAuthTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let clients = self.allowed_clients.as_ref().map(Named::hidden);

@@ -26,21 +26,21 @@ pub struct SessionTokens {
 }
 
 impl SessionTokens {
-    /// Session tokens of any origin, from the `Authorization` header alone.
+    /// Accepts session tokens of any origin, from the `Authorization` header only.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets the origins that session tokens may have been issued to: their `azp` must be one of them, byte for byte.
-    /// Default: any, and none.
+    /// Sets the origins that session tokens may have been issued to. A token's `azp` must be one of them, byte for
+    /// byte. Default: every `azp` is accepted, and a token without one, too.
     ///
-    /// Write an origin as browsers do: scheme and host in small letters, a port unless it is the scheme's own, and no
-    /// path (`https://app.example.com`). `null` and other schemes are possible. Everything else, and an empty list, is
-    /// a problem of [`build`](crate::ClerkConfigBuilder::build).
+    /// Write an origin as browsers do: scheme and host in lower case, a port unless it is the default of the scheme,
+    /// and no path (`https://app.example.com`). `null` and other schemes are possible. Everything else, and an empty
+    /// list, is a problem of [`build`](crate::ClerkConfigBuilder::build).
     ///
-    /// With it, a token without `azp` is rejected, such as one made by the Backend API or of a native app. It keeps a
-    /// page of another origin that shares the instance from using its tokens here. Set it whenever
-    /// [cookies](Self::cookie) are read.
+    /// With this option, a token without `azp` is rejected, for example a token of a native app or one made by the
+    /// Backend API. The option prevents a page of another origin that shares the instance from using its tokens here.
+    /// Set it whenever [cookies](Self::cookie) are read.
     pub fn authorized_parties<I>(mut self, origins: I) -> Self
     where
         I: IntoIterator,
@@ -53,33 +53,32 @@ impl SessionTokens {
     /// Takes the session token from Clerk's cookie if a request has no bearer credentials. Default: cookies are not
     /// read, since browsers send them with every request.
     ///
-    /// The cookie is `__session_` and a suffix, if the configuration has the publishable key, which contains the
-    /// suffix. Without such a cookie, or without a key, it is `__session`. An empty one counts as none. An
-    /// `Authorization` header of the scheme `Bearer` always decides, even a malformed one; one of another scheme does
-    /// not. Two different cookies of one name are a 400, as two headers are. Only session tokens are accepted from a
-    /// cookie.
+    /// If the configuration has the publishable key, the cookie is `__session_` and a suffix that the key determines.
+    /// Without such a cookie, or without a key, it is `__session`. An empty cookie counts as absent. An `Authorization`
+    /// header of the scheme `Bearer` takes precedence, even if it is malformed. A header of another scheme does not.
+    /// Two different cookies with one name get a 400, like two headers. Only session tokens are accepted from a cookie.
     ///
     /// # Cross-site request forgery
     ///
-    /// A browser sends cookies whichever page caused the request. Clerk's cookie is `SameSite=Lax`: other sites can
-    /// cause it to be sent with top-level `GET`s only, but sibling subdomains with every request. So let no `GET`
-    /// change anything, check the `Origin` of requests that do, and set
-    /// [`authorized_parties`](Self::authorized_parties). It is better to have pages send the token in the header, and
-    /// to leave this out.
+    /// A browser sends cookies with every request, no matter which page caused it. Clerk's cookie is `SameSite=Lax`:
+    /// other sites can cause it to be sent only with top-level `GET`s, but sibling subdomains with every request. So no
+    /// `GET` may change anything. Check the `Origin` of requests that do, and set
+    /// [`authorized_parties`](Self::authorized_parties). It is safer if pages send the token in the header, without
+    /// this option.
     pub fn cookie(mut self) -> Self {
         self.cookie = true;
         self
     }
 
-    /// Accepts pending session tokens, whose user has a task left, such as the choice of an organization. Default: they
-    /// are rejected, as Clerk's own libraries treat them as signed out.
+    /// Accepts pending session tokens, whose user still has a task, such as choosing an organization. Default: they are
+    /// rejected, since Clerk's own libraries also treat such users as signed out.
     pub fn allow_pending(mut self) -> Self {
         self.allow_pending = true;
         self
     }
 
-    /// Sets the audiences of this service, beside the [`resource`](crate::ClerkConfigBuilder::resource). Default: none.
-    /// Compared byte for byte.
+    /// Sets the audiences of this service, in addition to the [`resource`](crate::ClerkConfigBuilder::resource).
+    /// Default: none. Audiences are compared byte for byte.
     pub fn audiences<I>(mut self, audiences: I) -> Self
     where
         I: IntoIterator,
@@ -89,7 +88,7 @@ impl SessionTokens {
         self
     }
 
-    /// Sets which audiences a token may and must name. Default: [`AudiencePolicy::RejectForeign`].
+    /// Sets the rule for the audiences that a token may and must name. Default: [`AudiencePolicy::RejectForeign`].
     pub fn audience_policy(mut self, policy: AudiencePolicy) -> Self {
         self.audience_policy = policy;
         self
@@ -115,7 +114,7 @@ impl super::sealed::Sealed for SessionTokens {
     }
 }
 
-/// Shows choices. Other texts may be secrets in the wrong place, and are redacted.
+/// Shows choices. All other texts may be misplaced secrets, and are redacted.
 impl fmt::Debug for SessionTokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let parties = self.authorized_parties.as_deref().map(Hidden::list);
