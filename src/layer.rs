@@ -94,8 +94,8 @@ impl<R> ClerkAuthLayer<R> {
     }
 
     /// Rejects with HTTP statuses only, never in the gRPC form. By default, a request that can only be gRPC (a `POST`
-    /// over HTTP/2 with one `content-type: application/grpc` and one `te: trailers`) is rejected in the gRPC form, which
-    /// is an HTTP status of 200 with a `grpc-status`.
+    /// over HTTP/2 with one `content-type: application/grpc` and one `te: trailers`) is rejected in the gRPC form,
+    /// which is an HTTP status of 200 with a `grpc-status`.
     ///
     /// **Forward authentication must use this**: nginx's `auth_request`, Traefik, Caddy and Envoy decide by the HTTP
     /// status, and over HTTP/2 a caller can choose the form. `examples/forward_auth.rs` shows it.

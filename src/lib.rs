@@ -42,10 +42,10 @@
 //! around any other tower service. Where there is no extractor, a handler finds the claims with
 //! `request.extensions().get::<ClerkClaims>()`.
 //!
-//! The [`guide`] has pages on the [start in each stack](guide::quick_start),
-//! [all options](guide::options), the [kinds of tokens](guide::tokens), [security](guide::security), [testing](guide::testing),
-//! [troubleshooting](guide::troubleshooting), and [migration](guide::migration) from `clerk-rs` and FastMCP. It
-//! also says what the type of the same name in `dioxus-clerk` is.
+//! The [`guide`] has pages on the [start in each stack](guide::quick_start), [all options](guide::options), the [kinds
+//! of tokens](guide::tokens), [security](guide::security), [testing](guide::testing),
+//! [troubleshooting](guide::troubleshooting), and [migration](guide::migration) from `clerk-rs` and FastMCP. It also
+//! says what the type of the same name in `dioxus-clerk` is.
 //!
 //! # What happens to a request
 //!
@@ -101,8 +101,8 @@
 //! # Rules by route
 //!
 //! What the layer requires, it requires of all requests. A [`RequireLayer`] adds a rule to a route: scopes,
-//! permissions, roles, kinds of tokens, or a predicate. It stands behind the layer and decides by the claims of each request.
-//! [`McpSessionLayer`] stands there, too: it keeps the sessions of an MCP server to those who opened them.
+//! permissions, roles, kinds of tokens, or a predicate. It stands behind the layer and decides by the claims of each
+//! request. [`McpSessionLayer`] stands there, too: it keeps the sessions of an MCP server to those who opened them.
 //!
 //! # What an attacker can and cannot do
 //!

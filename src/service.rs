@@ -53,7 +53,7 @@ where
     type Error = S::Error;
     type Future = ResponseFuture<S, ReqBody, ResBody, R>;
 
-    /// Delegates to the inner service. This middleware reserves no capacity of its own.
+    /// Delegates to the inner service. This middleware itself reserves no capacity.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
     }

@@ -73,9 +73,9 @@ impl Authenticator {
         }
     }
 
-    /// Looks up the credentials of a header or a cookie. From a cookie, only a session token is accepted, even if another
-    /// token is in the cache: a browser sends cookies with requests of any page. `IS_COOKIE` is a constant, so that the
-    /// path of a header does not pay for the check.
+    /// Looks up the credentials of a header or a cookie. From a cookie, only a session token is accepted, even if
+    /// another token is in the cache: a browser sends cookies with requests of any page. `IS_COOKIE` is a constant, so
+    /// that the path of a header does not pay for the check.
     fn lookup_credentials<const IS_COOKIE: bool>(&self, credentials: Credentials<'_>) -> Decision {
         let now = self.shared.clock.now();
         let key = self.shared.cache.key(credentials.as_bytes());

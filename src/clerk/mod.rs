@@ -1,7 +1,7 @@
 //! Clerk's endpoints, one file each, and the HTTP stack that calls them.
 //!
-//! `introspection` (RFC 7662), `userinfo` (OpenID Connect Core §5.3) and the Backend API return what Clerk knows about a
-//! token or a user. `discovery` finds the addresses of the endpoints. `document` caches a key set or the discovery
+//! `introspection` (RFC 7662), `userinfo` (OpenID Connect Core §5.3) and the Backend API return what Clerk knows about
+//! a token or a user. `discovery` finds the addresses of the endpoints. `document` caches a key set or the discovery
 //! metadata. `response` and `error_form` read responses strictly. No module here applies a rule of the configuration.
 
 pub(crate) mod backend_api;

@@ -1,7 +1,8 @@
 //! Claims for unit tests, without a token, and a clock that tests move.
 //!
-//! There is one builder of claims for each kind of token. They are for handlers and functions that take [`ClerkClaims`]. They are synchronous, and need no key, no
-//! [`fake_clerk`](crate::fake_clerk) and no runtime. Nothing is verified: the claims are what the test says.
+//! There is one builder of claims for each kind of token. They are for handlers and functions that take
+//! [`ClerkClaims`]. They are synchronous, and need no key, no [`fake_clerk`](crate::fake_clerk) and no runtime. Nothing
+//! is verified: the claims are what the test says.
 //!
 //! ```
 //! use tower_clerk::{ClerkClaims, testing::SessionClaims};

@@ -60,8 +60,8 @@ impl ClerkConfigBuilder {
         self
     }
 
-    /// Sets this service's resource identifier, a URI, or a [`Resource`] with a name, documentation and scopes. Default:
-    /// none. See [`Resource`] for its effects.
+    /// Sets this service's resource identifier, a URI, or a [`Resource`] with a name, documentation and scopes.
+    /// Default: none. See [`Resource`] for its effects.
     pub fn resource(mut self, resource: impl Into<Resource>) -> Self {
         self.resource = Some(resource.into());
         self.set_in_code("resource")
@@ -163,8 +163,8 @@ impl ClerkConfigBuilder {
     /// §4). Default: zero, since a revoked token passes for that much longer. At most 10 min. With
     /// [`cache_ttl`](Self::cache_ttl) zero it is a problem.
     ///
-    /// Such claims are marked ([`is_stale`](crate::ClerkClaims::is_stale)). It ends with Clerk's first answer, and never
-    /// reaches beyond the token's own end.
+    /// Such claims are marked ([`is_stale`](crate::ClerkClaims::is_stale)). It ends with Clerk's first answer, and
+    /// never reaches beyond the token's own end.
     pub fn stale_if_error(mut self, limit: Duration) -> Self {
         self.stale_if_error = limit;
         self.set_in_code("stale_if_error")
