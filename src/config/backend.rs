@@ -1,4 +1,4 @@
-//! The Backend API: where it is, and what every request to it carries.
+//! The Backend API: its address, and the headers of every request to it.
 
 use http::{HeaderValue, Uri};
 use secrecy::{ExposeSecret, SecretString};
@@ -15,8 +15,8 @@ use crate::{
 };
 
 impl ClerkConfigBuilder {
-    /// The Backend API with the instance's secret key, and with the machine's. `None` without the key in question.
-    /// Address and version are checked in any case: a mistake shows before it matters.
+    /// Checks the options of the Backend API, once with the instance's secret key and once with the machine's. Each
+    /// result is `None` without its key. Address and version are checked in any case, so that mistakes show early.
     pub(super) fn check_backend(
         &self,
         machine_key: Option<&SecretString>,
@@ -43,7 +43,7 @@ impl ClerkConfigBuilder {
     fn check_url(&self) -> Result<(String, bool), Flaw> {
         let value = &self.backend_api_url;
         let invalid = |reason| Flaw::invalid(value, reason);
-        // What an error shows must not be a secret.
+        // An error must not show a secret.
         if value.contains('@') {
             return Err(Flaw::hidden("leave the user info out"));
         }
@@ -59,7 +59,7 @@ impl ClerkConfigBuilder {
         if !is_https && !scheme.eq_ignore_ascii_case("http") {
             return Err(invalid("the scheme must be https"));
         }
-        // The parser would decode, drop or convert much of what is rejected here, without a word.
+        // The parser would silently decode, drop or convert much of what is rejected here.
         if rest.contains(['?', '#']) {
             return Err(invalid("leave query and fragment out"));
         }
@@ -91,7 +91,7 @@ impl ClerkConfigBuilder {
                 "plain http is for loopback addresses alone: use https, or, for development, `danger_allow_http`",
             ));
         }
-        // As `CLERK_API_URL` is written for Clerk's own libraries, which add it, too.
+        // The same as in Clerk's own libraries, which also add the path to `CLERK_API_URL`.
         let path = if path.is_empty() { "/v1" } else { path };
         let base = format!("{}{path}", url.origin().ascii_serialization());
         if base.len() > LONGEST_URL || Uri::try_from(&base).is_err() {
@@ -100,7 +100,7 @@ impl ClerkConfigBuilder {
         Ok((base, is_https))
     }
 
-    /// `YYYY-MM-DD`. Clerk decides which versions exist.
+    /// Checks the form `YYYY-MM-DD`. Clerk decides which versions exist.
     fn check_version(&self) -> Result<HeaderValue, Flaw> {
         let version = &self.backend_api_version;
         let is_date = version.len() == 10
@@ -118,7 +118,8 @@ impl ClerkConfigBuilder {
     }
 }
 
-/// Checks a secret key, and makes `Authorization` of it; `None` without a key. `prefix`: of the kind of key.
+/// Checks a secret key and makes `Authorization` from it. `None` without a key. `prefix`: the prefix of this kind of
+/// key.
 fn check_key(key: &str, prefix: &str) -> Result<Option<HeaderValue>, Flaw> {
     if key.is_empty() {
         return Ok(None);
@@ -155,5 +156,5 @@ fn check_key(key: &str, prefix: &str) -> Result<Option<HeaderValue>, Flaw> {
     }
 }
 
-/// A URI has room for 64 KiB, paths included.
+/// A URI can have 64 KiB, paths included.
 const LONGEST_URL: usize = 1024;

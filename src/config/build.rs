@@ -1,4 +1,4 @@
-//! [`build`](ClerkConfigBuilder::build): checks all options, and makes the configuration of them.
+//! [`build`](ClerkConfigBuilder::build): checks all options and makes the configuration.
 
 use std::{error::Error, mem, sync::Arc, time::Duration};
 
@@ -24,13 +24,13 @@ use crate::{
 };
 
 impl ClerkConfigBuilder {
-    /// Checks everything and makes the configuration. Nothing is sent over the network. The certificates that the
-    /// platform trusts are read, if `https` is used without a [`transport`](Self::transport).
+    /// Checks all options and makes the configuration. It sends nothing over the network. It reads the certificates
+    /// that the platform trusts, if `https` is used without a [`transport`](Self::transport).
     ///
     /// # Errors
     ///
-    /// All [problems](crate::config::ConfigProblem) of the configuration, with the option, the variable if the value
-    /// came from the environment, and what to write instead.
+    /// All [problems](crate::config::ConfigProblem) of the configuration. Each has the option, the variable if the
+    /// value came from the environment, and what to write instead.
     pub fn build(mut self) -> Result<ClerkConfig, ConfigError> {
         let mut problems = Problems::new(mem::take(&mut self.origins));
         problems.extend(&self.problems);
@@ -149,7 +149,7 @@ impl ClerkConfigBuilder {
         })
     }
 
-    /// The kinds of code, which replace those of a file or the environment.
+    /// Returns the kinds from code, which replace those of a file or the environment.
     fn accepted(&self, problems: &mut Problems) -> Accepted {
         for kind in &self.accepted_twice {
             let flaw = Flaw::hidden("it is accepted twice: put all options on one value");
@@ -168,7 +168,7 @@ impl ClerkConfigBuilder {
             .unwrap_or(Duration::from_secs(1).min(self.timeout))
     }
 
-    /// Reports a kind that no credential can verify.
+    /// Reports a kind that no configured credential can verify.
     fn check_secret_key(&self, accepted: &Accepted, problems: &mut Problems) {
         if !self.secret_key.expose_secret().is_empty() {
             return;
@@ -203,7 +203,7 @@ impl ClerkConfigBuilder {
         }
     }
 
-    /// The origins, in ASCII and without a slash at the end; `None` without discovery.
+    /// Returns the origins, in ASCII and without a slash at the end. `None` without discovery.
     fn check_discovery(&self, issuer: &str, problems: &mut Problems) -> Option<Vec<String>> {
         let mut origins = vec![issuer.to_owned()];
         for origin in self.discover.as_ref()? {
@@ -259,7 +259,7 @@ impl ClerkConfigBuilder {
             (
                 "rate_limit",
                 calls.to_string(),
-                // Fewer than a few calls would leave nothing beside the reserve.
+                // Fewer calls would leave nothing in addition to the reserve.
                 calls == 0 || (10..=1_000_000).contains(&calls),
                 "between 10 and 1,000,000 calls in ten seconds, or zero for no limit",
             ),
@@ -318,7 +318,7 @@ impl SessionRules {
     }
 }
 
-/// The options of OAuth tokens if they are not accepted.
+/// Returns the options of OAuth tokens for a configuration that does not accept them.
 fn not_accepted() -> Checked {
     Checked {
         source: OAuthSource::None,
@@ -334,8 +334,8 @@ fn not_accepted() -> Checked {
     }
 }
 
-/// Rejects a policy by which every token is rejected. `has_jwt`: this build can verify signatures; then the instance
-/// may answer more than is documented.
+/// Rejects a policy that rejects every token. `has_jwt`: true if this build can verify signatures. The instance may
+/// then return more than is documented.
 pub(super) fn check_audience_can_be_shown(oauth: &Checked, has_jwt: bool, problems: &mut Problems) {
     if has_jwt || !oauth.requires_what_is_not_shown {
         return;
@@ -353,7 +353,7 @@ fn of_those(kinds: [(TokenKind, bool); 2]) -> Kinds {
     those.map(|(kind, _)| kind).collect()
 }
 
-/// `called`: of each host that is called, whether that is by https.
+/// Makes the default transport. `called`: for each host that is called, true if the URL is https.
 fn default_transport(
     called: &[bool],
     connect_timeout: Duration,
@@ -379,7 +379,7 @@ fn default_transport(
     }
 }
 
-/// An error and its causes.
+/// Formats an error and its causes.
 fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut next = error.source();

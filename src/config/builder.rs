@@ -69,7 +69,7 @@ use crate::{
 #[must_use = "call `build`"]
 pub struct ClerkConfigBuilder {
     pub(super) instance: String,
-    /// The kinds of a file.
+    /// The kinds from a file.
     pub(super) accept: Accepted,
     #[serde(deserialize_with = "parse::deserialize_secret")]
     pub(super) secret_key: SecretString,
@@ -97,7 +97,7 @@ pub struct ClerkConfigBuilder {
     pub(super) attempt_timeout: Option<Duration>,
     pub(super) rate_limit: Option<u32>,
     pub(super) danger_allow_http: bool,
-    /// The kinds of code, and those that were accepted twice.
+    /// The kinds from code, and those that were accepted twice.
     #[serde(skip)]
     pub(super) accept_in_code: Accepted,
     #[serde(skip)]
@@ -108,10 +108,10 @@ pub struct ClerkConfigBuilder {
     pub(super) transport: Option<Arc<dyn Transport>>,
     #[serde(skip)]
     pub(super) clock: Option<Arc<dyn Clock>>,
-    /// The variables of the kinds, which are read once it is known which kinds code has.
+    /// The variables of the kinds. They are read once all kinds from code are known.
     #[serde(skip)]
     pub(super) environment: Option<Environment>,
-    /// Problems of the environment.
+    /// The problems of the environment.
     #[serde(skip)]
     pub(super) problems: Problems,
     #[serde(skip)]
@@ -161,12 +161,12 @@ impl Default for ClerkConfigBuilder {
     }
 }
 
-/// Shows choices, numbers, and the instance if it is one. Nothing is checked yet: each text may be a secret in the
-/// wrong place, and is redacted.
+/// Shows choices, numbers, and the instance if it is a host. Nothing is checked yet: each text may be a misplaced
+/// secret, and is redacted.
 impl fmt::Debug for ClerkConfigBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let instance = Instance::parse(&self.instance, true);
-        // A single word may be a password; so may be a label that no domain has.
+        // A single word may be a password. So may a label that no domain has.
         let is_host = |host: &str| {
             host.starts_with('[')
                 || host == "localhost"

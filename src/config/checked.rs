@@ -16,7 +16,7 @@ use crate::{
     verify::{Enrichment, JwtVerification, policy::Rules},
 };
 
-/// A checked configuration, of which a [`ClerkAuthLayer`](crate::ClerkAuthLayer) is made.
+/// A checked configuration, from which a [`ClerkAuthLayer`](crate::ClerkAuthLayer) is made.
 ///
 /// Made by [`builder`](Self::builder), [`from_env`](Self::from_env), or serde, as
 /// [`ClerkConfigBuilder`](crate::ClerkConfigBuilder) documents it:
@@ -42,23 +42,23 @@ use crate::{
 #[serde(try_from = "ClerkConfigBuilder")]
 pub struct ClerkConfig {
     pub(crate) instance: Instance,
-    /// The own client of introspection.
+    /// The service's own client id, if tokens are introspected.
     pub(crate) client_id: Option<String>,
     pub(crate) oauth: OAuthSource,
     pub(crate) oauth_jwts: JwtVerification,
     pub(crate) machine_jwts: bool,
-    /// Whether OAuth tokens must name an audience, and are introspected, which shows none.
+    /// True if OAuth tokens must name an audience, but introspection returns none.
     pub(crate) requires_what_is_not_shown: bool,
-    /// The key that JWTs are verified with; `None`: those of the instance's key set.
+    /// The key that verifies JWTs. `None` if the keys of the instance's key set do.
     #[cfg(feature = "jwt")]
     pub(crate) jwt_key: Option<crate::verify::jwt::PublicKey>,
     #[cfg(feature = "jwt")]
     pub(crate) jwt_algorithms: Vec<JwtAlgorithm>,
-    /// The origins that discovered addresses may have; `None` without discovery.
+    /// The origins that discovered addresses may have. `None` without discovery.
     pub(crate) discovery_origins: Option<Vec<String>>,
-    /// The Backend API with the instance's secret key; `None` without one.
+    /// The Backend API with the instance's secret key. `None` without the key.
     pub(crate) backend: Option<Backend>,
-    /// The Backend API with a machine's secret key, for machine tokens; `None` without one.
+    /// The Backend API with a machine's secret key, for machine tokens. `None` without the key.
     pub(crate) machine_backend: Option<Backend>,
     pub(crate) rules: Arc<Rules>,
     /// `None` without a resource that is a web address.
@@ -66,7 +66,7 @@ pub struct ClerkConfig {
     pub(crate) userinfo: Enrichment,
     pub(crate) users: Enrichment,
     pub(crate) accept_unprefixed: bool,
-    /// The cookie that session tokens are taken from; `None`: cookies are not read.
+    /// The cookie that session tokens are taken from. `None` if cookies are not read.
     pub(crate) session_cookie: Option<CookieNames>,
     pub(crate) max_token_length: usize,
     pub(crate) cache_ttl: Duration,
@@ -74,7 +74,7 @@ pub struct ClerkConfig {
     pub(crate) stale_if_error: Duration,
     pub(crate) timeout: Duration,
     pub(crate) attempt_timeout: Duration,
-    /// Calls per ten seconds; `None` without a limit.
+    /// The number of calls per ten seconds. `None` without a limit.
     pub(crate) rate_limit: Option<u32>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: Arc<dyn Clock>,
@@ -92,13 +92,13 @@ impl ClerkConfig {
         ClerkConfigBuilder::of(instance.into())
     }
 
-    /// Returns the instance's issuer identifier (RFC 8414 §2), byte for byte as tokens must name it. The addresses of
-    /// all its endpoints begin with it.
+    /// Returns the instance's issuer identifier (RFC 8414 §2). Tokens must name it byte for byte. The addresses of all
+    /// endpoints begin with it.
     pub fn issuer(&self) -> &str {
         self.instance.issuer()
     }
 
-    /// Returns the metadata of this service as a protected resource (RFC 9728); `None` without a
+    /// Returns the metadata of this service as a protected resource (RFC 9728). `None` without a
     /// [`resource`](crate::ClerkConfigBuilder::resource) that is a web address.
     pub fn resource_metadata(&self) -> Option<ResourceMetadata> {
         self.resource_metadata.clone()
@@ -113,7 +113,7 @@ impl TryFrom<ClerkConfigBuilder> for ClerkConfig {
     }
 }
 
-/// Shows the issuer, choices and numbers. Other texts may be secrets in the wrong place, and are redacted.
+/// Shows the issuer, choices and numbers. All other texts may be misplaced secrets, and are redacted.
 impl fmt::Debug for ClerkConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let client_id = self.client_id.as_deref().unwrap_or_default();

@@ -21,18 +21,19 @@ enum Source {
 }
 
 impl JwtKeys {
-    /// The instance's key set. It is fetched with the first JWT, and again after Clerk has rotated its keys.
+    /// Uses the instance's key set. It is fetched with the first JWT, and again after Clerk has rotated its keys.
     pub fn instance() -> Self {
         Self(Source::Instance)
     }
 
-    /// The instance's RSA public key in PEM (SPKI), as the dashboard shows it (`CLERK_JWT_KEY`), of 2048 to 8192 bits.
+    /// Uses the instance's RSA public key in PEM (SPKI), as the dashboard shows it (`CLERK_JWT_KEY`), of 2048 to 8192
+    /// bits.
     ///
-    /// JWTs are verified without a network. After Clerk has rotated its keys, all JWTs are rejected until this key is
-    /// replaced.
+    /// JWTs are verified without network access. After Clerk has rotated its keys, all JWTs are rejected until this key
+    /// is replaced.
     ///
-    /// The forms that env files carry are read, too: quotes around the PEM, line breaks written as `\n` or `\r\n`, no
-    /// line breaks, no first and last line, and base64 of the whole PEM. Any other text is a problem of
+    /// The forms that occur in env files are accepted, too: quotes around the PEM, line breaks written as `\n` or
+    /// `\r\n`, no line breaks, no first and last line, and base64 of the whole PEM. Any other text is a problem of
     /// [`build`](crate::ClerkConfigBuilder::build), which names what the text is instead.
     pub fn pem(pem: impl Into<String>) -> Self {
         Self(Source::Pem(pem.into()))
@@ -42,7 +43,7 @@ impl JwtKeys {
         matches!(self.0, Source::Pem(_))
     }
 
-    /// Returns the key, if there is one in the configuration.
+    /// Returns the key. `None` if the instance's key set is used.
     #[cfg(feature = "jwt")]
     pub(super) fn check(&self) -> Result<Option<crate::verify::jwt::PublicKey>, Flaw> {
         match &self.0 {
@@ -67,7 +68,7 @@ impl fmt::Debug for JwtKeys {
     }
 }
 
-/// `"instance"`, or a PEM.
+/// Reads `"instance"`, or a PEM.
 impl<'de> Deserialize<'de> for JwtKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = crate::checks::parse::secret_text(deserializer, "`jwt_keys` must be a string")?;
@@ -78,7 +79,7 @@ impl<'de> Deserialize<'de> for JwtKeys {
     }
 }
 
-/// Reads a PEM in the forms that env files carry. No text of it is in an error: it may be the private key.
+/// Reads a PEM in the forms that occur in env files. The text is in no error, since it may be the private key.
 #[cfg(feature = "jwt")]
 fn public_key(text: &str) -> Result<crate::verify::jwt::PublicKey, Flaw> {
     use base64::{Engine, engine::general_purpose::STANDARD};
@@ -101,7 +102,7 @@ fn public_key(text: &str) -> Result<crate::verify::jwt::PublicKey, Flaw> {
     })
 }
 
-/// Names what is wrong with a text that is no public key.
+/// Describes the problem of a text that is not a public key.
 #[cfg(feature = "jwt")]
 fn flaw_of(pem: &str) -> &'static str {
     if pem.is_empty() {
@@ -127,7 +128,7 @@ fn flaw_of(pem: &str) -> &'static str {
     }
 }
 
-/// The text without white space and quotes around it.
+/// Returns the text without white space and quotes around it.
 #[cfg(feature = "jwt")]
 fn unquoted(text: &str) -> &str {
     let text = text.trim();

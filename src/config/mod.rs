@@ -1,9 +1,9 @@
-//! The parts of a configuration beside the [kinds of tokens](crate::kinds): the [resource](Resource), the
-//! [keys](JwtKeys) that JWTs are verified with, and the [problems](ConfigProblem) that
+//! The parts of a configuration other than the [kinds of tokens](crate::kinds): the [resource](Resource), the
+//! [keys](JwtKeys) that verify JWTs, and the [problems](ConfigProblem) that
 //! [`build`](crate::ClerkConfigBuilder::build) reports.
 //!
-//! 1. `builder` collects options, from code or a file (`parse`); `env` adds those of the environment.
-//! 2. `build` checks them all, and makes a `ClerkConfig`, or reports all problems at once.
+//! 1. `builder` collects options from code or a file (`parse`). `env` adds the options of the environment.
+//! 2. `build` checks all options, and either makes a `ClerkConfig` or reports all problems at once.
 
 mod backend;
 mod build;

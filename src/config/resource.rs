@@ -1,5 +1,4 @@
-//! [`Resource`]: this service as a protected resource, and the one place that decides under which address its metadata
-//! is (RFC 9728).
+//! [`Resource`]: this service as a protected resource. No other code derives the address of its metadata (RFC 9728).
 
 use std::fmt;
 
@@ -17,8 +16,8 @@ use crate::{
 
 /// This service as a protected resource (RFC 8707 §2, RFC 9728 §1.2).
 ///
-/// Its identifier counts as an audience. If it is a web address, the layer answers requests for the
-/// [metadata](ResourceMetadata), without a token, and challenges name its address.
+/// Its identifier counts as an audience. If it is a web address, the layer serves the [metadata](ResourceMetadata)
+/// without a token, and challenges name the address of the metadata.
 ///
 /// In a file it is a string, or the table `resource` with `uri`, `name`, `documentation` and `scopes_supported`.
 /// `Debug` shows no text of it.
@@ -32,15 +31,15 @@ pub struct Resource {
 }
 
 impl Resource {
-    /// A resource with this identifier, as clients write it: an absolute URI without a fragment.
+    /// Makes a resource with this identifier, as clients write it: an absolute URI without a fragment.
     ///
     /// Give the address that callers use: nothing is read from `Host` or `X-Forwarded-*`.
     ///
     /// Clients spell a web address in several ways. A token's `aud` is this resource if both are equal after the
     /// normalizations of RFC 3986 (§6.2.2, §6.2.3: capitals in scheme and host, percent-encoding, dot segments, the
-    /// port of the scheme) and without one slash at the end of the path. The query has to be the same, byte for byte.
-    /// A text that is not a URI by RFC 3986, or has user info or a fragment, has to be the same as a whole. The
-    /// metadata has the resource as it is written here.
+    /// port of the scheme) and without one slash at the end of the path. The query must be equal byte for byte. A text
+    /// that is not a URI by RFC 3986, or has user info or a fragment, must be equal as a whole. The metadata has the
+    /// resource as it is written here.
     pub fn new(uri: impl Into<String>) -> Self {
         Self {
             uri: uri.into(),
@@ -64,11 +63,13 @@ impl Resource {
     }
 
     /// Sets the scopes that clients can request: `scopes_supported` of the metadata (RFC 9728 §2), served as written.
-    /// Default: the required ones of OAuth tokens, without `offline_access`, since a refresh token is the client's
-    /// concern. A list replaces them: name those that only some operations need, too. An empty one names none.
+    /// Default: the scopes that OAuth tokens must have, without `offline_access`, since a refresh token is the client's
+    /// concern. A list replaces the default: include scopes that only some operations need. With an empty list, the
+    /// metadata names no scopes.
     ///
-    /// It does not change which scopes a token must have. Clients request the `scope` of a challenge first, and these
-    /// if it has none. Some request a refresh token only if `offline_access` is in this list.
+    /// The list does not change which scopes a token must have. Clients request the `scope` of a challenge first, and
+    /// the scopes of this list if the challenge has none. Some request a refresh token only if the list has
+    /// `offline_access`.
     pub fn scopes_supported<I>(mut self, scopes: I) -> Self
     where
         I: IntoIterator,
@@ -78,7 +79,7 @@ impl Resource {
         self
     }
 
-    /// Checks all of it, and makes the metadata if the resource is a web address.
+    /// Checks all options, and makes the metadata if the resource is a web address.
     pub(super) fn check(
         &self,
         issuer: &str,
@@ -98,7 +99,7 @@ impl Resource {
             named.unwrap_or_default(),
             check_scope,
         );
-        // A refresh token is for the client to request, never for a resource.
+        // A client may request a refresh token. A resource never requires one.
         let default = required_scopes
             .iter()
             .filter(|scope| *scope != "offline_access");
@@ -126,7 +127,7 @@ impl From<String> for Resource {
     }
 }
 
-/// Texts may be secrets in the wrong place, and are redacted.
+/// Redacts all texts, since any of them may be a misplaced secret.
 impl fmt::Debug for Resource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let text = |text: &Option<String>| text.as_deref().map(Hidden::text);
@@ -140,7 +141,7 @@ impl fmt::Debug for Resource {
     }
 }
 
-/// A string or a table. A visitor keeps the message about a wrong member, which an untagged enum loses.
+/// Reads a string or a table. A visitor keeps the message about a wrong member, which an untagged enum loses.
 impl<'de> Deserialize<'de> for Resource {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         #[derive(Deserialize)]
@@ -181,8 +182,8 @@ impl<'de> Deserialize<'de> for Resource {
     }
 }
 
-/// The address of a resource's metadata: the well-known path goes between host and path (RFC 9728 §3.1). `None` for a
-/// resource that is not a web address.
+/// Returns the address of a resource's metadata: the well-known path goes between host and path (RFC 9728 §3.1). `None`
+/// for a resource that is not a web address.
 pub(super) fn metadata_of(resource: &str) -> Result<Option<Url>, Flaw> {
     let invalid = |reason| Flaw::invalid(resource, reason);
     if !resource.bytes().all(is_uri_byte) {
@@ -231,7 +232,7 @@ fn check_name(name: &str) -> Result<(), Flaw> {
     Err(Flaw::invalid(name, reason))
 }
 
-/// A web address is part of a public document as it was written: it must be complete, and without secrets.
+/// Checks a web address. It becomes part of a public document as written, so it must be complete and without secrets.
 fn check_web(text: &str, url: &Url) -> Result<(), Flaw> {
     if !url.username().is_empty() || url.password().is_some() {
         return Err(Flaw::hidden(
@@ -248,7 +249,7 @@ fn is_web(url: &Url) -> bool {
     matches!(url.scheme(), "http" | "https")
 }
 
-/// The alphabet of RFC 3986 §2. A resource is part of a quoted string later on.
+/// Returns true for a byte of RFC 3986 §2. A resource is later part of a quoted string.
 fn is_uri_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~:/?#[]@!$&'()*+,;=%".contains(&byte)
 }

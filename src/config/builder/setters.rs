@@ -14,10 +14,10 @@ use crate::{
 
 impl ClerkConfigBuilder {
     /// Accepts a kind of token: one of the types of [`kinds`](crate::kinds). Default: none, and a configuration without
-    /// any is a problem. Nothing is accepted that is not named.
+    /// any kind is a problem. A kind that is not named is rejected.
     ///
-    /// It replaces that kind from the environment or from a file as a whole. A kind that is accepted twice in code is a
-    /// problem.
+    /// The value replaces the whole kind from the environment or from a file. A kind that is accepted twice in code is
+    /// a problem.
     ///
     /// ```
     /// use tower_clerk::{ClerkConfig, kinds::{ApiKeys, OAuthTokens}};
@@ -39,7 +39,7 @@ impl ClerkConfigBuilder {
     /// opaque machine tokens without a
     /// [`machine_secret_key`](crate::kinds::MachineTokens::machine_secret_key).
     ///
-    /// It gives access to the whole instance.
+    /// The key gives access to the whole instance.
     pub fn secret_key(mut self, key: impl Into<String>) -> Self {
         self.secret_key = key.into().into();
         self.set_in_code("secret_key")
@@ -53,8 +53,8 @@ impl ClerkConfigBuilder {
         self.set_in_code("backend_api_url")
     }
 
-    /// Sets the version of the Backend API (`Clerk-API-Version`). Default: `2026-05-12`, for which this crate is
-    /// written.
+    /// Sets the version of the Backend API (`Clerk-API-Version`). Default: `2026-05-12`, the version that this crate
+    /// supports.
     pub fn backend_api_version(mut self, version: impl Into<String>) -> Self {
         self.backend_api_version = version.into();
         self
@@ -72,16 +72,16 @@ impl ClerkConfigBuilder {
     /// [`secret_key`](Self::secret_key) and is not bounded by the scopes of a token.
     ///
     /// The user is cached for a minute, by id. The token of a user who is banned, deprovisioned or deleted is rejected:
-    /// it may have been issued before. If the user cannot be fetched, [`BestEffort`](Enrichment::BestEffort) lets the
-    /// request pass, and [`Required`](Enrichment::Required) rejects it with a 503, at every setting of
+    /// the token may have been issued before. If the user cannot be fetched, the request passes with
+    /// [`BestEffort`](Enrichment::BestEffort), and gets a 503 with [`Required`](Enrichment::Required), regardless of
     /// [`userinfo`](crate::kinds::OAuthTokens::userinfo).
     pub fn users(mut self, enrichment: Enrichment) -> Self {
         self.users = enrichment;
         self.set_in_code("users")
     }
 
-    /// Sets a hierarchy of scopes: `implies(granted, needed)` returns whether a granted scope includes a required one.
-    /// Default: each scope includes itself alone.
+    /// Sets a hierarchy of scopes: `implies(granted, needed)` returns true if a granted scope includes a required one.
+    /// Default: each scope includes only itself.
     ///
     /// ```
     /// # use tower_clerk::ClerkConfig;
@@ -96,14 +96,14 @@ impl ClerkConfigBuilder {
         self
     }
 
-    /// Sets the keys that JWTs are verified with. Default: [`JwtKeys::instance`], which survives a rotation.
+    /// Sets the keys that verify JWTs. Default: [`JwtKeys::instance`], which keeps working after a key rotation.
     pub fn jwt_keys(mut self, keys: JwtKeys) -> Self {
         self.jwt_keys = keys;
         self.set_in_code("jwt_keys")
     }
 
-    /// Sets the signature algorithms that JWTs may have (RFC 7518 §3.1). Default: RS256 alone, Clerk's. An empty list
-    /// is a problem.
+    /// Sets the signature algorithms that JWTs may have (RFC 7518 §3.1). Default: only RS256, the algorithm of Clerk.
+    /// An empty list is a problem.
     pub fn jwt_algorithms(mut self, algorithms: impl IntoIterator<Item = JwtAlgorithm>) -> Self {
         self.jwt_algorithms = algorithms.into_iter().collect();
         self
@@ -124,36 +124,36 @@ impl ClerkConfigBuilder {
         self
     }
 
-    /// Sets how far Clerk's clock may differ from this machine's: for `nbf` and `iat`, and for the `exp` of JWTs that
-    /// are verified by their signature. Default: 5 s, as in Clerk's own libraries. At most 60 s. The `exp` of a
-    /// server's answer is never extended, since the server compares it with its own clock.
+    /// Sets the largest difference between Clerk's clock and the clock of this machine. It applies to `nbf` and `iat`,
+    /// and to the `exp` of JWTs that are verified by their signature. Default: 5 s, as in Clerk's own libraries. At
+    /// most 60 s. The `exp` of a server's response is never extended, since the server compares it with its own clock.
     pub fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
     /// Sets the length of the longest token that is verified, in bytes. Default: 4,096, four times the length of
-    /// Clerk's JWTs. 64 to 16,384.
+    /// Clerk's JWTs. From 64 to 16,384.
     pub fn max_token_length(mut self, bytes: usize) -> Self {
         self.max_token_length = bytes;
         self
     }
 
-    /// Sets how long a result is cached, which is also how long a revoked token passes at most. Default: 30 s. At most
-    /// 5 min. Zero turns the cache off.
+    /// Sets how long a result is cached. A revoked token is accepted for at most this long. Default: 30 s. At most 5
+    /// min. Zero turns the cache off.
     ///
-    /// Each entry lives up to a tenth less, so that tokens that were verified together are not verified again together,
-    /// and never beyond the token's own end.
+    /// Each entry lives up to a tenth less, so that tokens that were verified together are not verified again together.
+    /// No entry outlives its token.
     pub fn cache_ttl(mut self, ttl: Duration) -> Self {
         self.cache_ttl = ttl;
         self.set_in_code("cache_ttl")
     }
 
-    /// Sets how many tokens are cached; a tenth as many rejected ones are, apart from them. Default: 50,000. 1 to
-    /// 10,000,000.
+    /// Sets how many tokens are cached. In addition, a tenth of this number of rejected tokens is cached separately.
+    /// Default: 50,000. From 1 to 10,000,000.
     ///
-    /// An entry takes about 1 KiB, as measured with introspection answers of 550 bytes and everything included, so the
-    /// default is about 50 MiB. An entry whose claims take more than a KiB counts once for each.
+    /// An entry takes about 1 KiB, as measured with introspection responses of 550 bytes and everything included, so
+    /// the default is about 50 MiB. An entry whose claims take more than a KiB counts once for each KiB.
     pub fn cache_capacity(mut self, entries: u64) -> Self {
         self.cache_capacity = entries;
         self

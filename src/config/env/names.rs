@@ -1,20 +1,20 @@
-//! The names of the variables, and names that are almost theirs.
+//! The names of the variables, and the detection of names that are almost right.
 
 use crate::TokenKind::{self, ApiKey, Machine, OAuth, Session};
 
-/// A variable that is read.
+/// An environment variable that is read.
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) name: &'static str,
     pub(super) option: &'static str,
-    /// The kinds that it restricts, all of them if there is none named; `None`: it restricts nothing.
+    /// The kinds that the variable restricts. An empty list means all kinds. `None` if it restricts nothing.
     pub(super) kinds: Option<&'static [TokenKind]>,
-    /// One text without spaces.
+    /// True if the value is one text without spaces.
     pub(super) is_single: bool,
     pub(super) is_pem: bool,
 }
 
-/// A name that is almost a known one.
+/// A known variable with a name that is almost the given one.
 pub(super) struct Near {
     pub(super) known: &'static Known,
     distance: usize,
@@ -108,7 +108,7 @@ pub(super) const KNOWN: [Known; 28] = [
     single("CLERK_DANGER_ALLOW_HTTP", "danger_allow_http"),
 ];
 
-/// Variables that Clerk's own SDKs define, and this crate does not read.
+/// Variables that Clerk's own SDKs define and this crate does not read.
 const SDKS: [&str; 25] = [
     "CLERK_AFTER_SIGN_IN_URL",
     "CLERK_AFTER_SIGN_UP_URL",
@@ -137,8 +137,8 @@ const SDKS: [&str; 25] = [
     "CLERK_WEBHOOK_SIGNING_SECRET",
 ];
 
-/// Returns the known variable whose name is almost this one: at most two letters are different, or it is the singular.
-/// Among several, a restricting one counts.
+/// Returns the known variable with almost this name: at most two letters differ, or the name is the singular. If there
+/// are several, a restricting variable takes precedence.
 pub(super) fn near(name: &str) -> Option<Near> {
     if !name.starts_with("CLERK_") || SDKS.contains(&name) || name.len() > 64 {
         return None;
@@ -154,7 +154,7 @@ pub(super) fn near(name: &str) -> Option<Near> {
     near.min_by_key(|near| (near.known.kinds.is_none(), near.distance))
 }
 
-/// How many letters must be inserted, removed or replaced (Levenshtein).
+/// Returns the number of letters that must be inserted, removed or replaced (Levenshtein).
 fn distance(one: &str, other: &str) -> usize {
     let other = other.as_bytes();
     let mut row: Vec<usize> = (0..=other.len()).collect();
