@@ -1,4 +1,4 @@
-//! Checks that options share, and the problems that they find. Pure, and below everything that has options.
+//! Checks that options share, and the problems that they find. They do no I/O, and depend on no module with options.
 
 pub(crate) mod origin;
 pub(crate) mod parse;

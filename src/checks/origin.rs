@@ -1,4 +1,4 @@
-//! Origins: those of browsers (RFC 6454 §6.2), which session tokens name, and those of discovered addresses.
+//! Origins of browsers (RFC 6454 §6.2), which session tokens name, and origins of discovered addresses.
 
 use std::net::IpAddr;
 
@@ -7,7 +7,7 @@ use url::{Host, Url};
 use super::Flaw;
 
 #[cfg(feature = "jwt")]
-/// Checks an origin as browsers write it, since it is compared byte for byte.
+/// Checks an origin in the spelling of browsers, since origins are compared byte for byte.
 pub(crate) fn check_browser_origin(text: &str) -> Result<(), Flaw> {
     let invalid = |reason: &str| Err(Flaw::invalid(text, reason));
     if text == "null" {
@@ -44,7 +44,7 @@ pub(crate) fn check_browser_origin(text: &str) -> Result<(), Flaw> {
 
 /// Returns an origin that discovered addresses may have, in ASCII and without a slash at the end.
 pub(crate) fn discovery_origin(text: &str, allow_http: bool) -> Result<String, Flaw> {
-    // What an error shows must not be a secret.
+    // An error must not show a secret.
     if text.contains('@') {
         return Err(Flaw::hidden("leave the user info out"));
     }

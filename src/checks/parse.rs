@@ -1,4 +1,4 @@
-//! Reading values from text: from the environment, and from files through serde.
+//! Parsers for values from text: from the environment, and from files through serde.
 
 use std::{fmt, marker::PhantomData, time::Duration};
 
@@ -10,7 +10,7 @@ use serde::{
 
 use super::{Hidden, may_be_secret};
 
-/// Clients or machines by their ids, or any of them.
+/// A list of client or machine ids, or any id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Named {
     Any,
@@ -18,7 +18,7 @@ pub(crate) enum Named {
 }
 
 impl Named {
-    /// Stands for it in `Debug` texts.
+    /// Returns a replacement for `Debug` output.
     pub(crate) fn hidden(&self) -> Hidden {
         match self {
             Self::Any => Hidden::any(),
@@ -27,7 +27,7 @@ impl Named {
     }
 }
 
-/// A duration: a number of seconds, or humantime's `1m 30s`.
+/// Parses a duration: a number of seconds, or humantime's `1m 30s`.
 pub(crate) fn duration(text: &str) -> Option<Duration> {
     match text.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
@@ -35,7 +35,7 @@ pub(crate) fn duration(text: &str) -> Option<Duration> {
     }
 }
 
-/// A list: separated by commas or white space.
+/// Parses a list, separated by commas or white space.
 pub(crate) fn list(text: &str) -> Vec<String> {
     text.split([',', ' ', '\t', '\n', '\r'])
         .filter(|entry| !entry.is_empty())
@@ -43,7 +43,7 @@ pub(crate) fn list(text: &str) -> Vec<String> {
         .collect()
 }
 
-/// A list of ids, or `*` for any.
+/// Parses a list of ids, or `*` for any.
 pub(crate) fn named(text: &str) -> Named {
     match text.trim() {
         "*" => Named::Any,
@@ -79,7 +79,7 @@ pub(crate) fn deserialize_duration<'de, D: Deserializer<'de>>(
         }
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
-            // Any other text may be a secret in the wrong place.
+            // Any other text may be a misplaced secret.
             let unexpected = match may_be_secret(text) {
                 true => de::Unexpected::Other("another text"),
                 false => de::Unexpected::Str(text),
@@ -121,7 +121,7 @@ impl From<Vec<String>> for Named {
     }
 }
 
-/// A sequence of strings, or one string for a function to take apart.
+/// A visitor for a sequence of strings, or for one string that a function splits.
 struct Entries<T>(fn(&str) -> T, PhantomData<T>);
 
 impl<'de, T: From<Vec<String>>> Visitor<'de> for Entries<T> {
@@ -144,7 +144,7 @@ impl<'de, T: From<Vec<String>>> Visitor<'de> for Entries<T> {
     }
 }
 
-/// A secret. A value of another type is not repeated in the error.
+/// Reads a secret. The error does not repeat a value of another type.
 pub(crate) fn deserialize_secret<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<SecretString, D::Error> {
@@ -158,7 +158,7 @@ pub(crate) fn deserialize_secret_option<'de, D: Deserializer<'de>>(
     deserialize_secret(deserializer).map(Some)
 }
 
-/// A text that may be a secret.
+/// Reads a text that may be a secret.
 pub(crate) fn secret_text<'de, D: Deserializer<'de>>(
     deserializer: D,
     message: &'static str,
@@ -166,14 +166,14 @@ pub(crate) fn secret_text<'de, D: Deserializer<'de>>(
     String::deserialize(deserializer).map_err(|_| de::Error::custom(message))
 }
 
-/// An optional duration.
+/// Reads an optional duration.
 pub(crate) fn deserialize_duration_option<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Duration>, D::Error> {
     deserialize_duration(deserializer).map(Some)
 }
 
-/// A word out of a fixed set. Another text is not repeated in the error if it may be a secret.
+/// Reads a word of a fixed set. The error does not repeat a text that may be a secret.
 pub(crate) fn deserialize_word<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
@@ -195,7 +195,7 @@ where
     deserialize_word(deserializer).map(Some)
 }
 
-/// A word out of a fixed set, spelled as serde spells it.
+/// Parses a word of a fixed set, in serde's spelling.
 pub(crate) fn word<T: for<'de> Deserialize<'de>>(text: &str) -> Option<T> {
     T::deserialize(de::value::StrDeserializer::<de::value::Error>::new(text)).ok()
 }

@@ -6,8 +6,8 @@ use super::secret::may_be_secret;
 
 /// All problems of a configuration, found by [`build`](crate::ClerkConfigBuilder::build).
 ///
-/// `Display` and `Debug` print the same list, one problem a line, since `main` prints an error by `Debug`. No secret is
-/// in it, whichever option it was put into.
+/// `Display` and `Debug` print the same list, one problem per line, since `main` prints an error by `Debug`. It
+/// contains no secret, regardless of the option that a secret was written to.
 #[derive(Clone)]
 pub struct ConfigError {
     problems: Vec<ConfigProblem>,
@@ -22,7 +22,7 @@ pub struct ConfigProblem {
     message: String,
 }
 
-/// A problem before it is known which option has it.
+/// A problem that does not name its option yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Flaw {
     message: String,
@@ -36,7 +36,7 @@ pub(crate) struct Problems {
     origins: Origins,
 }
 
-/// The environment variables that options were taken from.
+/// Maps options to the environment variables that they were taken from.
 #[derive(Clone, Default)]
 pub(crate) struct Origins(Vec<(&'static str, &'static str)>);
 
@@ -53,12 +53,12 @@ impl ConfigProblem {
         &self.option
     }
 
-    /// Returns the environment variable, if the value came from one.
+    /// Returns the environment variable. `None` if the value did not come from one.
     pub fn variable(&self) -> Option<&str> {
         self.variable.as_deref()
     }
 
-    /// Returns what is wrong, the value unless it may be a secret, and what to write instead.
+    /// Returns the problem, the value unless it may be a secret, and what to write instead.
     pub fn message(&self) -> &str {
         &self.message
     }
@@ -72,7 +72,7 @@ impl Flaw {
         }
     }
 
-    /// An option that is mandatory. Not reported if the option has another problem already.
+    /// The problem of a missing mandatory option. Not reported if the option already has another problem.
     pub(crate) fn missing(hint: &str) -> Self {
         Self {
             message: format!("is missing or empty: {hint}"),
@@ -85,7 +85,7 @@ impl Flaw {
         &self.message
     }
 
-    /// A value that cannot be used. It is shown unless it may be a secret.
+    /// The problem of an invalid value. The value is shown unless it may be a secret.
     pub(crate) fn invalid(value: &str, reason: impl fmt::Display) -> Self {
         if may_be_secret(value) {
             return Self::hidden(reason);
@@ -93,7 +93,7 @@ impl Flaw {
         Self::new(format!("cannot be {value:?}: {reason}"))
     }
 
-    /// The same with what to write instead, which is not shown either if the value may be a secret.
+    /// The problem of an invalid value, with what to write instead. Neither is shown if the value may be a secret.
     pub(crate) fn instead(value: &str, reason: &str, hint: impl fmt::Display) -> Self {
         if may_be_secret(value) {
             return Self::hidden(reason);
@@ -101,7 +101,7 @@ impl Flaw {
         Self::new(format!("cannot be {value:?}: {reason}: {hint}"))
     }
 
-    /// A value that cannot be used, and is not shown.
+    /// The problem of an invalid value that is not shown.
     pub(crate) fn hidden(reason: impl fmt::Display) -> Self {
         Self::new(format!("cannot be used: {reason}"))
     }
@@ -119,7 +119,7 @@ impl Problems {
         }
     }
 
-    /// The options from which environment variables.
+    /// Returns the map from options to environment variables.
     pub(crate) fn origins(&mut self) -> &mut Origins {
         &mut self.origins
     }
@@ -142,7 +142,7 @@ impl Problems {
         self.push(option, Some(variable.into()), flaw);
     }
 
-    /// Adds the error of a check, if it has one, and returns the value otherwise.
+    /// Returns the value of a successful check. Adds the problem of a failed one.
     pub(crate) fn check<T>(&mut self, option: &'static str, outcome: Result<T, Flaw>) -> Option<T> {
         outcome.map_err(|flaw| self.add(option, flaw)).ok()
     }
@@ -190,7 +190,7 @@ impl Origins {
         self.0.push((option, variable));
     }
 
-    /// Forgets the variable of an option that code has set since.
+    /// Removes the variable of an option that code has set since.
     pub(crate) fn forget(&mut self, option: &str) {
         self.0.retain(|(known, _)| *known != option);
     }
@@ -201,7 +201,7 @@ impl Origins {
     }
 }
 
-/// One line.
+/// Prints one line.
 impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{}`", self.option)?;
@@ -212,7 +212,7 @@ impl fmt::Display for ConfigProblem {
     }
 }
 
-/// The problem, or a list of them.
+/// Prints the problem, or a list of problems.
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let [problem] = &*self.problems {

@@ -1,9 +1,9 @@
-//! Recognizes texts that may be secrets in a place where none belongs, and stands for them in `Debug` texts.
+//! Recognizes texts that may be misplaced secrets, and replaces them in `Debug` output.
 
 use std::fmt;
 
-/// Returns whether a text has the form of a secret: a key or a token of Clerk's, a JWT, a PEM, credentials of
-/// HTTP, or an address with user info. It errs on the side of secrecy.
+/// Returns true if a text has the form of a secret: a key or token of Clerk, a JWT, a PEM, HTTP credentials, or an
+/// address with user info. In doubt, a text counts as a secret.
 pub(crate) fn may_be_secret(text: &str) -> bool {
     let is_inside_a_word = |at: usize| {
         let before = text.get(..at).unwrap_or_default();
@@ -16,12 +16,12 @@ pub(crate) fn may_be_secret(text: &str) -> bool {
     has_prefix || text.contains('@') || text.contains("%40")
 }
 
-/// Of keys, tokens, JWTs (`{"` in base64) and PEMs.
+/// The prefixes of keys, tokens, JWTs (`{"` in base64) and PEMs.
 const PREFIXES: [&str; 9] = [
     "sk_", "ak_", "oat_", "mt_", "whsec_", "eyJ", "-----", "Bearer ", "Basic ",
 ];
 
-/// Stands for a value of the user's in `Debug` texts: whether there is one, and of a list how many.
+/// Replaces a user's value in `Debug` output. It shows if there is a value, and the length of a list.
 pub(crate) struct Hidden(usize);
 
 /// Any value is allowed.

@@ -3,7 +3,7 @@
 use super::Flaw;
 use crate::token::scope::is_scope_byte;
 
-/// Checks a text that is not empty against an alphabet.
+/// Checks a non-empty text against an alphabet.
 pub(crate) fn check_text(value: &str, is_allowed: fn(u8) -> bool) -> Result<(), Flaw> {
     let reason = if value.is_empty() {
         "it is empty"
@@ -15,7 +15,7 @@ pub(crate) fn check_text(value: &str, is_allowed: fn(u8) -> bool) -> Result<(), 
     Err(Flaw::invalid(value, reason))
 }
 
-/// Checks one scope. A comma is part of RFC 6749's alphabet, but Clerk's scopes have none: it separates two.
+/// Checks one scope. RFC 6749 allows commas, but Clerk's scopes have none, so a comma separates two scopes.
 pub(crate) fn check_scope(scope: &str) -> Result<(), Flaw> {
     let is_several = |byte: u8| byte == b',' || byte == b' ';
     if scope.bytes().any(is_several) && scope.bytes().all(|it| is_several(it) || is_scope_byte(it))
@@ -33,7 +33,7 @@ pub(crate) fn check_scope(scope: &str) -> Result<(), Flaw> {
     check_text(scope, is_scope_byte)
 }
 
-/// `VSCHAR = %x20-7E` (RFC 6749 appendix A)
+/// Returns true for `VSCHAR = %x20-7E` (RFC 6749 appendix A).
 pub(crate) fn is_vschar(byte: u8) -> bool {
     (0x20..=0x7e).contains(&byte)
 }
