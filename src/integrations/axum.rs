@@ -23,9 +23,9 @@ use crate::{
 
 /// The claims as an application's own type, by [`ClerkClaims::claims_as`].
 ///
-/// A token whose claims do not fit the type is rejected with a 403. Take `Option<Claims<T>>` behind an
-/// [optional](crate::ClerkAuthLayer::optional) layer: it is `None` if there are no claims. Claims that do not fit are
-/// rejected in both forms.
+/// A token whose claims do not fit the type is rejected with a 403. Behind an
+/// [optional](crate::ClerkAuthLayer::optional) layer, take `Option<Claims<T>>`, which is `None` if there are no claims.
+/// Both forms reject claims that do not fit.
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -68,12 +68,12 @@ pub struct Claims<T>(pub T);
 /// | the layer let the request through without credentials | 401 | that of the layer |
 /// | the claims do not fit the type, or the token lacks the organization, actor or user | 403 | without `error` |
 ///
-/// It is no 401 for a valid token: with `invalid_token`, the client would discard the token and return with one
-/// like it. It is no 422 either, since the request is well-formed: the token does not give what the handler needs
+/// A valid token does not get a 401: after `invalid_token`, the client would discard the token and return with an equal
+/// one. The status is not 422 either, since the request is well-formed: the token lacks what the handler needs
 /// (RFC 9110 §15.5.4).
 ///
-/// The body is that of the layer in front, by its [`reject_with`](crate::ClerkAuthLayer::reject_with). Without one,
-/// it is empty. A gRPC request gets the gRPC form.
+/// The body is the one that [`reject_with`](crate::ClerkAuthLayer::reject_with) sets on the layer in front. Without a
+/// layer, it is empty. A gRPC request gets the gRPC form.
 ///
 /// ```
 /// use tower_clerk::{AuthErrorKind, ClerkClaims, axum::ClaimsRejection};
@@ -89,7 +89,7 @@ pub struct Claims<T>(pub T);
 /// }
 /// # _ = axum::Router::<()>::new().route("/", axum::routing::get(home));
 /// ```
-// Both fields are free of the claims: `Debug` and `Display` are for logs.
+// Neither field contains claims, since `Debug` and `Display` are for logs.
 #[derive(Clone, Debug)]
 pub struct ClaimsRejection {
     rejection: Box<Rejection>,
@@ -106,7 +106,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Claims<T> {
     }
 }
 
-/// `None` if there are no claims, for lack of credentials or of a layer.
+/// Returns `None` if there are no claims, because credentials or a layer are missing.
 impl<S: Sync, T: DeserializeOwned> OptionalFromRequestParts<S> for Claims<T> {
     type Rejection = ClaimsRejection;
 
@@ -128,7 +128,7 @@ impl<S: Sync> FromRequestParts<S> for ClerkClaims {
     }
 }
 
-/// `None` if there are no claims, for lack of credentials or of a layer.
+/// Returns `None` if there are no claims, because credentials or a layer are missing.
 impl<S: Sync> OptionalFromRequestParts<S> for ClerkClaims {
     type Rejection = Infallible;
 
@@ -139,8 +139,8 @@ impl<S: Sync> OptionalFromRequestParts<S> for ClerkClaims {
 
 // === impl User ===
 
-/// Rejects claims without a user of the Backend API with a 403. Claims have one if the configuration has [profiles
-/// from there](crate::ClerkConfigBuilder::users), and the subject is a user.
+/// Rejects claims without a user of the Backend API with a 403. Claims have a user if the configuration
+/// [fetches users](crate::ClerkConfigBuilder::users), and the subject is a user.
 impl<S: Sync> FromRequestParts<S> for User {
     type Rejection = ClaimsRejection;
 
@@ -151,7 +151,7 @@ impl<S: Sync> FromRequestParts<S> for User {
     }
 }
 
-/// `None` if the claims have no user, or there are no claims.
+/// Returns `None` if the claims have no user, or there are no claims.
 impl<S: Sync> OptionalFromRequestParts<S> for User {
     type Rejection = Infallible;
 

@@ -1,4 +1,4 @@
-//! Additions for particular frameworks. The layer itself needs none of them.
+//! Additions for specific frameworks. The layer itself depends on none of them.
 
 #[cfg(feature = "axum")]
 pub mod axum;

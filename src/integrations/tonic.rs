@@ -1,4 +1,4 @@
-//! Claims in a method of a tonic service, and rejections as a status.
+//! Claims in the methods of a tonic service, and rejections as a status.
 
 use std::{error::Error, iter, sync::Arc};
 
@@ -9,16 +9,16 @@ use crate::{AuthError, ClerkClaims, authorize::claims_of, reject::Rejection};
 
 /// Returns the claims of a request.
 ///
-/// The layer stands in front of the whole server (`Server::builder().layer(..)`), so an interceptor can call this as
-/// well as a method.
+/// The layer belongs in front of the whole server (`Server::builder().layer(..)`), so an interceptor can call this
+/// function as well as a method.
 ///
 /// # Errors
 ///
-/// The [`status`] of the rejection: UNAUTHENTICATED if the layer let the request through without credentials;
+/// The [`status`] of the rejection: UNAUTHENTICATED if the layer accepted the request without credentials;
 /// INTERNAL, and an error in the log, if no [`ClerkAuthLayer`](crate::ClerkAuthLayer) is in front of the service.
 ///
-/// tonic renders a status as gRPC for every request. The layer that let the request through replaces this one by
-/// the HTTP status if the request was not gRPC, or if the layer has
+/// tonic renders a status as gRPC for every request. The layer that accepted the request replaces this status by the
+/// HTTP status if the request was not gRPC, or if the layer has
 /// [`http_status_only`](crate::ClerkAuthLayer::http_status_only).
 ///
 /// ```
@@ -55,7 +55,7 @@ pub fn status(rejection: &Rejection) -> Status {
     status
 }
 
-/// Finds the reason of a [`claims`] that failed, in what tonic leaves among the extensions of the response.
+/// Finds the reason of a failed [`claims`] call in the extensions that tonic leaves in the response.
 pub(super) fn error_of(extensions: &Extensions) -> Option<AuthError> {
     let status: &Status = extensions.get()?;
     status.source()?.downcast_ref().cloned()

@@ -1,4 +1,4 @@
-//! Parts of the claims as arguments: the organization, and who acts in the subject's place.
+//! Parts of the claims as arguments of handlers: the organization, and the actor.
 
 use std::convert::Infallible;
 
@@ -13,8 +13,8 @@ use crate::{
 
 // === impl Organization ===
 
-/// If the token names none, or its organization [cannot be read](ClerkClaims::has_unreadable_organization), the
-/// request is rejected with a 403.
+/// Rejects the request with a 403 if the token names no organization, or one that
+/// [cannot be read](ClerkClaims::has_unreadable_organization).
 ///
 /// ```
 /// use axum::{Router, routing::get};
@@ -41,9 +41,9 @@ impl<S: Sync> FromRequestParts<S> for Organization {
     }
 }
 
-/// `None` if the token names none, or there are no claims. An organization that [cannot be
-/// read](ClerkClaims::has_unreadable_organization) is not none: the request is rejected with a 403,
-/// since a handler takes `None` for a subject that acts for itself.
+/// Returns `None` if the token names no organization, or there are no claims. An organization that [cannot be
+/// read](ClerkClaims::has_unreadable_organization) does not count as `None`: the request is rejected with a 403,
+/// since a handler takes `None` for a subject that acts without an organization.
 impl<S: Sync> OptionalFromRequestParts<S> for Organization {
     type Rejection = ClaimsRejection;
 
@@ -68,7 +68,7 @@ impl<S: Sync> FromRequestParts<S> for Actor {
     }
 }
 
-/// `None` if the token names no actor, or there are no claims.
+/// Returns `None` if the token names no actor, or there are no claims.
 ///
 /// ```
 /// use axum::http::StatusCode;
