@@ -35,13 +35,13 @@ use crate::{
 /// [kind](crate::TokenKind), client and subject of the token. Place the layer between
 /// [`ClerkAuthLayer`](crate::ClerkAuthLayer) and the server:
 ///
-/// 1. An answer with status 2xx and `Mcp-Session-Id` binds the id to the principal of the request. What is
-///    bound is never bound anew: an answer that gives an id of somebody else's is turned into a 500.
-/// 2. A request with that header passes if its principal opened the session, whatever its method. For
-///    everybody else it is a 404, as the specification wants it for sessions that do not exist: clients
-///    begin anew, and do not learn whether there is one. Two such headers are a 400.
-/// 3. A `DELETE` of the owner's that the server answers with 2xx ends the binding.
-/// 4. A request without claims is rejected as [`RequireLayer`](crate::RequireLayer) does it.
+/// 1. A response with status 2xx and `Mcp-Session-Id` binds the id to the principal of the request. A bound id is never
+///    bound again: a response with an id that is bound to another principal is replaced by a 500.
+/// 2. A request with that header, of any method, passes if its principal opened the session. All other principals get
+///    a 404, which the specification requires for sessions that do not exist. Clients then open a new session, and do
+///    not learn if the id exists. Two such headers are a 400.
+/// 3. A `DELETE` by the owner that the server answers with 2xx ends the binding.
+/// 4. A request without claims is rejected in the same way as by [`RequireLayer`](crate::RequireLayer).
 ///
 /// An unknown id also gets a 404: the layer fails closed. All requests of a session must therefore reach the process
 /// that opened it. **With several replicas**, configure the load balancer to route by `Mcp-Session-Id`, which servers
