@@ -1,6 +1,6 @@
 //! The kinds of rejections: one table of all that follows from each.
 
-/// The kinds of rejection. [`Rejection`](crate::Rejection) decides how each kind appears in a response.
+/// The kinds of rejection. [`Rejection`](crate::reject::Rejection) decides how each kind appears in a response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AuthErrorKind {
@@ -187,7 +187,7 @@ impl AuthErrorKind {
         self.row().class
     }
 
-    /// Returns the outcome of the request. Several kinds share one if an operator does the same about them.
+    /// Returns the outcome of the request. Several kinds share an outcome if they need the same action by an operator.
     pub(crate) fn outcome(self) -> Outcome {
         self.row().outcome
     }
