@@ -100,8 +100,8 @@ pub(super) fn object(value: Value) -> Map<String, Value> {
 macro_rules! common {
     ($builder:ident) => {
         impl $builder {
-            /// Adds a claim that [`claims_as`](ClerkClaims::claims_as) shows. It replaces none that another method of
-            /// this builder sets.
+            /// Adds a claim that [`claims_as`](ClerkClaims::claims_as) returns. It does not replace a claim that
+            /// another method of this builder sets.
             pub fn claim(
                 mut self,
                 name: impl Into<String>,
@@ -122,7 +122,7 @@ macro_rules! common {
             ///
             /// # Panics
             ///
-            /// If it is no JSON object.
+            /// If the value is not a JSON object.
             #[track_caller]
             pub fn user(mut self, user: impl Into<serde_json::Value>) -> Self {
                 self.draft.set_user(user.into());
@@ -130,7 +130,7 @@ macro_rules! common {
             }
         }
 
-        // The claims may say who a person is.
+        // Claims may identify a person.
         impl std::fmt::Debug for $builder {
             fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
                 f.debug_struct(stringify!($builder)).finish_non_exhaustive()
@@ -141,7 +141,7 @@ macro_rules! common {
 
 pub(super) use common;
 
-/// Holds hand-made claims, which no cache holds.
+/// Holds claims that were made without a cache entry.
 struct HandMade(Claims);
 
 impl Holder for HandMade {

@@ -1,8 +1,8 @@
-//! Claims for unit tests, without a token, and a clock that tests move.
+//! Claims for unit tests, without a token, and a clock that tests control.
 //!
-//! There is one builder of claims for each kind of token. They are for handlers and functions that take
-//! [`ClerkClaims`]. They are synchronous, and need no key, no [`fake_clerk`](crate::fake_clerk) and no runtime. Nothing
-//! is verified: the claims are what the test says.
+//! There is one builder of claims for each kind of token. Use them for handlers and functions that take
+//! [`ClerkClaims`]. The builders are synchronous, and need no key, no [`fake_clerk`] and no runtime.
+//! Nothing is verified: the claims have the values that the test sets. is verified: the claims are what the test says.
 //!
 //! ```
 //! use tower_clerk::{ClerkClaims, testing::SessionClaims};
@@ -113,7 +113,7 @@ impl OAuthClaims {
     /// [organization](ClerkClaims::organization) come from. Default: none.
     ///
     /// # Panics
-    ///
+    /// If the value is not a JSON object.
     /// If it is no JSON object.
     #[track_caller]
     pub fn userinfo(mut self, userinfo: impl Into<Value>) -> Self {
@@ -185,8 +185,8 @@ impl SessionClaims {
     /// Makes the claims.
     ///
     /// # Panics
-    ///
-    /// If there is a role or a permission without an organization, or the actor's subject is empty: no token has
+    /// If there is a role or a permission without an organization, or the actor's subject is empty. No token has such
+    /// claims.
     /// that.
     #[track_caller]
     pub fn build(mut self) -> ClerkClaims {
