@@ -1,5 +1,5 @@
-//! Which Clerk instance: from what a user has at hand to the one origin that everything is derived
-//! from.
+//! Parses the name of a Clerk instance, in any of the forms that users have, into the one origin from which all
+//! addresses are derived.
 
 use base64::{
     Engine, alphabet,
@@ -16,7 +16,7 @@ use crate::checks::{
 /// The frontend API of a Clerk instance.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Instance {
-    /// Scheme, host and port, without a slash at the end: it is also the issuer.
+    /// Scheme, host and port, without a slash at the end. It is also the issuer.
     origin: String,
     is_https: bool,
     is_loopback: bool,
@@ -32,7 +32,7 @@ impl Instance {
                  set CLERK_DOMAIN or CLERK_PUBLISHABLE_KEY",
             ));
         }
-        // What an error shows must not be a secret.
+        // An error must not show a secret.
         if value.starts_with("sk_") {
             return Err(Flaw::hidden(
                 "this is a secret key: give the publishable key, `pk_…`",
@@ -56,7 +56,7 @@ impl Instance {
         } else {
             format!("https://{value}")
         };
-        // The parser would decode, drop or convert much of what is rejected here.
+        // The parser would silently decode, drop or convert much of what is rejected here.
         let (scheme, rest) = url.split_once("://").unwrap_or_default();
         let scheme = scheme.to_ascii_lowercase();
         if !matches!(&*scheme, "https" | "http") {
@@ -94,12 +94,12 @@ impl Instance {
         })
     }
 
-    /// The issuer identifier (RFC 8414 §2).
+    /// Returns the issuer identifier (RFC 8414 §2).
     pub(crate) fn issuer(&self) -> &str {
         &self.origin
     }
 
-    /// The host, without the port.
+    /// Returns the host, without the port.
     pub(crate) fn host(&self) -> &str {
         let (_, host) = self.origin.split_once("://").unwrap_or_default();
         host.split(':').next().unwrap_or_default()
@@ -109,7 +109,7 @@ impl Instance {
         self.is_https
     }
 
-    /// Returns whether the instance is on this machine, such as a fake.
+    /// Returns true if the instance is on this machine, such as a fake.
     pub(crate) fn is_loopback(&self) -> bool {
         self.is_loopback
     }
@@ -136,7 +136,7 @@ impl Instance {
     }
 }
 
-/// Rejects Clerk's other hosts, which answer, but not as a Frontend API.
+/// Rejects Clerk's other hosts, which respond, but not as a Frontend API.
 fn check_is_frontend_api(value: &str, host: &str) -> Result<(), Flaw> {
     let Some(reason) = other_host(host) else {
         return Ok(());
@@ -166,7 +166,7 @@ fn other_host(host: &str) -> Option<String> {
     }
 }
 
-/// `pk_test_` or `pk_live_`, and the base64 of the host with a `$` behind it.
+/// Decodes `pk_test_` or `pk_live_`, followed by the base64 of the host and a `$`.
 fn decode_publishable_key(key: &str) -> Option<String> {
     let encoded = key
         .strip_prefix("pk_test_")
@@ -176,8 +176,8 @@ fn decode_publishable_key(key: &str) -> Option<String> {
     (host.contains('.') && host.bytes().all(is_host_byte)).then(|| host.to_owned())
 }
 
-/// A host and perhaps a port: no more than what such names are made of, and no longer (RFC 1035 §2.3.4,
-/// RFC 3986 §3.2.2).
+/// Returns true if a text is a host, with or without a port: only the bytes of such names, and not longer
+/// (RFC 1035 §2.3.4, RFC 3986 §3.2.2).
 fn is_authority(authority: &str) -> bool {
     let is_allowed = |byte: u8| is_host_byte(byte) || matches!(byte, b':' | b'[' | b']');
     authority.len() <= 255

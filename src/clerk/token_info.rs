@@ -14,7 +14,7 @@ use crate::{
 /// Information about a token, as an authorization server returns it (RFC 7662 §2.2). It is decoded strictly, and the
 /// rules are not applied yet.
 ///
-/// A custom [`Verify`] returns this type. `Debug` shows only whether the token is active.
+/// A custom [`Verify`](crate::Verify) returns this type. `Debug` shows only whether the token is active.
 #[derive(Clone, Default)]
 pub struct TokenInfo {
     pub(crate) active: bool,
@@ -45,8 +45,8 @@ impl TokenInfo {
     ///
     /// # Errors
     ///
-    /// [`AuthErrorKind::InvalidUpstreamResponse`] if the body is not one JSON object, has a member twice, lacks
-    /// `active`, or has a known member of a wrong type.
+    /// [`AuthErrorKind::InvalidUpstreamResponse`](crate::AuthErrorKind::InvalidUpstreamResponse) if the body is not one
+    /// JSON object, has a member twice, lacks `active`, or has a known member of a wrong type.
     pub fn from_introspection(body: &[u8]) -> Result<Self, AuthError> {
         let Members(members) = serde_json::from_slice(body)
             .map_err(|_| violation("the body is not one JSON object with unique members"))?;
