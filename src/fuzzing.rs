@@ -1,4 +1,4 @@
-//! What the fuzz targets need of the inside. Compiled for them alone; no part of the public API.
+//! Internal functions for the fuzz targets. Compiled only for them, and not part of the public API.
 
 use http::HeaderMap;
 
@@ -10,12 +10,12 @@ use crate::{
 #[cfg(feature = "jwt")]
 use crate::{JwtAlgorithm, verify::jwt};
 
-/// The bearer token of a request with these headers.
+/// Returns the bearer token of a request with these headers.
 pub fn bearer(headers: &mut HeaderMap, max_len: usize) -> Result<&str, AuthErrorKind> {
     extract::parse(headers, max_len)?.token()
 }
 
-/// The session token in the cookies of a request with these headers, where this names the instance.
+/// Returns the session token in the cookies of a request with these headers, for the instance of `publishable_key`.
 pub fn cookie<'a>(
     headers: &'a mut HeaderMap,
     instance: &str,
@@ -24,7 +24,7 @@ pub fn cookie<'a>(
     CookieNames::of(instance).parse(headers, max_len)?.token()
 }
 
-/// The payload and the signature of a token in RS256. Nothing is verified.
+/// Returns the payload and the signature of a token in RS256. Nothing is verified.
 #[cfg(feature = "jwt")]
 pub fn frame(
     token: &str,
@@ -32,12 +32,12 @@ pub fn frame(
     jwt::frame(token, &[JwtAlgorithm::Rs256])
 }
 
-/// The permissions that the claims `fea`, `o.per` and `o.fpm` give.
+/// Returns the permissions from the claims `fea`, `o.per` and `o.fpm`.
 pub fn permissions(features: &str, names: &str, masks: &str) -> Box<[Box<str>]> {
     permissions::decode(features, names, masks)
 }
 
-/// Whether a key set has a key of this name; `None` where the set is none.
+/// Returns true if a key set has a key of this name. `None` if the text is not a key set.
 #[cfg(feature = "jwt")]
 pub fn key_set_has(body: &[u8], kid: &str) -> Option<bool> {
     jwt::key_set_has(body, kid)
