@@ -37,8 +37,8 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The layer needs nothing of the body of a request, and of that of a response only that there is an
-//! empty one ([`EmptyBody`]). So it is the same in axum, in tonic (`Server::builder().layer(..)`), and
+//! The layer needs nothing of the body of a request, and of that of a response only that there is an empty one
+//! ([`EmptyBody`](crate::reject::EmptyBody)). So it is the same in axum, in tonic (`Server::builder().layer(..)`), and
 //! around any other tower service. Where there is no extractor, a handler finds the claims with
 //! `request.extensions().get::<ClerkClaims>()`.
 //!
@@ -148,7 +148,7 @@
 //! | `rustls` | yes | TLS towards Clerk by rustls, with the certificates that the platform trusts |
 //! | `native-tls` | | TLS towards Clerk by the platform's own library, where `rustls` is off |
 //! | `jwt` | yes | JWTs verified here: session tokens, machine tokens, OAuth tokens where that is configured |
-//! | `axum` | | [`ClerkClaims`], `Claims<T>`, [`Organization`] and [`Actor`] as extractors, [`ResourceMetadata`] as a router |
+//! | `axum` | | [`ClerkClaims`], `Claims<T>`, [`Organization`](crate::claims::Organization) and [`Actor`](crate::claims::Actor) as extractors, [`ResourceMetadata`] as a router |
 //! | `tonic` | | `clerk_claims`: the claims of a `tonic::Request` |
 //! | `metrics` | | counts and durations for the installed recorder of the crate `metrics` |
 //! | `test-util` | | `fake_clerk` and `testing`, for tests |

@@ -1,4 +1,4 @@
-//! The parts of [`ClerkClaims`](crate::ClerkClaims): organization, actor, profile and user.
+//! The parts of [`ClerkClaims`]: organization, actor, profile and user.
 
 pub(crate) mod clerk_claims;
 mod organization;
