@@ -15,7 +15,7 @@ pub fn bearer(headers: &mut HeaderMap, max_len: usize) -> Result<&str, AuthError
     extract::parse(headers, max_len)?.token()
 }
 
-/// Returns the session token in the cookies of a request with these headers, for the instance of `publishable_key`.
+/// Returns the session token in the cookies of a request with these headers, for this instance.
 pub fn cookie<'a>(
     headers: &'a mut HeaderMap,
     instance: &str,

@@ -37,15 +37,15 @@
 //! # Ok(()) }
 //! ```
 //!
-//! The layer needs nothing of the body of a request, and of that of a response only that there is an empty one
-//! ([`EmptyBody`](crate::reject::EmptyBody)). So it is the same in axum, in tonic (`Server::builder().layer(..)`), and
+//! The layer needs nothing of the body of a request, and of that of a response only that there is an
+//! empty one ([`EmptyBody`]). So it is the same in axum, in tonic (`Server::builder().layer(..)`), and
 //! around any other tower service. Where there is no extractor, a handler finds the claims with
 //! `request.extensions().get::<ClerkClaims>()`.
 //!
-//! The [`guide`] has pages on the [start in each stack](guide::quick_start), [all options](guide::options), the [kinds
-//! of tokens](guide::tokens), [security](guide::security), [testing](guide::testing),
-//! [troubleshooting](guide::troubleshooting), and [migration](guide::migration) from `clerk-rs` and FastMCP. It also
-//! says what the type of the same name in `dioxus-clerk` is.
+//! The [`guide`] has pages on the [start in each stack](guide::quick_start),
+//! [all options](guide::options), the [kinds of tokens](guide::tokens), [security](guide::security), [testing](guide::testing),
+//! [troubleshooting](guide::troubleshooting), and [migration](guide::migration) from `clerk-rs` and FastMCP. It
+//! also says what the type of the same name in `dioxus-clerk` is.
 //!
 //! # What happens to a request
 //!
@@ -101,8 +101,8 @@
 //! # Rules by route
 //!
 //! What the layer requires, it requires of all requests. A [`RequireLayer`] adds a rule to a route: scopes,
-//! permissions, roles, kinds of tokens, or a predicate. It stands behind the layer and decides by the claims of each
-//! request. [`McpSessionLayer`] stands there, too: it keeps the sessions of an MCP server to those who opened them.
+//! permissions, roles, kinds of tokens, or a predicate. It stands behind the layer and decides by the claims of each request.
+//! [`McpSessionLayer`] stands there, too: it keeps the sessions of an MCP server to those who opened them.
 //!
 //! # What an attacker can and cannot do
 //!
@@ -148,7 +148,7 @@
 //! | `rustls` | yes | TLS towards Clerk by rustls, with the certificates that the platform trusts |
 //! | `native-tls` | | TLS towards Clerk by the platform's own library, where `rustls` is off |
 //! | `jwt` | yes | JWTs verified here: session tokens, machine tokens, OAuth tokens where that is configured |
-//! | `axum` | | [`ClerkClaims`], `Claims<T>`, [`Organization`](crate::claims::Organization) and [`Actor`](crate::claims::Actor) as extractors, [`ResourceMetadata`] as a router |
+//! | `axum` | | [`ClerkClaims`], `Claims<T>`, [`Organization`] and [`Actor`] as extractors, [`ResourceMetadata`] as a router |
 //! | `tonic` | | `clerk_claims`: the claims of a `tonic::Request` |
 //! | `metrics` | | counts and durations for the installed recorder of the crate `metrics` |
 //! | `test-util` | | `fake_clerk` and `testing`, for tests |

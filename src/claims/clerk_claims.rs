@@ -142,8 +142,8 @@ impl ClerkClaims {
     ///
     /// In that case [`organization`](Self::organization) is `None`, although the subject may act in an organization.
     /// There is no role and no permission. [`RequireLayer::role`](crate::RequireLayer::role),
-    /// [`RequireLayer::permissions`](crate::RequireLayer::permissions) and the extractors of an [`Organization`] reject
-    /// the request with a 403. A handler that treats `None` as "acts for itself" must check this first.
+    /// [`RequireLayer::permissions`](crate::RequireLayer::permissions) and the extractors of an [`Organization`] reject the request
+    /// with a 403. A handler that treats `None` as "acts for itself" must check this first.
     pub fn has_unreadable_organization(&self) -> bool {
         self.shared().organization == ActiveOrganization::Unreadable
     }

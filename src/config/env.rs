@@ -1,7 +1,7 @@
 //! The configuration from the environment.
 //!
-//! Options that concern all kinds are read at once. Those of a kind are read by `build`, since a kind that code accepts
-//! replaces that of the environment as a whole.
+//! The options that apply to all kinds are read immediately. The options of a kind are read by `build`, since a kind
+//! that code accepts replaces the whole kind of the environment.
 
 mod names;
 
@@ -61,8 +61,8 @@ impl ClerkConfig {
     ///
     /// A variable is *restricting* if it sets scopes, clients, audiences, parties, machines, the resource or the
     /// accepted kinds. Such a variable is a problem if it is set but empty, if its kind is not accepted, or if a name
-    /// that begins with `CLERK_` is almost its own: ignoring it would open the service. Almost the name of another
-    /// variable is a warning in the log. Variables of Clerk's own SDKs are left alone.
+    /// that begins with `CLERK_` is almost its name: ignoring it would open the service. If a name is almost that of
+    /// another variable, a warning is logged. Variables of Clerk's own SDKs are ignored.
     ///
     /// # Errors
     ///
@@ -76,10 +76,10 @@ impl ClerkConfigBuilder {
     /// Reads the variables of [`ClerkConfig::from_env`], to add to them in code. Cannot fail: [`build`](Self::build)
     /// reports the problems of the environment with all others.
     ///
-    /// A kind that code accepts replaces that of the environment as a whole: none of its variables count then.
+    /// A kind that code accepts replaces the whole kind of the environment: the variables of that kind are then
+    /// ignored.
     pub fn from_env() -> Self {
-        // A value that is not Unicode is rejected with the text that it makes, not left out: that could lift a
-        // restriction.
+        // A value that is not Unicode is converted lossily and then rejected. Leaving it out could lift a restriction.
         let variables = std::env::vars_os().map(|(name, value)| {
             let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
             (text(name), text(value))
@@ -102,7 +102,7 @@ impl ClerkConfigBuilder {
         builder
     }
 
-    /// Reads the options that concern all kinds.
+    /// Reads the options that apply to all kinds.
     fn read(&mut self, found: &Environment) {
         self.read_instance(found);
         let texts: [(_, Set<String>); 3] = [
@@ -118,7 +118,7 @@ impl ClerkConfigBuilder {
                 self.set_origin(name);
             }
         }
-        // Clerk's SDKs define it, so it may be set for another program.
+        // Clerk's SDKs define this variable, so it may be set for another program.
         if let Some(pem) = found
             .text("CLERK_JWT_KEY")
             .filter(|_| cfg!(feature = "jwt"))
@@ -157,7 +157,7 @@ impl ClerkConfigBuilder {
         }
     }
 
-    /// A key has the suffix of the cookie, so it counts if both are set.
+    /// Reads the instance. If both variables are set, the key is used, since it contains the suffix of the cookie.
     fn read_instance(&mut self, found: &Environment) {
         let domain = found.text("CLERK_DOMAIN");
         let key = found.text("CLERK_PUBLISHABLE_KEY");
@@ -406,7 +406,7 @@ impl Environment {
         self.parsed(name, read, &reason, problems)
     }
 
-    /// Reads a text that stands for another value.
+    /// Parses a text into another value.
     fn parsed<T>(
         &self,
         name: &'static str,
@@ -428,7 +428,7 @@ impl Environment {
 /// Sets an option.
 type Set<T> = fn(&mut ClerkConfigBuilder, T);
 
-/// Values by the words that stand for them.
+/// Values and the words for them.
 type Words<T> = &'static [(&'static str, T)];
 
 const ENRICHMENTS: Words<Enrichment> = &[
@@ -454,7 +454,7 @@ const OPAQUE_TOKENS: Words<bool> = &[("prefixed", false), ("any", true)];
 const KINDS: &str = "give `oauth`, `session`, `api_key`, `machine`, or several of them";
 const SECONDS: &str = "give a number of seconds, or a duration such as 30s";
 
-/// A set of kinds, each by its name.
+/// Parses a list of the names of kinds.
 fn kinds(text: &str) -> Option<Kinds> {
     let kinds: Option<Kinds> = parse::list(text)
         .iter()
@@ -472,7 +472,7 @@ fn word_of(kind: TokenKind) -> &'static str {
     }
 }
 
-/// Reports a name that is almost a known one.
+/// Reports a name that is almost the name of a known variable.
 pub(super) fn report_near_miss(name: &str, problems: &mut Problems) {
     match names::near(name) {
         Some(Near { known, .. }) if known.kinds.is_some() && !may_be_secret(name) => {

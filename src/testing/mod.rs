@@ -1,8 +1,8 @@
 //! Claims for unit tests, without a token, and a clock that tests control.
 //!
-//! There is one builder of claims for each kind of token. Use them for handlers and functions that take
-//! [`ClerkClaims`]. The builders are synchronous, and need no key, no [`fake_clerk`] and no runtime.
-//! Nothing is verified: the claims have the values that the test sets. is verified: the claims are what the test says.
+//! There is one builder of claims for each kind of token. Use the builders to test handlers and functions that take
+//! [`ClerkClaims`]. They are synchronous, and need no key, no `fake_clerk` and no runtime. Nothing is
+//! verified: the claims have the values that the test sets.
 //!
 //! ```
 //! use tower_clerk::{ClerkClaims, testing::SessionClaims};
@@ -109,12 +109,12 @@ impl OAuthClaims {
         self
     }
 
-    /// Sets the answer of userinfo (OpenID Connect Core §5.3.2), which the [profile](ClerkClaims::profile) and the
+    /// Sets the response of userinfo (OpenID Connect Core §5.3.2), which the [profile](ClerkClaims::profile) and the
     /// [organization](ClerkClaims::organization) come from. Default: none.
     ///
     /// # Panics
+    ///
     /// If the value is not a JSON object.
-    /// If it is no JSON object.
     #[track_caller]
     pub fn userinfo(mut self, userinfo: impl Into<Value>) -> Self {
         self.userinfo = Some(draft::object(userinfo.into()));
@@ -176,7 +176,7 @@ impl SessionClaims {
         self
     }
 
-    /// Sets the one who acts in place of the subject. Default: none.
+    /// Sets the actor, which acts in place of the subject. Default: none.
     pub fn actor(mut self, subject: impl Into<String>) -> Self {
         self.actor = Some(subject.into());
         self
@@ -185,9 +185,9 @@ impl SessionClaims {
     /// Makes the claims.
     ///
     /// # Panics
+    ///
     /// If there is a role or a permission without an organization, or the actor's subject is empty. No token has such
     /// claims.
-    /// that.
     #[track_caller]
     pub fn build(mut self) -> ClerkClaims {
         assert!(

@@ -99,8 +99,7 @@ pub(crate) struct HttpClient {
 }
 
 impl HttpClient {
-    /// `uses_https`: certificates are needed. `connect_timeout` bounds the making of a connection, name resolution and
-    /// TLS included.
+    /// `uses_https`: certificates are needed. `connect_timeout` bounds the making of a connection, name resolution and TLS included.
     ///
     /// # Errors
     ///

@@ -159,12 +159,12 @@ impl ClerkConfigBuilder {
         self
     }
 
-    /// Sets how long beyond its life a positive entry is used while Clerk cannot be reached (`stale-if-error`, RFC 5861
-    /// §4). Default: zero, since a revoked token passes for that much longer. At most 10 min. With
-    /// [`cache_ttl`](Self::cache_ttl) zero it is a problem.
+    /// Sets how long an expired positive entry is used while Clerk cannot be reached (`stale-if-error`, RFC 5861 §4).
+    /// Default: zero, since a revoked token passes for that much longer. At most 10 min. A value above zero is a
+    /// problem if [`cache_ttl`](Self::cache_ttl) is zero.
     ///
-    /// Such claims are marked ([`is_stale`](crate::ClerkClaims::is_stale)). It ends with Clerk's first answer, and
-    /// never reaches beyond the token's own end.
+    /// Such claims are marked ([`is_stale`](crate::ClerkClaims::is_stale)). The use of the entry ends with Clerk's
+    /// first response, and at the latest when the token expires.
     pub fn stale_if_error(mut self, limit: Duration) -> Self {
         self.stale_if_error = limit;
         self.set_in_code("stale_if_error")
@@ -173,8 +173,8 @@ impl ClerkConfigBuilder {
     /// Sets how long a request waits for its token to be verified, everything included. Default: 2 s, since the caller
     /// waits meanwhile. 10 ms to 30 s.
     ///
-    /// It is measured by the runtime of the request, from its arrival, over all verifications that it waits for. A
-    /// verification that takes longer, because its own runtime is blocked, is superseded by another.
+    /// The runtime of the request measures this time, from the arrival of the request, over all verifications that the
+    /// request waits for. A verification that takes longer, because its runtime is blocked, is superseded by another.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self.set_in_code("timeout")
@@ -187,12 +187,12 @@ impl ClerkConfigBuilder {
         self
     }
 
-    /// Sets how many calls to Clerk start in any ten seconds, all at once if necessary. Default: none on loopback,
-    /// since a fake has no limit; otherwise Clerk's documented limits, 100 for development instances
+    /// Sets how many calls to Clerk may start in any ten seconds, possibly all at the same time. Default: none on
+    /// loopback, since a fake has no limit; otherwise Clerk's documented limits, 100 for development instances
     /// (`*.clerk.accounts.dev`) and 1,000 for others. 10 to 1,000,000; 0 is no limit.
     ///
-    /// The Backend API is counted apart, as Clerk does. Divide the limit by the number of replicas. An OAuth token that
-    /// is seen for the first time costs a call for introspection and one for userinfo.
+    /// Calls to the Backend API are counted separately, as Clerk does. Divide the limit by the number of replicas. An
+    /// OAuth token that is seen for the first time costs a call for introspection and one for userinfo.
     ///
     /// Calls have four priorities, each with a share (rounded down): calls for tokens never seen stop at 65 % of the
     /// limit, those for tokens that were valid before at 85 %, refreshes of tokens in use at 95 %, and documents that
@@ -214,7 +214,7 @@ impl ClerkConfigBuilder {
         self
     }
 
-    /// Sets a clock that tests can move. Default: the system's.
+    /// Sets a clock that tests can control. Default: the system clock.
     #[cfg(feature = "test-util")]
     #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
     pub fn clock(mut self, clock: ManualClock) -> Self {
@@ -229,7 +229,7 @@ impl ClerkConfigBuilder {
         self.set_in_code("danger_allow_http")
     }
 
-    /// The option comes from code, even if the environment has it, too.
+    /// Records that the option comes from code, even if the environment has it, too.
     fn set_in_code(mut self, option: &str) -> Self {
         self.origins.forget(option);
         self
