@@ -100,7 +100,7 @@ impl<R> ClerkAuthLayer<R> {
     /// HTTP status, and over HTTP/2 a caller can choose the form. `examples/forward_auth.rs` shows it.
     ///
     /// It also holds for what rejects behind this layer: [rules](crate::RequireLayer), extractors,
-    /// [`McpSessionLayer`](crate::McpSessionLayer), `tonic::claims`, and other layers of this crate. It holds for this
+    /// [`McpSessionLayer`](crate::mcp::McpSessionLayer), `tonic::claims`, and other layers of this crate. It holds for this
     /// layer and its clones made afterwards.
     #[must_use]
     pub fn http_status_only(mut self) -> Self {

@@ -73,6 +73,11 @@ impl ClerkClaims {
         &self.shared().subject
     }
 
+    /// The issuer of the authenticator that accepted the token: the instance, even if the token does not name it.
+    pub fn instance(&self) -> &str {
+        self.shared().rules.issuer()
+    }
+
     /// The OAuth client that the token was issued to.
     pub fn client_id(&self) -> Option<&str> {
         self.shared().client_id.as_deref()
