@@ -170,7 +170,7 @@ impl Verifier {
             user,
             complete: has_profile && has_user,
         };
-        self.into_verified(answer, details, format)
+        self.to_verified(answer, details, format)
     }
 
     /// Runs the strategy for the token's format.
