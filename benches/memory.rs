@@ -11,8 +11,10 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower::{Layer, Service};
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, ClerkConfig, TokenInfo, Transport, TransportError, Verify,
-    VerifyRequest, kinds::OAuthTokens,
+    AuthError, ClerkAuthLayer, ClerkConfig,
+    kinds::OAuthTokens,
+    transport::{Transport, TransportError},
+    verify::{TokenInfo, Verify, VerifyRequest},
 };
 
 use crate::support::{

@@ -34,9 +34,10 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_clerk::{
-    ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, McpSessionLayer, RequireLayer,
+    ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, RequireLayer,
     config::Resource,
     kinds::{AudiencePolicy, JwtVerification, OAuthTokens},
+    mcp::McpSessionLayer,
 };
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 

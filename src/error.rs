@@ -34,7 +34,7 @@ enum Origin {
 }
 
 impl AuthError {
-    /// Creates an error of this kind, for custom implementations of [`Verify`](crate::Verify).
+    /// Creates an error of this kind, for custom implementations of [`Verify`](crate::verify::Verify).
     pub fn new(kind: AuthErrorKind) -> Self {
         Self {
             kind,

@@ -139,12 +139,15 @@ where
                     reject,
                     allows_grpc,
                 } => {
-                    let mut response = ready!(future.poll(cx))?;
-                    reject::render_behind(&mut response, *allows_grpc, reject);
-                    if !*allows_grpc {
-                        reject::to_http_status(&mut response, integrations::error_of);
+                    // Changed in place: moving the response would cost every hit.
+                    let mut polled = future.poll(cx);
+                    if let Poll::Ready(Ok(response)) = &mut polled {
+                        reject::render_behind(response, *allows_grpc, reject);
+                        if !*allows_grpc {
+                            reject::to_http_status(response, integrations::error_of);
+                        }
                     }
-                    return Poll::Ready(Ok(response));
+                    return polled;
                 }
                 StateProj::Reject { response } => {
                     let response = response.take().expect("polled after completion");

@@ -101,8 +101,8 @@ impl<R> ClerkAuthLayer<R> {
     /// status, and over HTTP/2 a caller can choose the form. `examples/forward_auth.rs` shows it.
     ///
     /// The option also applies to rejections behind this layer: by [rules](crate::RequireLayer), extractors,
-    /// [`McpSessionLayer`](crate::McpSessionLayer), `tonic::claims`, and other layers of this crate. It applies to this
-    /// layer and to clones that are made from it afterwards.
+    /// [`McpSessionLayer`](crate::mcp::McpSessionLayer), `tonic::claims`, and other layers of this crate. It applies to
+    /// this layer and to clones that are made from it afterwards.
     #[must_use]
     pub fn http_status_only(mut self) -> Self {
         self.options = self.options.http_status_only();

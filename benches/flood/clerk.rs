@@ -13,7 +13,11 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response, header};
 use serde_json::{Value, json};
-use tower_clerk::{Transport, TransportError, fake_clerk::FakeClerk, testing::ManualClock};
+use tower_clerk::{
+    fake_clerk::FakeClerk,
+    testing::ManualClock,
+    transport::{Transport, TransportError},
+};
 
 /// The clock of the layer, which goes along with the paused one of Tokio.
 #[derive(Default)]

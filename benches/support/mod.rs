@@ -29,9 +29,10 @@ use http::{
 use sha2::{Digest, Sha256};
 use tower::Service;
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, TokenInfo, Verify, VerifyRequest,
+    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig,
     fake_clerk::FakeClerk,
     kinds::{ApiKeys, Enrichment, MachineTokens, OAuthTokens, SessionTokens},
+    verify::{TokenInfo, Verify, VerifyRequest},
 };
 
 /// The service behind all layers: it drops the request and answers.

@@ -7,9 +7,7 @@ use std::sync::{Arc, LazyLock, Mutex};
 
 use futures_util::future::BoxFuture;
 use libfuzzer_sys::fuzz_target;
-use tower_clerk::{
-AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, TokenInfo, Verify, VerifyRequest, kinds::{Enrichment, OAuthTokens}, testing::ManualClock,
-};
+use tower_clerk::{AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig, kinds::{Enrichment, OAuthTokens}, testing::ManualClock, verify::{TokenInfo, Verify, VerifyRequest}};
 
 use self::rules::{Policy, Verdict};
 

@@ -12,9 +12,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use libfuzzer_sys::fuzz_target;
-use tower_clerk::{
-ClerkAuthLayer, ClerkClaims, ClerkConfig, Transport, TransportError, kinds::OAuthTokens, testing::ManualClock,
-};
+use tower_clerk::{ClerkAuthLayer, ClerkClaims, ClerkConfig, kinds::OAuthTokens, testing::ManualClock, transport::{Transport, TransportError}};
 
 mod common;
 #[path = "../../tests/it/properties/json.rs"]

@@ -4,7 +4,7 @@ use std::sync::{Arc, Once};
 
 use super::Shared;
 use crate::{
-    ClerkConfig, ResourceMetadata, Verify,
+    ClerkConfig,
     cache::{Cache, Lifetimes, TokenHasher, UserCache},
     clerk::{
         Credential, TokenEndpoint, UserinfoEndpoint, backend_api::Backend, discovery::Addresses,
@@ -13,7 +13,8 @@ use crate::{
     kinds::OAuthSource,
     observe::{AudienceLog, Observer, audience_cannot_be_shown},
     reject::Challenges,
-    verify::{Enrich, Enrichment, Interner, Users, Verifier, Verifiers},
+    resource_metadata::ResourceMetadata,
+    verify::{Enrich, Enrichment, Interner, Users, Verifier, Verifiers, Verify},
 };
 #[cfg(feature = "jwt")]
 use crate::{

@@ -6,12 +6,12 @@ use http::HeaderMap;
 use tokio::time::Instant;
 
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, ClerkClaims, TokenKind,
+    AuthError, AuthErrorKind, ClerkClaims, TokenKind,
     authenticator::{Authenticator, verify::Task},
     cache::{Arrival, Lookup, TokenDigest},
     clerk::http::Priority,
     clock::Now,
-    extract::{self, Credentials},
+    extract::{self, Credentials, SecretToken},
     observe::{CacheState, Seen},
     token::TokenFormat,
 };
@@ -144,7 +144,7 @@ impl Authenticator {
         };
         let task = Task {
             key,
-            token: BearerToken::new(token),
+            token: SecretToken::new(token),
             format,
             priority,
         };

@@ -19,13 +19,14 @@ pub(crate) use self::lookup::{Decision, PendingVerification, Rejected};
 #[cfg(feature = "jwt")]
 use crate::verify::jwt::Local;
 use crate::{
-    AuthError, ClerkClaims, ClerkConfig, Health, ResourceMetadata, Stats, Tokens,
+    AuthError, ClerkClaims, ClerkConfig, Tokens,
     cache::Cache,
     clerk::discovery::Discovery,
     clock::Clock,
     extract::CookieNames,
-    observe::{HealthState, Observer},
+    observe::{Health, HealthState, Observer, Stats},
     reject::{self, Challenges, Rejection},
+    resource_metadata::ResourceMetadata,
     tokens::Selection,
     verify::Verifier,
 };

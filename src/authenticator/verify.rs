@@ -6,11 +6,11 @@ use std::future::Future;
 use tokio::time::Instant;
 
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, ClerkClaims,
+    AuthError, AuthErrorKind, ClerkClaims,
     authenticator::{Authenticator, Rejected},
     cache::{Arrival, Lookup, Outcome, TokenDigest},
     clerk::http::Priority,
-    extract::Credentials,
+    extract::{Credentials, SecretToken},
     observe::{CacheState, Seen},
     sync::single_flight::{self, Join, Landed},
     token::TokenFormat,
@@ -20,7 +20,7 @@ use crate::{
 #[derive(Clone)]
 pub(super) struct Task {
     pub(crate) key: TokenDigest,
-    pub(crate) token: BearerToken,
+    pub(crate) token: SecretToken,
     pub(crate) format: TokenFormat,
     pub(crate) priority: Priority,
 }
@@ -138,7 +138,7 @@ impl Authenticator {
         };
         let task = Task {
             key,
-            token: BearerToken::new(token),
+            token: SecretToken::new(token),
             format: TokenFormat::of(token),
             priority: Priority::Refresh,
         };

@@ -36,8 +36,11 @@ use crate::{ClerkClaims, TokenKind};
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clerk = tower_clerk::fake_clerk::FakeClerk::start()?;
 /// # let cfg = ClerkConfig::builder(clerk.url())
-/// #     .accept(tower_clerk::kinds::OAuthTokens::introspection(clerk.client_id(), clerk.client_secret()))
-/// #     .required_scopes(["email"]).build()?;
+/// #     .accept(
+/// #         tower_clerk::kinds::OAuthTokens::introspection(clerk.client_id(), clerk.client_secret())
+/// #             .required_scopes(["email"]),
+/// #     )
+/// #     .build()?;
 /// # let token = clerk.token("user_1").scopes(["email", "files:read"]).issue();
 /// let app: Router = Router::new()
 ///     .route("/wipe", get(|| async { "gone" }))
@@ -108,11 +111,11 @@ impl RequireLayer {
     /// ```
     /// # #[cfg(feature = "jwt")] {
     /// use axum::{Router, routing::get};
-    /// use tower_clerk::{ClerkAuthLayer, ClerkConfig, RequireLayer, TokenKind};
+    /// use tower_clerk::{ClerkAuthLayer, ClerkConfig, RequireLayer, kinds::SessionTokens};
     ///
     /// # tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(async {
     /// # let clerk = tower_clerk::fake_clerk::FakeClerk::start()?;
-    /// # let cfg = ClerkConfig::builder(clerk.url()).accept([TokenKind::Session]).build()?;
+    /// # let cfg = ClerkConfig::builder(clerk.url()).accept(SessionTokens::new()).build()?;
     /// # let token = clerk.session("user_1").organization("org_1", "acme", "admin")
     /// #     .permissions(["org:billing:read"]).issue();
     /// let app: Router = Router::new()

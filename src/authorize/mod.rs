@@ -7,6 +7,8 @@
 pub(crate) mod extension;
 mod future;
 pub(crate) mod layer;
+#[cfg(feature = "mcp")]
+pub(crate) mod mcp;
 mod rule;
 
 use std::{
@@ -17,6 +19,7 @@ use std::{
 use http::{Request, Response};
 use tower_service::Service;
 
+#[cfg(any(feature = "axum", feature = "mcp", feature = "tonic"))]
 pub(crate) use self::extension::claims_of;
 pub use self::future::ResponseFuture;
 use self::rule::Rule;

@@ -59,7 +59,7 @@ impl Hasher for Prefix {
 /// Computes the digests of tokens.
 ///
 /// The compression function is the library's. The padding is implemented here, because all messages have the same
-/// shape, and the library's general buffer costs a third of the whole digest.
+/// shape. With the library's general buffer, a cache hit has 159 more instructions.
 #[derive(Clone)]
 pub(crate) struct TokenHasher {
     /// The state after the first block, so that a token of up to 55 bytes costs one block.

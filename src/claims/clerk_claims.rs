@@ -33,24 +33,32 @@ pub struct ClerkClaims {
     /// The cache entry of the token, which contains the claims. A lookup must increment the reference count of the
     /// entry in any case, so sharing the entry avoids a second memory access.
     holder: Arc<dyn Holder>,
-    stale: bool,
+}
+
+/// Holds claims that are stale. Only these cost an allocation of their own.
+struct Stale(Arc<dyn Holder>);
+
+impl Holder for Stale {
+    fn claims(&self) -> &Claims {
+        self.0.claims()
+    }
+
+    fn is_stale(&self) -> bool {
+        true
+    }
 }
 
 // === impl ClerkClaims ===
 
 impl ClerkClaims {
     pub(crate) fn of(holder: Arc<impl Holder + 'static>) -> Self {
-        Self {
-            holder,
-            stale: false,
-        }
+        Self { holder }
     }
 
     /// Returns the same claims, marked as stale.
     pub(crate) fn into_stale(self) -> Self {
         Self {
-            stale: true,
-            ..self
+            holder: Arc::new(Stale(self.holder)),
         }
     }
 
@@ -63,6 +71,11 @@ impl ClerkClaims {
     /// machine (`mch_…`, for machine tokens and API keys).
     pub fn subject(&self) -> &str {
         &self.shared().subject
+    }
+
+    /// The issuer of the authenticator that accepted the token: the instance, even if the token does not name it.
+    pub fn instance(&self) -> &str {
+        self.shared().rules.issuer()
     }
 
     /// The OAuth client that the token was issued to.
@@ -166,7 +179,7 @@ impl ClerkClaims {
     /// Returns true if these claims come from a stale entry, because Clerk was unavailable. See
     /// [`stale_if_error`](crate::ClerkConfigBuilder::stale_if_error).
     pub fn is_stale(&self) -> bool {
-        self.stale
+        self.holder.is_stale()
     }
 
     /// The profile of the subject, from userinfo or from the Backend API. `None` if enrichment is off or failed, or if
@@ -273,7 +286,7 @@ impl fmt::Debug for ClerkClaims {
             .field("issued_at", &claims.issued_at)
             .field("expires_at", &claims.expires_at)
             .field("profile", &claims.profile)
-            .field("stale", &self.stale)
+            .field("stale", &self.is_stale())
             .finish_non_exhaustive()
     }
 }

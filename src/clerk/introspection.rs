@@ -14,12 +14,13 @@ use super::{
     error_form::{is_about_our_credentials, is_html},
 };
 use crate::{
-    AuthError, AuthErrorKind, BearerToken,
+    AuthError, AuthErrorKind,
     clerk::{
         TokenInfo,
         http::{Endpoint, EndpointClient, Priority, Purpose, Upstream},
         response::{body, unexpected},
     },
+    extract::SecretToken,
     token::json::Members,
 };
 
@@ -46,7 +47,7 @@ impl Introspect {
     /// Introspects a token.
     pub(crate) async fn verify(
         &self,
-        token: &BearerToken,
+        token: &SecretToken,
         priority: Priority,
     ) -> Result<TokenInfo, AuthError> {
         let endpoint = self.address.get(Some(priority)).await?;
@@ -57,7 +58,7 @@ impl Introspect {
 
     /// Builds the request: `POST`, form-encoded (RFC 7662 §2.1). With the hint, an honest server does not search its
     /// refresh tokens.
-    fn request(&self, endpoint: Uri, token: &BearerToken) -> Request<Bytes> {
+    fn request(&self, endpoint: Uri, token: &SecretToken) -> Request<Bytes> {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("token", token.expose())
             .append_pair("token_type_hint", "access_token")

@@ -6,12 +6,13 @@ use super::{
     error_form::{is_error, is_token_challenge},
 };
 use crate::{
-    AuthError, AuthErrorKind, BearerToken,
+    AuthError, AuthErrorKind,
     claims::Profile,
     clerk::{
         http::{Endpoint, EndpointClient, Purpose, Upstream},
         response::{body, unexpected, violation},
     },
+    extract::SecretToken,
     token::json::{Members, text},
 };
 use bytes::Bytes;
@@ -43,7 +44,7 @@ impl UserinfoEndpoint {
     /// Fetches the userinfo of the token's subject.
     pub(crate) async fn fetch(
         &self,
-        token: &BearerToken,
+        token: &SecretToken,
         purpose: Purpose,
     ) -> Result<Userinfo, AuthError> {
         let request = request(self.address.get(Some(purpose.priority())).await?, token)?;
@@ -53,7 +54,7 @@ impl UserinfoEndpoint {
 
 /// Builds the request. It contains the token, and nothing else of the caller's request: Clerk rejects a token that is
 /// sent with an `Origin`.
-fn request(endpoint: Uri, token: &BearerToken) -> Result<Request<Bytes>, AuthError> {
+fn request(endpoint: Uri, token: &SecretToken) -> Result<Request<Bytes>, AuthError> {
     let mut credentials = HeaderValue::try_from(format!("Bearer {}", token.expose()))
         .map_err(|_| AuthErrorKind::MalformedCredentials)?;
     credentials.set_sensitive(true);

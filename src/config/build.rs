@@ -6,11 +6,11 @@ use secrecy::ExposeSecret;
 
 use super::{builder::ClerkConfigBuilder, checked::ClerkConfig};
 use crate::{
-    TokenKind, Transport,
+    TokenKind,
     checks::{Flaw, Problems, origin::discovery_origin, problem::ConfigError},
     clerk::{
         backend_api::Backend,
-        http::{HttpClient, default_rate_limit},
+        http::{HttpClient, Transport, default_rate_limit},
         instance::Instance,
     },
     clock::SystemClock,

@@ -9,9 +9,9 @@ use serde::Deserialize;
 
 use super::{JwtKeys, Resource, env::Environment};
 use crate::{
-    TokenKind, Transport,
+    TokenKind,
     checks::{Hidden, Problems, parse, problem::Origins},
-    clerk::instance::Instance,
+    clerk::{http::Transport, instance::Instance},
     clock::Clock,
     kinds::Accepted,
     verify::{Enrichment, JwtAlgorithm, policy::ScopeImplies},

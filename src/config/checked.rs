@@ -5,14 +5,15 @@ use std::{fmt, sync::Arc, time::Duration};
 use serde::Deserialize;
 
 #[cfg(feature = "jwt")]
-use crate::verify::JwtAlgorithm;
+use crate::verify::jws::JwtAlgorithm;
 use crate::{
-    ClerkConfigBuilder, ConfigError, ResourceMetadata, Transport,
+    ClerkConfigBuilder, ConfigError,
     checks::Hidden,
-    clerk::{backend_api::Backend, instance::Instance},
+    clerk::{backend_api::Backend, http::Transport, instance::Instance},
     clock::Clock,
     extract::CookieNames,
     kinds::OAuthSource,
+    resource_metadata::ResourceMetadata,
     verify::{Enrichment, JwtVerification, policy::Rules},
 };
 

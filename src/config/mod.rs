@@ -14,7 +14,7 @@ mod keys;
 mod resource;
 
 pub use self::{keys::JwtKeys, resource::Resource};
-pub use crate::{checks::problem::ConfigProblem, verify::JwtAlgorithm};
+pub use crate::{checks::problem::ConfigProblem, verify::jws::JwtAlgorithm};
 
 #[cfg(test)]
 mod tests;

@@ -9,9 +9,8 @@ use serde::{
 use url::Url;
 
 use crate::{
-    ResourceMetadata,
     checks::{Flaw, Hidden, Problems, check_scope, parse},
-    metadata::{Description, WELL_KNOWN},
+    resource_metadata::{Description, ResourceMetadata, WELL_KNOWN},
 };
 
 /// This service as a protected resource (RFC 8707 §2, RFC 9728 §1.2).

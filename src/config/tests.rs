@@ -19,7 +19,8 @@ use futures_util::future::{self, BoxFuture};
 use http::{Request, Response};
 
 use crate::{
-    ClerkConfig, ClerkConfigBuilder, ConfigError, Transport, TransportError,
+    ClerkConfig, ClerkConfigBuilder, ConfigError,
+    clerk::http::{Transport, TransportError},
     kinds::{AcceptedKind, OAuthSource, OAuthTokens},
 };
 
@@ -37,11 +38,11 @@ impl Transport for Silent {
 /// A verifier that is never used.
 struct Never;
 
-impl crate::Verify for Never {
+impl crate::verify::Verify for Never {
     fn verify<'a>(
         &'a self,
-        _: crate::VerifyRequest<'a>,
-    ) -> BoxFuture<'a, Result<crate::TokenInfo, crate::AuthError>> {
+        _: crate::verify::VerifyRequest<'a>,
+    ) -> BoxFuture<'a, Result<crate::clerk::TokenInfo, crate::AuthError>> {
         Box::pin(future::pending())
     }
 }

@@ -20,11 +20,11 @@ use crate::AuthErrorKind;
 
 /// A bearer token, as the caller sent it. `Debug` does not show it; it is wiped when dropped.
 #[derive(Clone)]
-pub struct BearerToken(SecretString);
+pub(crate) struct SecretToken(SecretString);
 
-impl BearerToken {
+impl SecretToken {
     /// Returns the token itself. The calling code must not log or store it.
-    pub fn expose(&self) -> &str {
+    pub(crate) fn expose(&self) -> &str {
         self.0.expose_secret()
     }
 
@@ -33,9 +33,9 @@ impl BearerToken {
     }
 }
 
-impl fmt::Debug for BearerToken {
+impl fmt::Debug for SecretToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("BearerToken([redacted])")
+        f.write_str("SecretToken([redacted])")
     }
 }
 

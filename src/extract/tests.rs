@@ -1,6 +1,6 @@
 use http::{HeaderMap, HeaderName, HeaderValue, header::AUTHORIZATION};
 
-use super::{BearerToken, Credentials, at_a_glance, in_full, is_scheme_byte, is_token68};
+use super::{Credentials, SecretToken, at_a_glance, in_full, is_scheme_byte, is_token68};
 use crate::AuthErrorKind::{
     self, MalformedCredentials, MissingCredentials, MultipleCredentials, TokenTooLong,
 };
@@ -426,9 +426,9 @@ fn the_header_is_sensitive_from_then_on() {
 
 #[test]
 fn token_is_shown_by_expose_alone() {
-    let token = BearerToken::new("oat_canary");
+    let token = SecretToken::new("oat_canary");
     assert_eq!(token.expose(), "oat_canary");
     assert_eq!(token.clone().expose(), "oat_canary");
-    assert_eq!(format!("{token:?}"), "BearerToken([redacted])");
-    assert_eq!(format!("{token:#?}"), "BearerToken([redacted])");
+    assert_eq!(format!("{token:?}"), "SecretToken([redacted])");
+    assert_eq!(format!("{token:#?}"), "SecretToken([redacted])");
 }

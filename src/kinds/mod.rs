@@ -27,7 +27,7 @@ use self::sealed::Kind;
 #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
 pub use self::session::SessionTokens;
 pub use self::{api_key::ApiKeys, machine::MachineTokens, oauth::OAuthTokens};
-pub use crate::verify::{Enrichment, JwtVerification};
+pub use crate::verify::{enrich::Enrichment, strategy::JwtVerification};
 use crate::{
     TokenKind,
     checks::{Flaw, Problems},

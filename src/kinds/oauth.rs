@@ -8,10 +8,9 @@ use serde::Deserialize;
 
 use super::{AudiencePolicy, JwtVerification};
 use crate::{
-    Verify,
     checks::{Flaw, Hidden, Named, Problems, check_scope, check_text, is_vschar, parse},
     clerk::introspection::basic_credentials,
-    verify::Enrichment,
+    verify::{Enrichment, Verify},
 };
 
 /// OAuth access tokens of the instance, opaque (`oat_…`) and JWTs (RFC 9068), and how they are verified.

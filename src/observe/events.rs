@@ -210,11 +210,13 @@ pub(crate) fn unreadable_organization() {
 }
 
 /// Logs a request that names an MCP session that is unknown or belongs to another principal.
+#[cfg(feature = "mcp")]
 pub(crate) fn session_rejected() {
     tracing::debug!("MCP session rejected: the session is unknown or belongs to another principal");
 }
 
 /// Logs a response that names the MCP session of another principal.
+#[cfg(feature = "mcp")]
 pub(crate) fn session_of_another() {
     tracing::error!(
         "the inner service returned the MCP session of another principal: the caller gets a 500"
@@ -222,6 +224,7 @@ pub(crate) fn session_of_another() {
 }
 
 /// Logs a response that names an MCP session with an unusable id.
+#[cfg(feature = "mcp")]
 pub(crate) fn session_unusable() {
     tracing::error!(
         "the inner service returned several `Mcp-Session-Id` headers, or one that is not visible ASCII: the MCP session \

@@ -15,13 +15,12 @@ use std::time::Duration;
 
 use tracing::level_filters::LevelFilter;
 
+#[cfg(feature = "mcp")]
+pub(crate) use self::events::{session_of_another, session_rejected, session_unusable};
 pub(crate) use self::{
     audience::{AudienceLog, AudienceRejection},
     endpoint::{EndpointObserver, UpstreamCall},
-    events::{
-        audience_cannot_be_shown, metadata_unserved, missing_layer, session_of_another,
-        session_rejected, session_unusable, unreadable_organization,
-    },
+    events::{audience_cannot_be_shown, metadata_unserved, missing_layer, unreadable_organization},
     health::HealthState,
     labels::{CacheState, CallResult, Endpoint, Outcome, Priority},
     metrics::StoreMetrics,

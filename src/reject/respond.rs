@@ -24,7 +24,7 @@ pub trait RejectResponse<B> {
     /// Makes the response.
     fn reject_response(&self, rejection: &Rejection) -> Response<B>;
 
-    /// Makes a body of JSON text, for the [metadata](crate::ResourceMetadata) that the layer serves if a
+    /// Makes a body of JSON text, for the [metadata](crate::resource_metadata::ResourceMetadata) that the layer serves if a
     /// [`resource`](crate::ClerkConfigBuilder::resource) is configured. The text is empty for responses without a
     /// body.
     ///

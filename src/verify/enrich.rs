@@ -9,12 +9,13 @@ use tokio::{task::yield_now, time::Instant};
 use super::userinfo_policy::{is_final, unavailable};
 use super::users::Users;
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, TokenKind,
+    AuthError, AuthErrorKind, TokenKind,
     claims::User,
     clerk::{
         http::{Priority, Purpose, within},
         userinfo::{Userinfo, UserinfoEndpoint},
     },
+    extract::SecretToken,
 };
 
 /// The sources of enrichment.
@@ -51,7 +52,7 @@ impl Enrich {
     /// without userinfo.
     pub(super) async fn userinfo(
         &self,
-        token: &BearerToken,
+        token: &SecretToken,
         priority: Priority,
         is_needed: bool,
         deadline: Instant,

@@ -5,15 +5,15 @@
 //! only if the introspection answer passes the rules.
 
 mod acting_context;
-mod enrich;
+pub(crate) mod enrich;
 mod intern;
-mod jws;
+pub(crate) mod jws;
 #[cfg(feature = "jwt")]
 pub(crate) mod jwt;
 mod userinfo_policy;
 mod payload;
 pub(crate) mod policy;
-mod strategy;
+pub(crate) mod strategy;
 mod source;
 mod statement;
 mod users;
@@ -29,22 +29,23 @@ use std::{
 use futures_util::{future, poll};
 use tokio::time::Instant;
 
-pub use enrich::Enrichment;
-pub use jws::JwtAlgorithm;
+pub use crate::clerk::TokenInfo;
+pub(crate) use enrich::Enrichment;
+pub(crate) use jws::JwtAlgorithm;
 pub(crate) use policy::Rules;
-pub use source::{Verify, VerifyRequest};
-pub use strategy::JwtVerification;
+pub use source::{BearerToken, Verify, VerifyRequest};
+pub(crate) use strategy::JwtVerification;
 pub(crate) use strategy::Verifiers;
 
 use self::{enrich::SubjectDetails, strategy::Strategy, userinfo_policy::UserinfoPolicy};
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, TokenKind,
+    AuthError, AuthErrorKind, TokenKind,
     clerk::{
-        TokenInfo,
         http::{Priority, within},
         introspection::is_not_introspected,
     },
     clock::{Clock, Now},
+    extract::SecretToken,
     observe::AudienceLog,
     reject::Challenges,
     token::TokenFormat,
@@ -102,7 +103,7 @@ impl Verifier {
     /// Verifies a token, within the configured time.
     pub(crate) async fn verify(
         &self,
-        token: &BearerToken,
+        token: &SecretToken,
         format: TokenFormat,
         priority: Priority,
     ) -> Result<Verified, AuthError> {
@@ -169,13 +170,13 @@ impl Verifier {
             user,
             complete: has_profile && has_user,
         };
-        self.into_verified(answer, details, format)
+        self.to_verified(answer, details, format)
     }
 
     /// Runs the strategy for the token's format.
     async fn ask(
         &self,
-        token: &BearerToken,
+        token: &SecretToken,
         format: TokenFormat,
         priority: Priority,
     ) -> Result<TokenInfo, AuthError> {
@@ -235,7 +236,7 @@ impl Verifier {
     fn check_unverified(
         &self,
         answer: &TokenInfo,
-        token: &BearerToken,
+        token: &SecretToken,
         format: TokenFormat,
     ) -> Result<(), AuthErrorKind> {
         let is_jwt = matches!(format, TokenFormat::Jwt { .. });

@@ -1,10 +1,11 @@
 //! The source of information about a token: Clerk's introspection endpoint, or a custom verifier.
 
-use futures_util::future::BoxFuture;
+use std::fmt;
 
 use crate::{
-    AuthError, BearerToken, TokenKind,
+    AuthError, BoxFuture, TokenKind,
     clerk::{TokenEndpoint, TokenInfo, http::Priority, introspection::Introspect},
+    extract::SecretToken,
 };
 
 /// Verifies tokens after a cache miss, usually with a call to a server.
@@ -29,22 +30,22 @@ pub trait Verify: Send + Sync + 'static {
     /// Returns the information about a token.
     fn verify<'a>(
         &'a self,
-        verification: VerifyRequest<'a>,
+        request: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>>;
 }
 
 /// The request to a [`Verify`].
 #[derive(Clone, Copy, Debug)]
 pub struct VerifyRequest<'a> {
-    pub(super) token: &'a BearerToken,
+    pub(super) token: &'a SecretToken,
     pub(super) kind: TokenKind,
     pub(super) priority: Priority,
 }
 
 impl<'a> VerifyRequest<'a> {
     /// Returns the token to verify.
-    pub fn token(&self) -> &'a BearerToken {
-        self.token
+    pub fn token(&self) -> BearerToken<'a> {
+        BearerToken(self.token.expose())
     }
 
     /// Returns the kind that the token's format shows. Nothing has been verified yet.
@@ -56,9 +57,22 @@ impl<'a> VerifyRequest<'a> {
     pub fn is_refresh(&self) -> bool {
         self.priority == Priority::Refresh
     }
+}
 
-    pub(crate) fn priority(&self) -> Priority {
-        self.priority
+/// A bearer token, as the caller sent it. `Debug` does not show it.
+#[derive(Clone, Copy)]
+pub struct BearerToken<'a>(&'a str);
+
+impl<'a> BearerToken<'a> {
+    /// Returns the token itself. The calling code must not log or store it.
+    pub fn expose(&self) -> &'a str {
+        self.0
+    }
+}
+
+impl fmt::Debug for BearerToken<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BearerToken([redacted])")
     }
 }
 

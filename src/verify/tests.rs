@@ -20,9 +20,13 @@ use super::{
     policy::Audiences, verified::is_usable_subject,
 };
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, TokenKind, Transport, TransportError,
-    clerk::{TokenInfo, UserinfoEndpoint, http::Upstream},
+    AuthError, AuthErrorKind, TokenKind,
+    clerk::{
+        TokenInfo, UserinfoEndpoint,
+        http::{Transport, TransportError, Upstream},
+    },
     clock::{Clock, Now},
+    extract::SecretToken,
     observe::AudienceLog,
     reject::Challenges,
     token::{Kinds, TokenFormat},
@@ -187,7 +191,7 @@ async fn verify(
     priority: Priority,
 ) -> Result<Verified, AuthError> {
     verifier
-        .verify(&BearerToken::new("oat_1"), format, priority)
+        .verify(&SecretToken::new("oat_1"), format, priority)
         .await
 }
 

@@ -75,7 +75,7 @@ impl Verified {
 
 impl Verifier {
     /// Builds the proof from an answer that passed the rules.
-    pub(super) fn into_verified(
+    pub(super) fn to_verified(
         &self,
         mut answer: TokenInfo,
         details: SubjectDetails,

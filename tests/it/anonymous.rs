@@ -8,9 +8,10 @@ use futures_util::future::BoxFuture;
 use http::{HeaderValue, Request, Response, header::AUTHORIZATION};
 use tower::{Layer, ServiceExt, service_fn};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, TokenInfo, Verify, VerifyRequest,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims,
     fake_clerk::{Endpoint, Fault},
     kinds::OAuthTokens,
+    verify::{TokenInfo, Verify, VerifyRequest},
 };
 
 use crate::{

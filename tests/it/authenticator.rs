@@ -47,6 +47,7 @@ async fn authenticate_decides_as_the_layer_does() {
                 Ok(claims) => {
                     expected.assert_accepted();
                     assert_eq!(claims.subject(), expected.claims().subject(), "{name}");
+                    assert_eq!(claims.instance(), world.clerk.url(), "{name}");
                 }
                 Err(rejection) => {
                     assert_eq!(Some(rejection.kind()), expected.kind(), "{name}, {time}");

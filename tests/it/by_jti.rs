@@ -15,9 +15,10 @@ use futures_util::future::{self, BoxFuture};
 use http::{Request, Response};
 use serde_json::{Value, json};
 use tower_clerk::{
-    ClerkConfig, ClerkConfigBuilder, Transport, TransportError,
+    ClerkConfig, ClerkConfigBuilder,
     kinds::{Enrichment, OAuthTokens},
     testing::ManualClock,
+    transport::{Transport, TransportError},
 };
 
 use crate::{

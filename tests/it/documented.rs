@@ -11,8 +11,8 @@ use bytes::Bytes;
 use http::Request;
 use serde_json::{Value, json};
 use tower_clerk::{
-    Transport,
     fake_clerk::{Endpoint, FakeClerk},
+    transport::Transport,
 };
 use url::form_urlencoded::Serializer;
 

@@ -19,9 +19,10 @@ use tokio::{
     time::{Instant, sleep},
 };
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, TokenInfo, Tokens, Verify, VerifyRequest,
+    AuthError, AuthErrorKind, ClerkAuthLayer, Tokens,
     fake_clerk::{Endpoint, Fault},
     kinds::{Enrichment, OAuthTokens},
+    verify::{TokenInfo, Verify, VerifyRequest},
 };
 
 use crate::support::{App, World};

@@ -17,7 +17,10 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower::{Layer, Service, service_fn};
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, Stats, TokenInfo, Verify, VerifyRequest, testing::ManualClock,
+    AuthError, ClerkAuthLayer,
+    observe::Stats,
+    testing::ManualClock,
+    verify::{TokenInfo, Verify, VerifyRequest},
 };
 
 use crate::schedules::{config, number, request};

@@ -5,9 +5,10 @@ use axum::{Router, body::Body, routing::any};
 use http::{Method, Request, Response, Version};
 use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, McpSessionLayer, RequireLayer,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, RequireLayer,
     claims::Organization,
     fake_clerk::{Endpoint, Fault},
+    mcp::McpSessionLayer,
     reject::JsonBody,
 };
 use tower_http::{compression::CompressionLayer, cors::CorsLayer, trace::TraceLayer};

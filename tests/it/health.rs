@@ -3,8 +3,8 @@
 use std::time::{Duration, UNIX_EPOCH};
 
 use tower_clerk::{
-    BreakerState,
     fake_clerk::{Endpoint, Fault},
+    observe::BreakerState,
     testing::ManualClock,
 };
 

@@ -14,8 +14,9 @@ use hyper_util::{
 use serde_json::Value;
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthErrorKind, Transport,
+    AuthErrorKind,
     fake_clerk::{Endpoint, FakeClerk, Fault},
+    transport::Transport,
 };
 
 use crate::support::{App, World};

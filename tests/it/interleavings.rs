@@ -20,8 +20,9 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 use tower::{Layer, Service};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, TokenInfo, Tokens, Verify,
-    VerifyRequest, testing::ManualClock,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, Tokens,
+    testing::ManualClock,
+    verify::{TokenInfo, Verify, VerifyRequest},
 };
 
 use crate::schedules::{config, number, request};

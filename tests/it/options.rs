@@ -9,10 +9,11 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig, TokenInfo, Transport, TransportError,
-    Verify, VerifyRequest,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkConfig,
     fake_clerk::{Endpoint, Fault, Field},
     kinds::{AudiencePolicy, Enrichment, OAuthTokens},
+    transport::{Transport, TransportError},
+    verify::{TokenInfo, Verify, VerifyRequest},
 };
 
 use crate::{

@@ -21,7 +21,7 @@ use bytes::Bytes;
 use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
-use tower_clerk::{Transport, TransportError};
+use tower_clerk::transport::{Transport, TransportError};
 
 /// Tries a property, each case with a random source of its own.
 fn for_each_case(cases: u64, mut property: impl FnMut(&mut Rng)) {

@@ -10,11 +10,11 @@ use std::{
 use tracing::{dispatcher::Dispatch, subscriber::NoSubscriber};
 
 use tower_clerk::{
-    AuthError, BearerToken, ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder, RequireLayer,
-    TokenInfo, TokenKind, Tokens, Verify, VerifyRequest,
+    AuthError, ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder, RequireLayer, TokenKind, Tokens,
     config::{JwtKeys, Resource},
     fake_clerk::{Endpoint, Fault},
     kinds::{Enrichment, MachineTokens, OAuthTokens},
+    verify::{BearerToken, TokenInfo, Verify, VerifyRequest},
 };
 use tracing_subscriber::{EnvFilter, fmt::MakeWriter};
 
@@ -178,7 +178,7 @@ async fn debug_texts_show_no_token_no_secret_and_no_person() {
             &'a self,
             verification: VerifyRequest<'a>,
         ) -> futures_util::future::BoxFuture<'a, Result<TokenInfo, AuthError>> {
-            let token: &BearerToken = verification.token();
+            let token: BearerToken<'_> = verification.token();
             let answer = TokenInfo::from_introspection(
                 br#"{"active":true,"client_id":"me","sub":"user_canary","x":"canary"}"#,
             );

@@ -18,10 +18,11 @@ use futures_util::{FutureExt, future::BoxFuture};
 use http::{Request, Response, StatusCode, header::AUTHORIZATION};
 use tower::{Layer, Service, service_fn};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, Tokens, Transport,
-    TransportError, Verify,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, Tokens,
     kinds::{Enrichment, OAuthTokens},
     testing::ManualClock,
+    transport::{Transport, TransportError},
+    verify::Verify,
 };
 
 use self::model::{Clerk, Health, Outcome, Token};
@@ -114,6 +115,8 @@ impl Layers {
         let make = || {
             let clock = ManualClock::at(crate::support::unix(START));
             let clerk = Clerk::default();
+            // Without a cache there are no stale entries: `build` rejects the combination.
+            let stale_if_error = if ttl == 0 { 0 } else { stale_if_error };
             let config = config(&clock, clerk.clone())
                 .cache_ttl(Duration::from_secs(ttl))
                 .stale_if_error(Duration::from_secs(stale_if_error))

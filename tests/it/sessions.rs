@@ -15,8 +15,9 @@ use std::{
 use http::{HeaderValue, Method, Request, Response, StatusCode};
 use tower::{Layer, Service, ServiceBuilder, ServiceExt, limit::ConcurrencyLimit, service_fn};
 use tower_clerk::{
-    ClerkAuthLayer, ClerkConfigBuilder, McpSessionLayer,
+    ClerkAuthLayer, ClerkConfigBuilder,
     kinds::{ApiKeys, MachineTokens, SessionTokens},
+    mcp::McpSessionLayer,
 };
 
 use crate::{readiness::Strict, redaction::Log, support::World};

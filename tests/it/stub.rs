@@ -17,9 +17,10 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::{sync::watch, time::sleep};
 use tower_clerk::{
-    ClerkConfig, ClerkConfigBuilder, Transport, TransportError,
+    ClerkConfig, ClerkConfigBuilder,
     kinds::{Enrichment, OAuthTokens},
     testing::ManualClock,
+    transport::{Transport, TransportError},
 };
 
 use crate::{raw::ACTIVE, support::App};

@@ -7,9 +7,10 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use serde_json::json;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkConfigBuilder, TokenInfo, Tokens, Verify, VerifyRequest,
+    AuthError, AuthErrorKind, ClerkConfigBuilder, Tokens,
     fake_clerk::{Endpoint, Fault},
     kinds::{ApiKeys, Enrichment, MachineTokens, OAuthTokens},
+    verify::{TokenInfo, Verify, VerifyRequest},
 };
 
 use crate::{

@@ -36,10 +36,14 @@ impl FakeClerk {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// let clerk = FakeClerk::new();
-    /// let config = ClerkConfig::builder(clerk.url()).accept(tower_clerk::kinds::OAuthTokens::introspection(clerk.client_id(), clerk.client_secret()))
-    ///     .transport(clerk.transport())
-    ///     .build();
-    /// assert!(config.is_ok());
+    /// let token = clerk.token("user_2abc").issue();
+    /// let request = Request::get(format!("{}/oauth/userinfo", clerk.url()))
+    ///     .header("authorization", format!("Bearer {token}"))
+    ///     .body(Bytes::new())?;
+    /// let answer = clerk.transport().exchange(request).await?;
+    /// assert_eq!(answer.status(), 200);
+    /// # Ok(())
+    /// # }
     /// ```
     ///
     /// # Panics

@@ -7,7 +7,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::runtime::{Builder, Runtime};
 use tower::{Layer, ServiceExt, service_fn};
-use tower_clerk::{ClerkAuthLayer, ClerkClaims, Transport, TransportError};
+use tower_clerk::{ClerkAuthLayer, ClerkClaims, transport::{Transport, TransportError}};
 
 thread_local! {
     static RUNTIME: Runtime = Builder::new_current_thread().enable_time().build().unwrap();

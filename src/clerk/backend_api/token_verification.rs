@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 use super::{Answer, read, request};
 use crate::{
-    AuthError, BearerToken, TokenKind,
+    AuthError, TokenKind,
     claims::{ActiveOrganization, actor},
     clerk::{
         TokenInfo,
@@ -18,6 +18,7 @@ use crate::{
         http::{Endpoint, EndpointClient, Priority, Purpose, Upstream},
         response::violation,
     },
+    extract::SecretToken,
     token::json::{scopes, seconds, text, texts},
 };
 
@@ -104,7 +105,7 @@ impl TokenEndpoint {
     /// Verifies a token.
     pub(crate) async fn verify(
         &self,
-        token: &BearerToken,
+        token: &SecretToken,
         priority: Priority,
     ) -> Result<TokenInfo, AuthError> {
         let mut body = Map::new();

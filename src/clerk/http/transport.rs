@@ -8,10 +8,11 @@ use std::{
 };
 
 use bytes::{Bytes, BytesMut};
-use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use reqwest::{Client, redirect, retry};
 use tokio::runtime::{Handle, Id};
+
+use crate::BoxFuture;
 
 /// Sends requests to Clerk. Implement it to use another HTTP client, a proxy or a client certificate, and pass it to
 /// [`ClerkConfigBuilder::transport`](crate::ClerkConfigBuilder::transport).

@@ -3,7 +3,7 @@ use http::{Method, Response, Uri, header};
 use serde_json::{Value, json};
 
 use super::{decode, parse, request};
-use crate::{AuthError, AuthErrorKind, BearerToken};
+use crate::{AuthError, AuthErrorKind, extract::SecretToken};
 
 struct Case<'a> {
     name: &'a str,
@@ -237,7 +237,7 @@ fn deprecated_username_stands_in() {
 #[test]
 fn request_carries_the_token_and_nothing_else() {
     let endpoint = Uri::from_static("https://clerk.example.com/oauth/userinfo");
-    let request = request(endpoint.clone(), &BearerToken::new("oat_canary")).unwrap();
+    let request = request(endpoint.clone(), &SecretToken::new("oat_canary")).unwrap();
     assert_eq!(request.method(), Method::GET);
     assert_eq!(*request.uri(), endpoint);
     assert!(request.body().is_empty());
@@ -254,7 +254,7 @@ fn token_that_fits_no_header_is_malformed() {
     // B25
     let endpoint = Uri::from_static("https://clerk.example.com/oauth/userinfo");
     for token in ["a\r\nx: y", "a\0", "a\n"] {
-        let error = request(endpoint.clone(), &BearerToken::new(token)).unwrap_err();
+        let error = request(endpoint.clone(), &SecretToken::new(token)).unwrap_err();
         assert_eq!(
             error.kind(),
             AuthErrorKind::MalformedCredentials,

@@ -6,7 +6,7 @@ use super::ClerkConfigBuilder;
 #[cfg(feature = "test-util")]
 use crate::clock::ManualClock;
 use crate::{
-    Transport,
+    clerk::http::Transport,
     config::{JwtKeys, Resource},
     kinds::AcceptedKind,
     verify::{Enrichment, JwtAlgorithm},

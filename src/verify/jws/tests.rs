@@ -3,7 +3,7 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use super::{Header, Jws, MACHINE, SESSION, TEMPLATE, UNCLASSIFIED, unverified};
 use crate::{
     AuthErrorKind, TokenKind,
-    verify::JwtAlgorithm::{self, Rs256, Rs384, Rs512},
+    verify::jws::JwtAlgorithm::{self, Rs256, Rs384, Rs512},
 };
 
 const MALFORMED: AuthErrorKind = AuthErrorKind::MalformedToken;

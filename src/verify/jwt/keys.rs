@@ -18,7 +18,7 @@ use base64::{
 };
 use serde_json::{Map, Value};
 
-use crate::{token::json::Members, verify::JwtAlgorithm};
+use crate::{token::json::Members, verify::jws::JwtAlgorithm};
 
 /// An RSA key of 2048 to 8192 bits.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -30,7 +30,7 @@ use crate::{
         response::{body, unexpected, violation},
     },
     clock::Clock,
-    verify::JwtAlgorithm,
+    verify::jws::JwtAlgorithm,
 };
 
 /// Verifies JWTs.
@@ -139,7 +139,7 @@ impl Verify for Local {
         Box::pin(self.read(
             verification.token().expose(),
             verification.kind(),
-            verification.priority(),
+            verification.priority,
         ))
     }
 }

@@ -14,7 +14,7 @@ use base64::{
 use super::{Local, PublicKey, Trust, is_fresh};
 use crate::{
     AuthErrorKind, ClerkConfig, TokenKind, clerk::http::Priority, kinds::SessionTokens,
-    verify::JwtAlgorithm,
+    verify::jws::JwtAlgorithm,
 };
 
 #[tokio::test]

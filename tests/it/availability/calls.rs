@@ -7,7 +7,9 @@ use std::{
 
 use futures_util::future::{BoxFuture, join_all};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkConfig, TokenInfo, Verify, VerifyRequest, kinds::OAuthTokens,
+    AuthError, AuthErrorKind, ClerkConfig,
+    kinds::OAuthTokens,
+    verify::{TokenInfo, Verify, VerifyRequest},
 };
 
 use super::script::{At, JSON, MILLISECOND, Reply, SECOND, Scripted};

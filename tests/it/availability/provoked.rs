@@ -1,6 +1,6 @@
 //! Answers that one token can provoke.
 
-use tower_clerk::{AuthErrorKind, BreakerState, kinds::Enrichment};
+use tower_clerk::{AuthErrorKind, kinds::Enrichment, observe::BreakerState};
 
 use super::script::{At, HTML, JSON, Reply, SECOND, Scripted};
 use crate::{redaction::Log, support::App};

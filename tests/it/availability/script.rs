@@ -13,9 +13,10 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::time::sleep;
 use tower_clerk::{
-    ClerkConfig, ClerkConfigBuilder, Transport, TransportError,
+    ClerkConfig, ClerkConfigBuilder,
     kinds::{ApiKeys, Enrichment, OAuthTokens},
     testing::ManualClock,
+    transport::{Transport, TransportError},
 };
 
 pub const JSON: &str = "application/json";

@@ -1,6 +1,6 @@
 //! Users of the Backend API.
 
-use tower_clerk::{AuthErrorKind, BreakerState, kinds::Enrichment};
+use tower_clerk::{AuthErrorKind, kinds::Enrichment, observe::BreakerState};
 
 use super::script::{At, JSON, Reply, SECOND, Scripted, user_object};
 use crate::support::App;

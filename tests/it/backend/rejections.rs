@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use tower_clerk::{
-    AuthErrorKind, BreakerState, TokenKind,
+    AuthErrorKind, TokenKind,
     fake_clerk::{Endpoint, Fault},
+    observe::BreakerState,
 };
 
 use super::{KINDS, app, config, endpoint, good};

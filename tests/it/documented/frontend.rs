@@ -3,8 +3,8 @@
 use http::StatusCode;
 use serde_json::{Value, json};
 use tower_clerk::{
-    Transport,
     fake_clerk::{Endpoint, FakeClerk},
+    transport::Transport,
 };
 use url::form_urlencoded::Serializer;
 

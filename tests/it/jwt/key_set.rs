@@ -11,9 +11,10 @@ use futures_util::future::join_all;
 use http::Request;
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthErrorKind, TokenKind, Transport as _,
+    AuthErrorKind, TokenKind,
     fake_clerk::{Endpoint, Fault},
     kinds::Enrichment,
+    transport::Transport as _,
 };
 
 use super::{key_set_calls, message, parts, sessions, signed, synchronise, with, world};

@@ -9,9 +9,10 @@ use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkConfig, TokenInfo, Verify, VerifyRequest,
+    AuthError, AuthErrorKind, ClerkConfig,
     kinds::{AudiencePolicy, Enrichment, OAuthTokens},
     testing::ManualClock,
+    verify::{TokenInfo, Verify, VerifyRequest},
 };
 
 use super::{

@@ -7,13 +7,14 @@ use futures_util::future::BoxFuture;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
 use tower::ServiceExt;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, McpSessionLayer,
-    RequireLayer, TokenInfo, TokenKind, Verify, VerifyRequest,
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, RequireLayer, TokenKind,
     axum::Claims,
     claims::Organization,
     kinds::{Enrichment, OAuthTokens},
+    mcp::McpSessionLayer,
     reject::{JsonBody, ProblemJson},
     testing::ManualClock,
+    verify::{TokenInfo, Verify, VerifyRequest},
 };
 
 use super::{Nowhere, for_each_case, pick, runtime};

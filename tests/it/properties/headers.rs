@@ -11,8 +11,10 @@ use futures_util::future::BoxFuture;
 use http::HeaderValue;
 use tokio::time::Instant;
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkConfig, TokenInfo, Verify, VerifyRequest, kinds::OAuthTokens,
+    AuthError, AuthErrorKind, ClerkConfig,
+    kinds::OAuthTokens,
     testing::ManualClock,
+    verify::{TokenInfo, Verify, VerifyRequest},
 };
 
 use super::{

@@ -12,11 +12,12 @@ use fastrand::Rng;
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tower_clerk::{
-    AuthErrorKind, ClerkConfig, ClerkConfigBuilder, Tokens, Transport, TransportError,
+    AuthErrorKind, ClerkConfig, ClerkConfigBuilder, Tokens,
     config::JwtKeys,
     fake_clerk::FakeClerk,
     kinds::{ApiKeys, Enrichment, JwtVerification, OAuthTokens, SessionTokens},
     testing::ManualClock,
+    transport::{Transport, TransportError},
 };
 
 use super::{Nowhere, for_each_case, runtime};

@@ -12,9 +12,10 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::time::Instant;
 use tower_clerk::{
-    ClerkConfig, Transport, TransportError,
+    ClerkConfig,
     kinds::{Enrichment, OAuthTokens},
     testing::ManualClock,
+    transport::{Transport, TransportError},
 };
 
 use super::{

@@ -6,7 +6,10 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use futures_util::future::BoxFuture;
-use tower_clerk::{AuthError, AuthErrorKind, TokenInfo, Verify, VerifyRequest};
+use tower_clerk::{
+    AuthError, AuthErrorKind,
+    verify::{TokenInfo, Verify, VerifyRequest},
+};
 
 /// What a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

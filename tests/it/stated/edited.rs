@@ -10,9 +10,9 @@ use tower_clerk::{
         self, Expired, MalformedToken, MissingSubject, NotAccessToken, NotYetValid,
         SenderConstrained, WrongAudience, WrongClient, WrongIssuer,
     },
-    TokenInfo, Verify, VerifyRequest,
     kinds::{Enrichment, OAuthTokens},
     testing::ManualClock,
+    verify::{TokenInfo, Verify, VerifyRequest},
 };
 
 use crate::{

@@ -1,9 +1,10 @@
 //! Users who may not act any more, whatever tokens they have.
 
 use tower_clerk::{
-    AuthErrorKind, BreakerState,
+    AuthErrorKind,
     fake_clerk::{Endpoint, Fault},
     kinds::Enrichment,
+    observe::BreakerState,
 };
 
 use super::{calls, config};

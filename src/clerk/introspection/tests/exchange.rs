@@ -7,8 +7,9 @@ use http::{HeaderValue, Method, Request, Response, Uri, header};
 
 use super::super::{Introspect, basic_credentials, read};
 use crate::{
-    AuthError, AuthErrorKind, BearerToken, Transport, TransportError,
-    clerk::http::{Priority, Upstream},
+    AuthError, AuthErrorKind,
+    clerk::http::{Priority, Transport, TransportError, Upstream},
+    extract::SecretToken,
 };
 
 const ENDPOINT: &str = "https://clerk.example.com/oauth/token_info";
@@ -246,7 +247,7 @@ async fn question_is_put_as_the_rfc_has_it() {
     ] {
         let answer = response(200, Some("application/json"), br#"{"active":true}"#);
         let (introspect, asked) = introspect(answer);
-        let (token, priority) = (BearerToken::new(token), Priority::FirstSeen);
+        let (token, priority) = (SecretToken::new(token), Priority::FirstSeen);
         assert!(introspect.verify(&token, priority).await.unwrap().active);
         let asked = asked.lock().unwrap();
         let [request] = asked.as_slice() else {
@@ -281,7 +282,7 @@ async fn trouble_is_handed_on() {
         (503, AuthErrorKind::UpstreamUnavailable),
     ] {
         let (introspect, asked) = introspect(response(status, None, b""));
-        let (token, priority) = (BearerToken::new("oat_abc"), Priority::Refresh);
+        let (token, priority) = (SecretToken::new("oat_abc"), Priority::Refresh);
         let error = introspect.verify(&token, priority).await.unwrap_err();
         assert_eq!(error.kind(), expected, "{status}");
         assert!(!asked.lock().unwrap().is_empty(), "{status}");

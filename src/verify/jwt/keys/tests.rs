@@ -13,7 +13,7 @@ use base64::{
 use serde_json::{Value, json};
 
 use super::{KeySet, MAX_KEYS, PublicKey};
-use crate::verify::JwtAlgorithm::{self, Rs256, Rs384, Rs512};
+use crate::verify::jws::JwtAlgorithm::{self, Rs256, Rs384, Rs512};
 
 /// Two pairs, since making them takes a while.
 static PAIRS: LazyLock<[KeyPair; 2]> =

@@ -15,7 +15,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode, header::CACHE_CON
 use tower_layer::Layer;
 use tower_service::Service;
 
-pub use self::future::McpSessionFuture;
+pub use self::future::ResponseFuture;
 use self::{future::After, id::SessionId, store::Sessions};
 #[cfg(feature = "test-util")]
 use crate::testing::ManualClock;
@@ -58,7 +58,7 @@ use crate::{
 ///
 /// ```
 /// use axum::{Router, http::Method, routing::any};
-/// use tower_clerk::{McpSessionLayer, ClerkAuthLayer, ClerkConfig};
+/// use tower_clerk::{ClerkAuthLayer, ClerkConfig, mcp::McpSessionLayer};
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -260,7 +260,7 @@ where
 {
     type Response = Response<ResBody>;
     type Error = S::Error;
-    type Future = McpSessionFuture<S::Future, ResBody>;
+    type Future = ResponseFuture<S::Future, ResBody>;
 
     /// Delegates to the inner service: the session lookup is synchronous.
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
@@ -270,10 +270,10 @@ where
     fn call(&mut self, request: Request<ReqBody>) -> Self::Future {
         match self.judge(&request) {
             // The inner service that was polled ready.
-            Ok(after) => McpSessionFuture::call(self.inner.call(request), after),
+            Ok(after) => ResponseFuture::call(self.inner.call(request), after),
             Err(response) => {
                 give_up_readiness(&mut self.inner);
-                McpSessionFuture::reject(response)
+                ResponseFuture::reject(response)
             }
         }
     }

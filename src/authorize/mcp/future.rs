@@ -1,4 +1,4 @@
-//! [`McpSessionFuture`]: the response of the inner service, and its effect on sessions.
+//! [`ResponseFuture`]: the response of the inner service, and its effect on sessions.
 
 use std::{
     fmt,
@@ -12,18 +12,18 @@ use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 
 use super::{id::SessionId, rejection, store::Sessions};
-use crate::{ClerkClaims, authorize::ResponseFuture, cache::TokenDigest, observe};
+use crate::{ClerkClaims, authorize, cache::TokenDigest, observe};
 
 pin_project! {
-    /// The future of [`McpSession`](crate::McpSession).
+    /// The future of [`McpSession`](crate::mcp::McpSession).
     ///
     /// # Cancel safety
     ///
     /// Dropping it drops the inner service's future. A session that is being opened is then not bound, so no principal
     /// can use it. A session that is being ended stays bound to its owner.
-    pub struct McpSessionFuture<F, ResBody> {
+    pub struct ResponseFuture<F, ResBody> {
         #[pin]
-        future: ResponseFuture<F, ResBody>,
+        future: authorize::ResponseFuture<F, ResBody>,
         // Taken when the inner service has responded. `None` for a rejection.
         after: Option<After>,
     }
@@ -43,23 +43,23 @@ pub(super) enum After {
     },
 }
 
-impl<F, ResBody> McpSessionFuture<F, ResBody> {
+impl<F, ResBody> ResponseFuture<F, ResBody> {
     pub(super) fn call(future: F, after: After) -> Self {
         Self {
-            future: ResponseFuture::call(future),
+            future: authorize::ResponseFuture::call(future),
             after: Some(after),
         }
     }
 
     pub(super) fn reject(response: Response<ResBody>) -> Self {
         Self {
-            future: ResponseFuture::reject(response),
+            future: authorize::ResponseFuture::reject(response),
             after: None,
         }
     }
 }
 
-impl<F, ResBody, E> Future for McpSessionFuture<F, ResBody>
+impl<F, ResBody, E> Future for ResponseFuture<F, ResBody>
 where
     F: Future<Output = Result<Response<ResBody>, E>>,
     ResBody: Default,
@@ -108,8 +108,8 @@ impl After {
     }
 }
 
-impl<F, ResBody> fmt::Debug for McpSessionFuture<F, ResBody> {
+impl<F, ResBody> fmt::Debug for ResponseFuture<F, ResBody> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("McpSessionFuture").finish_non_exhaustive()
+        f.debug_struct("ResponseFuture").finish_non_exhaustive()
     }
 }
