@@ -34,7 +34,7 @@ use crate::{
 /// Verifies tokens, without a middleware.
 ///
 /// It is the core of [`ClerkAuthLayer`](crate::ClerkAuthLayer), for everything that is not an HTTP request of a
-/// tower service: the first message of a WebSocket, a framework with HTTP types of its own, a job queue.
+/// tower service: the first message of a WebSocket, a framework with its own HTTP types, a job queue.
 ///
 /// Cloning copies one pointer. Clones, and the layers made from them, share one cache and one connection pool. Two
 /// authenticators share nothing, even if their configurations are equal: a cache belongs to one set of rules.
@@ -82,7 +82,7 @@ struct Shared {
 }
 
 impl Authenticator {
-    /// Makes an authenticator with a cache of its own. It sends no request before the first token arrives.
+    /// Makes an authenticator with its own cache. It sends no request before the first token arrives.
     ///
     /// With the feature `metrics`, install the recorder first: metrics go to the recorder that is installed now.
     ///
@@ -178,7 +178,7 @@ impl Authenticator {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future does not cancel the fetch. It continues in a task of its own, for at most the
+    /// Dropping the future does not cancel the fetch. It continues in its own task, for at most the
     /// [`timeout`](crate::ClerkConfigBuilder::timeout).
     pub fn warm_up(&self) -> impl Future<Output = Result<(), AuthError>> + Send + use<> {
         let discovery = self.shared.discovery.clone();

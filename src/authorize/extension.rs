@@ -53,7 +53,7 @@ pub(crate) fn reject<B: Default>(rejection: Rejection) -> Response<B> {
 /// # Errors
 ///
 /// A 401 that names the scopes in `needed` if the layer accepted the request without credentials. A 500 and a line in
-/// the log if there is no layer.
+/// the log if the layer is missing.
 pub(crate) fn claims_of<'a, 'b>(
     extensions: &'a Extensions,
     needed: impl Iterator<Item = &'b str>,

@@ -18,7 +18,7 @@ use crate::{ClerkClaims, TokenKind};
 /// | a scope is missing | 403 | `error="insufficient_scope"`, `scope="…"` | 7 |
 /// | another rule is not satisfied | 403 | without `error`: RFC 6750 §3.1 has no code for it | 7 |
 /// | a request without credentials that an [optional](crate::ClerkAuthLayer::optional) layer accepted | 401 | without `error`; `scope="…"` if the rule is about scopes | 16 |
-/// | there is no layer in front | 500, and an error in the log | none | 13 |
+/// | the layer in front is missing | 500, and an error in the log | none | 13 |
 ///
 /// The challenge for scopes names the scopes that the layer requires, then those of the rule: a token with exactly
 /// these scopes satisfies both. Every challenge has `resource_metadata` if a

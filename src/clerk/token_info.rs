@@ -14,7 +14,7 @@ use crate::{
 /// Information about a token, as an authorization server returns it (RFC 7662 §2.2). It is decoded strictly, and the
 /// rules are not applied yet.
 ///
-/// A custom [`Verify`](crate::Verify) returns this type. `Debug` shows only whether the token is active.
+/// A custom [`Verify`](crate::verify::Verify) returns this type. `Debug` shows only whether the token is active.
 #[derive(Clone, Default)]
 pub struct TokenInfo {
     pub(crate) active: bool,

@@ -53,7 +53,7 @@ impl ClerkConfig {
     /// | `CLERK_CACHE_TTL` | [`cache_ttl`](ClerkConfigBuilder::cache_ttl) | seconds or `30s`; `0` turns the cache off |
     /// | `CLERK_STALE_IF_ERROR` | [`stale_if_error`](ClerkConfigBuilder::stale_if_error) | seconds or `5m` |
     /// | `CLERK_TIMEOUT` | [`timeout`](ClerkConfigBuilder::timeout) | seconds or `500ms` |
-    /// | `CLERK_RATE_LIMIT` | [`rate_limit`](ClerkConfigBuilder::rate_limit) | calls in ten seconds; `0` is no limit |
+    /// | `CLERK_RATE_LIMIT` | [`rate_limit`](ClerkConfigBuilder::rate_limit) | calls in ten seconds; `0` turns the limit off |
     /// | `CLERK_DANGER_ALLOW_HTTP` | [`danger_allow_http`](ClerkConfigBuilder::danger_allow_http) | `1`, `true` |
     ///
     /// White space around a value is removed. Quotes are part of a value, and problems. An empty variable counts as not

@@ -24,7 +24,7 @@ use crate::{
 /// The claims as an application's own type, by [`ClerkClaims::claims_as`].
 ///
 /// A token whose claims do not fit the type is rejected with a 403. Behind an
-/// [optional](crate::ClerkAuthLayer::optional) layer, take `Option<Claims<T>>`, which is `None` if there are no claims.
+/// [optional](crate::ClerkAuthLayer::optional) layer, take `Option<Claims<T>>`, which is `None` if claims are missing.
 /// Both forms reject claims that do not fit.
 ///
 /// ```
@@ -106,7 +106,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Claims<T> {
     }
 }
 
-/// Returns `None` if there are no claims, because credentials or a layer are missing.
+/// Returns `None` if claims are missing, for lack of credentials or of a layer.
 impl<S: Sync, T: DeserializeOwned> OptionalFromRequestParts<S> for Claims<T> {
     type Rejection = ClaimsRejection;
 
@@ -128,7 +128,7 @@ impl<S: Sync> FromRequestParts<S> for ClerkClaims {
     }
 }
 
-/// Returns `None` if there are no claims, because credentials or a layer are missing.
+/// Returns `None` if claims are missing, for lack of credentials or of a layer.
 impl<S: Sync> OptionalFromRequestParts<S> for ClerkClaims {
     type Rejection = Infallible;
 
@@ -151,7 +151,7 @@ impl<S: Sync> FromRequestParts<S> for User {
     }
 }
 
-/// Returns `None` if the claims have no user, or there are no claims.
+/// Returns `None` if the claims have no user, or if claims are missing.
 impl<S: Sync> OptionalFromRequestParts<S> for User {
     type Rejection = Infallible;
 

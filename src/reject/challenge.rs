@@ -94,7 +94,7 @@ impl Challenges {
     }
 }
 
-/// Joins scope tokens with single spaces, each once. `None` if there are no tokens.
+/// Joins scope tokens with single spaces, each once. `None` if the result is empty.
 fn join<'a>(scope: Option<&str>, more: impl Iterator<Item = &'a str>) -> Option<String> {
     let mut tokens: Vec<&str> = scope.into_iter().flat_map(split_scope).collect();
     for token in more {

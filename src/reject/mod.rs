@@ -94,7 +94,7 @@ impl Class {
 
 impl Rejection {
     /// Rejects a request that has neither claims nor the mark of a request without credentials. There are no
-    /// challenges, since there is no layer.
+    /// challenges, since the layer is missing.
     pub(crate) fn missing_layer(is_grpc: bool) -> Self {
         Self {
             error: AuthErrorKind::MissingLayer.into(),
@@ -141,7 +141,7 @@ impl Rejection {
         self.challenge.as_ref()
     }
 
-    /// Returns the error code (RFC 6750 §3.1). `None` if there were no credentials, if a rule about something else
+    /// Returns the error code (RFC 6750 §3.1). `None` if credentials are missing, if a rule about something else
     /// than scopes rejected the request, and for 500 and 503.
     pub fn code(&self) -> Option<&'static str> {
         self.class().code()

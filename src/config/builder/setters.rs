@@ -189,7 +189,7 @@ impl ClerkConfigBuilder {
 
     /// Sets how many calls to Clerk may start in any ten seconds, possibly all at the same time. Default: none on
     /// loopback, since a fake has no limit; otherwise Clerk's documented limits, 100 for development instances
-    /// (`*.clerk.accounts.dev`) and 1,000 for others. 10 to 1,000,000; 0 is no limit.
+    /// (`*.clerk.accounts.dev`) and 1,000 for others. 10 to 1,000,000; 0 turns the limit off.
     ///
     /// Calls to the Backend API are counted separately, as Clerk does. Divide the limit by the number of replicas. An
     /// OAuth token that is seen for the first time costs a call for introspection and one for userinfo.

@@ -41,7 +41,7 @@ impl<S: Sync> FromRequestParts<S> for Organization {
     }
 }
 
-/// Returns `None` if the token names no organization, or there are no claims. An organization that [cannot be
+/// Returns `None` if the token names no organization, or if claims are missing. An organization that [cannot be
 /// read](ClerkClaims::has_unreadable_organization) does not count as `None`: the request is rejected with a 403,
 /// since a handler takes `None` for a subject that acts without an organization.
 impl<S: Sync> OptionalFromRequestParts<S> for Organization {
@@ -68,7 +68,7 @@ impl<S: Sync> FromRequestParts<S> for Actor {
     }
 }
 
-/// Returns `None` if the token names no actor, or there are no claims.
+/// Returns `None` if the token names no actor, or if claims are missing.
 ///
 /// ```
 /// use axum::http::StatusCode;
