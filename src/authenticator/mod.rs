@@ -77,7 +77,7 @@ struct Shared {
     health: Arc<HealthState>,
     clock: Arc<dyn Clock>,
     max_token_length: usize,
-    /// The cookie that is read if there is no bearer token; `None` if cookies are ignored.
+    /// The cookie that is read if the bearer token is absent; `None` if cookies are ignored.
     session_cookie: Option<CookieNames>,
 }
 
