@@ -141,11 +141,10 @@ where
                 } => {
                     // Changed in place: moving the response would cost every hit.
                     let mut polled = future.poll(cx);
-                    if let Poll::Ready(Ok(response)) = &mut polled {
-                        reject::render_behind(response, *allows_grpc, reject);
-                        if !*allows_grpc {
-                            reject::to_http_status(response, integrations::error_of);
-                        }
+                    if let Poll::Ready(Ok(response)) = &mut polled
+                        && (!*allows_grpc || reject::is_rejected_behind(response))
+                    {
+                        finish(response, *allows_grpc, reject);
                     }
                     return polled;
                 }
@@ -224,6 +223,20 @@ where
 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ResponseFuture").finish_non_exhaustive()
+    }
+}
+
+/// Renders the rejection that a rule or an extractor has left in a response. Out of line, to keep the hit path small.
+#[cold]
+#[inline(never)]
+fn finish<B: 'static>(
+    response: &mut Response<B>,
+    allows_grpc: bool,
+    reject: &impl RejectResponse<B>,
+) {
+    reject::render_behind(response, allows_grpc, reject);
+    if !allows_grpc {
+        reject::to_http_status(response, integrations::error_of);
     }
 }
 

@@ -23,7 +23,7 @@ pub use self::respond::{EmptyBody, JsonBody, ProblemJson, RejectResponse};
 pub(crate) use self::{
     challenge::Challenges,
     grpc::{is_grpc, to_http_status},
-    render::render_behind,
+    render::{is_rejected_behind, render_behind},
 };
 use crate::{AuthError, AuthErrorKind, error::Class};
 

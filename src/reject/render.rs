@@ -11,26 +11,18 @@ use http::{
 
 use super::{RejectResponse, Rejection, document, grpc};
 
+/// Returns true if a rule or an extractor has left a rejection in the extensions of a response.
+#[inline]
+pub(crate) fn is_rejected_behind<B>(response: &Response<B>) -> bool {
+    response.extensions().get::<Rejection>().is_some()
+}
+
 /// Renders the rejection in the extensions of a response, if there is one. `allows_grpc`: true if a rejection may keep
 /// the gRPC form.
 ///
 /// The rejection is taken out of the extensions, so only the nearest layer renders it. A response does not change if it
 /// has a body, or another status than the rejection: a service in between has replaced it.
-#[inline]
 pub(crate) fn render_behind<B: 'static>(
-    response: &mut Response<B>,
-    allows_grpc: bool,
-    with: &impl RejectResponse<B>,
-) {
-    if response.extensions().get::<Rejection>().is_some() {
-        render(response, allows_grpc, with);
-    }
-}
-
-/// Renders a rejection. Out of line, to keep the path of other responses small.
-#[cold]
-#[inline(never)]
-fn render<B: 'static>(
     response: &mut Response<B>,
     allows_grpc: bool,
     with: &impl RejectResponse<B>,
