@@ -5,7 +5,8 @@ use std::sync::{Arc, Once};
 use super::Shared;
 use crate::{
     ClerkConfig,
-    cache::{Cache, Lifetimes, TokenHasher, UserCache},
+    cache::{Cache, UserCache},
+    claims::entry::Lifetimes,
     clerk::{
         Credential, TokenEndpoint, UserinfoEndpoint, backend_api::Backend, discovery::Addresses,
         http::Upstream, introspection::Introspect,
@@ -14,6 +15,7 @@ use crate::{
     observe::{AudienceLog, Observer, audience_cannot_be_shown},
     reject::Challenges,
     resource_metadata::ResourceMetadata,
+    token::digest::TokenHasher,
     verify::{Enrich, Enrichment, Interner, Users, Verifier, Verifiers, Verify},
 };
 #[cfg(feature = "jwt")]

@@ -8,12 +8,12 @@ use tokio::time::Instant;
 use crate::{
     AuthError, AuthErrorKind, ClerkClaims, TokenKind,
     authenticator::{Authenticator, verify::Task},
-    cache::{Arrival, Lookup, TokenDigest},
+    cache::{Arrival, Lookup},
     clerk::http::Priority,
     clock::Now,
     extract::{self, Credentials, SecretToken},
     observe::{CacheState, Seen},
-    token::TokenFormat,
+    token::{TokenFormat, digest::TokenDigest},
 };
 
 /// The result of a lookup.

@@ -8,12 +8,12 @@ use tokio::time::Instant;
 use crate::{
     AuthError, AuthErrorKind, ClerkClaims,
     authenticator::{Authenticator, Rejected},
-    cache::{Arrival, Lookup, Outcome, TokenDigest},
+    cache::{Arrival, Lookup, Outcome},
     clerk::http::Priority,
     extract::{Credentials, SecretToken},
     observe::{CacheState, Seen},
     sync::single_flight::{self, Join, Landed},
-    token::TokenFormat,
+    token::{TokenFormat, digest::TokenDigest},
 };
 
 /// A token to verify, and the priority of its verification.

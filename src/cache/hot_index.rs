@@ -19,11 +19,11 @@ use std::{
     sync::{Arc, PoisonError},
 };
 
-use super::{
-    digest::{PrehashedHasher, TokenDigest},
-    entry::Entry,
+use crate::{
+    claims::entry::Entry,
+    sync::ShardedLock,
+    token::digest::{PrehashedHasher, TokenDigest},
 };
-use crate::sync::ShardedLock;
 
 #[derive(Debug)]
 pub(super) struct HotIndex {

@@ -15,9 +15,9 @@ use std::{
     sync::{PoisonError, atomic::Ordering},
 };
 
-use super::digest::{PrehashedHasher, TokenDigest};
-use crate::sync::{
-    AtomicU64, RwLock, RwLockReadGuard, RwLockWriteGuard, single_flight::SingleFlight,
+use crate::{
+    sync::{AtomicU64, RwLock, RwLockReadGuard, RwLockWriteGuard, single_flight::SingleFlight},
+    token::digest::{PrehashedHasher, TokenDigest},
 };
 
 /// All invalidations that a result may still be older than.

@@ -5,11 +5,9 @@
 //! Clerk.
 
 mod negative;
-mod entry;
 mod positive;
 mod hot_index;
 mod invalidation;
-mod digest;
 mod store;
 mod returning;
 mod user;
@@ -17,23 +15,19 @@ mod verdict;
 
 use std::{sync::Arc, time::Duration};
 
-pub(crate) use self::{
-    digest::{TokenDigest, TokenHasher},
-    entry::{Acceptance, Entry, Lifetimes},
-    user::UserCache,
-    verdict::Arrival,
-};
 use self::{
     invalidation::{Invalidations, Many},
     negative::Negative,
     positive::Positive,
     returning::Returning,
 };
+pub(crate) use self::{user::UserCache, verdict::Arrival};
 use crate::{
     AuthError, ClerkClaims,
-    claims::Holder,
+    claims::entry::{Entry, Lifetimes},
     clock::Now,
     sync::single_flight::{self, SingleFlight},
+    token::digest::{TokenDigest, TokenHasher},
 };
 
 /// The outcome of a verification.

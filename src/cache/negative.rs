@@ -3,12 +3,8 @@
 
 use std::{sync::Arc, time::Duration};
 
-use super::{
-    digest::TokenDigest,
-    entry::NegativeEntry,
-    store::{Release, Store},
-};
-use crate::observe::StoreMetrics;
+use super::store::{Release, Store};
+use crate::{claims::entry::NegativeEntry, observe::StoreMetrics, token::digest::TokenDigest};
 
 pub(super) struct Negative {
     store: Store<NegativeEntry>,

@@ -13,14 +13,14 @@ use std::{
 };
 
 use super::{
-    digest::TokenDigest,
-    entry::Entry,
     hot_index::HotIndex,
     store::{Release, Store},
 };
 use crate::{
+    claims::entry::Entry,
     observe::StoreMetrics,
     sync::{AtomicU32, AtomicU64},
+    token::digest::TokenDigest,
 };
 
 pub(super) struct Positive {

@@ -19,8 +19,7 @@ use std::{
     sync::PoisonError,
 };
 
-use super::{digest::TokenDigest, entry::Deadline};
-use crate::{clock::Now, sync::Mutex};
+use crate::{claims::entry::Deadline, clock::Now, sync::Mutex, token::digest::TokenDigest};
 
 /// The set of digests.
 #[derive(Debug)]

@@ -7,8 +7,10 @@ use std::time::Duration;
 
 use moka::{notification::RemovalCause, sync::Cache};
 
-use super::digest::{PrehashedHasher, TokenDigest};
-use crate::observe::StoreMetrics;
+use crate::{
+    observe::StoreMetrics,
+    token::digest::{PrehashedHasher, TokenDigest},
+};
 
 /// The reason why a store removed a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -5,9 +5,12 @@ mod schedules;
 
 use std::time::Duration;
 
-use super::{Cache, Entry, Lifetimes, Lookup, Outcome, TokenHasher};
-use crate::claims::Holder;
+use super::{Cache, Lookup, Outcome};
 use crate::{AuthError, AuthErrorKind, clock::Now, verify::Verified};
+use crate::{
+    claims::entry::{Entry, Lifetimes},
+    token::digest::TokenHasher,
+};
 
 const START: Now = Now {
     mono: 1_000_000,

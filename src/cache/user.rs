@@ -8,16 +8,18 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    digest::{TokenDigest, TokenHasher},
-    entry::{Deadline, NEGATIVE_TTL},
     invalidation::{Invalidations, Many},
     store::{Release, Store},
 };
 use crate::{
     AuthError, AuthErrorKind,
-    claims::User,
+    claims::{
+        User,
+        entry::{Deadline, NEGATIVE_TTL},
+    },
     clock::Clock,
     sync::single_flight::{self, Landed, Outcome, SingleFlight},
+    token::digest::{TokenDigest, TokenHasher},
 };
 
 /// The recently fetched users, by their ids.

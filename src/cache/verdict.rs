@@ -4,8 +4,13 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Acceptance, Cache, Entry, Outcome, TokenDigest, entry::NegativeEntry};
-use crate::{AuthError, claims::Holder, clock::Now};
+use super::{Cache, Outcome};
+use crate::{
+    AuthError,
+    claims::entry::{Acceptance, Entry, NegativeEntry},
+    clock::Now,
+    token::digest::TokenDigest,
+};
 
 /// The arrival of a request.
 #[derive(Clone, Copy, Debug)]

@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{
-    ActiveOrganization, Actor, Claims, Holder, Organization, Profile, User, time::seconds,
+    ActiveOrganization, Actor, Claims, Organization, Profile, User, entry::Entry, time::seconds,
 };
 use crate::{TokenKind, token::scope::split_scope};
 
@@ -32,39 +32,31 @@ use crate::{TokenKind, token::scope::split_scope};
 pub struct ClerkClaims {
     /// The cache entry of the token, which contains the claims. A lookup must increment the reference count of the
     /// entry in any case, so sharing the entry avoids a second memory access.
-    holder: Arc<dyn Holder>,
-}
-
-/// Holds claims that are stale. Only these cost an allocation of their own.
-struct Stale(Arc<dyn Holder>);
-
-impl Holder for Stale {
-    fn claims(&self) -> &Claims {
-        self.0.claims()
-    }
-
-    fn is_stale(&self) -> bool {
-        true
-    }
+    entry: Arc<Entry>,
+    stale: bool,
 }
 
 // === impl ClerkClaims ===
 
 impl ClerkClaims {
-    pub(crate) fn of(holder: Arc<impl Holder + 'static>) -> Self {
-        Self { holder }
+    pub(crate) fn of(entry: Arc<Entry>) -> Self {
+        Self {
+            entry,
+            stale: false,
+        }
     }
 
     /// Returns the same claims, marked as stale.
     pub(crate) fn into_stale(self) -> Self {
         Self {
-            holder: Arc::new(Stale(self.holder)),
+            stale: true,
+            ..self
         }
     }
 
     /// Returns the data that all clones share, for rules that run after the layer.
     pub(crate) fn shared(&self) -> &Claims {
-        self.holder.claims()
+        self.entry.claims()
     }
 
     /// The subject of the token, as a Clerk id: a user (`user_…`), an organization (`org_…`, only for API keys) or a
@@ -179,7 +171,7 @@ impl ClerkClaims {
     /// Returns true if these claims come from a stale entry, because Clerk was unavailable. See
     /// [`stale_if_error`](crate::ClerkConfigBuilder::stale_if_error).
     pub fn is_stale(&self) -> bool {
-        self.holder.is_stale()
+        self.stale
     }
 
     /// The profile of the subject, from userinfo or from the Backend API. `None` if enrichment is off or failed, or if
@@ -286,7 +278,7 @@ impl fmt::Debug for ClerkClaims {
             .field("issued_at", &claims.issued_at)
             .field("expires_at", &claims.expires_at)
             .field("profile", &claims.profile)
-            .field("stale", &self.is_stale())
+            .field("stale", &self.stale)
             .finish_non_exhaustive()
     }
 }

@@ -1,6 +1,7 @@
 //! The parts of [`ClerkClaims`]: organization, actor, profile and user.
 
 pub(crate) mod clerk_claims;
+pub(crate) mod entry;
 mod organization;
 pub(crate) mod permissions;
 mod profile;
@@ -15,7 +16,7 @@ pub(crate) use self::{
     clerk_claims::ClerkClaims,
     organization::{ActiveOrganization, Version},
     session::{Session, actor},
-    shared::{Claims, Holder, RouteRules},
+    shared::{Claims, RouteRules},
 };
 pub use self::{organization::Organization, profile::Profile, session::Actor, user::User};
 

@@ -41,16 +41,6 @@ pub(crate) trait RouteRules: Send + Sync {
     fn issuer(&self) -> &str;
 }
 
-/// The value that holds claims: an entry of the cache. Claims share it, so that a hit allocates nothing for them.
-pub(crate) trait Holder: Send + Sync {
-    fn claims(&self) -> &Claims;
-
-    /// Returns true if the claims come from a stale entry.
-    fn is_stale(&self) -> bool {
-        false
-    }
-}
-
 impl Claims {
     /// Returns the approximate size in memory, in bytes. The cache counts it.
     pub(crate) fn size(&self) -> usize {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{ActiveOrganization, Claims, ClerkClaims, Organization, Profile, Session};
 use crate::{
-    TokenKind, cache::Entry, reject::Challenges, token::scope::split_scope, verify::Rules,
+    TokenKind, claims::entry::Entry, reject::Challenges, token::scope::split_scope, verify::Rules,
 };
 
 impl ClerkClaims {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     ClerkClaims, TokenKind,
-    claims::{ActiveOrganization, Claims, Holder, RouteRules, User},
+    claims::{ActiveOrganization, Claims, RouteRules, User, entry::Entry},
     reject::Challenges,
     token::scope::split_scope,
 };
@@ -85,7 +85,7 @@ impl Draft {
 }
 
 pub(super) fn share(claims: Claims) -> ClerkClaims {
-    ClerkClaims::of(Arc::new(HandMade(claims)))
+    ClerkClaims::of(Arc::new(Entry::of_testing(claims)))
 }
 
 #[track_caller]
@@ -140,15 +140,6 @@ macro_rules! common {
 }
 
 pub(super) use common;
-
-/// Holds claims that were made without a cache entry.
-struct HandMade(Claims);
-
-impl Holder for HandMade {
-    fn claims(&self) -> &Claims {
-        &self.0
-    }
-}
 
 /// The rules of a configuration that does not exist: no scope implies another.
 struct NoRules;

@@ -3,6 +3,7 @@
 //! `kind` and `format` recognize the kind of a token. `json` is the only strict reader of JSON objects. `scope` splits
 //! scopes, and `resource_uri` compares resources.
 
+pub(crate) mod digest;
 pub(crate) mod format;
 pub(crate) mod json;
 mod kind;

@@ -5,8 +5,7 @@ use std::{fmt, sync::Arc};
 use super::{Verifier, acting_context::ActingContext, enrich::SubjectDetails, kind_of};
 use crate::{
     AuthError, AuthErrorKind, TokenKind,
-    cache::Acceptance,
-    claims::{ActiveOrganization, Claims},
+    claims::{ActiveOrganization, Claims, entry::Acceptance},
     clerk::{TokenInfo, userinfo::Userinfo},
     observe,
     token::TokenFormat,

@@ -12,7 +12,7 @@ use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 
 use super::{id::SessionId, rejection, store::Sessions};
-use crate::{ClerkClaims, authorize, cache::TokenDigest, observe};
+use crate::{ClerkClaims, authorize, observe, token::digest::TokenDigest};
 
 pin_project! {
     /// The future of [`McpSession`](crate::mcp::McpSession).

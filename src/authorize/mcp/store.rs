@@ -13,8 +13,8 @@ use std::{
 
 use crate::{
     ClerkClaims, TokenKind,
-    cache::{TokenDigest, TokenHasher},
     clock::{Clock, millis},
+    token::digest::{TokenDigest, TokenHasher},
 };
 
 /// The sessions and their owners, see the module docs.

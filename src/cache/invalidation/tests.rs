@@ -1,7 +1,5 @@
-use super::{
-    super::{TokenDigest, TokenHasher},
-    Invalidations, MANY, Many,
-};
+use super::{Invalidations, MANY, Many};
+use crate::token::digest::{TokenDigest, TokenHasher};
 
 /// Whether a verdict is invalid, be it in the cache or under way.
 #[track_caller]

@@ -2,8 +2,9 @@ use std::{sync::Arc, thread, time::Duration};
 
 use super::{Positive, TOUCH_WINDOWS};
 use crate::{
-    cache::{Entry, Lifetimes, TokenDigest, TokenHasher},
+    claims::entry::{Entry, Lifetimes},
     clock::Now,
+    token::digest::{TokenDigest, TokenHasher},
     verify::Verified,
 };
 

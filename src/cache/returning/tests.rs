@@ -1,8 +1,8 @@
-use super::{
-    super::{TokenDigest, digest::TokenHasher},
-    CAPACITY, LIFE, PER_SUBJECT, Returning,
+use super::{CAPACITY, LIFE, PER_SUBJECT, Returning};
+use crate::{
+    clock::Now,
+    token::digest::{TokenDigest, TokenHasher},
 };
-use crate::clock::Now;
 
 const START: Now = Now {
     mono: 1_000_000,

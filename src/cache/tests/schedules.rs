@@ -18,8 +18,9 @@ use tokio::time::Instant;
 use super::{START, bad, cache, good, token};
 use crate::{
     AuthErrorKind,
-    cache::{Arrival, Cache, Lookup, Outcome, TokenDigest},
+    cache::{Arrival, Cache, Lookup, Outcome},
     sync::single_flight::{self, Landed, SingleFlight, wait},
+    token::digest::TokenDigest,
 };
 
 const SCHEDULES: usize = 2_000;

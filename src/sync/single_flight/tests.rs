@@ -17,12 +17,10 @@ use tokio::{
 };
 
 use super::{GRACE, Join, Landed, MAX_STARTS, SingleFlight, Waiter, wait};
-use crate::claims::Holder;
+use crate::{AuthError, AuthErrorKind, cache::Outcome, clock::Now, verify::Verified};
 use crate::{
-    AuthError, AuthErrorKind,
-    cache::{Entry, Lifetimes, Outcome, TokenDigest, TokenHasher},
-    clock::Now,
-    verify::Verified,
+    claims::entry::{Entry, Lifetimes},
+    token::digest::{TokenDigest, TokenHasher},
 };
 
 type Flights = SingleFlight<TokenDigest, Arc<Entry>>;

@@ -3,8 +3,7 @@ use serde_json::{Value, json};
 use super::{
     Enrichment, NOW, OURS, Priority, Reply, TokenFormat, Userinfo, Verified, says, verifier, verify,
 };
-use crate::TokenKind;
-use crate::cache::Acceptance;
+use crate::{TokenKind, claims::entry::Acceptance};
 
 async fn verified(answer: Value, format: TokenFormat, enrichment: Enrichment) -> Verified {
     let verifier = verifier(says(answer), Userinfo::new(OURS), enrichment);

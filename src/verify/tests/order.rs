@@ -1,4 +1,4 @@
-use crate::cache::Acceptance;
+use crate::claims::entry::Acceptance;
 use std::{
     sync::{Arc, Mutex},
     time::Duration,

@@ -1,4 +1,4 @@
-use crate::cache::Acceptance;
+use crate::claims::entry::Acceptance;
 use std::time::Duration;
 
 use serde_json::{Value, json};

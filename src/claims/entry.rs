@@ -6,11 +6,11 @@ use std::{
     time::Duration,
 };
 
-use super::digest::TokenDigest;
 use crate::{
     AuthError, AuthErrorKind,
-    claims::{Claims, Holder},
+    claims::Claims,
     clock::{Now, millis},
+    token::digest::TokenDigest,
 };
 
 /// The configured lifetimes, in milliseconds.
@@ -44,12 +44,12 @@ impl Lifetimes {
     }
 
     /// Returns true if the cache is off.
-    pub(super) fn is_off(self) -> bool {
+    pub(crate) fn is_off(self) -> bool {
         self.ttl == 0
     }
 
     /// Returns the longest time for which any entry can be used.
-    pub(super) fn longest(self) -> Duration {
+    pub(crate) fn longest(self) -> Duration {
         Duration::from_millis(self.ttl.saturating_add(self.stale_if_error))
             .max(Duration::from_millis(NEGATIVE_TTL))
     }
@@ -57,20 +57,20 @@ impl Lifetimes {
 
 /// A deadline on both clocks. It has passed as soon as either clock reaches it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Deadline {
+pub(crate) struct Deadline {
     mono: u64,
     wall: u64,
 }
 
 impl Deadline {
-    pub(super) fn after(now: Now, millis: u64) -> Self {
+    pub(crate) fn after(now: Now, millis: u64) -> Self {
         Self {
             mono: now.mono.saturating_add(millis),
             wall: now.wall.saturating_add(millis),
         }
     }
 
-    pub(super) fn has_passed(self, now: Now) -> bool {
+    pub(crate) fn has_passed(self, now: Now) -> bool {
         now.mono >= self.mono || now.wall >= self.wall
     }
 
@@ -91,7 +91,7 @@ pub(crate) struct Entry {
     /// The digest of the token.
     key: TokenDigest,
     /// The epoch of the verification. The result is later than all invalidations up to this epoch.
-    pub(super) epoch: u64,
+    pub(crate) epoch: u64,
     /// The time on the monotonic clock from which a hit starts a refresh.
     refresh_from: u64,
     fresh: Deadline,
@@ -145,18 +145,41 @@ impl Entry {
         }
     }
 
-    pub(super) fn key(&self) -> &TokenDigest {
+    /// Makes an entry for hand-made claims. No cache holds it.
+    #[cfg(feature = "test-util")]
+    pub(crate) fn of_testing(claims: Claims) -> Self {
+        let now = Now { mono: 0, wall: 0 };
+        Self {
+            key: crate::token::digest::TokenHasher::new([0; 32], &[]).key(""),
+            epoch: 0,
+            refresh_from: 0,
+            fresh: Deadline::after(now, 0),
+            last_touch: AtomicU32::new(NEVER),
+            failures: AtomicU32::new(0),
+            next_attempt: AtomicU64::new(0),
+            usable: Deadline::after(now, 0),
+            expires: None,
+            is_outage: AtomicBool::new(false),
+            claims,
+        }
+    }
+
+    pub(crate) fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    pub(crate) fn key(&self) -> &TokenDigest {
         &self.key
     }
 
     /// Returns true if the entry may be used without a call to Clerk.
-    pub(super) fn is_fresh(&self, now: Now) -> bool {
+    pub(crate) fn is_fresh(&self, now: Now) -> bool {
         !self.fresh.has_passed(now)
     }
 
     /// Returns true if the entry is fresh and does not yet need a refresh. On the monotonic clock, the refresh comes
     /// before the end.
-    pub(super) fn is_young(&self, now: Now) -> bool {
+    pub(crate) fn is_young(&self, now: Now) -> bool {
         now.mono < self.refresh_from && now.wall < self.fresh.wall
     }
 
@@ -172,12 +195,12 @@ impl Entry {
     }
 
     /// Returns the expiry of the token itself, in Unix seconds.
-    pub(super) fn expires(&self) -> Option<i64> {
+    pub(crate) fn expires(&self) -> Option<i64> {
         self.expires
     }
 
     /// Returns true if this hit must touch the store: the first hit in each touch window.
-    pub(super) fn needs_touch(&self, touch_window: u32) -> bool {
+    pub(crate) fn needs_touch(&self, touch_window: u32) -> bool {
         if self.last_touch.load(Ordering::Relaxed) == touch_window {
             return false;
         }
@@ -186,7 +209,7 @@ impl Entry {
     }
 
     /// Returns true if this hit must start a refresh. This happens once, in the last fifth of the lifetime.
-    pub(super) fn claim_refresh(&self, now: Now) -> bool {
+    pub(crate) fn claim_refresh(&self, now: Now) -> bool {
         if now.mono < self.refresh_from {
             return false;
         }
@@ -208,7 +231,7 @@ impl Entry {
     /// the stale entry bridges an outage.
     ///
     /// If no call was made, the pause stays at 1 s: a limit or a pause concerns the endpoint, not the token.
-    pub(super) fn back_off(&self, error: &AuthError, now: Now) {
+    pub(crate) fn back_off(&self, error: &AuthError, now: Now) {
         self.is_outage
             .store(error.kind().is_outage(), Ordering::Relaxed);
         let pause = if error.was_not_called() {
@@ -222,20 +245,14 @@ impl Entry {
     }
 
     /// Returns true if Clerk was unavailable so recently that it is not called again.
-    pub(super) fn is_bridging(&self, now: Now) -> bool {
+    pub(crate) fn is_bridging(&self, now: Now) -> bool {
         self.is_outage.load(Ordering::Relaxed)
             && now.mono < self.next_attempt.load(Ordering::Relaxed)
     }
 
     /// Returns the size in KiB, rounded up. The capacity is counted in this unit.
-    pub(super) fn weight(&self) -> u32 {
+    pub(crate) fn weight(&self) -> u32 {
         u32::try_from(self.claims().size().div_ceil(1024)).unwrap_or(u32::MAX)
-    }
-}
-
-impl Holder for Entry {
-    fn claims(&self) -> &Claims {
-        &self.claims
     }
 }
 
@@ -257,9 +274,9 @@ fn remaining(verified: &impl Acceptance, now: Now) -> u64 {
 
 /// A negative entry: a token that Clerk or the rules reject, or for which Clerk's response cannot be used.
 #[derive(Clone, Debug)]
-pub(super) struct NegativeEntry {
+pub(crate) struct NegativeEntry {
     error: AuthError,
-    pub(super) epoch: u64,
+    pub(crate) epoch: u64,
     until: Deadline,
 }
 
@@ -283,7 +300,7 @@ impl NegativeEntry {
     }
 
     /// Returns the cached error. `None` after its deadline. If the error has a delay, the delay is the remaining time.
-    pub(super) fn error(&self, now: Now) -> Option<AuthError> {
+    pub(crate) fn error(&self, now: Now) -> Option<AuthError> {
         let left = self.until.left(now)?;
         Some(match self.error.retry_after() {
             Some(_) => self.error.clone().with_retry_after(left),
@@ -302,7 +319,7 @@ fn provoked_life(error: &AuthError) -> Option<u64> {
 
 /// The lifetime of a negative entry, in milliseconds. It is long enough to absorb a client that repeats a rejected
 /// token, and short enough that a token that was not replicated yet is soon accepted.
-pub(super) const NEGATIVE_TTL: u64 = 5_000;
+pub(crate) const NEGATIVE_TTL: u64 = 5_000;
 
 /// The lifetime of an entry without its profile, in milliseconds, so that the profile is soon fetched again.
 const INCOMPLETE_TTL: u64 = 5_000;

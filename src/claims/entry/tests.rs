@@ -1,10 +1,7 @@
 use std::{mem::offset_of, sync::atomic::AtomicU32, time::Duration};
 
-use super::{
-    super::{TokenDigest, TokenHasher},
-    Deadline, Entry, Lifetimes, NegativeEntry,
-};
-use crate::claims::Holder;
+use super::{Deadline, Entry, Lifetimes, NegativeEntry};
+use crate::token::digest::{TokenDigest, TokenHasher};
 use crate::{AuthError, AuthErrorKind, claims::Claims, clock::Now, verify::Verified};
 
 /// The moment at which everything here is made: half a second past a full one.
