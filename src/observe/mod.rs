@@ -5,6 +5,7 @@ mod audience;
 mod events;
 mod handle;
 mod health;
+mod kinds;
 mod metrics;
 mod per_minute;
 mod stats;
@@ -23,6 +24,7 @@ pub(crate) use self::{
         session_rejected, session_unusable, unreadable_organization,
     },
     health::HealthState,
+    kinds::KindLog,
     labels::{CacheState, CallResult, Endpoint, Outcome, Priority},
     metrics::StoreMetrics,
 };

@@ -23,7 +23,7 @@ use crate::{
     AuthError, AuthErrorKind, BearerToken, TokenKind, Transport, TransportError,
     clerk::{TokenInfo, UserinfoEndpoint, http::Upstream},
     clock::{Clock, Now},
-    observe::AudienceLog,
+    observe::{AudienceLog, KindLog},
     reject::Challenges,
     token::{Kinds, TokenFormat},
     verify::{Enrichment, JwtVerification},
@@ -168,6 +168,7 @@ fn verifier(source: impl Verify, userinfo: impl Transport, enrichment: Enrichmen
         strings: Interner::default(),
         unreadable_organization: std::sync::Once::new(),
         audience_log: AudienceLog::default(),
+        kind_log: KindLog::default(),
         clock: Arc::new(Still),
     }
 }
@@ -203,8 +204,9 @@ fn token_is_admitted_by_its_format() {
     fn check(case: &Case) {
         let mut verifier = verifier(says(json!({})), Userinfo::new(OURS), Enrichment::Off);
         let (token, now) = case.input;
+        let format = TokenFormat::of(token);
         assert_eq!(
-            verifier.precheck(token, now),
+            verifier.precheck(format, now).map(|()| format),
             case.expected,
             "{}",
             case.name
@@ -215,7 +217,7 @@ fn token_is_admitted_by_its_format() {
             expected => expected,
         };
         assert_eq!(
-            verifier.precheck(token, now),
+            verifier.precheck(format, now).map(|()| format),
             expected,
             "{}, strictly",
             case.name
