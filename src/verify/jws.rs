@@ -5,7 +5,6 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-#[cfg(feature = "jwt")]
 use crate::{
     AuthErrorKind, TokenKind,
     token::{
