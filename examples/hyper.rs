@@ -74,9 +74,9 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     });
 
     let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = TcpListener::bind(&address)
-        .await
-        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let listener = TcpListener::bind(&address).await.map_err(|error| {
+        format!("cannot listen on {address}: {error} (LISTEN names another address)")
+    })?;
     println!("listening on http://{}", listener.local_addr()?);
     loop {
         let (stream, _) = listener.accept().await?;
@@ -99,6 +99,16 @@ async fn main() -> ExitCode {
     eprintln!("error: {error}");
     for cause in iter::successors(error.source(), |&cause| cause.source()) {
         eprintln!("caused by: {cause}");
+    }
+    let is_unset = |name| env::var_os(name).is_none();
+    if ["CLERK_DOMAIN", "CLERK_PUBLISHABLE_KEY"]
+        .into_iter()
+        .all(is_unset)
+    {
+        eprintln!(
+            "note: `cargo run --example fake_clerk` starts a fake Clerk and prints the variables to export, such as \
+             CLERK_DOMAIN, CLERK_OAUTH_CLIENT_ID and CLERK_OAUTH_CLIENT_SECRET"
+        );
     }
     ExitCode::FAILURE
 }

@@ -185,13 +185,14 @@ fn app(auth: ClerkAuthLayer) -> Result<Router, Box<dyn Error>> {
 }
 
 async fn serve() -> Result<(), Box<dyn Error>> {
+    let variable = |name| env::var(name).map_err(|_| format!("{name} is not set"));
     // Clients without a challenge request the scopes that the metadata names.
     let required = env::var("CLERK_REQUIRED_SCOPES").unwrap_or_default();
     let scopes = required.split([' ', ',']).filter(|scope| !scope.is_empty());
-    let resource = Resource::new(env::var("CLERK_RESOURCE")?);
+    let resource = Resource::new(variable("CLERK_RESOURCE")?);
     let oauth = OAuthTokens::introspection(
-        env::var("CLERK_OAUTH_CLIENT_ID")?,
-        env::var("CLERK_OAUTH_CLIENT_SECRET")?,
+        variable("CLERK_OAUTH_CLIENT_ID")?,
+        variable("CLERK_OAUTH_CLIENT_SECRET")?,
     );
     let oauth = oauth
         .required_scopes(scopes.clone())
@@ -207,9 +208,9 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     let app = app(ClerkAuthLayer::new(config))?;
 
     let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
-    let listener = TcpListener::bind(&address)
-        .await
-        .map_err(|error| format!("cannot listen on {address}: {error}"))?;
+    let listener = TcpListener::bind(&address).await.map_err(|error| {
+        format!("cannot listen on {address}: {error} (LISTEN names another address)")
+    })?;
     println!("listening on http://{}/mcp", listener.local_addr()?);
     axum::serve(listener, app).await?;
     Ok(())
@@ -225,6 +226,16 @@ async fn main() -> ExitCode {
     eprintln!("error: {error}");
     for cause in iter::successors(error.source(), |&cause| cause.source()) {
         eprintln!("caused by: {cause}");
+    }
+    let is_unset = |name| env::var_os(name).is_none();
+    if ["CLERK_DOMAIN", "CLERK_PUBLISHABLE_KEY"]
+        .into_iter()
+        .all(is_unset)
+    {
+        eprintln!(
+            "note: `cargo run --example fake_clerk` starts a fake Clerk and prints the variables to export, such as \
+             CLERK_DOMAIN, and CLERK_RESOURCE=http://127.0.0.1:3000/mcp"
+        );
     }
     ExitCode::FAILURE
 }

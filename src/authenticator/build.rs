@@ -12,7 +12,7 @@ use crate::{
         http::Upstream, introspection::Introspect,
     },
     kinds::OAuthSource,
-    observe::{AudienceLog, Observer, audience_cannot_be_shown},
+    observe::{AudienceLog, KindLog, Observer, audience_cannot_be_shown},
     reject::Challenges,
     resource_metadata::ResourceMetadata,
     token::digest::TokenHasher,
@@ -101,6 +101,7 @@ impl Shared {
                 strings: Interner::default(),
                 unreadable_organization: Once::new(),
                 audience_log: AudienceLog::default(),
+                kind_log: KindLog::default(),
             },
             clock: config.clock,
         }

@@ -125,16 +125,24 @@ impl Authenticator {
             Ok(token) => token,
             Err(kind) => return Decision::Reject(kind.into()),
         };
-        if is_cookie && TokenFormat::of(token).kind() != Some(TokenKind::Session) {
-            return Decision::Reject(AuthErrorKind::UnsupportedToken.into());
+        let format = TokenFormat::of(token);
+        let reject = |kind: AuthErrorKind| {
+            let (error, cache) = (kind.into(), None);
+            let token = Some(format);
+            Decision::Reject(Rejected {
+                error,
+                seen: Seen { token, cache },
+            })
+        };
+        if is_cookie && format.kind() != Some(TokenKind::Session) {
+            return reject(AuthErrorKind::UnsupportedToken);
         }
         if let Some(error) = self.shared.cache.get_negative(key, now) {
-            return self.reject_known(TokenFormat::of(token), key, error);
+            return self.reject_known(format, key, error);
         }
-        let format = match self.shared.verifier.precheck(token, now.unix_seconds()) {
-            Ok(format) => format,
-            Err(kind) => return Decision::Reject(kind.into()),
-        };
+        if let Err(kind) = self.shared.verifier.precheck(format, now.unix_seconds()) {
+            return reject(kind);
+        }
         self.shared.observer.missed();
         self.shared.cache.missed(key);
         let priority = if was_good || self.shared.cache.is_returning(key, now) {

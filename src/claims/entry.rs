@@ -13,7 +13,6 @@ use crate::{
     token::digest::TokenDigest,
 };
 
-/// The configured lifetimes, in milliseconds.
 /// A verification that accepted a token. The cache stores nothing else.
 pub(crate) trait Acceptance {
     /// The end of the token, in Unix seconds: it is never accepted at or after this.
@@ -29,6 +28,7 @@ pub(crate) trait Acceptance {
     fn into_claims(self) -> Claims;
 }
 
+/// The configured lifetimes, in milliseconds.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifetimes {
     ttl: u64,

@@ -5,6 +5,7 @@ mod audience;
 mod events;
 mod handle;
 mod health;
+mod kinds;
 mod metrics;
 mod per_minute;
 mod stats;
@@ -22,6 +23,7 @@ pub(crate) use self::{
     endpoint::{EndpointObserver, UpstreamCall},
     events::{audience_cannot_be_shown, metadata_unserved, missing_layer, unreadable_organization},
     health::HealthState,
+    kinds::KindLog,
     labels::{CacheState, CallResult, Endpoint, Outcome, Priority},
     metrics::StoreMetrics,
 };

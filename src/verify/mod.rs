@@ -46,7 +46,7 @@ use crate::{
     },
     clock::{Clock, Now},
     extract::SecretToken,
-    observe::AudienceLog,
+    observe::{AudienceLog, KindLog},
     reject::Challenges,
     token::TokenFormat,
 };
@@ -68,20 +68,19 @@ pub(crate) struct Verifier {
     /// The guard that reports an unreadable organization only once.
     pub(crate) unreadable_organization: Once,
     pub(crate) audience_log: AudienceLog,
+    pub(crate) kind_log: KindLog,
 }
 
 impl Verifier {
-    /// Returns the format of a token. Rejects, without a call to Clerk, a token of a kind that is not accepted and a
-    /// JWT that has expired.
-    pub(crate) fn precheck(&self, token: &str, now: i64) -> Result<TokenFormat, AuthErrorKind> {
-        let format = TokenFormat::of(token);
-        if format == TokenFormat::Unprefixed && !self.accept_unprefixed
-            || !self.rules.accept.contains(kind_of(format))
-        {
+    /// Rejects, without a call to Clerk, a token of a kind that is not accepted and a JWT that has expired.
+    pub(crate) fn precheck(&self, format: TokenFormat, now: i64) -> Result<(), AuthErrorKind> {
+        let is_accepted = self.rules.accept.contains(kind_of(format))
+            && (format != TokenFormat::Unprefixed || self.accept_unprefixed);
+        let strategy = self.verifiers.strategy(format).filter(|_| is_accepted);
+        let Some(strategy) = strategy else {
+            self.kind_log.rejected(format, is_accepted);
             return Err(AuthErrorKind::UnsupportedToken);
-        }
-        let strategy = self.verifiers.strategy(format);
-        let strategy = strategy.ok_or(AuthErrorKind::UnsupportedToken)?;
+        };
         let leeway = match strategy {
             Strategy::Local(_) => self.rules.leeway,
             Strategy::Online(_) | Strategy::LocalThenOnline { .. } => 0,
@@ -90,7 +89,7 @@ impl Verifier {
             TokenFormat::Jwt { exp: Some(exp), .. } if exp.saturating_add(leeway) <= now => {
                 Err(AuthErrorKind::Expired)
             }
-            format => Ok(format),
+            _ => Ok(()),
         }
     }
 

@@ -27,7 +27,7 @@ use crate::{
     },
     clock::{Clock, Now},
     extract::SecretToken,
-    observe::AudienceLog,
+    observe::{AudienceLog, KindLog},
     reject::Challenges,
     token::{Kinds, TokenFormat},
     verify::{Enrichment, JwtVerification},
@@ -172,6 +172,7 @@ fn verifier(source: impl Verify, userinfo: impl Transport, enrichment: Enrichmen
         strings: Interner::default(),
         unreadable_organization: std::sync::Once::new(),
         audience_log: AudienceLog::default(),
+        kind_log: KindLog::default(),
         clock: Arc::new(Still),
     }
 }
@@ -207,8 +208,9 @@ fn token_is_admitted_by_its_format() {
     fn check(case: &Case) {
         let mut verifier = verifier(says(json!({})), Userinfo::new(OURS), Enrichment::Off);
         let (token, now) = case.input;
+        let format = TokenFormat::of(token);
         assert_eq!(
-            verifier.precheck(token, now),
+            verifier.precheck(format, now).map(|()| format),
             case.expected,
             "{}",
             case.name
@@ -219,7 +221,7 @@ fn token_is_admitted_by_its_format() {
             expected => expected,
         };
         assert_eq!(
-            verifier.precheck(token, now),
+            verifier.precheck(format, now).map(|()| format),
             expected,
             "{}, strictly",
             case.name

@@ -390,6 +390,50 @@ async fn a_wrong_configuration_is_told_without_secrets() {
     }
 }
 
+/// The examples that serve, and need an instance.
+const SERVERS: [&str; 6] = [
+    "axum",
+    "tonic",
+    "hyper",
+    "mcp",
+    "forward_auth",
+    "prometheus",
+];
+
+#[tokio::test]
+async fn a_server_without_configuration_names_the_fake_clerk() {
+    // fault H12
+    for name in SERVERS {
+        let output = run(&mut command(name)).await;
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}: {told}");
+        for part in ["`cargo run --example fake_clerk`", "CLERK_DOMAIN"] {
+            assert!(told.contains(part), "{name}: {told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_server_whose_address_is_in_use_names_the_variable() {
+    // fault H12
+    let clerk = FakeClerk::start().unwrap();
+    let taken = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for name in SERVERS.into_iter().chain(["tokens", "quickstart"]) {
+        let mut command = configured(name, &clerk);
+        let resource = format!("http://{address}/mcp");
+        command
+            .env("LISTEN", &address)
+            .env("CLERK_RESOURCE", resource);
+        let output = run(&mut command).await;
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{name}: {told}");
+        assert!(told.contains(&address), "{name}: {told}");
+        assert!(told.contains("LISTEN"), "{name}: {told}");
+        assert!(!told.contains("fake_clerk"), "{name}: {told}");
+    }
+}
+
 /// A running example; it is killed when this is dropped.
 pub struct Example {
     name: String,

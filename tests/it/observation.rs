@@ -3,12 +3,14 @@
 use std::{future::Future, time::Duration};
 
 use tower_clerk::{
+    AuthErrorKind,
     fake_clerk::{Endpoint, Fault},
     kinds::Enrichment,
     testing::ManualClock,
 };
 
 use crate::{
+    audiences::warnings,
     redaction::Log,
     stub::{self, Reply, Stub},
     support::{Answer, App, World},
@@ -148,7 +150,7 @@ async fn a_request_is_told_with_the_promised_fields() {
             name: "nobody is asked",
             token: "garbage",
             expected: &[
-                "DEBUG request rejected auth.outcome=\"inactive\" auth.kind=UnsupportedToken",
+                "DEBUG request rejected auth.outcome=\"inactive\" auth.kind=UnsupportedToken auth.token_kind=\"unprefixed\"",
             ],
         },
     ] {
@@ -297,4 +299,57 @@ async fn a_breaker_that_changes_says_so_and_calls_that_are_not_made_do() {
         "WARN circuit breaker closed: the probe request succeeded {endpoint} breaker.state=\"closed\""
     );
     assert_eq!(of_breaker(12).await, [&*tried, &*closed]);
+}
+
+#[tokio::test]
+async fn a_kind_that_is_not_accepted_is_warned_of_once_with_the_option_to_set() {
+    // fault H5
+    let world = World::new();
+    let app = world.app();
+    let session = || world.clerk.session("user_1").issue();
+    let log = Log::default();
+    let guard = log.subscribe();
+    for token in [
+        session(),
+        session(),
+        world.clerk.api_key("user_1").issue(),
+        "ak_other".to_owned(),
+        "mt_any".to_owned(),
+        "unprefixed".to_owned(),
+    ] {
+        let answer = app.bearer(&token).await;
+        answer.assert_rejected(401, AuthErrorKind::UnsupportedToken);
+    }
+    drop(guard);
+    let warned = warnings(&log);
+    let expected = [
+        (
+            "session_token",
+            "`.accept(SessionTokens::new())`",
+            "`session` to CLERK_ACCEPT",
+        ),
+        (
+            "api_key",
+            "`.accept(ApiKeys::new())`",
+            "`api_key` to CLERK_ACCEPT",
+        ),
+        (
+            "m2m_token",
+            "`.accept(MachineTokens::",
+            "`machine` to CLERK_ACCEPT",
+        ),
+    ];
+    assert_eq!(warned.len(), expected.len(), "{warned:#?}");
+    for (line, (kind, option, variable)) in warned.iter().zip(expected) {
+        for part in [&*format!("auth.token_kind=\"{kind}\""), option, variable] {
+            assert!(line.contains(part), "{part}: {line}");
+        }
+    }
+    let text = log.text();
+    let rejected = text
+        .lines()
+        .filter(|line| line.contains("request rejected"));
+    let mut kinds = rejected.map(|line| line.contains("auth.token_kind="));
+    assert!(kinds.all(|has_kind| has_kind), "{text}");
+    assert_eq!(world.clerk.total_calls(), 0);
 }
