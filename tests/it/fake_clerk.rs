@@ -253,7 +253,7 @@ async fn the_environment_is_the_same_at_every_start() {
     let is_variable = |(name, _): &(&str, &str)| name.starts_with("CLERK_");
     let printed = first.told.iter().map(|(name, value)| (&**name, &**value));
     assert_eq!(shown, printed.filter(is_variable).collect());
-    assert_eq!(shown.len(), 7);
+    assert_eq!(shown.len(), 8);
 
     if cfg!(unix) {
         let id = first.process.id().unwrap().to_string();

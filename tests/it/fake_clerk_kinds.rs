@@ -79,8 +79,6 @@ async fn service(fake: &Fake) -> Example {
     }
     // Revocation shows at once.
     command.env("CLERK_CACHE_TTL", "0").stdout(Stdio::null());
-    // Machine JWTs are accepted by name only.
-    command.env("CLERK_MACHINE_JWTS", "1");
     let mut service = Example::spawn("tokens", &mut command);
     service.wait_for_health().await;
     service

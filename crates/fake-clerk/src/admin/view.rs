@@ -53,6 +53,7 @@ pub(crate) fn environment_of_kinds(state: &State) -> String {
     lines([
         ("CLERK_ACCEPT", "oauth,session,api_key,machine"),
         ("CLERK_MACHINES", MACHINE),
+        ("CLERK_MACHINE_JWTS", "1"),
         ("CLERK_SECRET_KEY", &state.secret_key),
         ("CLERK_API_URL", &format!("{}/v1", state.url)),
     ])

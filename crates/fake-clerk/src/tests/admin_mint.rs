@@ -401,7 +401,7 @@ async fn the_environment_has_what_each_kind_needs() {
     assert_eq!(
         state["environment_of_kinds"],
         format!(
-            "CLERK_ACCEPT=oauth,session,api_key,machine\nCLERK_MACHINES=mch_bills\n\
+            "CLERK_ACCEPT=oauth,session,api_key,machine\nCLERK_MACHINES=mch_bills\nCLERK_MACHINE_JWTS=1\n\
              CLERK_SECRET_KEY={key}\nCLERK_API_URL={url}/v1"
         )
     );

@@ -21,7 +21,7 @@ fn the_readme_shows_the_printed_environment() {
         admin::environment_of_kinds(&clerk.state),
     ]
     .join("\n");
-    assert_eq!(lines.lines().count(), 7);
+    assert_eq!(lines.lines().count(), 8);
     for line in lines.lines() {
         let (name, _) = line.split_once('=').unwrap();
         assert!(README.contains(&format!("export {name}=")), "{name}");
