@@ -1,8 +1,8 @@
-//! The RFC 7662 exchange: what is asked, and the strict reading of the answer.
+//! Introspection (RFC 7662): the request, and the strict reading of the answer.
 //!
-//! Nothing is guessed here. An answer whose `active` is not the literal `true` or `false`, that has a
-//! member twice, or a member of another type than the contract says, is no answer at all: the request
-//! is rejected as an outage would be, and nothing is remembered.
+//! An answer is invalid if its `active` is not the literal `true` or `false`, if a member appears twice, or if a member
+//! has another type than RFC 7662 §2.2 defines. An invalid answer rejects the request with a 503, as an outage does,
+//! and shows nothing about the token.
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, Uri, header};
@@ -24,7 +24,7 @@ use crate::{
     token::json::Members,
 };
 
-/// Introspects tokens at Clerk. This is the [`Verify`] of a layer unless it has a custom one.
+/// Introspects tokens at Clerk.
 pub(crate) struct Introspect {
     client: EndpointClient<TokenInfo>,
     address: Address,

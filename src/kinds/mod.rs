@@ -79,7 +79,7 @@ pub(crate) mod sealed {
 #[non_exhaustive]
 pub enum AudiencePolicy {
     /// Rejects a token whose `aud` names only other services. A token without `aud` passes: Clerk sets one only if the
-    /// requested the token for a resource (RFC 8707).
+    /// client requested the token for a resource (RFC 8707).
     #[default]
     RejectForeign,
     /// Rejects a token without `aud`, too.

@@ -223,7 +223,7 @@ impl OAuthTokens {
         }
     }
 
-    /// Returns the options of the environment, named as in files. `local`: true if only the signature is verified.
+    /// Returns the options of the environment: opaque tokens are verified by the Backend API or by introspection.
     pub(crate) fn from_environment(is_backend_api: bool, jwts: Option<JwtVerification>) -> Self {
         let verification = match is_backend_api {
             true => Verification::BackendApi,

@@ -10,9 +10,9 @@ use crate::{
 
 /// Verifies tokens after a cache miss, usually with a call to a server.
 ///
-/// The layer asks Clerk's introspection endpoint unless it is given another
-/// ([`OAuthTokens::verified_by`](crate::kinds::OAuthTokens::verified_by)). Whoever implements this
-/// only reports: the rules of the configuration are applied to what comes back, whatever its source.
+/// [`OAuthTokens::verified_by`](crate::kinds::OAuthTokens::verified_by) takes an implementation, which then replaces
+/// Clerk's introspection endpoint. An implementation returns information and applies no rules: the rules of the
+/// configuration are applied to its result.
 ///
 /// There is at most one call per token at a time, within the configured
 /// [`timeout`](crate::ClerkConfigBuilder::timeout).

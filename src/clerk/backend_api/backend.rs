@@ -4,10 +4,10 @@ use std::fmt;
 
 use http::{HeaderValue, Uri};
 
-/// The way to the Backend API, checked.
+/// The checked address of the Backend API, and the credentials for it.
 #[derive(Clone)]
 pub(crate) struct Backend {
-    /// What stands before the paths, without a slash at its end.
+    /// The part of every address before the path, without a slash at the end.
     pub(crate) base: String,
     pub(crate) is_https: bool,
     /// `Authorization`: the secret key, marked as sensitive.
@@ -17,7 +17,7 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    /// The address of a path: it begins with a slash, and consists of what may stand in one.
+    /// Returns the address of a path. The path begins with a slash, and has only characters that a path may have.
     pub(crate) fn endpoint(&self, path: &str) -> Uri {
         Uri::try_from(format!("{}{path}", self.base))
             .expect("a checked address and such a path are a URI")
@@ -28,7 +28,7 @@ impl Backend {
     }
 }
 
-/// Shows neither the secret key nor a path, which may hold one of a proxy.
+/// Shows neither the secret key nor the path, which may contain the secret of a proxy.
 impl fmt::Debug for Backend {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let origin: Vec<_> = self.base.splitn(4, '/').take(3).collect();
