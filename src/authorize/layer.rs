@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc};
 
 use tower_layer::Layer;
 
-use super::{Require, Rule};
+use super::{
+    Require, Rule,
+    rule::{check_kinds, check_names, check_scopes},
+};
 use crate::{ClerkClaims, TokenKind};
 
 /// Requires that the claims of a request satisfy a rule.
@@ -78,7 +81,7 @@ impl RequireLayer {
         I: IntoIterator<Item = T>,
         T: Into<String>,
     {
-        Self::of(Rule::all_scopes(scopes))
+        Self::of(Rule::AllScopes(check_scopes(scopes)))
     }
 
     /// Requires one of these scopes.
@@ -95,7 +98,7 @@ impl RequireLayer {
         I: IntoIterator<Item = T>,
         T: Into<String>,
     {
-        Self::of(Rule::any_scope(scopes))
+        Self::of(Rule::AnyScope(check_scopes(scopes)))
     }
 
     /// Requires all of these permissions in the [organization](ClerkClaims::organization) that the subject acts in.
@@ -145,7 +148,7 @@ impl RequireLayer {
         I: IntoIterator<Item = T>,
         T: Into<String>,
     {
-        Self::of(Rule::all_permissions(permissions))
+        Self::of(Rule::AllPermissions(check_names(permissions)))
     }
 
     /// Requires one of these permissions, compared as in [`permissions`](Self::permissions).
@@ -159,7 +162,7 @@ impl RequireLayer {
         I: IntoIterator<Item = T>,
         T: Into<String>,
     {
-        Self::of(Rule::any_permission(permissions))
+        Self::of(Rule::AnyPermission(check_names(permissions)))
     }
 
     /// Requires this role in the [organization](ClerkClaims::organization) that the subject acts in.
@@ -176,7 +179,7 @@ impl RequireLayer {
     /// ```
     #[track_caller]
     pub fn role(role: impl Into<String>) -> Self {
-        Self::of(Rule::any_role([role]))
+        Self::of(Rule::AnyRole(check_names([role])))
     }
 
     /// Requires one of these roles, compared as in [`role`](Self::role).
@@ -190,7 +193,7 @@ impl RequireLayer {
         I: IntoIterator<Item = T>,
         T: Into<String>,
     {
-        Self::of(Rule::any_role(roles))
+        Self::of(Rule::AnyRole(check_names(roles)))
     }
 
     /// Requires a token of this kind, which must be one of the kinds that the
@@ -204,7 +207,7 @@ impl RequireLayer {
     /// # _ = in_person;
     /// ```
     pub fn kind(kind: TokenKind) -> Self {
-        Self::of(Rule::any_kind([kind]))
+        Self::of(Rule::AnyKind(check_kinds([kind])))
     }
 
     /// Requires a token of one of these kinds.
@@ -214,7 +217,7 @@ impl RequireLayer {
     /// If the list is empty.
     #[track_caller]
     pub fn any_kind(kinds: impl IntoIterator<Item = TokenKind>) -> Self {
-        Self::of(Rule::any_kind(kinds))
+        Self::of(Rule::AnyKind(check_kinds(kinds)))
     }
 
     /// Requires claims that satisfy a predicate. It is called once for each request, and must not block.

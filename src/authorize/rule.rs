@@ -26,42 +26,6 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    #[track_caller]
-    pub(super) fn all_scopes<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Self {
-        Self::AllScopes(check_scopes(scopes))
-    }
-
-    #[track_caller]
-    pub(super) fn any_scope<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Self {
-        Self::AnyScope(check_scopes(scopes))
-    }
-
-    #[track_caller]
-    pub(super) fn all_permissions<T: Into<String>>(
-        permissions: impl IntoIterator<Item = T>,
-    ) -> Self {
-        Self::AllPermissions(check_names(permissions))
-    }
-
-    #[track_caller]
-    pub(super) fn any_permission<T: Into<String>>(
-        permissions: impl IntoIterator<Item = T>,
-    ) -> Self {
-        Self::AnyPermission(check_names(permissions))
-    }
-
-    #[track_caller]
-    pub(super) fn any_role<T: Into<String>>(roles: impl IntoIterator<Item = T>) -> Self {
-        Self::AnyRole(check_names(roles))
-    }
-
-    #[track_caller]
-    pub(super) fn any_kind(kinds: impl IntoIterator<Item = TokenKind>) -> Self {
-        let kinds: Kinds = kinds.into_iter().collect();
-        assert!(!kinds.is_empty(), "a rule needs at least one kind");
-        Self::AnyKind(kinds)
-    }
-
     /// Checks the claims in the extensions of a request.
     pub(super) fn check(
         &self,
@@ -118,7 +82,8 @@ impl Rule {
 impl fmt::Debug for Rule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let names = |name: &str, names: &[Box<str>], f: &mut fmt::Formatter<'_>| {
-            f.debug_tuple(name).field(&shown(names)).finish()
+            let names: Vec<_> = names.iter().map(|name| shown(name)).collect();
+            f.debug_tuple(name).field(&names).finish()
         };
         match self {
             Self::AllScopes(scopes) => names("AllScopes", scopes, f),
@@ -132,20 +97,19 @@ impl fmt::Debug for Rule {
     }
 }
 
-/// Returns the names without those that may be a misplaced secret.
-fn shown(names: &[Box<str>]) -> Vec<&str> {
-    names
-        .iter()
-        .map(|name| match may_be_secret(name) {
-            true => "[redacted]",
-            false => name,
-        })
-        .collect()
+/// Returns a name, unless it may be a misplaced secret.
+fn shown(name: &str) -> &str {
+    match may_be_secret(name) {
+        true => "[redacted]",
+        false => name,
+    }
 }
 
 /// Checks scope tokens (RFC 6749 §3.3), since challenges contain them in a quoted string.
 #[track_caller]
-fn check_scopes<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Arc<[Box<str>]> {
+pub(super) fn check_scopes<T: Into<String>>(
+    scopes: impl IntoIterator<Item = T>,
+) -> Arc<[Box<str>]> {
     check(
         scopes,
         |scope| !scope.is_empty() && scope.bytes().all(is_scope_byte),
@@ -156,8 +120,16 @@ fn check_scopes<T: Into<String>>(scopes: impl IntoIterator<Item = T>) -> Arc<[Bo
 /// Checks roles or permissions. They are compared as in Clerk's `has()`, so every text has a valid form. A name that
 /// is in no token rejects all requests.
 #[track_caller]
-fn check_names<T: Into<String>>(names: impl IntoIterator<Item = T>) -> Arc<[Box<str>]> {
+pub(super) fn check_names<T: Into<String>>(names: impl IntoIterator<Item = T>) -> Arc<[Box<str>]> {
     check(names, |_| true, "")
+}
+
+/// Checks that there is at least one kind.
+#[track_caller]
+pub(super) fn check_kinds(kinds: impl IntoIterator<Item = TokenKind>) -> Kinds {
+    let kinds: Kinds = kinds.into_iter().collect();
+    assert!(!kinds.is_empty(), "a rule needs at least one kind");
+    kinds
 }
 
 /// Checks that there is at least one name, and that each name is valid. `reason`: the message for an invalid name.
@@ -173,12 +145,7 @@ fn check<T: Into<String>>(
         .collect();
     assert!(!names.is_empty(), "a rule needs at least one name");
     for name in &*names {
-        let shown = if may_be_secret(name) {
-            "[redacted]"
-        } else {
-            name
-        };
-        assert!(is_name(name), "{shown:?} is {reason}");
+        assert!(is_name(name), "{:?} is {reason}", shown(name));
     }
     names
 }
