@@ -12,5 +12,5 @@ pub(crate) use self::{
     parse::Named,
     problem::{Flaw, Problems},
     secret::{Hidden, may_be_secret},
-    text::{check_scope, check_text, is_vschar},
+    text::{check_graphic, check_scope, check_text, is_vschar},
 };

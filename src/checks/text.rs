@@ -15,6 +15,11 @@ pub(crate) fn check_text(value: &str, is_allowed: fn(u8) -> bool) -> Result<(), 
     Err(Flaw::invalid(value, reason))
 }
 
+/// Checks an identifier: visible ASCII characters without spaces.
+pub(crate) fn check_graphic(value: &str) -> Result<(), Flaw> {
+    check_text(value, |byte| byte.is_ascii_graphic())
+}
+
 /// Checks one scope. RFC 6749 allows commas, but Clerk's scopes have none, so a comma separates two scopes.
 pub(crate) fn check_scope(scope: &str) -> Result<(), Flaw> {
     let is_several = |byte: u8| byte == b',' || byte == b' ';

@@ -5,7 +5,7 @@ use std::fmt;
 use secrecy::SecretString;
 use serde::Deserialize;
 
-use crate::checks::{Flaw, Named, Problems, check_text, parse};
+use crate::checks::{Flaw, Named, Problems, check_graphic, parse};
 
 /// Machine-to-machine tokens of the instance. Opaque tokens (`mt_…`) are verified by the Backend API. JWTs are verified
 /// by their signature, if they are [accepted](Self::jwts).
@@ -89,7 +89,7 @@ impl MachineTokens {
             if !machine.starts_with("mch_") {
                 return Err(Flaw::hidden("the id of a machine begins with `mch_`"));
             }
-            check_text(machine, |byte| byte.is_ascii_graphic())
+            check_graphic(machine)
         });
         Some(machines.clone())
     }

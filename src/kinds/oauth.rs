@@ -8,7 +8,9 @@ use serde::Deserialize;
 
 use super::{AudiencePolicy, JwtVerification};
 use crate::{
-    checks::{Flaw, Hidden, Named, Problems, check_scope, check_text, is_vschar, parse},
+    checks::{
+        Flaw, Hidden, Named, Problems, check_graphic, check_scope, check_text, is_vschar, parse,
+    },
     clerk::introspection::basic_credentials,
     verify::{Enrichment, Verify},
 };
@@ -272,9 +274,7 @@ impl OAuthTokens {
         let option = "accept.oauth.required_scopes";
         problems.check_each(option, &self.required_scopes, check_scope);
         let option = "accept.oauth.audiences";
-        problems.check_each(option, &self.audiences, |audience| {
-            check_text(audience, |byte| byte.is_ascii_graphic())
-        });
+        problems.check_each(option, &self.audiences, check_graphic);
         let requires_audience = self.audience_policy == AudiencePolicy::Require;
         let requires_what_is_not_shown =
             requires_audience && is_introspection && jwts == JwtVerification::Introspect;

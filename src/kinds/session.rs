@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use super::AudiencePolicy;
-use crate::checks::{Flaw, Hidden, Problems, check_browser_origin, check_text, parse};
+use crate::checks::{Flaw, Hidden, Problems, check_browser_origin, check_graphic, parse};
 
 /// Session tokens of the instance: JWTs that live for a minute, verified by their signature.
 ///
@@ -102,9 +102,7 @@ impl SessionTokens {
             problems.add(option, Flaw::missing(hint));
         }
         problems.check_each(option, parties.unwrap_or_default(), check_browser_origin);
-        problems.check_each("accept.session.audiences", &self.audiences, |audience| {
-            check_text(audience, |byte| byte.is_ascii_graphic())
-        });
+        problems.check_each("accept.session.audiences", &self.audiences, check_graphic);
     }
 }
 
