@@ -18,7 +18,7 @@ use crate::{
         parse::{self, Named},
     },
     clerk::instance::Instance,
-    kinds::{Accepted, ApiKeys, AudiencePolicy, MachineTokens, OAuthTokens},
+    kinds::{Accepted, ApiKeys, AudiencePolicy, MachineTokens, OAuthTokens, name_of},
     token::Kinds,
     verify::{Enrichment, JwtVerification},
 };
@@ -340,7 +340,7 @@ impl Environment {
             if kinds.is_empty() || kinds.iter().any(|kind| accepted.contains(*kind)) {
                 continue;
             }
-            let kinds: Vec<_> = kinds.iter().map(|kind| word_of(*kind)).collect();
+            let kinds: Vec<_> = kinds.iter().map(|kind| name_of(*kind)).collect();
             let flaw = Flaw::hidden(format_args!(
                 "it restricts a kind that is not accepted: add {} to CLERK_ACCEPT, or unset the variable",
                 kinds.join(" or ")
@@ -351,7 +351,7 @@ impl Environment {
         let others: Vec<_> = others
             .into_iter()
             .filter(|kind| accepted.contains(*kind))
-            .map(word_of)
+            .map(name_of)
             .collect();
         if self.0.contains_key("CLERK_REQUIRED_SCOPES") && !others.is_empty() {
             let flaw = Flaw::hidden(format_args!(
@@ -461,15 +461,6 @@ fn kinds(text: &str) -> Option<Kinds> {
         .map(|name| parse::word(name))
         .collect();
     kinds.filter(|kinds| !kinds.is_empty())
-}
-
-fn word_of(kind: TokenKind) -> &'static str {
-    match kind {
-        TokenKind::OAuth => "oauth",
-        TokenKind::Session => "session",
-        TokenKind::ApiKey => "api_key",
-        TokenKind::Machine => "machine",
-    }
 }
 
 /// Reports a name that is almost the name of a known variable.

@@ -156,7 +156,7 @@ impl Accepted {
     }
 }
 
-/// Returns the name of a kind in files and in the environment.
+/// Returns the option of a kind, as a problem names it.
 pub(crate) fn option_of(kind: TokenKind) -> &'static str {
     match kind {
         TokenKind::OAuth => "accept.oauth",
@@ -164,6 +164,12 @@ pub(crate) fn option_of(kind: TokenKind) -> &'static str {
         TokenKind::ApiKey => "accept.api_key",
         TokenKind::Machine => "accept.machine",
     }
+}
+
+/// Returns the name of a kind in files and in the environment: the last part of its [option](option_of).
+pub(crate) fn name_of(kind: TokenKind) -> &'static str {
+    let option = option_of(kind);
+    option.strip_prefix("accept.").unwrap_or(option)
 }
 
 /// The problem that this build cannot verify JWTs.
