@@ -1,12 +1,11 @@
 //! The synchronous half of authentication: accepts or rejects a request by its headers and the cache, or starts a
 //! verification that the request waits for.
 
-use futures_util::future::BoxFuture;
 use http::HeaderMap;
 use tokio::time::Instant;
 
 use crate::{
-    AuthError, AuthErrorKind, ClerkClaims, TokenKind,
+    AuthError, AuthErrorKind, BoxFuture, ClerkClaims, TokenKind,
     authenticator::{Authenticator, verify::Task},
     cache::{Arrival, Lookup},
     clerk::http::Priority,

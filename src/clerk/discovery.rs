@@ -8,14 +8,13 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use http::{Response, StatusCode, Uri};
 use serde_json::{Map, Value};
 use url::Url;
 
 use super::document::{CachedDocument, Fetched};
 use crate::{
-    AuthError,
+    AuthError, BoxFuture,
     clerk::{
         http::{Endpoint, Priority, Upstream},
         instance::Instance,

@@ -18,13 +18,12 @@ use std::{
     time::Duration,
 };
 
-use futures_util::future::BoxFuture;
 use tokio::time::{Instant, sleep_until};
 
 pub(crate) use self::version::Version;
 use self::version::{State, age};
 use crate::{
-    AuthError, AuthErrorKind,
+    AuthError, AuthErrorKind, BoxFuture,
     clerk::http::{Priority, Waiter, Waiters},
     clock::{Clock, millis},
     sync::{

@@ -13,7 +13,6 @@ use std::{
 
 use ::http::{HeaderMap, Request, Response, StatusCode, header};
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use tokio::time::timeout;
 use tower::Service;
 
@@ -26,7 +25,7 @@ use super::{
     retry_after::{Pass, RetryAfterGate},
 };
 use crate::{
-    AuthError, AuthErrorKind,
+    AuthError, AuthErrorKind, BoxFuture,
     clerk::http::transport::MaxAnswer,
     clock::Clock,
     error::MAX_RETRY_AFTER,

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use fake_clerk::InProcess;
-use futures_util::future::BoxFuture;
 use http::{Request, Response};
 
 use super::{Transport, TransportError};
+use crate::BoxFuture;
 
 impl Transport for InProcess {
     fn send(

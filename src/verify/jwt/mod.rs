@@ -14,14 +14,13 @@ mod keys;
 use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use http::{HeaderMap, Response, StatusCode, header};
 
 use self::keys::KeySet;
 pub(crate) use self::keys::PublicKey;
 use super::{Rules, Verify, VerifyRequest, jws::Jws, payload};
 use crate::{
-    AuthError, AuthErrorKind, TokenKind,
+    AuthError, AuthErrorKind, BoxFuture, TokenKind,
     clerk::{
         TokenInfo,
         discovery::Address,

@@ -1,11 +1,10 @@
-use crate::claims::entry::Acceptance;
+use crate::{BoxFuture, claims::entry::Acceptance};
 use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
 
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use http::{Request, Response, header};
 use serde_json::json;
 use tokio::time::{Instant, sleep};

@@ -2,12 +2,11 @@ use std::sync::{Arc, Mutex};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, Uri, header};
 
 use super::super::{Introspect, basic_credentials, read};
 use crate::{
-    AuthError, AuthErrorKind,
+    AuthError, AuthErrorKind, BoxFuture,
     clerk::http::{Priority, Transport, TransportError, Upstream},
     extract::SecretToken,
 };
