@@ -17,7 +17,12 @@ pub(crate) fn body(response: &Response<Bytes>) -> Result<&[u8], AuthError> {
 
 /// Returns the members of the body of an answer.
 pub(crate) fn object(response: &Response<Bytes>) -> Result<Members, AuthError> {
-    serde_json::from_slice(body(response)?)
+    members(body(response)?)
+}
+
+/// Reads the members of a body.
+pub(crate) fn members(body: &[u8]) -> Result<Members, AuthError> {
+    serde_json::from_slice(body)
         .map_err(|_| violation("the body is not one JSON object with unique members"))
 }
 

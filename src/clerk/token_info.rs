@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::response::violation;
+use super::response::{members, violation};
 use crate::{
     AuthError,
     claims::{ActiveOrganization, Actor, actor},
-    token::json::{Members, flag, scopes, seconds, text, texts},
+    token::json::{Members, flag, is_present, scopes, seconds, text, texts},
 };
 
 /// Information about a token, as an authorization server returns it (RFC 7662 §2.2). It is decoded strictly, and the
@@ -48,8 +48,7 @@ impl TokenInfo {
     /// [`AuthErrorKind::InvalidUpstreamResponse`](crate::AuthErrorKind::InvalidUpstreamResponse) if the body is not one
     /// JSON object, has a member twice, lacks `active`, or has a known member of a wrong type.
     pub fn from_introspection(body: &[u8]) -> Result<Self, AuthError> {
-        let Members(members) = serde_json::from_slice(body)
-            .map_err(|_| violation("the body is not one JSON object with unique members"))?;
+        let Members(members) = members(body)?;
         Self::from_members(members).map_err(violation)
     }
 
@@ -77,7 +76,7 @@ impl TokenInfo {
             nbf: seconds(members.get("nbf").cloned())?,
             token_type: text(members.get("token_type").cloned())?,
             token_use: text(members.get("token_use").cloned())?,
-            confirmation: members.get("cnf").is_some_and(|cnf| !cnf.is_null()),
+            confirmation: is_present(&members, "cnf"),
             is_local: false,
             actor: actor(&members)?,
             organization: ActiveOrganization::None,

@@ -10,7 +10,7 @@ use crate::{
     claims::Profile,
     clerk::{
         http::{Endpoint, EndpointClient, Purpose, Upstream},
-        response::{body, unexpected, violation},
+        response::{body, members, unexpected, violation},
     },
     extract::SecretToken,
     token::json::{Members, text},
@@ -86,8 +86,7 @@ fn decode(response: &Response<Bytes>) -> Result<Userinfo, AuthError> {
 /// Reads a userinfo object. `sub` is read strictly. If it is absent, so is `user_id`, Clerk's own name for it. Any
 /// other member counts as unknown if its type is unexpected.
 fn parse(body: &[u8]) -> Result<Userinfo, AuthError> {
-    let Members(members) = serde_json::from_slice(body)
-        .map_err(|_| violation("the body is not one JSON object with unique members"))?;
+    let Members(members) = members(body)?;
     let member = |name: &str| text(members.get(name).cloned()).map_err(violation);
     let (sub, is_user_id) = match member("sub")? {
         Some(sub) => (sub, false),

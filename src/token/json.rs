@@ -42,6 +42,11 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
+/// Returns true if there is a member of this name. Null counts as absent.
+pub(crate) fn is_present(members: &Map<String, Value>, name: &str) -> bool {
+    members.get(name).is_some_and(|value| !value.is_null())
+}
+
 /// Reads a string. Clerk's schema has `null` for unknown values, so null counts as absent.
 pub(crate) fn text(value: Option<Value>) -> Result<Option<String>, &'static str> {
     match value {

@@ -6,7 +6,7 @@ use crate::{
     TokenKind,
     claims::{ActiveOrganization, Organization, Version, actor},
     clerk::TokenInfo,
-    token::json::{scopes, seconds, text, texts},
+    token::json::{is_present, scopes, seconds, text, texts},
 };
 
 /// Reads the members of a payload.
@@ -27,7 +27,7 @@ pub(super) fn read(
         exp: seconds(members.remove("exp"))?,
         iat: seconds(members.remove("iat"))?,
         nbf: seconds(members.get("nbf").cloned())?,
-        confirmation: members.get("cnf").is_some_and(|cnf| !cnf.is_null()),
+        confirmation: is_present(&members, "cnf"),
         ..TokenInfo::default()
     };
     match kind {

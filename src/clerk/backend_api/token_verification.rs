@@ -19,7 +19,7 @@ use crate::{
         response::violation,
     },
     extract::SecretToken,
-    token::json::{scopes, seconds, text, texts},
+    token::json::{is_present, scopes, seconds, text, texts},
 };
 
 /// The kind of credential that is verified.
@@ -165,7 +165,7 @@ fn parse(
         nbf: time(members.get("nbf").cloned())?,
         token_type: text(members.get("token_type").cloned())?,
         token_use: text(members.get("token_use").cloned())?,
-        confirmation: members.get("cnf").is_some_and(|cnf| !cnf.is_null()),
+        confirmation: is_present(&members, "cnf"),
         is_local: false,
         // For the other credentials, it is a claim of the application.
         actor: match credential {

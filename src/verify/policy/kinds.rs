@@ -16,7 +16,10 @@
 
 use super::Rules;
 use crate::{
-    AuthErrorKind, TokenKind, claims::read::text, clerk::TokenInfo, token::scope::split_scope,
+    AuthErrorKind, TokenKind,
+    claims::read::text,
+    clerk::TokenInfo,
+    token::{json::is_present, scope::split_scope},
 };
 
 impl Rules {
@@ -163,8 +166,8 @@ fn check_session(answer: &TokenInfo) -> Result<(), AuthErrorKind> {
 
 /// Returns true if the claims of a JWT are those of an ID token.
 pub(super) fn is_id_token(stated: &TokenInfo) -> bool {
-    let has = |name: &&str| stated.other.get(*name).is_some_and(|it| !it.is_null());
-    stated.aud.is_some() && ["nonce", "at_hash", "c_hash"].iter().any(has)
+    let has = |name| is_present(&stated.other, name);
+    stated.aud.is_some() && ["nonce", "at_hash", "c_hash"].into_iter().any(has)
 }
 
 /// Returns true if a text is an id with this prefix.
