@@ -126,11 +126,13 @@ impl Authenticator {
         };
         let format = TokenFormat::of(token);
         let reject = |kind: AuthErrorKind| {
-            let (error, cache) = (kind.into(), None);
-            let token = Some(format);
+            let seen = Seen {
+                token: Some(format),
+                ..Seen::default()
+            };
             Decision::Reject(Rejected {
-                error,
-                seen: Seen { token, cache },
+                error: kind.into(),
+                seen,
             })
         };
         if is_cookie && format.kind() != Some(TokenKind::Session) {

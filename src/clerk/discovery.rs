@@ -158,8 +158,7 @@ impl Discovery {
 
     /// Fetches the metadata before the first token arrives.
     pub(crate) async fn warm_up(&self) -> Result<(), AuthError> {
-        let mut place = self.document.place(None);
-        self.document.get(&mut place).await.map(drop)
+        self.document.warm_up().await
     }
 }
 

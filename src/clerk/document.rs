@@ -153,6 +153,11 @@ impl<T: Send + Sync + 'static> CachedDocument<T> {
         Ok(later.flatten().and_then(Result::ok).unwrap_or(version))
     }
 
+    /// Fetches the document before the first request needs it.
+    pub(crate) async fn warm_up(&self) -> Result<(), AuthError> {
+        self.get(&mut self.place(None)).await.map(drop)
+    }
+
     /// Returns a version that was fetched later than this one: a cached version, or else the result of a fetch.
     ///
     /// # Errors

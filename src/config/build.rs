@@ -9,7 +9,6 @@ use crate::{
     TokenKind,
     checks::{Flaw, Problems, origin::discovery_origin, problem::ConfigError},
     clerk::{
-        backend_api::Backend,
         http::{HttpClient, Transport, default_rate_limit},
         instance::Instance,
     },
@@ -98,7 +97,7 @@ impl ClerkConfigBuilder {
         let transport = self.transport.take().or_else(|| {
             let backends = [&backend, &machine_backend].into_iter().flatten();
             let called = instance.iter().map(Instance::is_https);
-            let called = called.chain(backends.map(Backend::is_https));
+            let called = called.chain(backends.map(|backend| backend.is_https));
             let discovered = discovery_origins.iter().flatten().skip(1);
             let discovered = discovered.map(|origin| origin.starts_with("https:"));
             let called: Vec<_> = called.chain(discovered).collect();

@@ -22,10 +22,6 @@ impl Backend {
         Uri::try_from(format!("{}{path}", self.base))
             .expect("a checked address and such a path are a URI")
     }
-
-    pub(crate) fn is_https(&self) -> bool {
-        self.is_https
-    }
 }
 
 /// Shows neither the secret key nor the path, which may contain the secret of a proxy.

@@ -99,9 +99,7 @@ impl TokenEndpoint {
             member: credential.member(),
         }
     }
-}
 
-impl TokenEndpoint {
     /// Verifies a token.
     pub(crate) async fn verify(
         &self,

@@ -79,10 +79,7 @@ impl Local {
     pub(crate) async fn warm_up(&self) -> Result<(), AuthError> {
         match &self.trust {
             Trust::Key(_) => Ok(()),
-            Trust::KeySet(published) => {
-                let mut place = published.keys.place(None);
-                published.keys.get(&mut place).await.map(drop)
-            }
+            Trust::KeySet(published) => published.keys.warm_up().await,
         }
     }
 
