@@ -21,6 +21,33 @@ impl Now {
     }
 }
 
+/// A deadline on both clocks. It has passed as soon as either clock reaches it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Deadline {
+    mono: u64,
+    pub(crate) wall: u64,
+}
+
+impl Deadline {
+    pub(crate) fn after(now: Now, millis: u64) -> Self {
+        Self {
+            mono: now.mono.saturating_add(millis),
+            wall: now.wall.saturating_add(millis),
+        }
+    }
+
+    pub(crate) fn has_passed(self, now: Now) -> bool {
+        now.mono >= self.mono || now.wall >= self.wall
+    }
+
+    /// Returns the remaining time. `None` if the deadline has passed.
+    pub(crate) fn left(self, now: Now) -> Option<Duration> {
+        let mono = self.mono.saturating_sub(now.mono);
+        let left = mono.min(self.wall.saturating_sub(now.wall));
+        (left > 0).then(|| Duration::from_millis(left))
+    }
+}
+
 /// Returns a duration in whole milliseconds, the unit of [`Now`].
 pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)

@@ -19,7 +19,11 @@ use std::{
     sync::PoisonError,
 };
 
-use crate::{claims::entry::Deadline, clock::Now, sync::Mutex, token::digest::TokenDigest};
+use crate::{
+    clock::{Deadline, Now},
+    sync::Mutex,
+    token::digest::TokenDigest,
+};
 
 /// The set of digests.
 #[derive(Debug)]

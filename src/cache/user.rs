@@ -13,11 +13,8 @@ use super::{
 };
 use crate::{
     AuthError, AuthErrorKind,
-    claims::{
-        User,
-        entry::{Deadline, NEGATIVE_TTL},
-    },
-    clock::Clock,
+    claims::{User, entry::NEGATIVE_TTL},
+    clock::{Clock, Deadline},
     sync::single_flight::{self, Landed, Outcome, SingleFlight},
     token::digest::{TokenDigest, TokenHasher},
 };

@@ -9,7 +9,7 @@ use std::{
 use crate::{
     AuthError, AuthErrorKind,
     claims::Claims,
-    clock::{Now, millis},
+    clock::{Deadline, Now, millis},
     token::digest::TokenDigest,
 };
 
@@ -52,33 +52,6 @@ impl Lifetimes {
     pub(crate) fn longest(self) -> Duration {
         Duration::from_millis(self.ttl.saturating_add(self.stale_if_error))
             .max(Duration::from_millis(NEGATIVE_TTL))
-    }
-}
-
-/// A deadline on both clocks. It has passed as soon as either clock reaches it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Deadline {
-    mono: u64,
-    wall: u64,
-}
-
-impl Deadline {
-    pub(crate) fn after(now: Now, millis: u64) -> Self {
-        Self {
-            mono: now.mono.saturating_add(millis),
-            wall: now.wall.saturating_add(millis),
-        }
-    }
-
-    pub(crate) fn has_passed(self, now: Now) -> bool {
-        now.mono >= self.mono || now.wall >= self.wall
-    }
-
-    /// Returns the remaining time. `None` if the deadline has passed.
-    fn left(self, now: Now) -> Option<Duration> {
-        let mono = self.mono.saturating_sub(now.mono);
-        let left = mono.min(self.wall.saturating_sub(now.wall));
-        (left > 0).then(|| Duration::from_millis(left))
     }
 }
 

@@ -1,8 +1,13 @@
 use std::{mem::offset_of, sync::atomic::AtomicU32, time::Duration};
 
-use super::{Deadline, Entry, Lifetimes, NegativeEntry};
+use super::{Entry, Lifetimes, NegativeEntry};
 use crate::token::digest::{TokenDigest, TokenHasher};
-use crate::{AuthError, AuthErrorKind, claims::Claims, clock::Now, verify::Verified};
+use crate::{
+    AuthError, AuthErrorKind,
+    claims::Claims,
+    clock::{Deadline, Now},
+    verify::Verified,
+};
 
 /// The moment at which everything here is made: half a second past a full one.
 const START: Now = Now {
