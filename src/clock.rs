@@ -19,6 +19,14 @@ impl Now {
     pub(crate) fn unix_seconds(self) -> i64 {
         i64::try_from(self.wall / 1000).unwrap_or(i64::MAX)
     }
+
+    /// Returns the milliseconds until a time in Unix seconds: zero if it has passed, the maximum if it is not known.
+    pub(crate) fn millis_until(self, time: Option<i64>) -> u64 {
+        time.map_or(u64::MAX, |seconds| {
+            let millis = u64::try_from(seconds).unwrap_or(0).saturating_mul(1000);
+            millis.saturating_sub(self.wall)
+        })
+    }
 }
 
 /// A deadline on both clocks. It has passed as soon as either clock reaches it.

@@ -76,11 +76,7 @@ impl Returning {
 
     /// Records a positive result. `expires`: the end of the token, in Unix seconds.
     pub(super) fn insert(&self, key: TokenDigest, subject: &str, expires: Option<i64>, now: Now) {
-        let remaining = expires.map_or(u64::MAX, |end| {
-            let end = u64::try_from(end).unwrap_or(0).saturating_mul(1000);
-            end.saturating_sub(now.wall)
-        });
-        let until = Deadline::after(now, remaining.min(LIFE));
+        let until = Deadline::after(now, now.millis_until(expires).min(LIFE));
         let subject = self.subject(subject);
         self.with(|set| set.insert(key.prefix(), subject, until, self.capacity));
     }

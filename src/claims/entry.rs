@@ -98,7 +98,7 @@ impl Entry {
         // The jitter spreads the refreshes of tokens that were verified together. It comes from the digest, so no
         // random number is needed.
         let ttl = ttl - ttl / 1000 * (key.prefix() % MAX_JITTER_PER_MILLE);
-        let remaining = remaining(&verified, now);
+        let remaining = now.millis_until(verified.cacheable_until());
         let life = ttl.min(remaining);
         Self {
             key,
@@ -233,16 +233,6 @@ impl fmt::Debug for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Entry").finish_non_exhaustive()
     }
-}
-
-/// Returns the longest time for which a verification result may be cached, in milliseconds.
-fn remaining(verified: &impl Acceptance, now: Now) -> u64 {
-    verified.cacheable_until().map_or(u64::MAX, |end| {
-        u64::try_from(end)
-            .unwrap_or(0)
-            .saturating_mul(1000)
-            .saturating_sub(now.wall)
-    })
 }
 
 /// A negative entry: a token that Clerk or the rules reject, or for which Clerk's response cannot be used.
