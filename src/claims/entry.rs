@@ -118,25 +118,6 @@ impl Entry {
         }
     }
 
-    /// Makes an entry for hand-made claims. No cache holds it.
-    #[cfg(feature = "test-util")]
-    pub(crate) fn of_testing(claims: Claims) -> Self {
-        let now = Now { mono: 0, wall: 0 };
-        Self {
-            key: crate::token::digest::TokenHasher::new([0; 32], &[]).key(""),
-            epoch: 0,
-            refresh_from: 0,
-            fresh: Deadline::after(now, 0),
-            last_touch: AtomicU32::new(NEVER),
-            failures: AtomicU32::new(0),
-            next_attempt: AtomicU64::new(0),
-            usable: Deadline::after(now, 0),
-            expires: None,
-            is_outage: AtomicBool::new(false),
-            claims,
-        }
-    }
-
     pub(crate) fn claims(&self) -> &Claims {
         &self.claims
     }

@@ -2,16 +2,20 @@
 
 use std::{
     sync::Arc,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use serde_json::{Map, Value};
 
 use crate::{
     ClerkClaims, TokenKind,
-    claims::{ActiveOrganization, Claims, RouteRules, User, entry::Entry},
+    claims::{
+        ActiveOrganization, Claims, RouteRules, User,
+        entry::{Acceptance, Entry, Lifetimes},
+    },
+    clock::Now,
     reject::Challenges,
-    token::scope::split_scope,
+    token::{digest::TokenHasher, scope::split_scope},
 };
 
 #[derive(Clone)]
@@ -48,7 +52,7 @@ impl Draft {
     }
 
     pub(super) fn set_expiry(&mut self, time: SystemTime) {
-        let seconds = |distance: std::time::Duration| i64::try_from(distance.as_secs()).ok();
+        let seconds = |distance: Duration| i64::try_from(distance.as_secs()).ok();
         self.expires_at = match time.duration_since(UNIX_EPOCH) {
             Ok(after) => seconds(after),
             Err(before) => seconds(before.duration()).map(|seconds| -seconds),
@@ -84,8 +88,34 @@ impl Draft {
     }
 }
 
+/// Wraps claims as a handler gets them. No cache holds their entry, so its lifetimes have no effect.
 pub(super) fn share(claims: Claims) -> ClerkClaims {
-    ClerkClaims::of(Arc::new(Entry::of_testing(claims)))
+    let key = TokenHasher::new([0; 32], &[]).key("");
+    let lifetimes = Lifetimes::new(Duration::ZERO, Duration::ZERO);
+    let now = Now { mono: 0, wall: 0 };
+    let entry = Entry::new(HandMade(claims), key, 0, lifetimes, now);
+    ClerkClaims::of(Arc::new(entry))
+}
+
+/// Claims that no verification produced.
+struct HandMade(Claims);
+
+impl Acceptance for HandMade {
+    fn expires(&self) -> Option<i64> {
+        None
+    }
+
+    fn cacheable_until(&self) -> Option<i64> {
+        None
+    }
+
+    fn is_complete(&self) -> bool {
+        true
+    }
+
+    fn into_claims(self) -> Claims {
+        self.0
+    }
 }
 
 #[track_caller]
