@@ -1,17 +1,15 @@
 //! CORS: headers that let scripts of pages use the fake (Fetch standard, §3.2).
 
-use bytes::Bytes;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
     HeaderValue,
 };
 use http::{Method, StatusCode};
-use http_body_util::Full;
 
 use super::endpoint::Endpoint;
 use super::record::RecordedRequest;
-use super::reply::Reply;
+use super::reply::{self, Reply};
 
 /// Returns true if scripts of other origins use the endpoint. Browsers navigate to the authorization
 /// endpoint; introspection and the Backend API are for servers.
@@ -41,19 +39,13 @@ pub(super) fn is_preflight(endpoint: Endpoint, request: &RecordedRequest) -> boo
 }
 
 pub(super) fn preflight() -> Reply {
-    let mut reply = Reply::new(Full::new(Bytes::new()));
-    *reply.status_mut() = StatusCode::NO_CONTENT;
-    for (name, value) in [
+    let headers = [
         (ACCESS_CONTROL_ALLOW_METHODS, "GET, POST"),
         // The asterisk covers the headers that MCP clients add, but not `Authorization`.
         (ACCESS_CONTROL_ALLOW_HEADERS, "*, authorization"),
         (ACCESS_CONTROL_MAX_AGE, "3600"),
-    ] {
-        reply
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
-    }
-    reply
+    ];
+    reply::with(reply::empty(StatusCode::NO_CONTENT), headers)
 }
 
 /// Lets every page read an answer, even that of a fault. The fake has no cookies, so a page reads nothing

@@ -1,6 +1,6 @@
 //! The endpoints' behaviour without faults.
 
-use http::header::{ALLOW, AUTHORIZATION, HeaderMap, HeaderValue, ORIGIN};
+use http::header::{ALLOW, AUTHORIZATION, HeaderMap, ORIGIN};
 use http::{Method, StatusCode};
 use serde_json::json;
 
@@ -11,7 +11,7 @@ use super::endpoint::Endpoint;
 use super::metadata;
 use super::oauth;
 use super::record::RecordedRequest;
-use super::reply::{Reply, clerk_error, empty, invalid_request, json, no_store, oauth_error};
+use super::reply::{Reply, clerk_error, empty, invalid_request, json, no_store, oauth_error, with};
 use super::state::State;
 use super::tokens::Kind;
 
@@ -73,7 +73,7 @@ fn reject_headers(headers: &HeaderMap) -> Option<Reply> {
 
 fn method_not_allowed(endpoint: Endpoint) -> Reply {
     let message = "The endpoint does not answer to this method";
-    let mut reply = clerk_error(
+    let reply = clerk_error(
         StatusCode::METHOD_NOT_ALLOWED,
         "method_not_allowed",
         message,
@@ -83,10 +83,7 @@ fn method_not_allowed(endpoint: Endpoint) -> Reply {
         [Method::GET] => "GET",
         _ => "GET, POST",
     };
-    reply
-        .headers_mut()
-        .insert(ALLOW, HeaderValue::from_static(allowed));
-    reply
+    with(reply, [(ALLOW, allowed)])
 }
 
 fn introspection(state: &State, request: &RecordedRequest) -> Reply {

@@ -1,7 +1,7 @@
 //! The forms of the fake's answers.
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use serde_json::{Value, json};
@@ -21,6 +21,18 @@ pub(super) fn json(status: StatusCode, body: &Value) -> Reply {
 pub(super) fn empty(status: StatusCode) -> Reply {
     let mut reply = Reply::default();
     *reply.status_mut() = status;
+    reply
+}
+
+/// Sets headers of an answer.
+pub(super) fn with<const N: usize>(
+    mut reply: Reply,
+    headers: [(HeaderName, &'static str); N],
+) -> Reply {
+    for (name, value) in headers {
+        let value = HeaderValue::from_static(value);
+        reply.headers_mut().insert(name, value);
+    }
     reply
 }
 
@@ -58,8 +70,6 @@ pub(super) fn invalid_client() -> Reply {
 }
 
 /// Keeps an answer with tokens out of caches.
-pub(super) fn no_store(mut reply: Reply) -> Reply {
-    let value = HeaderValue::from_static("no-store");
-    reply.headers_mut().insert(CACHE_CONTROL, value);
-    reply
+pub(super) fn no_store(reply: Reply) -> Reply {
+    with(reply, [(CACHE_CONTROL, "no-store")])
 }

@@ -11,11 +11,9 @@ mod view;
 use std::error::Error;
 
 use bytes::Bytes;
-use http::header::{
-    CACHE_CONTROL, HeaderName, HeaderValue, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
-};
+use http::header::{CACHE_CONTROL, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS};
 use http::{Method, Request, StatusCode};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Body;
 use serde_json::json;
 
@@ -66,8 +64,8 @@ where
 }
 
 /// Restricts an answer to pages of the same origin.
-fn sealed(mut reply: Reply) -> Reply {
-    for (name, value) in [
+fn sealed(answer: Reply) -> Reply {
+    let headers = [
         (CACHE_CONTROL, "no-store"),
         (REFERRER_POLICY, "no-referrer"),
         (X_CONTENT_TYPE_OPTIONS, "nosniff"),
@@ -75,12 +73,8 @@ fn sealed(mut reply: Reply) -> Reply {
             HeaderName::from_static("cross-origin-resource-policy"),
             "same-origin",
         ),
-    ] {
-        reply
-            .headers_mut()
-            .insert(name, HeaderValue::from_static(value));
-    }
-    reply
+    ];
+    reply::with(answer, headers)
 }
 
 fn error(status: StatusCode, message: &str) -> Reply {
@@ -88,7 +82,5 @@ fn error(status: StatusCode, message: &str) -> Reply {
 }
 
 fn done() -> Reply {
-    let mut reply = Reply::new(Full::new(Bytes::new()));
-    *reply.status_mut() = StatusCode::NO_CONTENT;
-    reply
+    reply::empty(StatusCode::NO_CONTENT)
 }

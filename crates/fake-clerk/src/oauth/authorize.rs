@@ -1,9 +1,7 @@
 //! The authorization endpoint (RFC 6749 §3.1), which grants every request without a login.
 
-use bytes::Bytes;
 use http::header::{HeaderValue, LOCATION};
 use http::{Method, StatusCode};
-use http_body_util::Full;
 use url::Url;
 
 use super::params::Params;
@@ -12,7 +10,7 @@ use super::{Code, Rejection, redirect, scope};
 use crate::clients::{self, Client};
 use crate::keys;
 use crate::record::RecordedRequest;
-use crate::reply::{Reply, no_store};
+use crate::reply::{Reply, empty, no_store};
 use crate::state::{Ledger, State};
 
 /// The user who consents if the request does not have a `login_hint`.
@@ -150,8 +148,7 @@ fn redirection(
             query.append_pair("iss", issuer);
         }
     }
-    let mut reply = Reply::new(Full::new(Bytes::new()));
-    *reply.status_mut() = StatusCode::FOUND;
+    let mut reply = empty(StatusCode::FOUND);
     match HeaderValue::from_str(target.as_str()) {
         Ok(location) => {
             reply.headers_mut().insert(LOCATION, location);

@@ -1,13 +1,13 @@
 //! The token endpoint (RFC 6749 §3.2): exchanges codes and refresh tokens for tokens.
 
 use http::StatusCode;
-use http::header::{AUTHORIZATION, HeaderMap, HeaderValue, PRAGMA, WWW_AUTHENTICATE};
+use http::header::{AUTHORIZATION, HeaderMap, PRAGMA, WWW_AUTHENTICATE};
 
 use super::params::Params;
 use super::{Rejection, grant};
 use crate::clients::{self, AuthMethod};
 use crate::record::RecordedRequest;
-use crate::reply::{Reply, invalid_client, json, no_store};
+use crate::reply::{Reply, invalid_client, json, no_store, with};
 use crate::state::{Ledger, State};
 
 /// Answers a request for tokens.
@@ -30,13 +30,11 @@ pub(crate) fn token(state: &State, request: &RecordedRequest) -> Reply {
         .reject_repetition()
         .and_then(|()| grant::entitlement(&mut ledger, &client_id, &params))
         .map(|entitlement| grant::issue(state, &mut ledger, entitlement));
-    let mut reply = match answer {
+    let reply = match answer {
         Ok(answer) => json(StatusCode::OK, &answer),
         Err(rejection) => documented(rejection).shown(),
     };
-    let no_cache = HeaderValue::from_static("no-cache");
-    reply.headers_mut().insert(PRAGMA, no_cache);
-    no_store(reply)
+    no_store(with(reply, [(PRAGMA, "no-cache")]))
 }
 
 /// Maps a rejection to the errors that Clerk documents for the token endpoint, which are fewer than those of
@@ -93,10 +91,9 @@ fn authenticate(ledger: &Ledger, headers: &HeaderMap, params: &Params) -> Result
 
 /// Returns the rejection of a client, with a challenge if the client sent the header (RFC 6749 §5.2).
 fn challenge(headers: &HeaderMap) -> Reply {
-    let mut reply = invalid_client();
+    let reply = invalid_client();
     if headers.contains_key(AUTHORIZATION) {
-        let basic = HeaderValue::from_static("Basic realm=\"clerk\"");
-        reply.headers_mut().insert(WWW_AUTHENTICATE, basic);
+        return with(reply, [(WWW_AUTHENTICATE, "Basic realm=\"clerk\"")]);
     }
     reply
 }
