@@ -231,22 +231,17 @@ impl FakeClerk {
     /// Faults of one endpoint apply in the order of these calls. A fault without [`Fault::times`] holds until
     /// the endpoint is healed or the next fault is set for it.
     pub fn fail(&self, endpoint: Endpoint, fault: Fault) {
-        let mut ledger = self.state.lock();
-        ledger.faults.entry(endpoint).or_default().push(fault);
+        self.state.lock().fail(endpoint, fault);
     }
 
     /// Ends all faults of an endpoint and answers its hanging requests.
     pub fn heal(&self, endpoint: Endpoint) {
-        if let Some(faults) = self.state.lock().faults.get_mut(&endpoint) {
-            faults.heal();
-        }
+        self.state.lock().heal(Some(endpoint));
     }
 
     /// Ends all faults of all endpoints and answers their hanging requests.
     pub fn heal_all(&self) {
-        for faults in self.state.lock().faults.values_mut() {
-            faults.heal();
-        }
+        self.state.lock().heal(None);
     }
 
     /// Returns the number of requests that arrived at an endpoint, with any outcome.

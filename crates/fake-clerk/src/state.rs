@@ -13,7 +13,7 @@ use super::admin::CallLog;
 use super::backend::Habits;
 use super::clients::Client;
 use super::endpoint::{Endpoint, Field};
-use super::fault::{Faults, Strike};
+use super::fault::{Fault, Faults, Strike};
 use super::key_ring::{self, KeyRing};
 use super::oauth::Flow;
 use super::record::RecordedRequest;
@@ -205,6 +205,20 @@ impl Ledger {
         for token in self.tokens.values_mut() {
             if token.grant.as_deref() == Some(grant) {
                 token.revoked = true;
+            }
+        }
+    }
+
+    /// Adds a fault of an endpoint.
+    pub(super) fn fail(&mut self, endpoint: Endpoint, fault: Fault) {
+        self.faults.entry(endpoint).or_default().push(fault);
+    }
+
+    /// Ends all faults of this endpoint, or of all endpoints.
+    pub(super) fn heal(&mut self, only: Option<Endpoint>) {
+        for (endpoint, faults) in &mut self.faults {
+            if only.is_none_or(|only| only == *endpoint) {
+                faults.heal();
             }
         }
     }

@@ -31,7 +31,7 @@ pub(super) fn handle(state: &State, method: &Method, path: &str, body: &Bytes) -
         ("PUT", "/api/settings") => parse(body).and_then(|settings| settle(state, &settings)),
         ("PUT", "/api/faults") => parse(body).and_then(|fault| fail(state, &fault)),
         ("DELETE", "/api/faults") => {
-            heal(state, None);
+            state.lock().heal(None);
             Ok(done())
         }
         ("DELETE", "/api/calls") => {
@@ -48,19 +48,12 @@ fn delete(state: &State, path: &str) -> Result<Reply, Rejected> {
     if let Some(id) = path.strip_prefix("/api/tokens/") {
         state.lock().revoke_by_id(id).ok_or_else(not_found)?;
     } else if let Some(name) = path.strip_prefix("/api/faults/") {
-        heal(state, Some(Endpoint::named(name).ok_or_else(not_found)?));
+        let endpoint = Endpoint::named(name).ok_or_else(not_found)?;
+        state.lock().heal(Some(endpoint));
     } else {
         return Err(not_found());
     }
     Ok(done())
-}
-
-fn heal(state: &State, only: Option<Endpoint>) {
-    for (endpoint, faults) in &mut state.lock().faults {
-        if only.is_none_or(|only| only == *endpoint) {
-            faults.heal();
-        }
-    }
 }
 
 #[derive(Deserialize)]
@@ -188,7 +181,6 @@ fn fail(state: &State, failure: &Failure) -> Result<Reply, Rejected> {
     if let Some(times) = failure.times {
         fault = fault.times(times);
     }
-    let mut ledger = state.lock();
-    ledger.faults.entry(endpoint).or_default().push(fault);
+    state.lock().fail(endpoint, fault);
     Ok(done())
 }
