@@ -72,39 +72,41 @@ impl Token {
     ) -> Value {
         let mut answer = self.common_members();
         answer.insert("active".to_owned(), json!(true));
-        for field in fields {
-            let access = self.kind != Kind::Refresh;
-            let (name, value) = match field {
-                Field::Exp => ("exp", self.life.expires_at.map(|end| json!(end))),
-                Field::Aud => ("aud", self.audience()),
-                Field::Iss => ("iss", Some(json!(issuer))),
-                Field::Nbf => ("nbf", Some(json!(self.life.not_before()))),
-                Field::Jti => ("jti", Some(json!(self.jti))),
-                Field::TokenType => ("token_type", access.then(|| json!("Bearer"))),
-                Field::Username => ("username", username.map(|name| json!(name))),
-            };
-            answer.extend(value.map(|value| (name.to_owned(), value)));
-        }
+        answer.extend(self.members_of(fields, issuer, username));
         answer.extend(self.claims.clone());
         Value::Object(answer)
     }
 
     /// Returns the payload of the token as a JWT.
     fn payload(&self, issuer: &str) -> Value {
+        let fields = [Field::Exp, Field::Aud, Field::Iss, Field::Nbf, Field::Jti];
         let mut payload = self.common_members();
-        let more = [
-            ("iss", Some(json!(issuer))),
-            ("exp", self.life.expires_at.map(|end| json!(end))),
-            ("nbf", Some(json!(self.life.not_before()))),
-            ("jti", Some(json!(self.jti))),
-            ("aud", self.audience()),
-        ];
-        payload.extend(
-            more.into_iter()
-                .filter_map(|(name, value)| Some((name.to_owned(), value?))),
-        );
+        payload.extend(self.members_of(&fields, issuer, None));
         payload.extend(self.claims.clone());
         Value::Object(payload)
+    }
+
+    /// Returns the members of these fields that the token has.
+    fn members_of(
+        &self,
+        fields: &[Field],
+        issuer: &str,
+        username: Option<&str>,
+    ) -> Map<String, Value> {
+        let is_access = self.kind != Kind::Refresh;
+        let member = |field: &Field| {
+            let (name, value) = match field {
+                Field::Exp => ("exp", self.life.expires_at.map(|end| json!(end))),
+                Field::Aud => ("aud", self.audience()),
+                Field::Iss => ("iss", Some(json!(issuer))),
+                Field::Nbf => ("nbf", Some(json!(self.life.not_before()))),
+                Field::Jti => ("jti", Some(json!(self.jti))),
+                Field::TokenType => ("token_type", is_access.then(|| json!("Bearer"))),
+                Field::Username => ("username", username.map(|name| json!(name))),
+            };
+            Some((name.to_owned(), value?))
+        };
+        fields.iter().filter_map(member).collect()
     }
 
     fn common_members(&self) -> Map<String, Value> {
