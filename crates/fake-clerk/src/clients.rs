@@ -4,8 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::header::{AUTHORIZATION, HeaderMap};
 
-use super::record::{RecordedRequest, has_media_type};
-use super::reply::{Reply, invalid_client, invalid_request};
+use super::record::has_media_type;
 use super::state::State;
 
 /// The authentication method of a client at the token endpoint (RFC 7591 §2).
@@ -57,19 +56,12 @@ impl Client {
     }
 }
 
-/// Rejects a request that is not a form, or not from a confidential client.
-pub(super) fn reject(state: &State, request: &RecordedRequest) -> Option<Reply> {
-    if !is_known(state, &request.headers) {
-        return Some(invalid_client());
-    }
-    (!is_form(&request.headers)).then(|| invalid_request("The body must be a form."))
-}
-
 pub(super) fn is_form(headers: &HeaderMap) -> bool {
     has_media_type(headers, "application/x-www-form-urlencoded")
 }
 
-fn is_known(state: &State, headers: &HeaderMap) -> bool {
+/// Returns true if a request has the credentials of a confidential client.
+pub(super) fn is_known(state: &State, headers: &HeaderMap) -> bool {
     let Some((id, secret)) = basic(headers) else {
         return false;
     };

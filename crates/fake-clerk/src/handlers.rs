@@ -11,7 +11,9 @@ use super::endpoint::Endpoint;
 use super::metadata;
 use super::oauth;
 use super::record::RecordedRequest;
-use super::reply::{Reply, clerk_error, empty, invalid_request, json, no_store, oauth_error, with};
+use super::reply::{
+    Reply, clerk_error, empty, invalid_client, invalid_request, json, no_store, oauth_error, with,
+};
 use super::state::State;
 use super::tokens::Kind;
 
@@ -87,16 +89,13 @@ fn method_not_allowed(endpoint: Endpoint) -> Reply {
 }
 
 fn introspection(state: &State, request: &RecordedRequest) -> Reply {
-    match clients::reject(state, request) {
+    if !clients::is_known(state, &request.headers) {
         // Clerk documents the status for this endpoint, but not a body.
-        Some(rejection) if rejection.status() == StatusCode::UNAUTHORIZED => {
-            return empty(StatusCode::UNAUTHORIZED);
-        }
-        Some(rejection) => return rejection,
-        None => {}
+        return empty(StatusCode::UNAUTHORIZED);
     }
-    let Some(text) = request.form_field("token") else {
-        return missing_token();
+    let text = match token_in(request) {
+        Ok(text) => text,
+        Err(description) => return invalid_request(description),
     };
     let ledger = state.lock();
     if ledger.rejects_jwt && is_jwt(&text) {
@@ -119,11 +118,12 @@ fn introspection(state: &State, request: &RecordedRequest) -> Reply {
 }
 
 fn revocation(state: &State, request: &RecordedRequest) -> Reply {
-    if let Some(rejection) = clients::reject(state, request) {
-        return rejection;
+    if !clients::is_known(state, &request.headers) {
+        return invalid_client();
     }
-    let Some(text) = request.form_field("token") else {
-        return missing_token();
+    let text = match token_in(request) {
+        Ok(text) => text,
+        Err(description) => return invalid_request(description),
     };
     if is_jwt(&text) {
         return unsupported_token_type("JWT access tokens cannot be revoked.");
@@ -162,8 +162,14 @@ pub(super) fn jwks(state: &State) -> Reply {
     }
 }
 
-fn missing_token() -> Reply {
-    invalid_request("The form has no field `token`.")
+/// Returns the token that a form names, or the description of an error.
+fn token_in(request: &RecordedRequest) -> Result<String, &'static str> {
+    if !clients::is_form(&request.headers) {
+        return Err("The body must be a form.");
+    }
+    request
+        .form_field("token")
+        .ok_or("The form has no field `token`.")
 }
 
 fn unsupported_token_type(description: &str) -> Reply {
