@@ -83,7 +83,8 @@ pub(crate) struct Running<'a> {
     state: &'a State,
     serial: u64,
     start: Instant,
-    outcome: Option<Outcome>,
+    /// The status of the answer, once there is one.
+    status: Option<u16>,
 }
 
 impl<'a> Running<'a> {
@@ -114,27 +115,23 @@ impl<'a> Running<'a> {
                 state,
                 serial,
                 start: Instant::now(),
-                outcome: None,
+                status: None,
             }
         })
     }
 
     pub(crate) fn answered(mut self, reply: &Reply) {
-        self.outcome = Some(Outcome::Answered {
-            status: reply.status().as_u16(),
-            micros: self.micros(),
-        });
-    }
-
-    fn micros(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX)
+        self.status = Some(reply.status().as_u16());
     }
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        let micros = self.micros();
-        let outcome = self.outcome.unwrap_or(Outcome::Dropped { micros });
+        let micros = u64::try_from(self.start.elapsed().as_micros()).unwrap_or(u64::MAX);
+        let outcome = match self.status {
+            Some(status) => Outcome::Answered { status, micros },
+            None => Outcome::Dropped { micros },
+        };
         self.state.lock().call_log.end(self.serial, outcome);
     }
 }
