@@ -119,7 +119,7 @@ async fn with_cache(walk: &mut Walk<'_>, auth: &ClerkAuthLayer, tokens: [&str; 4
     walk.clerk.revoke(&token);
     walk.step("revoked at Clerk: accepted for 30 s …", Some(&token), 200, NotAsked).await?;
     auth.authenticator().invalidate(Tokens::one(&token));
-    walk.step("… or until `layer.invalidate(token)`", Some(&token), 401, Asked).await?;
+    walk.step("… or until `authenticator.invalidate(…)`", Some(&token), 401, Asked).await?;
 
     walk.begin("Clerk is down: it answers 503").await?;
     walk.clerk.fail(Endpoint::Introspection, Fault::status(503));

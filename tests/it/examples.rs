@@ -300,7 +300,7 @@ async fn quickstart_walks_as_expected() {
         "WWW-Authenticate: Bearer scope=\"email profile\"",
         "WWW-Authenticate: Bearer error=\"insufficient_scope\"",
         "from the cache",
-        "`layer.invalidate(token)`",
+        "`authenticator.invalidate(…)`",
         "Retry-After: ",
         "cache_ttl(Duration::ZERO)",
         "steps came out as expected",
