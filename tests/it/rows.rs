@@ -244,8 +244,9 @@ async fn scopes_are_those_of_scope_alone() {
 #[tokio::test]
 async fn profiles_of_many_at_once_are_never_mixed() {
     // C076: over connections that they share.
-    let world = World::new();
-    let app = App::new(world.accepting(world.oauth().userinfo(Enrichment::Required)));
+    let world = World::over_sockets();
+    let oauth = world.oauth().userinfo(Enrichment::Required);
+    let app = App::new(world.accepting_over_sockets(oauth));
     let tokens: Vec<_> = (0..200)
         .map(|n| {
             let user = format!("user_{}", n % 20);
