@@ -3,11 +3,9 @@
 //! B are faults that others had, C are hostile inputs and faults by kind. A test covers a row by naming
 //! it, in a comment or in the name of a case. Rows about what this crate does not have say so here.
 
-use std::{
-    collections::BTreeSet,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{collections::BTreeSet, fs, path::Path};
+
+use crate::docs::files;
 
 /// Whether a row asks anything of us.
 enum Row {
@@ -58,11 +56,7 @@ fn the_catalogue_has_every_row_once_and_no_test_names_another() {
 
 /// All ids that tests name.
 fn named() -> BTreeSet<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut files = Vec::new();
-    for folder in ["src", "tests"] {
-        sources(&root.join(folder), &mut files);
-    }
+    let files: Vec<_> = ["src", "tests"].into_iter().flat_map(files).collect();
     assert!(files.len() > 10, "the sources are there: {files:?}");
     let this = Path::new(file!()).file_name();
     files
@@ -73,17 +67,6 @@ fn named() -> BTreeSet<String> {
             text.lines().flat_map(ids_of).collect::<Vec<_>>()
         })
         .collect()
-}
-
-fn sources(folder: &Path, files: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).expect("the folder is there") {
-        let path = entry.expect("it can be listed").path();
-        if path.is_dir() {
-            sources(&path, files);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
 }
 
 /// The ids in a comment or a string of a line. Both ends of a range are none: whoever writes "to" has

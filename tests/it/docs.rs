@@ -299,8 +299,8 @@ fn every_test_can_fail_and_none_is_ignored() {
     }
 }
 
-/// The Rust files in a folder and those below it.
-fn files(folder: &str) -> Vec<PathBuf> {
+/// The Rust files in a folder of the package and those below it.
+pub fn files(folder: &str) -> Vec<PathBuf> {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
     let mut files = Vec::new();
     while let Some(folder) = folders.pop() {

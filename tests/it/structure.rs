@@ -1,16 +1,18 @@
-//! The structure of the source: no import cycle between top-level modules, and a map that names every file.
+//! The structure of the source: no import cycle between top-level modules.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
-    path::{Path, PathBuf},
+    path::Path,
 };
+
+use crate::docs::files;
 
 type Edges = BTreeMap<String, BTreeMap<String, String>>;
 
 #[test]
 fn no_top_level_modules_import_each_other_in_a_cycle() {
-    let edges = imports(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let edges = imports();
     assert!(edges.len() > 12, "modules are found: {edges:?}");
     let found: usize = edges.values().map(BTreeMap::len).sum();
     assert!(found > 40, "imports are found: {found}");
@@ -57,7 +59,8 @@ fn paths_of_imports_are_found() {
 
 /// The top-level modules, the modules that each of them imports, and a file that does so. Tests, the guide, and what
 /// is compiled for fuzzing do not count.
-fn imports(src: &Path) -> Edges {
+fn imports() -> Edges {
+    let src = &Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let lib = fs::read_to_string(src.join("lib.rs")).unwrap();
     let modules: BTreeSet<String> = lib
         .lines()
@@ -73,7 +76,7 @@ fn imports(src: &Path) -> Edges {
         .iter()
         .map(|it| (it.clone(), BTreeMap::new()))
         .collect();
-    for file in rust_files(src) {
+    for file in files("src") {
         let name = file.strip_prefix(src).unwrap().to_str().unwrap();
         let module = name.split(['/', '.']).next().unwrap();
         if !modules.contains(module) || name.split(['/', '.']).any(|part| part == "tests") {
@@ -193,17 +196,4 @@ fn targets<'a>(edges: &'a Edges, from: &str) -> impl Iterator<Item = &'a str> {
         .get(from)
         .into_iter()
         .flat_map(|it| it.keys().map(String::as_str))
-}
-
-fn rust_files(folder: &Path) -> Vec<PathBuf> {
-    let entries = fs::read_dir(folder)
-        .unwrap()
-        .map(|entry| entry.unwrap().path());
-    entries
-        .flat_map(|path| match path.extension() {
-            _ if path.is_dir() => rust_files(&path),
-            Some(extension) if extension == "rs" => vec![path],
-            _ => Vec::new(),
-        })
-        .collect()
 }
