@@ -7,7 +7,7 @@ use tower_clerk::{
     fake_clerk::{Endpoint, Fault, Field},
 };
 
-use crate::support::{App, World};
+use crate::support::{App, World, settled};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -595,12 +595,5 @@ async fn without_the_option_nothing_is_stale() {
         app.bearer(&token)
             .await
             .assert_rejected(503, AuthErrorKind::UpstreamUnavailable);
-    }
-}
-
-/// Waits until no verification is under way.
-async fn settled(app: &App) {
-    while app.layer.authenticator().stats().in_flight > 0 {
-        tokio::task::yield_now().await;
     }
 }

@@ -19,7 +19,7 @@ use tower_clerk::{
 
 use crate::{
     jwt::{message, parts, synchronise, with},
-    support::{Answer, App, Kinds, World},
+    support::{Answer, App, Kinds, World, settled},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -244,11 +244,4 @@ fn worlds() -> impl Iterator<Item = (Kind, World)> {
         synchronise(&world);
         (kind, world)
     })
-}
-
-/// Waits until no verification is under way.
-async fn settled(app: &App) {
-    while app.layer.authenticator().stats().in_flight > 0 {
-        tokio::time::sleep(Duration::from_millis(1)).await;
-    }
 }

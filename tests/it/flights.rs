@@ -25,7 +25,7 @@ use tower_clerk::{
     verify::{TokenInfo, Verify, VerifyRequest},
 };
 
-use crate::support::{App, World};
+use crate::support::{self, App, World};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_first_requests_are_one_verification() {
@@ -461,13 +461,7 @@ fn a_runtime_that_shuts_down_takes_nothing_with_it() {
     let world = World::new();
     let gated = Gated::new();
     let app = gated.app(&world);
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-    };
-    let first = runtime();
+    let first = support::runtime();
     first.block_on(async {
         let mut request = pin!(app.bearer("oat_abc"));
         assert!(poll!(&mut request).is_pending());
@@ -476,7 +470,7 @@ fn a_runtime_that_shuts_down_takes_nothing_with_it() {
     drop(first);
     assert_eq!(app.layer.authenticator().stats().in_flight, 0);
     gated.gate.add_permits(1);
-    runtime().block_on(async { app.bearer("oat_abc").await.assert_accepted() });
+    support::runtime().block_on(async { app.bearer("oat_abc").await.assert_accepted() });
 }
 
 #[test]
@@ -491,10 +485,7 @@ fn two_runtimes_share_a_layer() {
         for pair in tokens.chunks(2) {
             let app = &app;
             scope.spawn(move || {
-                let runtime = tokio::runtime::Builder::new_current_thread()
-                    .enable_all()
-                    .build()
-                    .unwrap();
+                let runtime = support::runtime();
                 runtime.block_on(async {
                     for token in pair {
                         app.bearer(token).await.assert_accepted();

@@ -23,7 +23,10 @@ use tower_clerk::{
     verify::{TokenInfo, Verify, VerifyRequest},
 };
 
-use crate::schedules::{config, number, request};
+use crate::{
+    schedules::{config, number},
+    support::request,
+};
 
 #[test]
 fn bad_tokens_take_nothing_from_good_ones() {

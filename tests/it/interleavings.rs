@@ -25,7 +25,10 @@ use tower_clerk::{
     verify::{TokenInfo, Verify, VerifyRequest},
 };
 
-use crate::schedules::{config, number, request};
+use crate::{
+    schedules::{config, number},
+    support::request,
+};
 
 #[test]
 fn no_interleaving_brings_an_invalidated_verdict_through() {

@@ -16,7 +16,7 @@ use tower_clerk::{
 
 use crate::{
     stub::{Reply, Stub, token},
-    support::{Answer, App, World},
+    support::{Answer, App, World, settled},
 };
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -305,9 +305,7 @@ async fn events_and_entries_of_the_stores_are_counted() {
     world.clock.advance(26 * SECOND);
     app.bearer(&good).await;
     assert_eq!(meter.event("positive", "refresh_ahead"), 1.0);
-    while app.layer.authenticator().stats().in_flight > 0 {
-        tokio::task::yield_now().await;
-    }
+    settled(&app).await;
     app.layer.authenticator().invalidate(Tokens::one(&good));
     app.layer.authenticator().invalidate(Tokens::one("oat_bad"));
     app.layer
@@ -485,9 +483,7 @@ async fn calls_that_are_not_made_are_counted_by_priority() {
     for number in 0..12 {
         app.bearer(&token(number)).await.assert_accepted();
     }
-    while app.layer.authenticator().stats().in_flight > 0 {
-        tokio::task::yield_now().await;
-    }
+    settled(&app).await;
     assert_eq!((shed("first_seen"), shed("refresh")), (1.0, 3.0));
 }
 

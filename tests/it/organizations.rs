@@ -13,6 +13,7 @@ use tower_clerk::{
 };
 
 use crate::{
+    rules::text,
     session_tokens::sessions,
     support::{App, World, as_grpc},
 };
@@ -224,11 +225,6 @@ async fn ask(app: &Router, path: &str, token: Option<&str>, is_grpc: bool) -> Re
         request = as_grpc(request);
     }
     app.clone().oneshot(request).await.unwrap()
-}
-
-async fn text(response: Response<Body>) -> String {
-    let body = axum::body::to_bytes(response.into_body(), 10_000).await;
-    String::from_utf8(body.unwrap().to_vec()).unwrap()
 }
 
 /// Twice, and by gRPC.

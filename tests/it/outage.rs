@@ -7,7 +7,7 @@ use tower_clerk::{
     fake_clerk::{Endpoint, Fault},
 };
 
-use crate::support::{App, World};
+use crate::support::{App, World, settled};
 
 const SECOND: Duration = Duration::from_secs(1);
 const TOKENS: usize = 100;
@@ -58,9 +58,7 @@ impl Outage {
 
     /// Lets a second pass, and checks how often Clerk was bothered in it.
     async fn pass(&mut self, second: u64) {
-        while self.app.layer.authenticator().stats().in_flight > 0 {
-            tokio::task::yield_now().await;
-        }
+        settled(&self.app).await;
         let calls = self.world.calls();
         for (before, after) in [(self.calls.0, calls.0), (self.calls.1, calls.1)] {
             // The first ten in a row open the breaker of the endpoint.

@@ -19,7 +19,7 @@ use tower_clerk::{
     fake_clerk::{Endpoint, Fault},
 };
 
-use crate::support::World;
+use crate::support::{World, request, runtime};
 
 /// Panics when it is called without having been polled ready, or polled ready and then cloned.
 #[derive(Debug, Default)]
@@ -62,13 +62,6 @@ impl Service<Request<()>> for Strict {
         self.calls.fetch_add(1, Ordering::SeqCst);
         std::future::ready(Ok(Response::new(())))
     }
-}
-
-fn request(token: &str) -> Request<()> {
-    Request::builder()
-        .header("authorization", format!("Bearer {token}"))
-        .body(())
-        .unwrap()
 }
 
 fn layer(world: &World) -> ClerkAuthLayer {
@@ -294,11 +287,7 @@ fn layers_services_and_futures_can_be_sent() {
     is_sync(&layer);
     is_send(&service);
     is_sync(&service);
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
+    runtime().block_on(async {
         let future = service.ready().await.unwrap().call(request("garbage"));
         is_send(&future);
         _ = future.await;

@@ -19,7 +19,7 @@ use tower_clerk::{
     kinds::{Enrichment, OAuthTokens},
 };
 
-use crate::support::{App, World};
+use crate::support::{App, World, request};
 
 fn answering(world: &World, body: &Value) {
     let fault = Fault::answer(200, "application/json", body.to_string());
@@ -279,12 +279,7 @@ async fn who_hangs_up_after_the_verdict_leaves_it_to_others() {
     let world = World::new();
     let token = world.clerk.token("user_1").issue();
     let layer = ClerkAuthLayer::new(world.config().build().unwrap());
-    let request = || {
-        Request::builder()
-            .header("authorization", format!("Bearer {token}"))
-            .body(())
-            .unwrap()
-    };
+    let request = || request(&token);
     let (mock, mut handle) = tower_test::mock::pair::<Request<()>, Response<()>>();
     handle.allow(1);
     let mut service = layer.layer(mock);

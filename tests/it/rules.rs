@@ -21,7 +21,7 @@ use tower_clerk::{
 use crate::{
     readiness::Strict,
     redaction::Log,
-    support::{World, as_grpc},
+    support::{World, as_grpc, request},
     wire::{send, serve},
 };
 
@@ -248,7 +248,8 @@ where
     ]
 }
 
-async fn text(response: Response<Body>) -> String {
+/// Returns the body of a response as text.
+pub async fn text(response: Response<Body>) -> String {
     let body = axum::body::to_bytes(response.into_body(), 10_000)
         .await
         .unwrap();
@@ -444,13 +445,6 @@ async fn several_rules_are_combined_with_and() {
             assert_eq!(response.status(), status, "{subject}, {scope}");
         }
     }
-}
-
-fn request(token: &str) -> Request<()> {
-    Request::builder()
-        .header("authorization", format!("Bearer {token}"))
-        .body(())
-        .unwrap()
 }
 
 #[tokio::test]

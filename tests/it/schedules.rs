@@ -15,7 +15,7 @@ use std::{
 use bytes::Bytes;
 use fastrand::Rng;
 use futures_util::{FutureExt, future::BoxFuture};
-use http::{Request, Response, StatusCode, header::AUTHORIZATION};
+use http::{Request, Response, StatusCode};
 use tower::{Layer, Service, service_fn};
 use tower_clerk::{
     AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, Tokens,
@@ -325,7 +325,7 @@ impl Schedule {
     }
 
     fn call(&self, token: usize) -> impl Future<Output = Outcome> + use<> {
-        let request = request(&self.clerk.lock().tokens[token].text);
+        let request = crate::support::request(&self.clerk.lock().tokens[token].text);
         let mut service = self.layer.layer(service_fn(leaf));
         async move {
             let Ok(response) = service.call(request).await;
@@ -414,13 +414,6 @@ impl Transport for Nowhere {
     fn send(&self, _: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
         Box::pin(async { Err(TransportError::unreachable("there is no network")) })
     }
-}
-
-pub fn request(token: &str) -> Request<()> {
-    Request::builder()
-        .header(AUTHORIZATION, format!("Bearer {token}"))
-        .body(())
-        .unwrap()
 }
 
 /// Answers whether the claims it was given are stale.

@@ -173,15 +173,16 @@ impl App {
     }
 
     pub async fn send(&self, headers: &[(&str, &str)]) -> Answer {
-        self.request(request(&bytes_of(headers))).await
+        self.request(with_headers(&bytes_of(headers))).await
     }
 
     pub async fn send_grpc(&self, headers: &[(&str, &str)]) -> Answer {
-        self.request(as_grpc(request(&bytes_of(headers)))).await
+        self.request(as_grpc(with_headers(&bytes_of(headers))))
+            .await
     }
 
     pub async fn send_bytes(&self, headers: &[(&str, &[u8])]) -> Answer {
-        self.request(request(headers)).await
+        self.request(with_headers(headers)).await
     }
 
     pub async fn request(&self, request: Request<()>) -> Answer {
@@ -204,7 +205,7 @@ fn bytes_of<'a>(headers: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a [u8])> {
     headers.iter().map(bytes).collect()
 }
 
-fn request(headers: &[(&str, &[u8])]) -> Request<()> {
+fn with_headers(headers: &[(&str, &[u8])]) -> Request<()> {
     let mut request = Request::new(());
     for (name, value) in headers {
         let name: http::HeaderName = name.parse().unwrap();
@@ -290,4 +291,27 @@ impl Answer {
         assert_eq!(self.kind(), Some(kind), "{self:?}");
         assert_eq!(self.status(), status, "{self:?}");
     }
+}
+
+/// Waits until no verification is under way.
+pub async fn settled(app: &App) {
+    while app.layer.authenticator().stats().in_flight > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+/// A request with a bearer token.
+pub fn request(token: &str) -> Request<()> {
+    Request::builder()
+        .header("authorization", format!("Bearer {token}"))
+        .body(())
+        .unwrap()
+}
+
+/// A runtime on one thread.
+pub fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap()
 }

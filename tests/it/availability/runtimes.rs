@@ -2,14 +2,9 @@
 
 use std::{sync::mpsc, thread, time::Duration};
 
-use tokio::runtime::{Builder, Runtime};
 use tower_clerk::{fake_clerk::Endpoint, kinds::Enrichment};
 
-use crate::support::{App, World};
-
-fn runtime() -> Runtime {
-    Builder::new_current_thread().enable_all().build().unwrap()
-}
+use crate::support::{App, World, runtime};
 
 #[test]
 fn runtime_that_is_parked_stalls_no_calls_of_another() {

@@ -18,7 +18,7 @@ use tower_clerk::{
 };
 
 use super::{key_set_calls, message, parts, sessions, signed, synchronise, with, world};
-use crate::support::{App, World};
+use crate::support::{App, World, runtime};
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -361,12 +361,6 @@ fn a_parked_runtime_keeps_no_key_set_from_others() {
     let world = world();
     let app = sessions(&world);
     let token = world.clerk.session("user_1").issue();
-    let runtime = || {
-        tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap()
-    };
     world.clerk.fail(Endpoint::Jwks, Fault::hang().times(1));
     let parked = runtime();
     parked.block_on(async {
