@@ -29,7 +29,7 @@ use http::{
 use sha2::{Digest, Sha256};
 use tower::Service;
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, ClerkClaims, ClerkConfig,
+    AuthError, ClerkAuthLayer, ClerkConfig,
     fake_clerk::FakeClerk,
     kinds::{ApiKeys, Enrichment, MachineTokens, OAuthTokens, SessionTokens},
     verify::{TokenInfo, Verify, VerifyRequest},
@@ -289,11 +289,6 @@ where
 {
     let Ok(response) = service.call(request).await;
     assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-}
-
-/// What a handler of a user's does.
-pub fn has_claims(request: &Request<()>) -> bool {
-    request.extensions().get::<ClerkClaims>().is_some()
 }
 
 /// An answer of introspection with what Clerk documents.
