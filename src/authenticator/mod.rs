@@ -1,10 +1,11 @@
 //! [`Authenticator`]: verifies the token of a request, from the cache or by a verification.
 //!
 //! `lookup` is the synchronous half: it accepts, rejects, or returns a verification to wait for. `verify` is the
-//! asynchronous half. `build` makes the parts from a configuration.
+//! asynchronous half. `revoke` invalidates verdicts. `build` makes the parts from a configuration.
 
 mod build;
 mod lookup;
+mod revoke;
 mod verify;
 
 use std::{fmt, future::Future, sync::Arc};
@@ -19,7 +20,7 @@ pub(crate) use self::lookup::{Decision, PendingVerification, Rejected};
 #[cfg(feature = "jwt")]
 use crate::verify::jwt::Local;
 use crate::{
-    AuthError, ClerkClaims, ClerkConfig, Tokens,
+    AuthError, ClerkClaims, ClerkConfig,
     cache::Cache,
     clerk::discovery::Discovery,
     clock::Clock,
@@ -27,7 +28,6 @@ use crate::{
     observe::{Health, HealthState, Observer, Stats},
     reject::{self, Challenges, Rejection},
     resource_metadata::ResourceMetadata,
-    tokens::Selection,
     verify::Verifier,
 };
 
@@ -142,30 +142,6 @@ impl Authenticator {
             self.observe_rejection(&rejected);
             rejected.error
         })
-    }
-
-    /// Removes verdicts from the cache. Every request that arrives after this returns is verified again.
-    ///
-    /// A verification that is under way still counts for requests that arrived before, and is not cached. A token
-    /// that is verified by its signature alone passes the next verification until it expires.
-    ///
-    /// Other tokens keep their entries. A token that is neither cached nor being verified leaves no trace, so
-    /// invalidating it costs no memory.
-    pub fn invalidate(&self, tokens: Tokens<'_>) {
-        let (cache, enrich) = (&self.shared.cache, &self.shared.verifier.enrich);
-        match tokens.0 {
-            Selection::One(token) => cache.invalidate(token),
-            Selection::OfSubject(subject) => {
-                // Ordering: users before tokens. A verification that starts after the tokens are removed must not
-                // find the old user.
-                enrich.invalidate(subject);
-                cache.invalidate_subject(subject);
-            }
-            Selection::All => {
-                enrich.clear();
-                cache.clear();
-            }
-        }
     }
 
     /// Fetches the discovery metadata and the key set, if the configuration needs them, before the first token

@@ -5,26 +5,40 @@
 //! those of verifications in flight, and cached entries that it cannot find by their key. An invalidation therefore
 //! searches nothing, and a race has one outcome: the invalidation wins.
 //!
-//! A hit costs one atomic load. It reads the marks only if its entry is older than the latest invalidation.
+//! An invalidation has one of two effects. After `again`, a token is verified again. After `end`, a revocation, no
+//! earlier verdict counts again, the token's own signature included: see [`ends`].
+//!
+//! A hit costs one atomic load. It reads the marks only if its entry is older than the latest invalidation. If none of
+//! them concerns the entry, the entry moves to the latest epoch, so that each entry is examined once per invalidation.
 //!
 //! The number of marks is bounded. When there are many, the cache is swept: all invalidated entries are removed. After
 //! that, the marks concern only verifications in flight. One floor replaces them: those verifications are not cached.
 
+mod ends;
+mod scope;
+
 use std::{
-    collections::HashMap,
+    collections::{HashMap, hash_map::RandomState},
+    hash::BuildHasher,
     sync::{PoisonError, atomic::Ordering},
 };
 
+pub(super) use self::ends::Dropped;
+use self::ends::{End, Ends};
+pub(crate) use self::scope::{Properties, Scope};
 use crate::{
+    clock::Now,
     sync::{AtomicU64, RwLock, RwLockReadGuard, RwLockWriteGuard, single_flight::SingleFlight},
-    token::digest::{PrehashedHasher, TokenDigest},
+    token::digest::TokenDigest,
 };
 
 /// All invalidations that a result may still be older than.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Invalidations {
     latest: AtomicU64,
     marks: RwLock<Marks>,
+    /// The time for which revocations are kept, in milliseconds.
+    end_life: u64,
 }
 
 #[derive(Debug, Default)]
@@ -33,8 +47,12 @@ struct Marks {
     floor: u64,
     /// The epoch before which every result that is not in the cache is invalidated.
     under_way_floor: u64,
-    subjects: HashMap<Box<str>, u64>,
-    tokens: HashMap<TokenDigest, u64, PrehashedHasher>,
+    /// The epoch of the latest invalidation of each scope, by its name.
+    latest: HashMap<u64, u64>,
+    ends: Ends,
+    /// Hashes scopes with a random key to names of a fixed size. Two scopes with one name would only be invalidated
+    /// together.
+    names: RandomState,
 }
 
 /// True if there are so many marks that the cache should be swept, see [`Invalidations::replace_marks`].
@@ -43,23 +61,47 @@ struct Marks {
 pub(super) struct Many(pub(super) bool);
 
 impl Invalidations {
+    /// `longest_life`: the longest time for which a result may be used, in milliseconds.
+    pub(super) fn new(longest_life: u64) -> Self {
+        Self {
+            latest: AtomicU64::default(),
+            marks: RwLock::default(),
+            end_life: longest_life.max(ends::LIFE),
+        }
+    }
+
     /// Returns the epoch of a verification that begins now.
     pub(super) fn epoch(&self) -> u64 {
         self.latest.load(Ordering::SeqCst)
     }
 
-    pub(super) fn invalidate_token(&self, key: TokenDigest) -> Many {
-        self.invalidate(|marks, epoch| {
-            marks.tokens.insert(key, epoch);
-        })
+    /// Invalidates all earlier results of a scope.
+    pub(super) fn again(&self, scope: Scope<'_>) -> Many {
+        self.invalidate(|marks, epoch| marks.invalidate(scope, epoch))
     }
 
-    /// Invalidates the verification in flight for a key. No mark is needed if there is none: the caller removes the
+    /// Revokes a scope. `now`: the time of the revocation.
+    pub(super) fn end(&self, scope: Scope<'_>, now: Now) -> (Many, Dropped) {
+        let mut dropped = Dropped(false);
+        let many = self.invalidate(|marks, epoch| {
+            marks.invalidate(scope, epoch);
+            let end = End {
+                epoch,
+                at: now.wall,
+                set: now.mono,
+            };
+            let name = marks.names.hash_one(scope);
+            dropped = marks.ends.add(scope, name, end, self.end_life);
+        });
+        (many, dropped)
+    }
+
+    /// Invalidates the verification in flight for a token. No mark is needed if there is none: the caller removes the
     /// cached entry by its key after this call.
     ///
     /// The mark is set while no verification can start or end. An outcome is either cached before the mark, and then
     /// removed, or finds the mark.
-    pub(super) fn invalidate_under_way<T>(
+    pub(super) fn again_under_way<T>(
         &self,
         flights: &SingleFlight<TokenDigest, T>,
         key: TokenDigest,
@@ -69,25 +111,11 @@ impl Invalidations {
     {
         flights.inspect(&key, |is_under_way| {
             if is_under_way {
-                self.invalidate_token(key)
+                self.again(Scope::Token(key))
             } else {
                 Many(false)
             }
         })
-    }
-
-    pub(super) fn invalidate_subject(&self, subject: &str) -> Many {
-        self.invalidate(|marks, epoch| {
-            marks.subjects.insert(subject.into(), epoch);
-        })
-    }
-
-    pub(super) fn invalidate_all(&self) {
-        let Many(_) = self.invalidate(|marks, epoch| {
-            marks.floor = epoch;
-            marks.subjects.clear();
-            marks.tokens.clear();
-        });
     }
 
     /// Returns true if nothing was invalidated since this epoch.
@@ -97,22 +125,43 @@ impl Invalidations {
     }
 
     /// Returns true if a cached result of this epoch was invalidated since.
-    pub(super) fn is_cached_invalid(
-        &self,
-        epoch: u64,
-        key: TokenDigest,
-        subject: Option<&str>,
-    ) -> bool {
-        !self.is_latest(epoch) && self.read().is_invalid(epoch, key, subject)
+    pub(super) fn is_cached_invalid(&self, epoch: u64, token: Properties<'_>) -> bool {
+        !self.is_latest(epoch) && self.read().is_invalid(epoch, token)
+    }
+
+    /// Returns true if the cached result was invalidated since its epoch. Otherwise its epoch moves to the latest one,
+    /// so that it is not examined again before the next invalidation.
+    pub(super) fn examine(&self, epoch: &AtomicU64, token: Properties<'_>) -> bool {
+        let from = epoch.load(Ordering::Relaxed);
+        if self.is_latest(from) {
+            return false;
+        }
+        let marks = self.read();
+        if marks.is_invalid(from, token) {
+            return true;
+        }
+        // Ordering: no invalidation is added while the marks are locked, so all up to this one were compared.
+        epoch.fetch_max(self.latest.load(Ordering::Relaxed), Ordering::Relaxed);
+        false
     }
 
     /// Returns true if a result of this epoch that is not in the cache was invalidated since. It must not be cached.
-    pub(super) fn is_invalid(&self, epoch: u64, key: TokenDigest, subject: Option<&str>) -> bool {
+    pub(super) fn is_invalid(&self, epoch: u64, token: Properties<'_>) -> bool {
         if self.is_latest(epoch) {
             return false;
         }
         let marks = self.read();
-        marks.under_way_floor > epoch || marks.is_invalid(epoch, key, subject)
+        marks.under_way_floor > epoch || marks.is_invalid(epoch, token)
+    }
+
+    /// Returns true if a token that is verified by its signature alone was revoked. `issued_at`: in Unix seconds.
+    pub(super) fn is_ended(&self, token: Properties<'_>, issued_at: Option<i64>) -> bool {
+        // Nothing was ever invalidated.
+        if self.is_latest(0) {
+            return false;
+        }
+        let marks = self.read();
+        marks.ends.reject(marks.named(token), issued_at)
     }
 
     /// Returns true if a request may wait for a verification of this epoch that another request started. If the request
@@ -126,24 +175,24 @@ impl Invalidations {
         key: TokenDigest,
         again: bool,
     ) -> bool {
-        called >= arrived || !again && !self.is_invalid(called, key, None)
+        called >= arrived || !again && !self.is_invalid(called, Properties::of_token(key))
     }
 
     /// Returns true if a result counts for a request that shares it: Clerk was called after every invalidation that had
     /// returned before the request arrived, or no such invalidation concerns the token. `called` is the epoch of the
-    /// verification, and `arrived` is the epoch of the request.
+    /// verification, and `arrived` is the epoch of the request. A revocation since the call invalidates the result
+    /// for all requests.
     ///
     /// The marks keep only the latest invalidation of a token. An invalidation after the request's arrival can
     /// therefore reject a result that began before it. The request then waits for one more verification, which it
     /// starts itself.
-    pub(super) fn counts(
-        &self,
-        called: u64,
-        arrived: u64,
-        key: TokenDigest,
-        subject: Option<&str>,
-    ) -> bool {
-        called >= arrived || !self.is_invalid(called, key, subject)
+    pub(super) fn counts(&self, called: u64, arrived: u64, token: Properties<'_>) -> bool {
+        if self.is_latest(called) {
+            return true;
+        }
+        let marks = self.read();
+        let is_invalid = || marks.under_way_floor > called || marks.is_invalid(called, token);
+        !marks.ends.is_later(called, marks.named(token)) && (called >= arrived || !is_invalid())
     }
 
     /// Replaces all marks by a floor for verifications in flight.
@@ -159,8 +208,7 @@ impl Invalidations {
         };
         sweep();
         let mut marks = self.write();
-        marks.subjects.retain(|_, epoch| *epoch > latest);
-        marks.tokens.retain(|_, epoch| *epoch > latest);
+        marks.latest.retain(|_, epoch| *epoch > latest);
     }
 
     fn invalidate(&self, set: impl FnOnce(&mut Marks, u64)) -> Many {
@@ -170,7 +218,7 @@ impl Invalidations {
         // Ordering: the mark is set before the new epoch is stored. A thread that reads the new epoch waits for the
         // lock and finds the mark. For all later readers, a result of the old epoch is older than the mark.
         self.latest.store(epoch, Ordering::SeqCst);
-        Many(marks.len() > MANY)
+        Many(marks.latest.len() > MANY)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, Marks> {
@@ -183,15 +231,25 @@ impl Invalidations {
 }
 
 impl Marks {
-    fn is_invalid(&self, epoch: u64, key: TokenDigest, subject: Option<&str>) -> bool {
-        let is_later = |mark: Option<&u64>| mark.is_some_and(|mark| *mark > epoch);
-        self.floor > epoch
-            || is_later(self.tokens.get(&key))
-            || is_later(subject.and_then(|subject| self.subjects.get(subject)))
+    fn invalidate(&mut self, scope: Scope<'_>, epoch: u64) {
+        if scope == Scope::All {
+            self.floor = epoch;
+            self.latest.clear();
+        } else {
+            self.latest.insert(self.names.hash_one(scope), epoch);
+        }
     }
 
-    fn len(&self) -> usize {
-        self.subjects.len() + self.tokens.len()
+    fn is_invalid(&self, epoch: u64, token: Properties<'_>) -> bool {
+        let is_later = |(_, name)| self.latest.get(&name).is_some_and(|mark| *mark > epoch);
+        self.floor > epoch || self.named(token).any(is_later)
+    }
+
+    /// Returns the scopes that concern a token, with their names.
+    fn named<'a>(&self, token: Properties<'a>) -> impl Iterator<Item = (Scope<'a>, u64)> {
+        token
+            .scopes()
+            .map(|scope| (scope, self.names.hash_one(scope)))
     }
 }
 

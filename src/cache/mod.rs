@@ -16,16 +16,21 @@ mod verdict;
 use std::{sync::Arc, time::Duration};
 
 use self::{
-    invalidation::{Invalidations, Many},
+    invalidation::{Dropped, Invalidations, Many},
     negative::Negative,
     positive::Positive,
     returning::Returning,
 };
-pub(crate) use self::{user::UserCache, verdict::Arrival};
+pub(crate) use self::{
+    invalidation::{Properties, Scope},
+    user::UserCache,
+    verdict::Arrival,
+};
 use crate::{
     AuthError, ClerkClaims,
     claims::entry::{Entry, Lifetimes},
-    clock::Now,
+    clock::{Now, millis},
+    observe::Effect,
     sync::single_flight::{self, SingleFlight},
     token::digest::{TokenDigest, TokenHasher},
 };
@@ -77,7 +82,7 @@ impl Cache {
             positive: Positive::new(capacity, longest),
             negative: Negative::new((capacity / 10).max(1), longest),
             returning: Returning::new(),
-            invalidations: Invalidations::default(),
+            invalidations: Invalidations::new(millis(longest.saturating_add(timeout))),
             flights: SingleFlight::new(timeout),
         }
     }
@@ -104,7 +109,7 @@ impl Cache {
         let rejection = self.negative.get(&key)?;
         if self
             .invalidations
-            .is_cached_invalid(rejection.epoch, key, None)
+            .is_cached_invalid(rejection.epoch, Properties::of_token(key))
         {
             self.negative.invalidate(&key);
         } else if let Some(error) = rejection.error(now) {
@@ -132,7 +137,7 @@ impl Cache {
     #[inline]
     fn judge(&self, entry: &Arc<Entry>, now: Now) -> Option<Lookup> {
         // The usual case: nothing was invalidated since, and the end is far. It takes two checks and reads no claims.
-        if self.invalidations.is_latest(entry.epoch) && entry.is_young(now) {
+        if self.invalidations.is_latest(entry.epoch()) && entry.is_young(now) {
             return Some(Lookup::Hit {
                 claims: ClerkClaims::of(Arc::clone(entry)),
                 needs_touch: entry.needs_touch(self.positive.touch_window()),
@@ -188,9 +193,8 @@ impl Cache {
 
     /// Returns true if a cached entry was invalidated at any time since its verification began.
     fn is_invalid(&self, entry: &Entry) -> bool {
-        let subject = &entry.claims().subject;
-        self.invalidations
-            .is_cached_invalid(entry.epoch, *entry.key(), Some(subject))
+        let token = Properties::of(*entry.key(), entry.claims());
+        self.invalidations.examine(&entry.epoch, token)
     }
 
     /// Returns true if a token was valid before. A flood of first-seen tokens must not delay it.
@@ -220,36 +224,41 @@ impl Cache {
         self.invalidations.epoch()
     }
 
-    /// Invalidates a token. A verification of the token in flight does not count for requests that arrive after this,
-    /// and is not cached.
-    pub(crate) fn invalidate(&self, token: &str) {
-        let key = self.key(token);
-        let Many(are_many) = self.invalidations.invalidate_under_way(&self.flights, key);
-        self.positive.invalidate(&key);
-        self.negative.invalidate(&key);
-        self.returning.remove(key);
+    /// Invalidates tokens. A verification in flight does not count for requests that arrive after this, and is not
+    /// cached. Returns true if the effect is [`Effect::End`] and older revocations of single tokens were dropped.
+    pub(crate) fn invalidate(&self, scope: Scope<'_>, effect: Effect, now: Now) -> bool {
+        let (Many(are_many), Dropped(are_dropped)) = match (effect, scope) {
+            (Effect::End, _) => self.invalidations.end(scope, now),
+            (Effect::Again, Scope::Token(key)) => {
+                let many = self.invalidations.again_under_way(&self.flights, key);
+                (many, Dropped(false))
+            }
+            (Effect::Again, _) => (self.invalidations.again(scope), Dropped(false)),
+        };
+        match scope {
+            Scope::Token(key) => {
+                self.positive.invalidate(&key);
+                self.negative.invalidate(&key);
+                self.returning.remove(key);
+            }
+            Scope::Subject(subject) => {
+                self.flights.settle();
+                self.returning.remove_subject(subject);
+            }
+            Scope::Session(_) | Scope::Member { .. } | Scope::Organization(_) => {
+                self.flights.settle();
+            }
+            Scope::All => {
+                self.flights.settle();
+                self.positive.clear();
+                self.negative.clear();
+                self.returning.clear();
+            }
+        }
         if are_many {
             self.sweep();
         }
-    }
-
-    /// Invalidates all tokens of a subject.
-    pub(crate) fn invalidate_subject(&self, subject: &str) {
-        let Many(are_many) = self.invalidations.invalidate_subject(subject);
-        self.flights.settle();
-        self.returning.remove_subject(subject);
-        if are_many {
-            self.sweep();
-        }
-    }
-
-    /// Invalidates everything.
-    pub(crate) fn clear(&self) {
-        self.invalidations.invalidate_all();
-        self.flights.settle();
-        self.positive.clear();
-        self.negative.clear();
-        self.returning.clear();
+        are_dropped
     }
 
     /// Removes all invalidated entries, so that their marks need not be kept.

@@ -8,7 +8,7 @@ use std::{future::Future, sync::Arc, time::Duration};
 use tokio::time::Instant;
 
 use super::{
-    invalidation::{Invalidations, Many},
+    invalidation::{Invalidations, Many, Properties, Scope},
     store::{Release, Store},
 };
 use crate::{
@@ -55,7 +55,7 @@ impl UserCache {
         Self {
             hasher: TokenHasher::new(secret, &["users"]),
             store: Store::new(capacity, ttl, Known::weight, |_, _, _: Release| {}),
-            invalidations: Invalidations::default(),
+            invalidations: Invalidations::new(USER_TTL),
             flights: SingleFlight::new(timeout),
             timeout,
             clock,
@@ -102,7 +102,10 @@ impl UserCache {
                 Landed::Known(user) => return Ok(user),
                 Landed::Flight { epoch, outcome } => {
                     let known = outcome?;
-                    if self.invalidations.counts(epoch, arrived, key, None) {
+                    if self
+                        .invalidations
+                        .counts(epoch, arrived, Properties::of_token(key))
+                    {
                         return Ok(known.user);
                     }
                 }
@@ -114,7 +117,7 @@ impl UserCache {
     /// Invalidates a user. A fetch in flight does not count for requests that arrive after this.
     pub(crate) fn invalidate(&self, id: &str) {
         let key = self.hasher.key(id);
-        let Many(are_many) = self.invalidations.invalidate_under_way(&self.flights, key);
+        let Many(are_many) = self.invalidations.again_under_way(&self.flights, key);
         self.store.remove(&key);
         if are_many {
             // The store needs no sweep: an invalidated user is removed by its key and not inserted again.
@@ -124,7 +127,7 @@ impl UserCache {
 
     /// Invalidates all users.
     pub(crate) fn clear(&self) {
-        self.invalidations.invalidate_all();
+        let Many(_) = self.invalidations.again(Scope::All);
         self.flights.settle();
         self.store.clear();
     }
@@ -132,7 +135,9 @@ impl UserCache {
     fn look(&self, key: TokenDigest) -> Option<Option<Arc<User>>> {
         let known = self.store.get(&key)?;
         let holds = !known.until.has_passed(self.clock.now())
-            && !self.invalidations.is_cached_invalid(known.epoch, key, None);
+            && !self
+                .invalidations
+                .is_cached_invalid(known.epoch, Properties::of_token(key));
         holds.then_some(known.user)
     }
 
@@ -157,7 +162,9 @@ impl UserCache {
     fn remember(&self, key: TokenDigest, epoch: u64, outcome: &Outcome<Known>) {
         if let Ok(known) = outcome
             && !self.is_off
-            && !self.invalidations.is_invalid(epoch, key, None)
+            && !self
+                .invalidations
+                .is_invalid(epoch, Properties::of_token(key))
         {
             self.store.insert(key, known.clone());
         }

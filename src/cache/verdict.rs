@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::{Cache, Outcome};
+use super::{Cache, Outcome, Properties};
 use crate::{
-    AuthError,
+    AuthError, AuthErrorKind,
     claims::entry::{Acceptance, Entry, NegativeEntry},
     clock::Now,
     token::digest::TokenDigest,
@@ -42,17 +42,19 @@ impl Cache {
         arrival: Arrival,
         outcome: &Outcome,
     ) -> bool {
-        let subject = match outcome {
-            Ok(entry) => Some(&*entry.claims().subject),
+        let token = match outcome {
+            Ok(entry) => Properties::of(key, entry.claims()),
             // The verification gave no result about the token.
             Err(error) if !error.kind().is_authoritative() => return true,
-            Err(_) => None,
+            Err(_) => Properties::of_token(key),
         };
-        self.invalidations
-            .counts(epoch, arrival.epoch, key, subject)
+        self.invalidations.counts(epoch, arrival.epoch, token)
     }
 
     /// Converts the result of a verification into its outcome, without caching it.
+    ///
+    /// A token that is verified by its signature alone is rejected if it was revoked: no server was called that would
+    /// reject it.
     pub(crate) fn conclude(
         &self,
         key: TokenDigest,
@@ -61,7 +63,16 @@ impl Cache {
         now: Now,
     ) -> Outcome {
         let verified = result?;
+        let is_local = verified.is_local();
         let entry = Entry::new(verified, key, epoch, self.lifetimes, now);
+        let claims = entry.claims();
+        if is_local
+            && self
+                .invalidations
+                .is_ended(Properties::of(key, claims), claims.issued_at)
+        {
+            return Err(AuthErrorKind::Inactive.into());
+        }
         Ok(Arc::new(entry))
     }
 
@@ -75,15 +86,16 @@ impl Cache {
         is_called_for: bool,
         now: Now,
     ) {
-        let is_invalid = |subject| self.invalidations.is_invalid(epoch, key, subject);
+        let is_invalid = |token| self.invalidations.is_invalid(epoch, token);
         match outcome {
             Ok(entry) => {
-                let subject = &*entry.claims().subject;
-                if is_invalid(Some(subject)) {
+                let claims = entry.claims();
+                if is_invalid(Properties::of(key, claims)) {
                     return;
                 }
                 if is_called_for {
-                    self.returning.insert(key, subject, entry.expires(), now);
+                    self.returning
+                        .insert(key, &claims.subject, entry.expires(), now);
                 }
                 if entry.is_fresh(now) {
                     self.positive.insert(entry);
@@ -93,7 +105,7 @@ impl Cache {
                 }
             }
             Err(error) => {
-                if is_invalid(None) {
+                if is_invalid(Properties::of_token(key)) {
                     return;
                 }
                 if error.kind().is_authoritative() {

@@ -25,6 +25,9 @@ pub(crate) trait Acceptance {
     /// Returns false if a profile or a user is missing that should be fetched again soon.
     fn is_complete(&self) -> bool;
 
+    /// Returns true if the token was verified by its signature alone.
+    fn is_local(&self) -> bool;
+
     fn into_claims(self) -> Claims;
 }
 
@@ -63,8 +66,8 @@ impl Lifetimes {
 pub(crate) struct Entry {
     /// The digest of the token.
     key: TokenDigest,
-    /// The epoch of the verification. The result is later than all invalidations up to this epoch.
-    pub(crate) epoch: u64,
+    /// The epoch of the verification, or a later one: no invalidation up to this epoch concerns the result.
+    pub(crate) epoch: AtomicU64,
     /// The time on the monotonic clock from which a hit starts a refresh.
     refresh_from: u64,
     fresh: Deadline,
@@ -102,7 +105,7 @@ impl Entry {
         let life = ttl.min(remaining);
         Self {
             key,
-            epoch,
+            epoch: AtomicU64::new(epoch),
             refresh_from: now.mono.saturating_add(life - life / 5),
             fresh: Deadline::after(now, life),
             last_touch: AtomicU32::new(NEVER),
@@ -116,6 +119,11 @@ impl Entry {
             is_outage: AtomicBool::new(false),
             claims: verified.into_claims(),
         }
+    }
+
+    #[inline]
+    pub(crate) fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
     }
 
     pub(crate) fn claims(&self) -> &Claims {

@@ -59,6 +59,14 @@ pub(crate) enum ActiveOrganization {
 }
 
 impl ActiveOrganization {
+    /// Returns the id of the organization, if it is known.
+    pub(crate) fn id(&self) -> Option<&str> {
+        match self {
+            Self::Known(organization) => Some(organization.id()),
+            Self::None | Self::Unreadable => None,
+        }
+    }
+
     /// Returns the approximate size in memory, in bytes.
     pub(super) fn size(&self) -> usize {
         match self {

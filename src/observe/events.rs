@@ -53,6 +53,13 @@ pub(super) fn passed_anonymous() {
     );
 }
 
+/// Logs that revocations of single tokens no longer have effect on tokens that are verified by their signature alone.
+pub(super) fn revocations_dropped() {
+    tracing::warn!(
+        "the oldest revocations of single tokens were dropped: there are more than 100,000"
+    );
+}
+
 /// Logs a successful verification.
 pub(super) fn verified(seen: Seen, elapsed: Duration) {
     tracing::debug!(

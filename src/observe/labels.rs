@@ -170,3 +170,40 @@ impl Priority {
         }
     }
 }
+
+/// The effect of an invalidation: the label `effect`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    /// The token is verified again before it is accepted.
+    Again,
+    /// Earlier verdicts never count again. Nor does the signature of a token that was issued before.
+    End,
+}
+
+impl Effect {
+    pub(super) const ALL: [Self; 2] = [Self::Again, Self::End];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Again => "again",
+            Self::End => "end",
+        }
+    }
+}
+
+/// The origin of an invalidation: the label `source`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// A call of `invalidate` or `revoke` in this process.
+    Local,
+}
+
+impl Origin {
+    pub(super) const ALL: [Self; 1] = [Self::Local];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+        }
+    }
+}

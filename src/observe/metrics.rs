@@ -4,7 +4,7 @@
 //! is installed at that time. A recorder that is installed later receives nothing.
 
 use super::{
-    BreakerState, CallResult, Outcome,
+    BreakerState, CallResult, Effect, Origin, Outcome,
     handle::{Counter, Gauge, Histogram, counter, describe, gauge, histogram},
 };
 use crate::observe::{Endpoint, Priority};
@@ -21,6 +21,7 @@ const BREAKER_STATE: &str = "clerk_auth_breaker_state";
 const OVERLOADED: &str = "clerk_auth_overloaded_total";
 const STALE_SERVED: &str = "clerk_auth_stale_served_total";
 const CREDENTIALS_REJECTED: &str = "clerk_auth_credentials_rejected_total";
+const REVOCATIONS: &str = "clerk_auth_revocations_total";
 
 /// The type of a metric.
 #[derive(Clone, Copy, Debug)]
@@ -85,6 +86,11 @@ pub(super) fn describe_all() {
             Kind::Counter,
             "Verifications that failed because Clerk rejected the credentials of this service.",
         ),
+        (
+            REVOCATIONS,
+            Kind::Counter,
+            "Invalidations of tokens, by their origin and effect.",
+        ),
     ];
     for (name, kind, text) in texts {
         describe(name, kind, text);
@@ -117,6 +123,33 @@ impl RequestMetrics {
         let mut others = self.others.iter();
         let counter = others.find_map(|(other, counter)| (*other == outcome).then_some(counter));
         counter.unwrap_or(&self.ok).increment(1);
+    }
+}
+
+/// The metrics of invalidations.
+pub(super) struct RevocationMetrics {
+    counters: [[Counter; Effect::ALL.len()]; Origin::ALL.len()],
+}
+
+impl RevocationMetrics {
+    pub(super) fn new() -> Self {
+        let counter = |origin: Origin, effect: Effect| {
+            let labels = [("source", origin.as_str()), ("effect", effect.as_str())];
+            counter(REVOCATIONS, &labels)
+        };
+        Self {
+            counters: Origin::ALL.map(|origin| Effect::ALL.map(|effect| counter(origin, effect))),
+        }
+    }
+
+    pub(super) fn count(&self, effect: Effect, origin: Origin) {
+        for (one, counters) in Origin::ALL.iter().zip(&self.counters) {
+            for (other, counter) in Effect::ALL.iter().zip(counters) {
+                if (*one, *other) == (origin, effect) {
+                    counter.increment(1);
+                }
+            }
+        }
     }
 }
 

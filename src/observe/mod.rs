@@ -24,15 +24,19 @@ pub(crate) use self::{
     events::{audience_cannot_be_shown, metadata_unserved, missing_layer, unreadable_organization},
     health::HealthState,
     kinds::KindLog,
-    labels::{CacheState, CallResult, Endpoint, Outcome, Priority},
+    labels::{CacheState, CallResult, Effect, Endpoint, Origin, Outcome, Priority},
     metrics::StoreMetrics,
 };
 pub use self::{
     health::{BreakerState, Health},
     stats::Stats,
 };
-use self::{metrics::RequestMetrics, stats::Counters};
-use crate::{AuthError, AuthErrorKind, token::TokenFormat};
+use self::{
+    metrics::{RequestMetrics, RevocationMetrics},
+    per_minute::PerMinute,
+    stats::Counters,
+};
+use crate::{AuthError, AuthErrorKind, clock::Now, token::TokenFormat};
 
 /// The facts about a request that are known when it is accepted or rejected.
 #[derive(Clone, Copy, Debug, Default)]
@@ -62,6 +66,8 @@ pub(crate) fn rejected_behind(error: &AuthError) {
 pub(crate) struct Observer {
     counters: Counters,
     metrics: RequestMetrics,
+    revocations: RevocationMetrics,
+    dropped: PerMinute,
 }
 
 impl Observer {
@@ -70,6 +76,8 @@ impl Observer {
         Self {
             counters: Counters::default(),
             metrics: RequestMetrics::new(),
+            revocations: RevocationMetrics::new(),
+            dropped: PerMinute::default(),
         }
     }
 
@@ -149,6 +157,14 @@ impl Observer {
                 }
                 events::verification_failed(error, seen, elapsed);
             }
+        }
+    }
+
+    /// Records an invalidation. `are_dropped`: true if the oldest revocations of single tokens were dropped for it.
+    pub(crate) fn invalidated(&self, effect: Effect, origin: Origin, are_dropped: bool, now: Now) {
+        self.revocations.count(effect, origin);
+        if are_dropped && self.dropped.allows((), now) {
+            events::revocations_dropped();
         }
     }
 

@@ -113,6 +113,10 @@ impl Acceptance for HandMade {
         true
     }
 
+    fn is_local(&self) -> bool {
+        false
+    }
+
     fn into_claims(self) -> Claims {
         self.0
     }

@@ -20,6 +20,7 @@ pub(crate) struct Verified {
     expires: Option<i64>,
     cacheable_until: Option<i64>,
     complete: bool,
+    is_local: bool,
 }
 
 impl Acceptance for Verified {
@@ -33,6 +34,10 @@ impl Acceptance for Verified {
 
     fn is_complete(&self) -> bool {
         self.complete
+    }
+
+    fn is_local(&self) -> bool {
+        self.is_local
     }
 
     fn into_claims(self) -> Claims {
@@ -68,6 +73,7 @@ impl Verified {
             expires,
             cacheable_until,
             complete,
+            is_local: false,
         }
     }
 }
@@ -138,6 +144,7 @@ impl Verifier {
             expires,
             cacheable_until: earliest([expires, presumed_end]),
             complete: details.complete,
+            is_local: answer.is_local,
         })
     }
 }

@@ -6,6 +6,7 @@ mod isolation;
 mod outages;
 mod redaction;
 mod requests;
+mod revocation;
 
 use std::time::Duration;
 

@@ -90,6 +90,13 @@ const PROMISED: &[(&str, &[&str])] = &[
         "clerk_auth_upstream_duration_seconds",
         &[r#"endpoint="introspection""#, r#"endpoint="userinfo""#],
     ),
+    (
+        "clerk_auth_revocations_total",
+        &[
+            r#"source="local",effect="again""#,
+            r#"source="local",effect="end""#,
+        ],
+    ),
     ("clerk_auth_upstream_in_flight", &[""]),
     ("clerk_auth_coalesced_total", &[""]),
     (

@@ -1,5 +1,16 @@
-use super::{Invalidations, MANY, Many};
-use crate::token::digest::{TokenDigest, TokenHasher};
+use std::sync::atomic::Ordering;
+
+use super::{Dropped, Invalidations, MANY, Many, Properties, Scope};
+use crate::{
+    clock::Now,
+    sync::AtomicU64,
+    token::digest::{TokenDigest, TokenHasher},
+};
+
+const NOW: Now = Now {
+    mono: 1_000_000,
+    wall: 1_700_000_000_000,
+};
 
 /// Whether a verdict is invalid, be it in the cache or under way.
 #[track_caller]
@@ -9,9 +20,21 @@ fn is_invalid(
     key: TokenDigest,
     subject: Option<&str>,
 ) -> bool {
-    let cached = invalidations.is_cached_invalid(epoch, key, subject);
-    assert_eq!(invalidations.is_invalid(epoch, key, subject), cached);
+    let token = properties(key, subject);
+    let cached = invalidations.is_cached_invalid(epoch, token);
+    assert_eq!(invalidations.is_invalid(epoch, token), cached);
     cached
+}
+
+fn properties(token: TokenDigest, subject: Option<&str>) -> Properties<'_> {
+    Properties {
+        subject,
+        ..Properties::of_token(token)
+    }
+}
+
+fn new() -> Invalidations {
+    Invalidations::new(0)
 }
 
 fn key(token: &str) -> TokenDigest {
@@ -19,16 +42,20 @@ fn key(token: &str) -> TokenDigest {
 }
 
 fn token(invalidations: &Invalidations, token: &str) {
-    assert_eq!(invalidations.invalidate_token(key(token)), Many(false));
+    assert_eq!(invalidations.again(Scope::Token(key(token))), Many(false));
 }
 
 fn subject(invalidations: &Invalidations, subject: &str) {
-    assert_eq!(invalidations.invalidate_subject(subject), Many(false));
+    assert_eq!(invalidations.again(Scope::Subject(subject)), Many(false));
+}
+
+fn all(invalidations: &Invalidations) {
+    assert_eq!(invalidations.again(Scope::All), Many(false));
 }
 
 #[test]
 fn nothing_is_invalid_at_first() {
-    let invalidations = Invalidations::default();
+    let invalidations = new();
     assert_eq!(invalidations.epoch(), 0);
     assert!(!is_invalid(&invalidations, 0, key("a"), Some("user_1")));
 }
@@ -45,7 +72,7 @@ fn invalidation_reaches_what_it_names_and_is_older() {
 
     #[track_caller]
     fn check(case: &Case) {
-        let invalidations = Invalidations::default();
+        let invalidations = new();
         let before = invalidations.epoch();
         (case.input)(&invalidations);
         let after = invalidations.epoch();
@@ -83,7 +110,7 @@ fn invalidation_reaches_what_it_names_and_is_older() {
         },
         Case {
             name: "everything",
-            input: Invalidations::invalidate_all,
+            input: all,
             expected: [[true; 3]; 2],
         },
     ];
@@ -95,7 +122,7 @@ fn invalidation_reaches_what_it_names_and_is_older() {
 #[test]
 fn invalidation_wins_over_a_verification_under_way() {
     // C111
-    let invalidations = Invalidations::default();
+    let invalidations = new();
     let under_way = invalidations.epoch();
     token(&invalidations, "a");
     assert!(is_invalid(&invalidations, under_way, key("a"), None));
@@ -110,7 +137,7 @@ fn invalidation_wins_over_a_verification_under_way() {
 
 #[test]
 fn later_invalidation_of_another_leaves_a_verdict_alone() {
-    let invalidations = Invalidations::default();
+    let invalidations = new();
     token(&invalidations, "a");
     subject(&invalidations, "user_1");
     let epoch = invalidations.epoch();
@@ -123,13 +150,13 @@ fn later_invalidation_of_another_leaves_a_verdict_alone() {
 
 #[test]
 fn marks_outlast_an_invalidation_of_everything() {
-    let invalidations = Invalidations::default();
-    invalidations.invalidate_all();
+    let invalidations = new();
+    all(&invalidations);
     let epoch = invalidations.epoch();
     token(&invalidations, "a");
     assert!(is_invalid(&invalidations, epoch, key("a"), None));
     assert!(!is_invalid(&invalidations, epoch, key("b"), None));
-    invalidations.invalidate_all();
+    all(&invalidations);
     assert!(is_invalid(&invalidations, epoch, key("b"), None));
 }
 
@@ -142,7 +169,7 @@ fn verdict_counts_for_requests_that_arrived_before_what_overtook_it() {
         arrived: u64,
         expected: bool,
     }
-    let invalidations = Invalidations::default();
+    let invalidations = new();
     // 1, 2 and 3.
     token(&invalidations, "a");
     subject(&invalidations, "user_1");
@@ -196,48 +223,142 @@ fn verdict_counts_for_requests_that_arrived_before_what_overtook_it() {
             expected: false,
         },
     ] {
-        let counts = invalidations.counts(called, arrived, key("a"), Some("user_1"));
+        let counts = invalidations.counts(called, arrived, properties(key("a"), Some("user_1")));
         assert_eq!(counts, expected, "{name}");
     }
 }
 
 #[test]
 fn marks_are_many_beyond_ten_thousand() {
-    let invalidations = Invalidations::default();
+    let invalidations = new();
     for number in 0..MANY {
         subject(&invalidations, &number.to_string());
     }
     // The same again is no more.
     subject(&invalidations, "0");
-    assert_eq!(invalidations.invalidate_token(key("a")), Many(true));
+    assert_eq!(invalidations.again(Scope::Token(key("a"))), Many(true));
 }
 
 #[test]
 fn floor_that_replaces_the_marks_concerns_verifications_under_way_alone() {
     // fault B10
-    let invalidations = Invalidations::default();
+    let invalidations = new();
     token(&invalidations, "a");
     subject(&invalidations, "user_1");
     let before = invalidations.epoch();
     invalidations.replace_marks(|| {
         // The marks are there while the cache is swept.
-        assert!(invalidations.is_cached_invalid(0, key("a"), None));
-        assert!(invalidations.is_cached_invalid(0, key("b"), Some("user_1")));
+        assert!(invalidations.is_cached_invalid(0, properties(key("a"), None)));
+        assert!(invalidations.is_cached_invalid(0, properties(key("b"), Some("user_1"))));
         // And those that are set meanwhile stay.
         token(&invalidations, "b");
     });
-    assert!(!invalidations.is_cached_invalid(0, key("a"), Some("user_1")));
-    assert!(!invalidations.is_cached_invalid(0, key("c"), Some("user_2")));
-    assert!(invalidations.is_cached_invalid(before, key("b"), None));
+    assert!(!invalidations.is_cached_invalid(0, properties(key("a"), Some("user_1"))));
+    assert!(!invalidations.is_cached_invalid(0, properties(key("c"), Some("user_2"))));
+    assert!(invalidations.is_cached_invalid(before, properties(key("b"), None)));
     for token in ["a", "c"] {
-        assert!(invalidations.is_invalid(before - 1, key(token), None));
-        assert!(!invalidations.is_invalid(before, key(token), None));
-        assert!(!invalidations.counts(before - 1, before, key(token), None));
-        assert!(invalidations.counts(before - 1, before - 1, key(token), None));
+        assert!(invalidations.is_invalid(before - 1, properties(key(token), None)));
+        assert!(!invalidations.is_invalid(before, properties(key(token), None)));
+        assert!(!invalidations.counts(before - 1, before, properties(key(token), None)));
+        assert!(invalidations.counts(before - 1, before - 1, properties(key(token), None)));
     }
     let marks = invalidations.marks.read().unwrap();
     assert_eq!(
-        (marks.floor, marks.under_way_floor, marks.len()),
+        (marks.floor, marks.under_way_floor, marks.latest.len()),
         (0, before, 1)
     );
+}
+
+#[test]
+fn scope_concerns_the_tokens_that_it_names() {
+    const SUBJECT: &str = "user_1";
+    let of_user = Properties {
+        token: key("a"),
+        session: Some("sess_1"),
+        subject: Some(SUBJECT),
+        organization: Some("org_1"),
+    };
+    // The key of an organization, which acts in no other one.
+    let of_organization = Properties {
+        session: None,
+        subject: Some("org_1"),
+        organization: None,
+        ..of_user
+    };
+    let member = |subject, organization| Scope::Member {
+        subject,
+        organization,
+    };
+    for (scope, expected) in [
+        (Scope::Token(key("a")), [true, true]),
+        (Scope::Token(key("b")), [false, false]),
+        (Scope::Session("sess_1"), [true, false]),
+        (Scope::Session(SUBJECT), [false, false]),
+        (Scope::Subject(SUBJECT), [true, false]),
+        (Scope::Subject("sess_1"), [false, false]),
+        (Scope::Subject("org_1"), [false, true]),
+        (Scope::Organization("org_1"), [true, true]),
+        (Scope::Organization(SUBJECT), [false, false]),
+        (member(SUBJECT, "org_1"), [true, false]),
+        (member("org_1", SUBJECT), [false, false]),
+        (member("user_2", "org_1"), [false, false]),
+        (member(SUBJECT, "org_2"), [false, false]),
+        (Scope::All, [true, true]),
+    ] {
+        for (token, expected) in [of_user, of_organization].into_iter().zip(expected) {
+            let (again, end) = (new(), new());
+            assert_eq!(again.again(scope), Many(false));
+            assert_eq!(end.end(scope, NOW), (Many(false), Dropped(false)));
+            for invalidations in [&again, &end] {
+                assert_eq!(invalidations.is_invalid(0, token), expected, "{scope:?}");
+                assert!(!invalidations.is_invalid(1, token), "{scope:?}");
+            }
+            assert!(!again.is_ended(token, None), "{scope:?}");
+            assert_eq!(end.is_ended(token, None), expected, "{scope:?}");
+        }
+    }
+}
+
+#[test]
+fn examined_result_moves_to_the_latest_epoch() {
+    let invalidations = new();
+    let token = properties(key("a"), Some("user_1"));
+    let epoch = AtomicU64::new(0);
+    subject(&invalidations, "user_2");
+    assert_eq!(
+        invalidations.end(Scope::Session("sess_2"), NOW).0,
+        Many(false)
+    );
+    assert!(!invalidations.examine(&epoch, token));
+    assert_eq!(epoch.load(Ordering::Relaxed), 2);
+    subject(&invalidations, "user_1");
+    for _ in 0..2 {
+        assert!(invalidations.examine(&epoch, token));
+        assert_eq!(epoch.load(Ordering::Relaxed), 2);
+    }
+}
+
+#[test]
+fn revocation_since_the_call_rejects_the_result_for_all_requests() {
+    for (scope, effect, expected) in [
+        (Scope::Subject("user_1"), "end", [false, true]),
+        (Scope::Token(key("a")), "end", [false, true]),
+        (Scope::All, "end", [false, true]),
+        (Scope::Subject("user_2"), "end", [true, true]),
+        (Scope::Subject("user_1"), "again", [true, true]),
+    ] {
+        let invalidations = new();
+        match effect {
+            "end" => _ = invalidations.end(scope, NOW),
+            _ => _ = invalidations.again(scope),
+        }
+        let token = properties(key("a"), Some("user_1"));
+        for (called, expected) in [0, 1].into_iter().zip(expected) {
+            let counts = invalidations.counts(called, 0, token);
+            assert_eq!(
+                counts, expected,
+                "{effect} of {scope:?}, called in {called}"
+            );
+        }
+    }
 }

@@ -1,7 +1,12 @@
 use std::{future, sync::Arc};
 
 use super::{Cache, Entry, START, bad, cache, check, conclude, good, settle};
-use crate::{AuthErrorKind, cache::Outcome, sync::single_flight::Join};
+use crate::{
+    AuthErrorKind,
+    cache::{Outcome, Scope},
+    observe::Effect,
+    sync::single_flight::Join,
+};
 
 #[test]
 fn invalidation_reaches_good_and_bad() {
@@ -11,17 +16,17 @@ fn invalidation_reaches_good_and_bad() {
         (
             "a token",
             |cache| {
-                cache.invalidate("a");
-                cache.invalidate("d");
+                invalidate_token(cache, "a");
+                invalidate_token(cache, "d");
             },
             ["unknown", "good: user_1", "good: user_2", "unknown"],
         ),
         (
             "a subject",
-            |cache| cache.invalidate_subject("user_1"),
+            |cache| invalidate_subject(cache, "user_1"),
             ["unknown", "unknown", "good: user_2", "bad: Inactive"],
         ),
-        ("everything", Cache::clear, ["unknown"; 4]),
+        ("everything", invalidate_all, ["unknown"; 4]),
     ];
     for (name, act, expected) in cases {
         let cache = cache(30, 0, 100);
@@ -49,13 +54,25 @@ fn what_is_invalidated_frees_its_memory() {
     let cache = cache(30, 0, 100);
     settle(&cache, "a", good("user_1"), START);
     settle(&cache, "b", bad(AuthErrorKind::Inactive), START);
-    cache.invalidate("a");
-    cache.invalidate("b");
+    invalidate_token(&cache, "a");
+    invalidate_token(&cache, "b");
     assert_eq!(cache.len(), (0, 0));
     settle(&cache, "a", good("user_1"), START);
     settle(&cache, "b", bad(AuthErrorKind::Inactive), START);
-    cache.clear();
+    invalidate_all(&cache);
     assert_eq!(cache.len(), (0, 0));
+}
+
+fn invalidate_token(cache: &Cache, token: &str) {
+    cache.invalidate(Scope::Token(cache.key(token)), Effect::Again, START);
+}
+
+fn invalidate_subject(cache: &Cache, subject: &str) {
+    cache.invalidate(Scope::Subject(subject), Effect::Again, START);
+}
+
+fn invalidate_all(cache: &Cache) {
+    cache.invalidate(Scope::All, Effect::Again, START);
 }
 
 /// Has a verification of a token under way.
@@ -78,9 +95,9 @@ async fn verification_that_was_overtaken_does_not_count() {
     // C111
     type Act = fn(&Cache);
     let acts: [(&str, Act); 3] = [
-        ("a token", |cache| cache.invalidate("tok")),
-        ("a subject", |cache| cache.invalidate_subject("user_1")),
-        ("everything", Cache::clear),
+        ("a token", |cache| invalidate_token(cache, "tok")),
+        ("a subject", |cache| invalidate_subject(cache, "user_1")),
+        ("everything", invalidate_all),
     ];
     for (name, act) in acts {
         let cache = cache(30, 60, 100);
@@ -99,7 +116,7 @@ async fn rejection_that_was_overtaken_does_not_count() {
     // C111
     let cache = cache(30, 0, 100);
     let epoch = begin(&cache, "tok");
-    cache.invalidate("tok");
+    invalidate_token(&cache, "tok");
     let outcome = conclude(&cache, "tok", epoch, bad(AuthErrorKind::Inactive), START);
     assert!(outcome.is_err());
     check("overtaken", &cache, "tok", START, "unknown");
@@ -112,7 +129,7 @@ fn token_that_is_not_in_use_leaves_no_mark() {
     settle(&cache, "a", good("user_1"), START);
     settle(&cache, "b", bad(AuthErrorKind::Inactive), START);
     for token in ["a", "b", "c"] {
-        cache.invalidate(token);
+        invalidate_token(&cache, token);
     }
     assert_eq!(cache.epoch(), 0);
     for token in ["a", "b", "c"] {
@@ -126,10 +143,10 @@ fn burst_of_invalidations_leaves_the_entries_of_others() {
     type Act = fn(&Cache, usize);
     let acts: [(&str, Act); 2] = [
         ("tokens", |cache, number| {
-            cache.invalidate(&format!("unknown {number}"));
+            invalidate_token(cache, &format!("unknown {number}"));
         }),
         ("subjects", |cache, number| {
-            cache.invalidate_subject(&format!("unknown {number}"));
+            invalidate_subject(cache, &format!("unknown {number}"));
         }),
     ];
     for (name, act) in acts {
@@ -137,7 +154,7 @@ fn burst_of_invalidations_leaves_the_entries_of_others() {
         settle(&cache, "a", good("user_a"), START);
         settle(&cache, "b", good("user_b"), START);
         settle(&cache, "c", bad(AuthErrorKind::Inactive), START);
-        cache.invalidate_subject("user_b");
+        invalidate_subject(&cache, "user_b");
         for number in 0..25_000 {
             act(&cache, number);
         }
@@ -155,10 +172,10 @@ fn what_was_swept_frees_its_memory() {
         let subject = format!("user_{}", number % 2);
         settle(&cache, &number.to_string(), good(&subject), START);
     }
-    cache.invalidate_subject("user_1");
+    invalidate_subject(&cache, "user_1");
     assert_eq!(cache.len().0, 100);
     for number in 0..10_000 {
-        cache.invalidate_subject(&format!("unknown {number}"));
+        invalidate_subject(&cache, &format!("unknown {number}"));
     }
     assert_eq!(cache.len().0, 50);
 }
@@ -168,9 +185,9 @@ fn verification_from_before_a_burst_is_not_remembered() {
     // fault B10
     let cache = cache(30, 0, 100);
     let epoch = cache.epoch();
-    cache.invalidate_subject("user_1");
+    invalidate_subject(&cache, "user_1");
     for number in 0..10_000 {
-        cache.invalidate_subject(&format!("unknown {number}"));
+        invalidate_subject(&cache, &format!("unknown {number}"));
     }
     for subject in ["user_1", "user_2"] {
         conclude(&cache, subject, epoch, good(subject), START).unwrap();
@@ -186,13 +203,13 @@ fn invalidation_and_rejection_end_what_is_remembered_of_a_valid_token() {
     type Act = fn(&Cache);
     let acts: [(&str, Act, bool); 6] = [
         ("nothing", |_| {}, true),
-        ("its token", |cache| cache.invalidate("tok"), false),
+        ("its token", |cache| invalidate_token(cache, "tok"), false),
         (
             "its subject",
-            |cache| cache.invalidate_subject("user_1"),
+            |cache| invalidate_subject(cache, "user_1"),
             false,
         ),
-        ("everything", Cache::clear, false),
+        ("everything", invalidate_all, false),
         (
             "an authoritative rejection",
             |cache| settle(cache, "tok", bad(AuthErrorKind::Inactive), START),

@@ -15,10 +15,11 @@ use shuttle::{
 
 use tokio::time::Instant;
 
-use super::{START, bad, cache, good, token};
+use super::{START, bad, cache, good, settle, token};
 use crate::{
     AuthErrorKind,
-    cache::{Arrival, Cache, Lookup, Outcome},
+    cache::{Arrival, Cache, Lookup, Outcome, Scope},
+    observe::Effect,
     sync::single_flight::{self, Landed, SingleFlight, wait},
     token::digest::TokenDigest,
 };
@@ -123,16 +124,23 @@ fn shuttle_concurrent_requests_are_one_verification() {
 /// The ways to invalidate a token.
 type Invalidate = fn(&Cache, &str);
 
-const WAYS: [Invalidate; 3] = [
-    |cache, token| cache.invalidate(token),
-    |cache, _| cache.invalidate_subject("user_1"),
-    |cache, _| cache.clear(),
+const WAYS: [Invalidate; 6] = [
+    |cache, token| invalidate(cache, Scope::Token(cache.key(token)), Effect::Again),
+    |cache, _| invalidate(cache, Scope::Subject("user_1"), Effect::Again),
+    |cache, _| invalidate(cache, Scope::All, Effect::Again),
+    |cache, token| invalidate(cache, Scope::Token(cache.key(token)), Effect::End),
+    |cache, _| invalidate(cache, Scope::Subject("user_1"), Effect::End),
+    |cache, _| invalidate(cache, Scope::All, Effect::End),
 ];
+
+fn invalidate(cache: &Cache, scope: Scope<'_>, effect: Effect) {
+    cache.invalidate(scope, effect, START);
+}
 
 #[test]
 fn shuttle_an_invalidation_wins_over_a_verification_under_way() {
     // C111, C132
-    for invalidate in WAYS {
+    for way in WAYS {
         check_random(
             move || {
                 let cache = Arc::new(cache(30, 0, 10));
@@ -146,13 +154,46 @@ fn shuttle_an_invalidation_wins_over_a_verification_under_way() {
                     })
                     .collect();
                 clerk.is_revoked.store(true, Ordering::SeqCst);
-                invalidate(&cache, &token);
+                way(&cache, &token);
                 // Revoked and invalidated: from here on, nobody gets in.
                 assert!(!request(&cache, &clerk, &token));
                 for request in requests {
                     request.join().unwrap();
                 }
                 assert!(!request(&cache, &clerk, &token));
+            },
+            SCHEDULES,
+        );
+    }
+}
+
+#[test]
+fn shuttle_an_entry_whose_epoch_moves_is_still_invalidated() {
+    for way in WAYS {
+        check_random(
+            move || {
+                let cache = Arc::new(cache(30, 0, 10));
+                let token = token(&cache);
+                settle(&cache, &token, good("user_1"), START);
+                let others: Vec<_> = (0..2)
+                    .map(|number| {
+                        let (cache, token) = (Arc::clone(&cache), token.clone());
+                        thread::spawn(move || {
+                            // Concerns other tokens: the hits move the epoch of the entry.
+                            let subject = format!("user_other_{number}");
+                            invalidate(&cache, Scope::Subject(&subject), Effect::Again);
+                            drop(cache.get_positive(&cache.key(&token), START));
+                        })
+                    })
+                    .collect();
+                way(&cache, &token);
+                let lookup = cache.get_positive(&cache.key(&token), START);
+                assert!(matches!(lookup, Lookup::Unknown { .. }), "{lookup:?}");
+                for other in others {
+                    other.join().unwrap();
+                }
+                let lookup = cache.get_positive(&cache.key(&token), START);
+                assert!(matches!(lookup, Lookup::Unknown { .. }), "{lookup:?}");
             },
             SCHEDULES,
         );

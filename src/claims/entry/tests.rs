@@ -290,7 +290,7 @@ fn endless_times_saturate() {
 #[test]
 fn entry_keeps_what_it_was_given() {
     let entry = Entry::new(verified(None), key(0), 42, lifetimes(1, 0), START);
-    assert_eq!(entry.epoch, 42);
+    assert_eq!(entry.epoch(), 42);
     assert_eq!(&*entry.claims().subject, "user_1");
 }
 

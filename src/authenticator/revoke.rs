@@ -1,0 +1,79 @@
+//! Invalidation and revocation: verdicts that no longer count.
+
+use super::Authenticator;
+use crate::{
+    Tokens,
+    cache::Scope,
+    observe::{Effect, Origin},
+    tokens::Selection,
+};
+
+impl Authenticator {
+    /// Invalidates earlier verdicts. Every request that arrives after this returns is verified again.
+    ///
+    /// A verification that is under way still counts for requests that arrived before, and is not cached. A token
+    /// that is verified by its signature alone passes the next verification until it expires: see
+    /// [`revoke`](Self::revoke).
+    ///
+    /// Other tokens keep their entries. A token that is neither cached nor being verified leaves no trace, so
+    /// invalidating it costs no memory.
+    pub fn invalidate(&self, tokens: Tokens<'_>) {
+        self.apply(tokens, Effect::Again, Origin::Local);
+    }
+
+    /// Revokes tokens in this service: no verdict from before this call counts again, for any request that has not
+    /// been accepted yet.
+    ///
+    /// | verification | effect |
+    /// |---|---|
+    /// | Clerk is called about the token | Clerk decides in a new call. A token that Clerk still accepts passes again, so revoke it at Clerk first |
+    /// | by the signature alone, such as a session token | [`one`](Tokens::one) and [`of_session`](Tokens::of_session) reject the token from now on. The other selections reject tokens that were issued before, and pass tokens that are issued later |
+    ///
+    /// The times of tokens have whole seconds and clocks differ, so a token that was issued up to one second after the
+    /// revocation is rejected as well. A browser gets the next session token within a minute.
+    ///
+    /// # Limits
+    ///
+    /// A revocation is kept for 15 minutes, or for as long as an entry can be used if that is longer. Session tokens
+    /// live for a minute, so a revoked one never comes back. An OAuth JWT that is verified
+    /// [by its signature alone](crate::kinds::OAuthTokens::signature) lives for a day, and passes again after that
+    /// time. [`Tokens::all`] is kept until the end of the process. The actor of a token is not selected: revoking the
+    /// tokens of a staff member does not revoke tokens of users as which this member acts.
+    ///
+    /// Up to 100,000 single tokens are kept. If there are more, the oldest one is dropped, with a warning in the log.
+    /// If there are more than 50,000 others, a revocation of all tokens replaces them.
+    pub fn revoke(&self, tokens: Tokens<'_>) {
+        self.apply(tokens, Effect::End, Origin::Local);
+    }
+
+    /// The one place where an invalidation takes effect.
+    pub(crate) fn apply(&self, tokens: Tokens<'_>, effect: Effect, origin: Origin) {
+        let (cache, enrich) = (&self.shared.cache, &self.shared.verifier.enrich);
+        let scope = match tokens.0 {
+            Selection::One(token) => Scope::Token(cache.key(token)),
+            Selection::OfSession(id) => Scope::Session(id),
+            Selection::OfSubject(id) => Scope::Subject(id),
+            Selection::OfMember {
+                subject,
+                organization,
+            } => Scope::Member {
+                subject,
+                organization,
+            },
+            Selection::OfOrganization(id) => Scope::Organization(id),
+            Selection::All => Scope::All,
+        };
+        // Ordering: users before tokens. A verification that starts after the tokens are invalidated must not find
+        // the old user.
+        match scope {
+            Scope::Subject(subject) => enrich.invalidate(subject),
+            Scope::All => enrich.clear(),
+            _ => {}
+        }
+        let now = self.shared.clock.now();
+        let are_dropped = cache.invalidate(scope, effect, now);
+        self.shared
+            .observer
+            .invalidated(effect, origin, are_dropped, now);
+    }
+}
