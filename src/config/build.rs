@@ -6,7 +6,6 @@ use secrecy::ExposeSecret;
 
 use super::{builder::ClerkConfigBuilder, checked::ClerkConfig};
 use crate::{
-    TokenKind,
     checks::{Flaw, Problems, origin::discovery_origin, problem::ConfigError},
     clerk::{
         http::{HttpClient, Transport, default_rate_limit},
@@ -15,10 +14,10 @@ use crate::{
     clock::SystemClock,
     extract::CookieNames,
     kinds::{self, Accepted, Checked, OAuthSource},
-    token::{Kinds, resource_uri::ResourceUri},
+    token::resource_uri::ResourceUri,
     verify::{
         Enrichment, JwtVerification,
-        policy::{Audiences, Rules},
+        policy::{AudiencePolicies, Audiences, Rules},
     },
 };
 
@@ -70,10 +69,6 @@ impl ClerkConfigBuilder {
             problems.add("jwt_keys", kinds::without_jwt());
         }
 
-        let requires_audience = [
-            (TokenKind::OAuth, oauth.requires_audience),
-            (TokenKind::Session, session.requires_audience),
-        ];
         let rules = Rules {
             accept,
             authorized_parties: session.authorized_parties,
@@ -86,7 +81,10 @@ impl ClerkConfigBuilder {
                 resource: resource.map(|resource| ResourceUri::new(resource.uri)),
                 client_id: client_id.clone(),
             },
-            require_audience: of_those(requires_audience),
+            audience_policies: AudiencePolicies {
+                oauth: oauth.audience_policy,
+                session: session.audience_policy,
+            },
             issuer: issuer.to_owned(),
             required_scopes,
             api_key_scopes: api_key.required_scopes,
@@ -293,7 +291,7 @@ struct SessionRules {
     cookie: bool,
     allow_pending: bool,
     audiences: Vec<String>,
-    requires_audience: bool,
+    audience_policy: kinds::AudiencePolicy,
 }
 
 impl SessionRules {
@@ -306,7 +304,7 @@ impl SessionRules {
                 cookie: session.cookie,
                 allow_pending: session.allow_pending,
                 audiences: session.audiences,
-                requires_audience: session.audience_policy == kinds::AudiencePolicy::Require,
+                audience_policy: session.audience_policy,
             }
         })
     }
@@ -325,7 +323,7 @@ fn not_accepted() -> Checked {
         required_scopes: Vec::new(),
         allowed_clients: Some(Vec::new()),
         audiences: Vec::new(),
-        requires_audience: false,
+        audience_policy: kinds::AudiencePolicy::default(),
         requires_what_is_not_shown: false,
         jwts: JwtVerification::Introspect,
         userinfo: None,
@@ -345,11 +343,6 @@ pub(super) fn check_audience_can_be_shown(oauth: &Checked, has_jwt: bool, proble
          set `jwts` to `local-then-introspect`, or verify by the Backend API (`backend-api`)",
     );
     problems.add("accept.oauth.audience_policy", flaw);
-}
-
-fn of_those(kinds: [(TokenKind, bool); 2]) -> Kinds {
-    let those = kinds.into_iter().filter(|(_, it)| *it);
-    those.map(|(kind, _)| kind).collect()
 }
 
 /// Makes the default transport. `called`: for each host that is called, true if the URL is https.

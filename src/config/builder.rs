@@ -43,7 +43,7 @@ use crate::{
 /// client_secret = "…"
 /// required_scopes = ["email"]             # or "email profile", "email,profile"
 /// allowed_clients = "*"                   # or a list
-/// audience_policy = "require"             # "reject-foreign", "require"
+/// audience_policy = "require"             # "observe", "reject-foreign", "require"
 /// jwts = "local-then-introspect"          # "introspect", "local", "local-then-introspect"
 ///
 /// [accept.session]

@@ -37,7 +37,7 @@ impl ClerkConfig {
     /// | `CLERK_REQUIRED_SCOPES` | [`OAuthTokens::required_scopes`], [`ApiKeys::required_scopes`] | list; other kinds must not be accepted then |
     /// | `CLERK_ALLOWED_CLIENTS` | [`OAuthTokens::allow_clients`] | list, or `*` for [any](OAuthTokens::allow_any_client) |
     /// | `CLERK_AUDIENCES` | `audiences` of OAuth and session tokens | list |
-    /// | `CLERK_AUDIENCE_POLICY` | `audience_policy` of OAuth and session tokens | `reject-foreign`, `require` |
+    /// | `CLERK_AUDIENCE_POLICY` | `audience_policy` of OAuth and session tokens | `observe`, `reject-foreign`, `require` |
     /// | `CLERK_OPAQUE_TOKENS` | [`OAuthTokens::unprefixed`] | `prefixed`, `any` |
     /// | `CLERK_AUTHORIZED_PARTIES` | `SessionTokens::authorized_parties` | list of origins |
     /// | `CLERK_SESSION_COOKIE` | `SessionTokens::cookie` | `1`, `true` |
@@ -445,6 +445,7 @@ const JWTS: Words<JwtVerification> = &[
     ),
 ];
 const POLICIES: Words<AudiencePolicy> = &[
+    ("observe", AudiencePolicy::Observe),
     ("reject-foreign", AudiencePolicy::RejectForeign),
     ("require", AudiencePolicy::Require),
 ];

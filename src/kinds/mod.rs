@@ -27,7 +27,7 @@ use self::sealed::Kind;
 #[cfg_attr(docsrs, doc(cfg(feature = "jwt")))]
 pub use self::session::SessionTokens;
 pub use self::{api_key::ApiKeys, machine::MachineTokens, oauth::OAuthTokens};
-pub use crate::verify::{enrich::Enrichment, strategy::JwtVerification};
+pub use crate::verify::{enrich::Enrichment, policy::AudiencePolicy, strategy::JwtVerification};
 use crate::{
     TokenKind,
     checks::{Flaw, Problems},
@@ -70,26 +70,6 @@ pub(crate) mod sealed {
         ApiKey(ApiKeys),
         Machine(MachineTokens),
     }
-}
-
-/// The audiences (`aud`) that a token may and must name. The audiences of a service are those of the kind's list, the
-/// [`resource`](crate::ClerkConfigBuilder::resource) and, for OAuth tokens, the service's own client id.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum AudiencePolicy {
-    /// Rejects a token whose `aud` names only other services. A token without `aud` passes: Clerk sets one only if the
-    /// client requested the token for a resource (RFC 8707).
-    #[default]
-    RejectForeign,
-    /// Rejects a token without `aud`, too.
-    ///
-    /// Clerk's documented introspection responses have no `aud`, and the payload of a JWT counts only once its
-    /// signature is verified. So this policy needs [`JwtVerification::LocalThenIntrospect`] for JWTs, or
-    /// [`OAuthTokens::backend_api`], whose responses for opaque tokens have an `aud`. With introspection alone, all
-    /// tokens are rejected unless the instance returns more than is documented. Without the feature `jwt`, that
-    /// combination is a problem of [`build`](crate::ClerkConfigBuilder::build). With the feature, a warning is logged.
-    Require,
 }
 
 /// The accepted kinds of a configuration, or of one of its sources.

@@ -63,7 +63,7 @@ pub(crate) struct Checked {
     /// `None` if any client is accepted.
     pub(crate) allowed_clients: Option<Vec<String>>,
     pub(crate) audiences: Vec<String>,
-    pub(crate) requires_audience: bool,
+    pub(crate) audience_policy: AudiencePolicy,
     /// True if an audience is required, but no configured verification returns one.
     pub(crate) requires_what_is_not_shown: bool,
     pub(crate) jwts: JwtVerification,
@@ -290,7 +290,7 @@ impl OAuthTokens {
             client_id,
             required_scopes: self.required_scopes,
             audiences: self.audiences,
-            requires_audience,
+            audience_policy: self.audience_policy,
             requires_what_is_not_shown,
             jwts,
             userinfo: self.userinfo,

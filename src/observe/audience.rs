@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use tracing::field::display;
 
-use super::{Outcome, per_minute::PerMinute};
+use super::{AudienceVerdict, Outcome, metrics::AudienceMetrics, per_minute::PerMinute};
 use crate::{AuthErrorKind, TokenKind, clock::Now};
 
 /// A token that was rejected because of its audience. Clerk issued it, so a client without a token cannot cause a log
@@ -20,15 +20,30 @@ pub(crate) struct AudienceRejection<'a> {
     pub(crate) expected: Vec<&'a str>,
 }
 
-/// Logs at most one warning per minute for each client.
-#[derive(Debug, Default)]
-pub(crate) struct AudienceLog(PerMinute);
+/// Counts the audiences of verified tokens, and logs at most one warning per minute for each client.
+#[derive(Debug)]
+pub(crate) struct AudienceObserver {
+    warnings: PerMinute,
+    metrics: AudienceMetrics,
+}
 
-impl AudienceLog {
+impl AudienceObserver {
+    pub(crate) fn new() -> Self {
+        Self {
+            warnings: PerMinute::default(),
+            metrics: AudienceMetrics::new(),
+        }
+    }
+
+    /// Counts a verification that reached the rule about the audience.
+    pub(crate) fn verified(&self, verdict: AudienceVerdict) {
+        self.metrics.verified(verdict);
+    }
+
     /// Logs a token that was rejected because of its audience.
     pub(crate) fn rejected(&self, rejection: &AudienceRejection<'_>, now: Now) {
         if self
-            .0
+            .warnings
             .allows((rejection.kind.as_str(), rejection.client), now)
         {
             warn(rejection);

@@ -92,6 +92,46 @@ impl CallResult {
     }
 }
 
+/// Whether the audience of a token names this service: the label `verdict`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AudienceVerdict {
+    Ours,
+    /// The audience names only other services.
+    Foreign,
+    /// No audience is known.
+    Absent,
+}
+
+impl AudienceVerdict {
+    pub(super) const ALL: [Self; 3] = [Self::Ours, Self::Foreign, Self::Absent];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Ours => "ours",
+            Self::Foreign => "foreign",
+            Self::Absent => "absent",
+        }
+    }
+
+    /// Returns the verdict about a token that two sources describe. A foreign audience counts, whichever source names
+    /// it.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Foreign, _) | (_, Self::Foreign) => Self::Foreign,
+            (Self::Ours, _) | (_, Self::Ours) => Self::Ours,
+            (Self::Absent, Self::Absent) => Self::Absent,
+        }
+    }
+
+    /// Returns the verdict without evidence for it, such as a signature: the token may still be foreign.
+    pub(crate) fn without_evidence(self) -> Self {
+        match self {
+            Self::Foreign => Self::Foreign,
+            Self::Ours | Self::Absent => Self::Absent,
+        }
+    }
+}
+
 /// A Clerk endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Endpoint {

@@ -4,7 +4,7 @@
 //! is installed at that time. A recorder that is installed later receives nothing.
 
 use super::{
-    BreakerState, CallResult, Effect, Origin, Outcome,
+    AudienceVerdict, BreakerState, CallResult, Effect, Origin, Outcome,
     handle::{Counter, Gauge, Histogram, counter, describe, gauge, histogram},
 };
 use crate::observe::{Endpoint, Priority};
@@ -22,6 +22,7 @@ const OVERLOADED: &str = "clerk_auth_overloaded_total";
 const STALE_SERVED: &str = "clerk_auth_stale_served_total";
 const CREDENTIALS_REJECTED: &str = "clerk_auth_credentials_rejected_total";
 const REVOCATIONS: &str = "clerk_auth_revocations_total";
+const AUDIENCE: &str = "clerk_auth_audience_total";
 
 /// The type of a metric.
 #[derive(Clone, Copy, Debug)]
@@ -91,6 +92,11 @@ pub(super) fn describe_all() {
             Kind::Counter,
             "Invalidations of tokens, by their origin and effect.",
         ),
+        (
+            AUDIENCE,
+            Kind::Counter,
+            "Verifications of OAuth and session tokens, by whether the audience names this service.",
+        ),
     ];
     for (name, kind, text) in texts {
         describe(name, kind, text);
@@ -148,6 +154,25 @@ impl RevocationMetrics {
                 if (*one, *other) == (origin, effect) {
                     counter.increment(1);
                 }
+            }
+        }
+    }
+}
+
+/// The metrics of the audiences of verified tokens.
+#[derive(Debug)]
+pub(super) struct AudienceMetrics([(AudienceVerdict, Counter); AudienceVerdict::ALL.len()]);
+
+impl AudienceMetrics {
+    pub(super) fn new() -> Self {
+        let count = |verdict: AudienceVerdict| counter(AUDIENCE, &[("verdict", verdict.as_str())]);
+        Self(AudienceVerdict::ALL.map(|verdict| (verdict, count(verdict))))
+    }
+
+    pub(super) fn verified(&self, verdict: AudienceVerdict) {
+        for (other, counter) in &self.0 {
+            if *other == verdict {
+                counter.increment(1);
             }
         }
     }

@@ -19,12 +19,14 @@ use tracing::level_filters::LevelFilter;
 #[cfg(feature = "mcp")]
 pub(crate) use self::events::{session_of_another, session_rejected, session_unusable};
 pub(crate) use self::{
-    audience::{AudienceLog, AudienceRejection},
+    audience::{AudienceObserver, AudienceRejection},
     endpoint::{EndpointObserver, UpstreamCall},
     events::{audience_cannot_be_shown, metadata_unserved, missing_layer, unreadable_organization},
     health::HealthState,
     kinds::KindLog,
-    labels::{CacheState, CallResult, Effect, Endpoint, Origin, Outcome, Priority},
+    labels::{
+        AudienceVerdict, CacheState, CallResult, Effect, Endpoint, Origin, Outcome, Priority,
+    },
     metrics::StoreMetrics,
 };
 pub use self::{

@@ -46,7 +46,7 @@ use crate::{
     },
     clock::{Clock, Now},
     extract::SecretToken,
-    observe::{AudienceLog, KindLog},
+    observe::{AudienceObserver, AudienceVerdict, KindLog},
     reject::Challenges,
     token::TokenFormat,
 };
@@ -67,7 +67,7 @@ pub(crate) struct Verifier {
     pub(crate) strings: Interner,
     /// The guard that reports an unreadable organization only once.
     pub(crate) unreadable_organization: Once,
-    pub(crate) audience_log: AudienceLog,
+    pub(crate) audience_observer: AudienceObserver,
     pub(crate) kind_log: KindLog,
 }
 
@@ -115,7 +115,7 @@ impl Verifier {
         let enriches = self.enrich.is_by_userinfo(kind);
         let is_required = enriches && self.enrich.is_required();
         let mut introspection = pin!(within(deadline, self.ask(token, format, priority)));
-        let (answer, early) = if priority == Priority::Refresh && enriches {
+        let ((answer, stated), early) = if priority == Priority::Refresh && enriches {
             match poll!(&mut introspection) {
                 // An immediate error, as with an open circuit breaker: userinfo is not called either.
                 Poll::Ready(Err(error)) => return Err(error),
@@ -131,7 +131,7 @@ impl Verifier {
         } else {
             (introspection.await?, None)
         };
-        self.check(&answer, kind)?;
+        self.check(&answer, stated, kind)?;
 
         let policy = UserinfoPolicy {
             vouching: !self.is_access_token(&answer, format),
@@ -172,13 +172,14 @@ impl Verifier {
         self.to_verified(answer, details, format)
     }
 
-    /// Runs the strategy for the token's format.
+    /// Runs the strategy for the token's format. The verdict is about the audience in the token's payload, if there is
+    /// an answer beside it.
     async fn ask(
         &self,
         token: &SecretToken,
         format: TokenFormat,
         priority: Priority,
-    ) -> Result<TokenInfo, AuthError> {
+    ) -> Result<(TokenInfo, AudienceVerdict), AuthError> {
         let kind = kind_of(format);
         let verification = VerifyRequest {
             token,
@@ -189,18 +190,22 @@ impl Verifier {
         match strategy.ok_or(AuthErrorKind::UnsupportedToken)? {
             Strategy::Online(source) => {
                 let answer = source.verify(verification).await?;
-                self.check_unverified(&answer, token, format)?;
-                Ok(answer)
+                let stated = self.check_unverified(&answer, token, format)?;
+                Ok((answer, stated))
             }
-            Strategy::Local(source) => source.verify(verification).await,
+            Strategy::Local(source) => {
+                let answer = source.verify(verification).await?;
+                Ok((answer, AudienceVerdict::Absent))
+            }
             Strategy::LocalThenOnline { local, online } => {
                 let stated = local.verify(verification).await?;
-                self.check_verified(&stated)?;
-                match online.verify(verification).await {
-                    Ok(answer) => self.combine(answer, stated),
-                    Err(error) if is_not_introspected(&error) => Ok(stated),
-                    Err(error) => Err(error),
-                }
+                let audience = self.check_verified(&stated)?;
+                let answer = match online.verify(verification).await {
+                    Ok(answer) => self.combine(answer, stated)?,
+                    Err(error) if is_not_introspected(&error) => stated,
+                    Err(error) => return Err(error),
+                };
+                Ok((answer, audience))
             }
         }
     }
@@ -217,18 +222,28 @@ impl Verifier {
         Ok(answer.with_statement(stated)?)
     }
 
-    fn check(&self, answer: &TokenInfo, kind: TokenKind) -> Result<(), AuthErrorKind> {
+    /// Applies the rules to the answer about a token. `stated`: the verdict about the audience in the token's payload.
+    fn check(
+        &self,
+        answer: &TokenInfo,
+        stated: AudienceVerdict,
+        kind: TokenKind,
+    ) -> Result<(), AuthErrorKind> {
         let now = self.clock.now();
         let verdict = self.rules.check(answer, kind, now.unix_seconds());
-        self.report(verdict, answer, answer.client_id.as_deref(), kind, now)
+        let audience = stated.and(self.rules.audience_verdict(answer, kind));
+        if policy::concerns_audience(verdict, kind) {
+            self.audience_observer.verified(audience);
+        }
+        self.warn(verdict, answer, answer.client_id.as_deref(), kind, now)
     }
 
     /// Checks the claims of a JWT whose signature is verified.
-    fn check_verified(&self, stated: &TokenInfo) -> Result<(), AuthErrorKind> {
+    fn check_verified(&self, stated: &TokenInfo) -> Result<AudienceVerdict, AuthErrorKind> {
         let now = self.clock.now();
         let verdict = self.rules.check_verified(stated, now.unix_seconds());
         let client = stated.client_id.as_deref();
-        self.report(verdict, stated, client, TokenKind::OAuth, now)
+        self.check_payload(verdict, stated, client, now)
     }
 
     /// Checks the unverified claims of a JWT beside Clerk's answer. Tokens of other formats have no such claims.
@@ -237,21 +252,39 @@ impl Verifier {
         answer: &TokenInfo,
         token: &SecretToken,
         format: TokenFormat,
-    ) -> Result<(), AuthErrorKind> {
+    ) -> Result<AudienceVerdict, AuthErrorKind> {
         let is_jwt = matches!(format, TokenFormat::Jwt { .. });
         if !is_jwt || !answer.active || self.verifiers.oauth_is_custom {
-            return Ok(());
+            return Ok(AudienceVerdict::Absent);
         }
         let stated = statement::read(token.expose())?;
         let now = self.clock.now();
         let seconds = now.unix_seconds();
         let verdict = self.rules.check_unverified(&stated, answer, seconds);
         let client = answer.client_id.as_deref();
-        self.report(verdict, &stated, client, TokenKind::OAuth, now)
+        let audience = self.check_payload(verdict, &stated, client, now)?;
+        Ok(audience.without_evidence())
+    }
+
+    /// Returns the verdict about the audience in a payload. Only a rejection is counted here: otherwise there is an
+    /// answer to come, and one verification counts once.
+    fn check_payload(
+        &self,
+        verdict: Result<(), AuthErrorKind>,
+        stated: &TokenInfo,
+        client: Option<&str>,
+        now: Now,
+    ) -> Result<AudienceVerdict, AuthErrorKind> {
+        let audience = self.rules.audience_verdict(stated, TokenKind::OAuth);
+        if verdict == Err(AuthErrorKind::WrongAudience) {
+            self.audience_observer.verified(audience);
+        }
+        self.warn(verdict, stated, client, TokenKind::OAuth, now)?;
+        Ok(audience)
     }
 
     /// Logs a rejection by audience, which an operator should see. `stated`: the claims that were rejected.
-    fn report(
+    fn warn(
         &self,
         verdict: Result<(), AuthErrorKind>,
         stated: &TokenInfo,
@@ -261,7 +294,7 @@ impl Verifier {
     ) -> Result<(), AuthErrorKind> {
         if verdict == Err(AuthErrorKind::WrongAudience) {
             let rejection = self.rules.audience_rejection(stated, client, kind);
-            self.audience_log.rejected(&rejection, now);
+            self.audience_observer.rejected(&rejection, now);
         }
         verdict
     }

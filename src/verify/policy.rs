@@ -21,7 +21,8 @@ mod stated;
 
 use std::{fmt, sync::Arc};
 
-pub(crate) use self::audiences::Audiences;
+pub use self::audiences::AudiencePolicy;
+pub(crate) use self::audiences::{AudiencePolicies, Audiences, concerns_audience};
 pub(super) use self::stated::check_agreement;
 use crate::{
     AuthErrorKind, TokenKind,
@@ -36,10 +37,9 @@ pub(crate) struct Rules {
     pub(crate) accept: Kinds,
     /// `None` if any client is allowed, which the configuration has to state explicitly.
     pub(crate) allowed_clients: Option<Vec<String>>,
-    /// The audiences that name this service. A token that names only others is rejected.
+    /// The audiences that name this service.
     pub(crate) audiences: Audiences,
-    /// The kinds whose tokens must name an audience.
-    pub(crate) require_audience: Kinds,
+    pub(crate) audience_policies: AudiencePolicies,
     pub(crate) issuer: String,
     /// Those of OAuth tokens.
     pub(crate) required_scopes: Vec<String>,
@@ -87,9 +87,7 @@ impl Rules {
             return Err(AuthErrorKind::Inactive);
         }
         self.check_statement(answer, kind, now)?;
-        if self.require_audience.contains(kind) && answer.aud.is_none() {
-            return Err(AuthErrorKind::WrongAudience);
-        }
+        self.check_audience_is_named(answer, kind)?;
         self.check_scopes(answer, kind)
     }
 
@@ -201,7 +199,7 @@ impl fmt::Debug for Rules {
         f.debug_struct("Rules")
             .field("allowed_clients", &list(&self.allowed_clients))
             .field("audiences", &self.audiences)
-            .field("require_audience", &self.require_audience)
+            .field("audience_policies", &self.audience_policies)
             .field("issuer", &self.issuer)
             .field("required_scopes", &Hidden::list(&self.required_scopes))
             .field("api_key_scopes", &Hidden::list(&self.api_key_scopes))

@@ -17,7 +17,8 @@ use serde_json::{Value, json};
 
 use super::{
     Enrich, Interner, Priority, Rules, Verified, Verifier, Verifiers, Verify, VerifyRequest,
-    policy::Audiences, verified::is_usable_subject,
+    policy::{AudiencePolicies, Audiences},
+    verified::is_usable_subject,
 };
 use crate::{
     AuthError, AuthErrorKind, TokenKind,
@@ -27,9 +28,9 @@ use crate::{
     },
     clock::{Clock, Now},
     extract::SecretToken,
-    observe::{AudienceLog, KindLog},
+    observe::{AudienceObserver, KindLog},
     reject::Challenges,
-    token::{Kinds, TokenFormat},
+    token::TokenFormat,
     verify::{Enrichment, JwtVerification},
 };
 
@@ -136,7 +137,7 @@ fn rules() -> Rules {
             resource: None,
             client_id: Some("client_1".to_owned()),
         },
-        require_audience: Kinds::default(),
+        audience_policies: AudiencePolicies::default(),
         issuer: "https://clerk.example.com".to_owned(),
         required_scopes: Vec::new(),
         api_key_scopes: Vec::new(),
@@ -171,7 +172,7 @@ fn verifier(source: impl Verify, userinfo: impl Transport, enrichment: Enrichmen
         timeout: Duration::from_secs(2),
         strings: Interner::default(),
         unreadable_organization: std::sync::Once::new(),
-        audience_log: AudienceLog::default(),
+        audience_observer: AudienceObserver::new(),
         kind_log: KindLog::default(),
         clock: Arc::new(Still),
     }

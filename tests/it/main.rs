@@ -50,6 +50,7 @@ mod organizations;
 mod readers;
 mod kinds;
 mod jwt;
+mod audience_policy;
 mod audiences;
 mod stated;
 mod backend;

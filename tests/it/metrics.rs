@@ -118,6 +118,14 @@ const PROMISED: &[(&str, &[&str])] = &[
     ),
     ("clerk_auth_stale_served_total", &[""]),
     ("clerk_auth_credentials_rejected_total", &[""]),
+    (
+        "clerk_auth_audience_total",
+        &[
+            r#"verdict="ours""#,
+            r#"verdict="foreign""#,
+            r#"verdict="absent""#,
+        ],
+    ),
 ];
 
 /// The names without their labels.
@@ -126,13 +134,13 @@ pub fn promised_names() -> BTreeSet<&'static str> {
 }
 
 /// A recorder for the layers that are made through this, and for no others.
-struct Meter {
+pub struct Meter {
     recorder: PrometheusRecorder,
     handle: PrometheusHandle,
 }
 
 impl Meter {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let recorder = PrometheusBuilder::new()
             .set_buckets(&[0.1, 1.0])
             .unwrap()
@@ -141,7 +149,7 @@ impl Meter {
         Self { recorder, handle }
     }
 
-    fn app(&self, config: ClerkConfigBuilder) -> App {
+    pub fn app(&self, config: ClerkConfigBuilder) -> App {
         metrics::with_local_recorder(&self.recorder, || App::new(config))
     }
 
@@ -171,7 +179,7 @@ impl Meter {
     }
 
     #[track_caller]
-    fn get(&self, name: &str, labels: &str) -> f64 {
+    pub fn get(&self, name: &str, labels: &str) -> f64 {
         let name = format!("clerk_auth_{name}");
         let series = self.series();
         let value = series.get(&(name.clone(), labels.to_owned()));

@@ -7,9 +7,9 @@ use secrecy::ExposeSecret;
 use super::{Silent, oauth};
 use crate::{
     ClerkConfig, ClerkConfigBuilder, TokenKind,
-    kinds::{ApiKeys, MachineTokens, OAuthSource},
+    kinds::{ApiKeys, AudiencePolicy, MachineTokens, OAuthSource},
     token::Kinds,
-    verify::{Enrichment, JwtVerification},
+    verify::{Enrichment, JwtVerification, policy::AudiencePolicies},
 };
 
 type Variables<'a> = &'a [(&'a str, &'a str)];
@@ -397,17 +397,19 @@ fn options_of_jwts_are_read() {
         &[("a b", owned(&["a", "b"]))],
     );
     let both = ("CLERK_ACCEPT", "oauth session");
-    let required = |config: &ClerkConfig| config.rules.require_audience;
+    let policies = |config: &ClerkConfig| config.rules.audience_policies;
+    let both_are = |policy| AudiencePolicies {
+        oauth: policy,
+        session: policy,
+    };
     check(
         "CLERK_AUDIENCE_POLICY",
         &[both],
-        required,
+        policies,
         &[
-            ("reject-foreign", Kinds::default()),
-            (
-                "require",
-                Kinds::from_iter([TokenKind::OAuth, TokenKind::Session]),
-            ),
+            ("observe", both_are(AudiencePolicy::Observe)),
+            ("reject-foreign", both_are(AudiencePolicy::RejectForeign)),
+            ("require", both_are(AudiencePolicy::Require)),
         ],
     );
     let machine = [("CLERK_ACCEPT", "machine"), ("CLERK_MACHINES", "*")];

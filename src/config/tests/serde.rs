@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     ClerkConfig, ClerkConfigBuilder, TokenKind,
     checks::parse::Named,
-    kinds::{ApiKeys, OAuthTokens},
+    kinds::{ApiKeys, AudiencePolicy, OAuthTokens},
     token::Kinds,
     verify::{Enrichment, JwtAlgorithm, JwtVerification},
 };
@@ -116,7 +116,11 @@ fn every_field_is_read() {
     assert_eq!(rules.api_key_scopes, ["keys"]);
     assert_eq!(rules.allowed_clients.as_deref().unwrap(), ["client_2"]);
     assert_eq!(rules.audiences.oauth, ["https://a.example"]);
-    assert!(rules.require_audience.contains(TokenKind::OAuth));
+    assert_eq!(rules.audience_policies.oauth, AudiencePolicy::Require);
+    assert_eq!(
+        rules.audience_policies.session,
+        AudiencePolicy::RejectForeign
+    );
     assert_eq!(rules.machines.as_deref().unwrap(), ["mch_1"]);
     assert!(!config.machine_jwts);
     let metadata = config.resource_metadata().unwrap();
@@ -141,7 +145,7 @@ fn options_of_jwts_are_read() {
                 "cookie": true,
                 "allow_pending": true,
                 "audiences": "urn:us",
-                "audience_policy": "require",
+                "audience_policy": "observe",
             },
             "machine": { "addressed_to": "*", "jwts": true },
         },
@@ -161,10 +165,8 @@ fn options_of_jwts_are_read() {
     );
     assert!(rules.allow_pending);
     assert_eq!(rules.audiences.session, ["urn:us"]);
-    assert_eq!(
-        rules.require_audience,
-        Kinds::from_iter([TokenKind::Session])
-    );
+    assert_eq!(rules.audience_policies.session, AudiencePolicy::Observe);
+    assert_eq!(rules.audience_policies.oauth, AudiencePolicy::RejectForeign);
 }
 
 #[test]

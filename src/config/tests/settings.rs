@@ -4,8 +4,7 @@ use super::{accepting, builder, oauth};
 use crate::{
     TokenKind,
     kinds::AudiencePolicy,
-    token::Kinds,
-    verify::{Enrichment, Rules},
+    verify::{Enrichment, Rules, policy::AudiencePolicies},
 };
 
 /// All audiences of an OAuth token.
@@ -33,7 +32,7 @@ fn defaults_are_those_of_the_docs() {
     let rules = &config.rules;
     assert_eq!(rules.allowed_clients, Some(vec!["client_1".to_owned()]));
     assert_eq!(audiences(rules), ["client_1"]);
-    assert!(rules.require_audience.is_empty());
+    assert_eq!(rules.audience_policies, AudiencePolicies::default());
     assert_eq!(rules.issuer, "https://clerk.example.com");
     assert!(rules.required_scopes.is_empty() && rules.api_key_scopes.is_empty());
     assert!(rules.scope_implies.is_none());
@@ -81,7 +80,7 @@ fn settings_reach_the_configuration() {
         "client_1",
     ];
     assert_eq!(audiences(rules), expected);
-    assert_eq!(rules.require_audience, Kinds::from_iter([TokenKind::OAuth]));
+    assert_eq!(rules.audience_policies.oauth, AudiencePolicy::Require);
     assert_eq!(rules.required_scopes, ["email", "profile"]);
     assert_eq!(rules.leeway, 1);
     let implies = rules.scope_implies.as_ref().unwrap();

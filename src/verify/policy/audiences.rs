@@ -2,14 +2,67 @@
 
 use std::fmt;
 
+use serde::Deserialize;
+
 use super::Rules;
 use crate::{
-    TokenKind,
+    AuthErrorKind, TokenKind,
     checks::Hidden,
     clerk::TokenInfo,
-    observe::AudienceRejection,
+    observe::{AudienceRejection, AudienceVerdict},
     token::{resource_uri::ResourceUri, scope::split_scope},
 };
+
+/// The rule for the audiences (`aud`) that a token may and must name. The audiences of a service are those of the kind's
+/// list, the [`resource`](crate::ClerkConfigBuilder::resource) and, for OAuth tokens, the service's own client id.
+///
+/// Every policy counts the verified tokens in `clerk_auth_audience_total`, by whether their audience is `ours`,
+/// `foreign` or `absent`. So the policies can be introduced one after the other: from `Observe` to `RejectForeign` once
+/// no token is `foreign`, and to `Require` once none is `absent`.
+///
+/// An audience counts as `ours` only if Clerk's response or a payload with a verified signature names it. A payload
+/// with an unverified signature can only make a token `foreign`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum AudiencePolicy {
+    /// Counts the audiences, and rejects no token because of its audience. The tokens of every service that uses the
+    /// instance are then accepted. Use it only to find out which tokens another policy would reject.
+    Observe,
+    /// Rejects a token whose `aud` names only other services. A token without `aud` passes: Clerk sets one only if the
+    /// client requested the token for a resource (RFC 8707).
+    #[default]
+    RejectForeign,
+    /// Rejects a token without `aud`, too.
+    ///
+    /// Clerk's documented introspection responses have no `aud`, and the payload of a JWT counts only once its
+    /// signature is verified. So this policy needs
+    /// [`JwtVerification::LocalThenIntrospect`](crate::kinds::JwtVerification::LocalThenIntrospect) for JWTs, or
+    /// [`OAuthTokens::backend_api`](crate::kinds::OAuthTokens::backend_api), whose responses for opaque tokens have an
+    /// `aud`. With introspection alone, all tokens are rejected unless the instance returns more than is documented.
+    /// Without the feature `jwt`, that combination is a problem of [`build`](crate::ClerkConfigBuilder::build). With the
+    /// feature, a warning is logged.
+    Require,
+}
+
+/// The audience policies of the kinds that have one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AudiencePolicies {
+    pub(crate) oauth: AudiencePolicy,
+    pub(crate) session: AudiencePolicy,
+}
+
+impl AudiencePolicies {
+    /// Returns the policy of a kind. API keys have no option for it. The audience of a machine token names machines,
+    /// and the rule about machines decides.
+    pub(super) fn of(self, kind: TokenKind) -> AudiencePolicy {
+        match kind {
+            TokenKind::OAuth => self.oauth,
+            TokenKind::Session => self.session,
+            TokenKind::ApiKey | TokenKind::Machine => AudiencePolicy::RejectForeign,
+        }
+    }
+}
 
 /// The audiences that name this service.
 #[derive(Clone)]
@@ -26,7 +79,7 @@ pub(crate) struct Audiences {
 
 impl Audiences {
     /// Returns true if one of the audiences of a token of this kind names this service.
-    pub(super) fn name_us(&self, audience: &[String], kind: TokenKind) -> bool {
+    fn name_us(&self, audience: &[String], kind: TokenKind) -> bool {
         audience.iter().any(|entry| {
             self.named(kind).contains(entry)
                 || self.client_id(kind) == Some(entry)
@@ -70,6 +123,48 @@ impl fmt::Debug for Audiences {
 }
 
 impl Rules {
+    /// Returns whether the audience of a token names this service. The caller decides whether `answer` is evidence.
+    pub(crate) fn audience_verdict(&self, answer: &TokenInfo, kind: TokenKind) -> AudienceVerdict {
+        match &answer.aud {
+            None => AudienceVerdict::Absent,
+            Some(named) if self.audiences.name_us(named, kind) => AudienceVerdict::Ours,
+            Some(_) => AudienceVerdict::Foreign,
+        }
+    }
+
+    /// Rejects a token for another audience, unless its audience is only observed. A token that names no audience
+    /// passes.
+    pub(super) fn check_audience(
+        &self,
+        answer: &TokenInfo,
+        kind: TokenKind,
+    ) -> Result<(), AuthErrorKind> {
+        match (
+            self.audience_policies.of(kind),
+            self.audience_verdict(answer, kind),
+        ) {
+            (AudiencePolicy::RejectForeign | AudiencePolicy::Require, AudienceVerdict::Foreign) => {
+                Err(AuthErrorKind::WrongAudience)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Rejects a token that names no audience, if its kind has to name one.
+    pub(super) fn check_audience_is_named(
+        &self,
+        answer: &TokenInfo,
+        kind: TokenKind,
+    ) -> Result<(), AuthErrorKind> {
+        match (
+            self.audience_policies.of(kind),
+            self.audience_verdict(answer, kind),
+        ) {
+            (AudiencePolicy::Require, AudienceVerdict::Absent) => Err(AuthErrorKind::WrongAudience),
+            _ => Ok(()),
+        }
+    }
+
     /// Describes the rejection of a token for another audience. `client`: the client that a trusted source names.
     pub(crate) fn audience_rejection<'a>(
         &'a self,
@@ -94,4 +189,14 @@ impl Rules {
             expected,
         }
     }
+}
+
+/// Returns true if a token of this kind reached the rule about its audience, so that its audience is counted. Only
+/// the rule about scopes comes later.
+pub(crate) fn concerns_audience(verdict: Result<(), AuthErrorKind>, kind: TokenKind) -> bool {
+    matches!(kind, TokenKind::OAuth | TokenKind::Session)
+        && matches!(
+            verdict,
+            Ok(()) | Err(AuthErrorKind::WrongAudience | AuthErrorKind::InsufficientScope)
+        )
 }

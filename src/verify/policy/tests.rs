@@ -3,14 +3,13 @@ mod parties;
 
 use std::sync::Arc;
 
-use super::{Audiences, Rules, TokenInfo};
+use super::{AudiencePolicies, Audiences, Rules, TokenInfo};
 use crate::{
     AuthErrorKind::{
         self, Expired, Inactive, InsufficientScope, NotAccessToken, NotYetValid, SenderConstrained,
         WrongAudience, WrongClient, WrongIssuer,
     },
     TokenKind,
-    token::Kinds,
 };
 
 const NOW: i64 = 1_700_000_000;
@@ -35,7 +34,7 @@ impl Rules {
                 resource: None,
                 client_id: Some("client_1".to_owned()),
             },
-            require_audience: Kinds::default(),
+            audience_policies: AudiencePolicies::default(),
             issuer: ISSUER.to_owned(),
             required_scopes: Vec::new(),
             api_key_scopes: Vec::new(),
@@ -375,7 +374,7 @@ fn hierarchy_of_scopes_goes_one_way() {
 #[test]
 fn debug_shows_the_rules() {
     let shown = format!("{:?}", rules());
-    for expected in [ISSUER, "leeway: 5", "require_audience: {}"] {
+    for expected in [ISSUER, "leeway: 5", "oauth: RejectForeign"] {
         assert!(shown.contains(expected), "{expected} in {shown}");
     }
     // fault D1: what was given as an id may be a secret.

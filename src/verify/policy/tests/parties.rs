@@ -2,6 +2,8 @@ use super::{ISSUER, Rules, TokenInfo, Verdict, answer, check_all, owned, rules};
 use crate::{
     AuthErrorKind::{WrongAudience, WrongClient, WrongIssuer},
     TokenKind,
+    observe::AudienceVerdict,
+    verify::policy::{AudiencePolicies, AudiencePolicy},
 };
 
 type Audiences<'a> = Option<&'a [&'a str]>;
@@ -130,34 +132,46 @@ fn audience_names_us_byte_for_byte() {
     ];
     check_all(&rules(), set, cases);
 
-    let strict = Rules {
-        require_audience: TokenKind::ALL.into_iter().collect(),
+    let policy = |oauth| Rules {
+        audience_policies: AudiencePolicies {
+            oauth,
+            ..AudiencePolicies::default()
+        },
         ..rules()
     };
+    let strict = policy(AudiencePolicy::Require);
     let cases: [(&str, Audiences<'_>, Verdict); 3] = [
         ("required and absent", None, no),
         ("required and ours", Some(&["client_1"]), Ok(())),
         ("required and empty", Some(&[]), no),
     ];
     check_all(&strict, set, cases);
+
+    let observing = policy(AudiencePolicy::Observe);
+    let cases: [(&str, Audiences<'_>, Verdict); 4] = [
+        ("observed and absent", None, Ok(())),
+        ("observed and ours", Some(&["client_1"]), Ok(())),
+        ("observed and another", Some(&["x"]), Ok(())),
+        ("observed and empty", Some(&[]), Ok(())),
+    ];
+    check_all(&observing, set, cases);
 }
 
 #[test]
 fn audience_that_names_us_is_told() {
     for (name, aud, expected) in [
-        ("absent", None, false),
-        ("empty", Some(owned(&[])), false),
-        ("another", Some(owned(&["x"])), false),
-        ("ours", Some(owned(&["x", "client_1"])), true),
+        ("absent", None, AudienceVerdict::Absent),
+        ("empty", Some(owned(&[])), AudienceVerdict::Foreign),
+        ("another", Some(owned(&["x"])), AudienceVerdict::Foreign),
+        (
+            "ours",
+            Some(owned(&["x", "client_1"])),
+            AudienceVerdict::Ours,
+        ),
     ] {
         let answer = TokenInfo { aud, ..answer() };
-        let named = answer.aud.unwrap_or_default();
-        let audiences = rules().audiences;
-        assert_eq!(
-            audiences.name_us(&named, TokenKind::OAuth),
-            expected,
-            "{name}"
-        );
+        let verdict = rules().audience_verdict(&answer, TokenKind::OAuth);
+        assert_eq!(verdict, expected, "{name}");
     }
 }
 
