@@ -9,7 +9,7 @@ use super::FakeClerk;
 use super::in_process;
 use super::keys;
 use super::server::Server;
-use super::state::State;
+use super::state::{Settings, State};
 
 /// The settings of a fake; made by [`FakeClerk::builder`].
 #[derive(Clone)]
@@ -18,6 +18,8 @@ pub struct FakeClerkBuilder {
     addr: SocketAddr,
     client: Option<(String, String)>,
     secret_key: Option<String>,
+    path: String,
+    issuer: Option<String>,
     admin: bool,
 }
 
@@ -48,6 +50,8 @@ impl FakeClerk {
             addr: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
             client: None,
             secret_key: None,
+            path: String::new(),
+            issuer: None,
             admin: false,
         }
     }
@@ -70,6 +74,34 @@ impl FakeClerkBuilder {
     /// Sets the secret key of the Backend API. By default it is `sk_test_` and random.
     pub fn secret_key(mut self, key: impl Into<String>) -> Self {
         self.secret_key = Some(key.into());
+        self
+    }
+
+    /// Serves the Frontend API below a path such as `/__clerk`, as a proxy of an application does. By default it
+    /// is at the root.
+    ///
+    /// [`FakeClerk::url`] then ends in this path. At the root, the endpoints of the Frontend API do not exist.
+    /// The Backend API and the admin page stay at the root, since they are not part of a proxy.
+    ///
+    /// A proxy adds `Clerk-Proxy-Url`, `Clerk-Secret-Key` and `X-Forwarded-For` to the requests that it passes to
+    /// Clerk. The fake needs none of them, and a client never sends them.
+    ///
+    /// # Panics
+    ///
+    /// If the path is not `/` and a name, or several of them: letters, digits, `-`, `.`, `_` and `~` between
+    /// single slashes, without a slash at the end.
+    pub fn path(mut self, path: impl Into<String>) -> Self {
+        self.path = path.into();
+        assert!(is_path(&self.path), "not a path: {:?}", self.path);
+        self
+    }
+
+    /// Sets the issuer that tokens and metadata name. By default it is [`FakeClerk::url`].
+    ///
+    /// Clerk does not document which issuer the tokens of an instance behind a proxy name: the URL of the proxy,
+    /// or the host of the instance.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
         self
     }
 
@@ -131,7 +163,16 @@ impl FakeClerkBuilder {
         let secret_key = self
             .secret_key
             .unwrap_or_else(|| format!("sk_test_{}", keys::alphanumeric(42)));
-        Arc::new(State::new(addr, client, secret_key, self.admin))
+        let url = format!("http://{addr}{}", self.path);
+        Arc::new(State::new(Settings {
+            addr,
+            client,
+            secret_key,
+            issuer: self.issuer.unwrap_or_else(|| url.clone()),
+            url,
+            path: self.path,
+            admin: self.admin,
+        }))
     }
 }
 
@@ -139,7 +180,20 @@ impl fmt::Debug for FakeClerkBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FakeClerkBuilder")
             .field("addr", &self.addr)
+            .field("path", &self.path)
+            .field("issuer", &self.issuer)
             .field("admin", &self.admin)
             .finish_non_exhaustive()
     }
+}
+
+/// Returns true for a path that a URL has as it is written, without a slash at the end.
+pub(super) fn is_path(path: &str) -> bool {
+    let is_name = |name: &str| {
+        let is_plain =
+            |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+        !matches!(name, "" | "." | "..") && name.bytes().all(is_plain)
+    };
+    path.strip_prefix('/')
+        .is_some_and(|names| names.split('/').all(is_name))
 }

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use super::FakeClerk;
 use super::admin;
+use super::builder::is_path;
 
 #[cfg(test)]
 mod tests;
@@ -17,10 +18,11 @@ A Clerk for tests and development, without an account.
 It serves Clerk's OAuth endpoints and Backend API, and an admin page that issues
 and revokes tokens of every kind.
 
-Usage: fake-clerk [--listen ADDRESS]
+Usage: fake-clerk [--listen ADDRESS] [--path PATH]
 
 Options:
       --listen ADDRESS  Loopback address and port [default: 127.0.0.1:4000]
+      --path PATH       Path of the Frontend API, as behind a proxy: /__clerk
   -h, --help            Print this help
   -V, --version         Print the version
 
@@ -56,7 +58,7 @@ pub fn main() -> ExitCode {
             print(concat!("fake-clerk ", env!("CARGO_PKG_VERSION"), "\n"));
             Ok(())
         }
-        Ok(Command::Serve { listen }) => serve(listen),
+        Ok(Command::Serve { listen, path }) => serve(listen, path),
         Err(message) => {
             complain(&format!("{message}; see fake-clerk --help"));
             return ExitCode::from(2);
@@ -75,12 +77,15 @@ pub fn main() -> ExitCode {
 enum Command {
     Help,
     Version,
-    Serve { listen: Option<SocketAddr> },
+    Serve {
+        listen: Option<SocketAddr>,
+        path: Option<String>,
+    },
 }
 
 impl Command {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut listen = None;
+        let (mut listen, mut path) = (None, None);
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "-h" | "--help" => return Ok(Self::Help),
@@ -89,13 +94,22 @@ impl Command {
                     let address = arguments.next().ok_or("--listen lacks its address")?;
                     listen = Some(parse_address(&address)?);
                 }
-                other => match other.strip_prefix("--listen=") {
-                    Some(address) => listen = Some(parse_address(address)?),
-                    None => return Err(format!("unknown argument `{other}`")),
-                },
+                "--path" => {
+                    let value = arguments.next().ok_or("--path lacks its path")?;
+                    path = Some(parse_path(value)?);
+                }
+                other => {
+                    if let Some(address) = other.strip_prefix("--listen=") {
+                        listen = Some(parse_address(address)?);
+                    } else if let Some(value) = other.strip_prefix("--path=") {
+                        path = Some(parse_path(value.to_owned())?);
+                    } else {
+                        return Err(format!("unknown argument `{other}`"));
+                    }
+                }
             }
         }
-        Ok(Self::Serve { listen })
+        Ok(Self::Serve { listen, path })
     }
 }
 
@@ -105,7 +119,15 @@ fn parse_address(address: &str) -> Result<SocketAddr, String> {
         .map_err(|_| format!("`{address}` is not an address such as {DEFAULT_ADDRESS}"))
 }
 
-fn serve(listen: Option<SocketAddr>) -> Result<(), String> {
+fn parse_path(path: String) -> Result<String, String> {
+    if is_path(&path) {
+        Ok(path)
+    } else {
+        Err(format!("`{path}` is not a path such as /__clerk"))
+    }
+}
+
+fn serve(listen: Option<SocketAddr>, path: Option<String>) -> Result<(), String> {
     let address = match listen {
         Some(address) => address,
         None => parse_address(&variable("LISTEN", DEFAULT_ADDRESS))
@@ -115,7 +137,7 @@ fn serve(listen: Option<SocketAddr>) -> Result<(), String> {
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    let clerk = start(address).map_err(|error| match error.kind() {
+    let clerk = start(address, path).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {
             format!(
                 "cannot listen on {address}: the address is in use; choose another with --listen"
@@ -130,8 +152,12 @@ fn serve(listen: Option<SocketAddr>) -> Result<(), String> {
 }
 
 /// Starts the fake with its admin page, its client and its users.
-fn start(address: SocketAddr) -> io::Result<FakeClerk> {
-    let clerk = FakeClerk::builder()
+fn start(address: SocketAddr, path: Option<String>) -> io::Result<FakeClerk> {
+    let mut builder = FakeClerk::builder();
+    if let Some(path) = path {
+        builder = builder.path(path);
+    }
+    let clerk = builder
         .listen(address)
         .client(
             variable("CLERK_OAUTH_CLIENT_ID", CLIENT_ID),
@@ -168,12 +194,13 @@ fn greeting(clerk: &FakeClerk) -> String {
     let tokens = USERS.map(|(id, ..)| format!("  {id:<10}  {}\n", clerk.token(id).issue()));
     format!(
         "A fake Clerk listens on {url}\n\n\
-         Its admin page, which issues tokens and shows requests:\n  {url}/__admin\n\n\
+         Its admin page, which issues tokens and shows requests:\n  http://{}/__admin\n\n\
          The environment of a service, the same at every start:\n{}\n\
          In addition, for a service that accepts every kind of token:\n{}\n\
          A token for each of two users, with the scopes email and profile, for one day:\n{}\n\
          The admin page issues the other kinds.\n\n\
          Ctrl-C stops it.\n",
+        clerk.addr(),
         exports(admin::environment(&clerk.state)),
         exports(admin::environment_of_kinds(&clerk.state)),
         tokens.concat(),

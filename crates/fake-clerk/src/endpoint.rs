@@ -54,8 +54,8 @@ impl Endpoint {
         Self::BackendJwks,
     ];
 
-    /// Returns the path of the endpoint below the issuer's URL. The path of
-    /// [`BackendUser`](Self::BackendUser) lacks the id, which follows after a slash.
+    /// Returns the path of the endpoint: below [`FakeClerk::url`](super::FakeClerk::url), or below the root for
+    /// the Backend API. The path of [`BackendUser`](Self::BackendUser) lacks the id, which follows after a slash.
     #[must_use]
     pub fn path(self) -> &'static str {
         match self {
@@ -106,6 +106,26 @@ impl Endpoint {
     /// Returns the endpoint at `path`, if there is one.
     pub(super) fn at(path: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|endpoint| endpoint.is_at(path))
+    }
+
+    /// Returns true for the Backend API.
+    pub(super) fn is_backend(self) -> bool {
+        match self {
+            Self::OAuthVerification
+            | Self::MachineTokenVerification
+            | Self::ApiKeyVerification
+            | Self::BackendUser
+            | Self::BackendJwks => true,
+            Self::Introspection
+            | Self::Userinfo
+            | Self::OpenidConfiguration
+            | Self::AuthorizationServer
+            | Self::Jwks
+            | Self::Revocation
+            | Self::Registration
+            | Self::Authorization
+            | Self::Token => false,
+        }
     }
 
     fn is_at(self, path: &str) -> bool {

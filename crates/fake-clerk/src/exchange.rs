@@ -50,7 +50,7 @@ where
             return Ok(rejection);
         }
     }
-    let endpoint = Endpoint::at(request.uri().path());
+    let endpoint = state.endpoint_at(request.uri().path());
     let (head, body) = request.into_parts();
     let running = Running::begin(state, &head, endpoint);
     let reply = reply(state, endpoint, head, body).await?;

@@ -110,7 +110,7 @@ fn introspection(state: &State, request: &RecordedRequest) -> Reply {
     let answer = match token {
         Some(token) => {
             let username = ledger.user(&token.subject).preferred_username;
-            token.introspection(&ledger.extra_fields, &state.url, username.as_deref())
+            token.introspection(&ledger.extra_fields, &state.issuer, username.as_deref())
         }
         None => json!({"active": false}),
     };

@@ -139,11 +139,18 @@ pub struct FakeClerk {
 }
 
 impl FakeClerk {
-    /// Returns the base URL, which is also the issuer: `http://127.0.0.1:PORT` if the fake listens, and
-    /// otherwise a loopback address without a server.
+    /// Returns the base URL of the Frontend API: `http://127.0.0.1:PORT` if the fake listens, and otherwise a
+    /// loopback address without a server, with the [path](FakeClerkBuilder::path) if there is one. It is also the
+    /// issuer, unless [another](FakeClerkBuilder::issuer) is set.
     #[must_use]
     pub fn url(&self) -> String {
         self.state.url.clone()
+    }
+
+    /// Returns the base URL of the Backend API, which ends in `/v1`.
+    #[must_use]
+    pub fn backend_api_url(&self) -> String {
+        self.state.backend_url()
     }
 
     /// Returns the address of [`url`](Self::url), on which the server listens if there is one.

@@ -32,7 +32,7 @@ pub(super) fn authorization_server(state: &State) -> Value {
 fn common(state: &State) -> Value {
     let url = &state.url;
     let mut metadata = json!({
-        "issuer": url,
+        "issuer": state.issuer,
         "authorization_endpoint": format!("{url}/oauth/authorize"),
         "token_endpoint": format!("{url}/oauth/token"),
         "revocation_endpoint": format!("{url}/oauth/token/revoke"),

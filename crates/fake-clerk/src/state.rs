@@ -26,7 +26,12 @@ const REMEMBERED: usize = 10_000;
 /// The state of one fake instance.
 pub(super) struct State {
     pub(super) addr: SocketAddr,
+    /// The base URL of the Frontend API.
     pub(super) url: String,
+    /// The path of that URL, without a slash at the end; empty at the root.
+    path: String,
+    /// The issuer that tokens and metadata name.
+    pub(super) issuer: String,
     pub(super) instance_id: String,
     pub(super) client_id: String,
     pub(super) client_secret: String,
@@ -41,31 +46,56 @@ pub(super) struct State {
     ledger: Mutex<Ledger>,
 }
 
+/// The settings of a fake that never change.
+pub(super) struct Settings {
+    pub(super) addr: SocketAddr,
+    /// Id and secret of the client that is registered from the start.
+    pub(super) client: (String, String),
+    pub(super) secret_key: String,
+    pub(super) url: String,
+    pub(super) path: String,
+    pub(super) issuer: String,
+    pub(super) admin: bool,
+}
+
 impl State {
-    pub(super) fn new(
-        addr: SocketAddr,
-        (client_id, client_secret): (String, String),
-        secret_key: String,
-        admin: bool,
-    ) -> Self {
+    pub(super) fn new(settings: Settings) -> Self {
+        let (client_id, client_secret) = settings.client;
         let mut ledger = Ledger::default();
         let client = Client::confidential(client_secret.clone());
         ledger.clients.insert(client_id.clone(), client);
         let started = u64::try_from(ledger.time().as_millis()).unwrap_or_default();
         let instance_id = key_ring::instance_id();
         Self {
-            addr,
-            url: format!("http://{addr}"),
+            addr: settings.addr,
+            url: settings.url,
+            path: settings.path,
+            issuer: settings.issuer,
             keys: KeyRing::new(instance_id.clone()),
             instance_id,
             client_id,
             client_secret,
-            secret_key,
+            secret_key: settings.secret_key,
             started,
-            admin,
+            admin: settings.admin,
             connections: AtomicUsize::new(0),
             ledger: Mutex::new(ledger),
         }
+    }
+
+    /// Returns the endpoint at a path. The Frontend API is below the path of the fake, and the Backend API at the
+    /// root.
+    pub(super) fn endpoint_at(&self, path: &str) -> Option<Endpoint> {
+        let frontend = path.strip_prefix(&*self.path).and_then(Endpoint::at);
+        let backend = || Endpoint::at(path).filter(|endpoint| endpoint.is_backend());
+        frontend
+            .filter(|endpoint| !endpoint.is_backend())
+            .or_else(backend)
+    }
+
+    /// Returns the base URL of the Backend API.
+    pub(super) fn backend_url(&self) -> String {
+        format!("http://{}/v1", self.addr)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Ledger> {

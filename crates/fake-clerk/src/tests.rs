@@ -12,6 +12,7 @@ mod in_process;
 mod introspection;
 mod jwt;
 mod machine;
+mod mounted;
 mod oauth_verification;
 mod observation;
 #[cfg(feature = "cli")]

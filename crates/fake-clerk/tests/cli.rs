@@ -65,9 +65,10 @@ impl Running {
 
     /// Sends a request with a bearer token and returns the status and the body.
     fn get(&self, path: &str, token: &str) -> (u16, String) {
-        let address = self.printed["CLERK_DOMAIN"]
+        let url = self.printed["CLERK_DOMAIN"]
             .strip_prefix("http://")
             .unwrap();
+        let address = url.split('/').next().unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         write!(
             stream,
@@ -98,6 +99,7 @@ fn help_names_every_option_and_variable_and_fits_the_terminal() {
         let help = text(&output.stdout);
         for name in [
             "--listen",
+            "--path",
             "--help",
             "--version",
             "LISTEN",
@@ -133,6 +135,7 @@ fn wrong_arguments_are_errors_that_name_the_help() {
         &["--listen"],
         &["--listen", "127.0.0.1:0", "--admin"],
         &["--listen", "localhost"],
+        &["--path", "__clerk"],
     ] {
         let output = run(arguments);
         let error = text(&output.stderr);
@@ -203,4 +206,21 @@ fn the_environment_sets_the_client_and_the_option_wins_over_it() {
     let running = Running::start(command().env("LISTEN", "127.0.0.1:0"));
     let id = &running.printed["CLERK_OAUTH_CLIENT_ID"];
     assert_eq!(id, "FakeClerkClient1");
+}
+
+#[test]
+fn the_frontend_api_is_below_a_path() {
+    let arguments = ["--listen", "127.0.0.1:0", "--path", "/__clerk"];
+    let running = Running::start(command().args(arguments));
+    let domain = &running.printed["CLERK_DOMAIN"];
+    let origin = domain.strip_suffix("/__clerk").unwrap();
+    assert_eq!(running.printed["CLERK_API_URL"], format!("{origin}/v1"));
+    let token = &running.printed["user_ada"];
+    for (path, expected) in [
+        ("/__clerk/oauth/userinfo", 200),
+        ("/oauth/userinfo", 404),
+        ("/__admin", 200),
+    ] {
+        assert_eq!(running.get(path, token).0, expected, "{path}");
+    }
 }

@@ -21,7 +21,7 @@ pub(super) fn view(state: &State) -> Value {
     kids.reverse();
     let ledger = state.lock();
     json!({
-        "issuer": state.url,
+        "issuer": state.issuer,
         "client_id": state.client_id,
         "environment": environment(state),
         "environment_of_kinds": environment_of_kinds(state),
@@ -55,7 +55,7 @@ pub(crate) fn environment_of_kinds(state: &State) -> String {
         ("CLERK_MACHINES", MACHINE),
         ("CLERK_MACHINE_JWTS", "1"),
         ("CLERK_SECRET_KEY", &state.secret_key),
-        ("CLERK_API_URL", &format!("{}/v1", state.url)),
+        ("CLERK_API_URL", &state.backend_url()),
     ])
 }
 

@@ -2,11 +2,13 @@ use super::Command;
 
 #[test]
 fn arguments_are_read() {
-    let serve = |listen: Option<&str>| {
+    let below = |listen: Option<&str>, path: Option<&str>| {
         Ok(Command::Serve {
             listen: listen.map(|address| address.parse().unwrap()),
+            path: path.map(str::to_owned),
         })
     };
+    let serve = |listen| below(listen, None);
     let error = |message: &str| Err(message.to_owned());
     for (arguments, expected) in [
         ("", serve(None)),
@@ -15,6 +17,11 @@ fn arguments_are_read() {
         (
             "--listen 127.0.0.1:1 --listen 127.0.0.1:2",
             serve(Some("127.0.0.1:2")),
+        ),
+        ("--path /__clerk", below(None, Some("/__clerk"))),
+        (
+            "--listen=127.0.0.1:1 --path=/api/__clerk",
+            below(Some("127.0.0.1:1"), Some("/api/__clerk")),
         ),
         ("--help", Ok(Command::Help)),
         ("--listen 127.0.0.1:1 -h", Ok(Command::Help)),
@@ -28,6 +35,21 @@ fn arguments_are_read() {
         (
             "--listen=",
             error("`` is not an address such as 127.0.0.1:4000"),
+        ),
+        ("--path", error("--path lacks its path")),
+        ("--path=", error("`` is not a path such as /__clerk")),
+        ("--path /", error("`/` is not a path such as /__clerk")),
+        (
+            "--path __clerk",
+            error("`__clerk` is not a path such as /__clerk"),
+        ),
+        (
+            "--path /__clerk/",
+            error("`/__clerk/` is not a path such as /__clerk"),
+        ),
+        (
+            "--path /../a",
+            error("`/../a` is not a path such as /__clerk"),
         ),
         ("--port 1", error("unknown argument `--port`")),
         ("4000", error("unknown argument `4000`")),

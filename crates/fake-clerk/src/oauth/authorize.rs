@@ -50,7 +50,7 @@ pub(crate) fn authorize(state: &State, request: &RecordedRequest) -> Reply {
             ("error_description", rejection.description.to_owned()),
         ],
     };
-    let issuer = ledger.flow.names_issuer.then_some(state.url.as_str());
+    let issuer = ledger.flow.names_issuer.then_some(state.issuer.as_str());
     redirection(&params, target, &answer, issuer)
 }
 

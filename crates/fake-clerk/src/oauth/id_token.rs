@@ -17,7 +17,7 @@ pub(super) fn of(state: &State, ledger: &Ledger, access: &Token, nonce: Option<&
         }
         claims.retain(|_, value| !value.is_null());
     }
-    claims["iss"] = json!(state.url);
+    claims["iss"] = json!(state.issuer);
     claims["aud"] = json!(access.client_id);
     claims["iat"] = json!(access.life.issued_at);
     claims["exp"] = json!(access.life.expires_at);

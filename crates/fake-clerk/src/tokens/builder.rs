@@ -135,7 +135,7 @@ impl<'a> TokenBuilder<'a> {
         let text = match token.kind {
             Kind::Opaque => format!("oat_{}", keys::alphanumeric(32)),
             Kind::Refresh => keys::base64_text(),
-            Kind::Jwt => state.sign(keys::ACCESS_TOKEN, category, &token.payload(&state.url)),
+            Kind::Jwt => state.sign(keys::ACCESS_TOKEN, category, &token.payload(&state.issuer)),
         };
         ledger.insert(text.clone(), token);
         text

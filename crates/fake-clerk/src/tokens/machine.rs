@@ -127,7 +127,7 @@ impl<'a> MachineTokenBuilder<'a> {
 
     fn signed(self, life: Life) -> String {
         let mut payload = json!({
-            "iss": self.state.url,
+            "iss": self.state.issuer,
             "sub": self.subject,
             "iat": life.issued_at,
             "nbf": life.not_before(),

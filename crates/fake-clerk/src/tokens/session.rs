@@ -202,7 +202,7 @@ impl<'a> SessionBuilder<'a> {
     fn payload(self, now: u64) -> Map<String, Value> {
         let life = Life::new(now, Some(self.lifetime), self.expired);
         let mut claims = members([
-            ("iss", json!(self.state.url)),
+            ("iss", json!(self.state.issuer)),
             ("sub", json!(self.subject)),
             ("exp", json!(life.expires_at)),
             ("iat", json!(life.issued_at)),
