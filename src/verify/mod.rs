@@ -6,6 +6,7 @@
 
 mod acting_context;
 pub(crate) mod enrich;
+mod evidence;
 mod intern;
 pub(crate) mod jws;
 #[cfg(feature = "jwt")]
@@ -37,7 +38,8 @@ pub use source::{BearerToken, Verify, VerifyRequest};
 pub(crate) use strategy::JwtVerification;
 pub(crate) use strategy::Verifiers;
 
-use self::{enrich::SubjectDetails, strategy::Strategy, userinfo_policy::UserinfoPolicy};
+pub(crate) use self::evidence::Evidence;
+use self::{statement::Statement, strategy::Strategy};
 use crate::{
     AuthError, AuthErrorKind, TokenKind,
     clerk::{
@@ -107,15 +109,70 @@ impl Verifier {
         priority: Priority,
     ) -> Result<Verified, AuthError> {
         let deadline = Instant::now() + self.timeout;
+        let request = VerifyRequest {
+            token,
+            kind: kind_of(format),
+            priority,
+        };
+        let statement = within(deadline, self.statement(request, format)).await?;
+        let evidence = self.gather(request, format, &statement, deadline).await?;
+        let subject = evidence.subject().unwrap_or_default();
+        let user = self.enrich.user(subject, priority, deadline).await?;
+        evidence.into_verified(self, &statement, user, format, self.clock.now())
+    }
+
+    /// Returns what a token states about itself. If its signature has to be valid before a server is called, a token
+    /// with another signature is rejected here.
+    async fn statement(
+        &self,
+        request: VerifyRequest<'_>,
+        format: TokenFormat,
+    ) -> Result<Statement, AuthError> {
+        match self.strategy(format)? {
+            Strategy::LocalThenOnline { local, .. } => {
+                let stated = local.verify(request).await?;
+                let now = self.clock.now();
+                let verdict = self.rules.check_verified(&stated, now.unix_seconds());
+                if verdict == Err(AuthErrorKind::WrongAudience) {
+                    let audience = self.rules.audience_verdict(&stated, TokenKind::OAuth);
+                    self.audience_observer.verified(audience);
+                    self.warn(&stated, stated.client_id.as_deref(), TokenKind::OAuth, now);
+                }
+                verdict?;
+                Ok(Statement::Verified(stated))
+            }
+            Strategy::Online(_)
+                if matches!(format, TokenFormat::Jwt { .. }) && !self.verifiers.oauth_is_custom =>
+            {
+                Ok(Statement::Unverified(statement::read(
+                    request.token.expose(),
+                )))
+            }
+            Strategy::Online(_) | Strategy::Local(_) => Ok(Statement::None),
+        }
+    }
+
+    /// Gathers the evidence about a token: calls Clerk, and applies the rules between the calls.
+    async fn gather(
+        &self,
+        request: VerifyRequest<'_>,
+        format: TokenFormat,
+        statement: &Statement,
+        deadline: Instant,
+    ) -> Result<Evidence, AuthError> {
+        let VerifyRequest {
+            token,
+            kind,
+            priority,
+        } = request;
         // A profile that is not required must not use the last moment: the requests that wait stop at `deadline`, and
         // the result has to reach them before.
         let optional_until = deadline - self.timeout / 20;
         let until = |is_needed| if is_needed { deadline } else { optional_until };
-        let kind = kind_of(format);
         let enriches = self.enrich.is_by_userinfo(kind);
         let is_required = enriches && self.enrich.is_required();
-        let mut introspection = pin!(within(deadline, self.ask(token, format, priority)));
-        let ((answer, stated), early) = if priority == Priority::Refresh && enriches {
+        let mut introspection = pin!(within(deadline, self.ask(request, format, statement)));
+        let (answer, early) = if priority == Priority::Refresh && enriches {
             match poll!(&mut introspection) {
                 // An immediate error, as with an open circuit breaker: userinfo is not called either.
                 Poll::Ready(Err(error)) => return Err(error),
@@ -131,13 +188,9 @@ impl Verifier {
         } else {
             (introspection.await?, None)
         };
-        self.check(&answer, stated, kind)?;
+        let known = self.weigh_and_observe(&answer, statement, kind)?;
 
-        let policy = UserinfoPolicy {
-            vouching: !self.is_access_token(&answer, format),
-            subject: answer.sub.is_none(),
-            profile: is_required,
-        };
+        let policy = self.userinfo_policy(&known, format);
         let is_needed = policy.any();
         let userinfo = match early {
             // An optional call that was not made shows nothing. The answer is needed now, so userinfo is called
@@ -154,157 +207,78 @@ impl Verifier {
             ),
             None => None,
         };
-        let (userinfo, has_profile) = match userinfo {
-            Some(userinfo) => policy.check(&answer, userinfo)?,
+        let (userinfo, complete) = match userinfo {
+            Some(userinfo) => policy.check(&known, userinfo)?,
             None => (None, true),
         };
-        let subject = answer.sub.as_deref();
-        let subject = subject.or(userinfo.as_ref().map(|userinfo| &*userinfo.sub));
-        let (user, has_user) = self
-            .enrich
-            .user(subject.unwrap_or_default(), priority, deadline)
-            .await?;
-        let details = SubjectDetails {
+        Ok(Evidence {
+            answer,
             userinfo,
-            user,
-            complete: has_profile && has_user,
-        };
-        self.to_verified(answer, details, format)
+            complete,
+        })
     }
 
-    /// Runs the strategy for the token's format. The verdict is about the audience in the token's payload, if there is
-    /// an answer beside it.
+    /// Calls the source of truth for the token's format.
     async fn ask(
         &self,
-        token: &SecretToken,
+        request: VerifyRequest<'_>,
         format: TokenFormat,
-        priority: Priority,
-    ) -> Result<(TokenInfo, AudienceVerdict), AuthError> {
-        let kind = kind_of(format);
-        let verification = VerifyRequest {
-            token,
-            kind,
-            priority,
-        };
+        statement: &Statement,
+    ) -> Result<TokenInfo, AuthError> {
+        match self.strategy(format)? {
+            Strategy::Online(source) | Strategy::Local(source) => source.verify(request).await,
+            Strategy::LocalThenOnline { online, .. } => {
+                match (online.verify(request).await, statement) {
+                    (Err(error), Statement::Verified(stated)) if is_not_introspected(&error) => {
+                        Ok(stated.clone())
+                    }
+                    (answer, _) => answer,
+                }
+            }
+        }
+    }
+
+    fn strategy(&self, format: TokenFormat) -> Result<Strategy<'_>, AuthErrorKind> {
         let strategy = self.verifiers.strategy(format);
-        match strategy.ok_or(AuthErrorKind::UnsupportedToken)? {
-            Strategy::Online(source) => {
-                let answer = source.verify(verification).await?;
-                let stated = self.check_unverified(&answer, token, format)?;
-                Ok((answer, stated))
-            }
-            Strategy::Local(source) => {
-                let answer = source.verify(verification).await?;
-                Ok((answer, AudienceVerdict::Absent))
-            }
-            Strategy::LocalThenOnline { local, online } => {
-                let stated = local.verify(verification).await?;
-                let audience = self.check_verified(&stated)?;
-                let answer = match online.verify(verification).await {
-                    Ok(answer) => self.combine(answer, stated)?,
-                    Err(error) if is_not_introspected(&error) => stated,
-                    Err(error) => return Err(error),
-                };
-                Ok((answer, audience))
-            }
-        }
+        strategy.ok_or(AuthErrorKind::UnsupportedToken)
     }
 
-    /// Combines Clerk's answer about a JWT with the claims that its verified signature vouches for.
-    fn combine(&self, answer: TokenInfo, stated: TokenInfo) -> Result<TokenInfo, AuthError> {
-        if !answer.active {
-            return Ok(answer);
-        }
-        if self.verifiers.oauth_is_custom {
-            // A custom verifier decides: its answer may name another subject than the JWT.
-            return Ok(answer.clone().with_statement(stated).unwrap_or(answer));
-        }
-        Ok(answer.with_statement(stated)?)
-    }
-
-    /// Applies the rules to the answer about a token. `stated`: the verdict about the audience in the token's payload.
-    fn check(
+    /// Applies the rules to the answer about a token, and reports its audience.
+    fn weigh_and_observe(
         &self,
         answer: &TokenInfo,
-        stated: AudienceVerdict,
+        statement: &Statement,
         kind: TokenKind,
-    ) -> Result<(), AuthErrorKind> {
+    ) -> Result<TokenInfo, AuthErrorKind> {
         let now = self.clock.now();
-        let verdict = self.rules.check(answer, kind, now.unix_seconds());
-        let audience = stated.and(self.rules.audience_verdict(answer, kind));
+        let known = self.weigh(answer, statement, kind, now);
+        let verdict = known.as_ref().map(|_| ()).map_err(|kind| *kind);
         if policy::concerns_audience(verdict, kind) {
+            let stated = match statement {
+                Statement::Unverified(Ok(stated)) => {
+                    let audience = self.rules.audience_verdict(stated, kind);
+                    (stated, audience.without_evidence())
+                }
+                Statement::Verified(stated) => (stated, self.rules.audience_verdict(stated, kind)),
+                Statement::None | Statement::Unverified(Err(_)) => {
+                    (answer, AudienceVerdict::Absent)
+                }
+            };
+            let audience = stated.1.and(self.rules.audience_verdict(answer, kind));
             self.audience_observer.verified(audience);
+            if verdict == Err(AuthErrorKind::WrongAudience) {
+                let is_stated = stated.1 == AudienceVerdict::Foreign;
+                let rejected = if is_stated { stated.0 } else { answer };
+                self.warn(rejected, answer.client_id.as_deref(), kind, now);
+            }
         }
-        self.warn(verdict, answer, answer.client_id.as_deref(), kind, now)
-    }
-
-    /// Checks the claims of a JWT whose signature is verified.
-    fn check_verified(&self, stated: &TokenInfo) -> Result<AudienceVerdict, AuthErrorKind> {
-        let now = self.clock.now();
-        let verdict = self.rules.check_verified(stated, now.unix_seconds());
-        let client = stated.client_id.as_deref();
-        self.check_payload(verdict, stated, client, now)
-    }
-
-    /// Checks the unverified claims of a JWT beside Clerk's answer. Tokens of other formats have no such claims.
-    fn check_unverified(
-        &self,
-        answer: &TokenInfo,
-        token: &SecretToken,
-        format: TokenFormat,
-    ) -> Result<AudienceVerdict, AuthErrorKind> {
-        let is_jwt = matches!(format, TokenFormat::Jwt { .. });
-        if !is_jwt || !answer.active || self.verifiers.oauth_is_custom {
-            return Ok(AudienceVerdict::Absent);
-        }
-        let stated = statement::read(token.expose())?;
-        let now = self.clock.now();
-        let seconds = now.unix_seconds();
-        let verdict = self.rules.check_unverified(&stated, answer, seconds);
-        let client = answer.client_id.as_deref();
-        let audience = self.check_payload(verdict, &stated, client, now)?;
-        Ok(audience.without_evidence())
-    }
-
-    /// Returns the verdict about the audience in a payload. Only a rejection is counted here: otherwise there is an
-    /// answer to come, and one verification counts once.
-    fn check_payload(
-        &self,
-        verdict: Result<(), AuthErrorKind>,
-        stated: &TokenInfo,
-        client: Option<&str>,
-        now: Now,
-    ) -> Result<AudienceVerdict, AuthErrorKind> {
-        let audience = self.rules.audience_verdict(stated, TokenKind::OAuth);
-        if verdict == Err(AuthErrorKind::WrongAudience) {
-            self.audience_observer.verified(audience);
-        }
-        self.warn(verdict, stated, client, TokenKind::OAuth, now)?;
-        Ok(audience)
+        known
     }
 
     /// Logs a rejection by audience, which an operator should see. `stated`: the claims that were rejected.
-    fn warn(
-        &self,
-        verdict: Result<(), AuthErrorKind>,
-        stated: &TokenInfo,
-        client: Option<&str>,
-        kind: TokenKind,
-        now: Now,
-    ) -> Result<(), AuthErrorKind> {
-        if verdict == Err(AuthErrorKind::WrongAudience) {
-            let rejection = self.rules.audience_rejection(stated, client, kind);
-            self.audience_observer.rejected(&rejection, now);
-        }
-        verdict
-    }
-
-    /// Returns true if there is evidence of an access token. An active introspection answer alone is not evidence:
-    /// introspection calls refresh tokens active, too.
-    fn is_access_token(&self, answer: &TokenInfo, format: TokenFormat) -> bool {
-        // A `token_type` of another kind has been rejected by now. An audience shows nothing: the answer about a
-        // refresh token may name the audience of its grant.
-        format != TokenFormat::Unprefixed || answer.token_type.is_some()
+    fn warn(&self, stated: &TokenInfo, client: Option<&str>, kind: TokenKind, now: Now) {
+        let rejection = self.rules.audience_rejection(stated, client, kind);
+        self.audience_observer.rejected(&rejection, now);
     }
 }
 

@@ -1,13 +1,23 @@
-//! The claims of an OAuth JWT whose signature is not verified, because Clerk vouches for the token.
+//! The claims of an OAuth JWT beside Clerk's answer about it.
 //!
-//! They are read as strictly as verified claims. A token that two readers could read differently is rejected, and so
+//! Those with an unverified signature are read as strictly as verified claims. A token that two readers could read differently is rejected, and so
 //! is a token of another kind than its format shows. The rules decide about the use of these claims
 //! (`policy::stated`).
 
 use super::{jws, payload, policy::check_agreement};
 use crate::{AuthErrorKind, TokenKind, clerk::TokenInfo};
 
-/// Reads a token that Clerk's answer calls active.
+/// What a token states about itself, beside an answer about it.
+pub(super) enum Statement {
+    /// The answer alone counts.
+    None,
+    /// The signature is not verified, so the statement can only reject the token. An error: the token is unreadable.
+    Unverified(Result<TokenInfo, AuthErrorKind>),
+    /// The signature vouches for it.
+    Verified(TokenInfo),
+}
+
+/// Reads the statement of a token whose signature is not verified.
 pub(super) fn read(token: &str) -> Result<TokenInfo, AuthErrorKind> {
     let (header, members) = jws::unverified(token)?;
     header.check_kind(&members, TokenKind::OAuth)?;
