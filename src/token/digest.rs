@@ -26,6 +26,20 @@ impl TokenDigest {
     }
 }
 
+/// For the store that replicas share.
+#[cfg(feature = "fleet")]
+impl TokenDigest {
+    /// Returns the digest in the order of FIPS 180-4.
+    pub(crate) fn to_bytes(self) -> [u8; 32] {
+        let mut bytes = [0; 32];
+        let (chunks, _) = bytes.as_chunks_mut();
+        for (chunk, word) in chunks.iter_mut().zip(self.0) {
+            *chunk = word.to_be_bytes();
+        }
+        bytes
+    }
+}
+
 impl Hash for TokenDigest {
     fn hash<H: Hasher>(&self, state: &mut H) {
         state.write_u64(self.prefix());

@@ -114,3 +114,15 @@ fn prefix_spreads_the_keys() {
         .collect();
     assert_eq!(shards.len(), 64);
 }
+
+#[cfg(feature = "fleet")]
+#[test]
+fn bytes_of_a_digest_are_those_of_sha_256() {
+    let expected = Sha256::new()
+        .chain_update(SECRET)
+        .chain_update(Sha256::digest(b""))
+        .chain_update("tok")
+        .finalize();
+    let key = key(&[], "tok");
+    assert_eq!(key.to_bytes()[..], expected[..]);
+}
