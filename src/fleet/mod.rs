@@ -10,10 +10,12 @@
 //! 5. Only the state of the link permits the use of the store: the log was read to its end within the last second, and the
 //!    clocks agree.
 
-#[cfg_attr(
+#![cfg_attr(
     not(test),
     allow(dead_code, reason = "the authenticator does not use it yet")
 )]
+
+mod message;
 mod seal;
 mod store;
 

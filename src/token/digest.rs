@@ -38,6 +38,15 @@ impl TokenDigest {
         }
         bytes
     }
+
+    pub(crate) fn from_bytes(bytes: [u8; 32]) -> Self {
+        let (chunks, _) = bytes.as_chunks();
+        let mut words = [0; 8];
+        for (word, chunk) in words.iter_mut().zip(chunks) {
+            *word = u32::from_be_bytes(*chunk);
+        }
+        Self(words)
+    }
 }
 
 impl Hash for TokenDigest {

@@ -125,4 +125,5 @@ fn bytes_of_a_digest_are_those_of_sha_256() {
         .finalize();
     let key = key(&[], "tok");
     assert_eq!(key.to_bytes()[..], expected[..]);
+    assert_eq!(TokenDigest::from_bytes(key.to_bytes()), key);
 }
