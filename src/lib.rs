@@ -55,7 +55,7 @@
 //! [kinds of tokens](guide::tokens), [security](guide::security), [testing](guide::testing),
 //! [observation](guide::observation), [troubleshooting](guide::troubleshooting) and [migration](guide::migration).
 //! [`Authenticator`] is the core without a middleware. Features: `rustls` and `jwt` (defaults), `native-tls`, `axum`,
-//! `tonic`, `mcp`, `metrics`, `fleet`, `test-util`. A feature adds items, and never changes what a configuration accepts.
+//! `tonic`, `mcp`, `metrics`, `fleet`, `redis`, `test-util`. A feature adds items, and never changes what a configuration accepts.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

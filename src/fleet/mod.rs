@@ -16,6 +16,8 @@
 )]
 
 mod message;
+#[cfg(feature = "redis")]
+mod redis;
 mod seal;
 mod store;
 

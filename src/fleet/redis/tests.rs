@@ -1,0 +1,5 @@
+mod address;
+#[cfg(target_os = "linux")]
+mod operations;
+#[cfg(target_os = "linux")]
+mod server;
