@@ -15,10 +15,14 @@
     allow(dead_code, reason = "the authenticator does not use it yet")
 )]
 
+#[cfg(feature = "test-util")]
+mod memory;
 mod message;
 #[cfg(feature = "redis")]
 mod redis;
 mod seal;
 mod store;
 
+#[cfg(feature = "test-util")]
+pub use self::memory::{Fault, MemoryStore};
 pub use self::store::{Claim, Page, Position, SharedStore, StoreError};
