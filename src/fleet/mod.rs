@@ -18,6 +18,7 @@
 #[cfg(feature = "test-util")]
 mod memory;
 mod message;
+mod outbox;
 #[cfg(feature = "redis")]
 mod redis;
 mod seal;

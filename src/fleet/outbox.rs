@@ -1,0 +1,228 @@
+//! Invalidations that were made here and that the logs do not have yet. Pure.
+//!
+//! There is one log for each configured secret. A message leaves once all logs have it.
+
+use std::{collections::BTreeMap, mem};
+
+use bytes::Bytes;
+
+use super::{
+    message::{Effect, Message, Scope},
+    seal::LogSeal,
+};
+use crate::token::digest::TokenDigest;
+
+pub(super) struct Outbox {
+    /// By rank and number: the order in which messages are published.
+    messages: BTreeMap<(Rank, u64), Entry>,
+    lengths: [usize; 3],
+    next: u64,
+    dropped: u64,
+}
+
+/// The order of messages. Revocations come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Rank {
+    End,
+    Again,
+    Token,
+}
+
+/// The place of a message in the outbox.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place(Rank, u64);
+
+struct Entry {
+    message: Message,
+    /// The digests of the token under the further secrets. A message about a token names the digest of its log.
+    others: Box<[TokenDigest]>,
+    /// For each log, the sealed message. Sealed once, so that a repeated message is the same.
+    sealed: Box<[Option<Bytes>]>,
+    /// For each log, true if it has the message.
+    has: Box<[bool]>,
+    since: u64,
+}
+
+impl Outbox {
+    pub(super) fn new() -> Self {
+        Self {
+            messages: BTreeMap::new(),
+            lengths: [0; 3],
+            next: 0,
+            dropped: 0,
+        }
+    }
+
+    /// Adds a message for `logs` logs. `now` is a time of the monotonic clock, in milliseconds.
+    pub(super) fn push(
+        &mut self,
+        message: Message,
+        others: impl Into<Box<[TokenDigest]>>,
+        logs: usize,
+        now: u64,
+    ) {
+        let rank = Rank::of(&message);
+        let mut entry = Entry {
+            message,
+            others: others.into(),
+            sealed: vec![None; logs].into(),
+            has: vec![false; logs].into(),
+            since: now,
+        };
+        let mut number = self.next;
+        self.next += 1;
+        if self.lengths[rank.index()] >= rank.bound() {
+            match rank {
+                // The TTL bounds the effect of what is dropped.
+                Rank::Token => {
+                    self.dropped += 1;
+                    if let Some(oldest) = self.first(rank) {
+                        self.remove(oldest);
+                    }
+                }
+                Rank::End | Rank::Again => {
+                    // The number of the oldest one: `flush` of any of them waits for the message about all.
+                    number = self.first(rank).map_or(number, |Place(_, first)| first);
+                    entry.message.scope = Scope::All;
+                    while let Some(place) = self.first(rank) {
+                        if let Some(merged) = self.remove(place) {
+                            entry.message.at = entry.message.at.max(merged.message.at);
+                        }
+                    }
+                }
+            }
+        }
+        self.lengths[rank.index()] += 1;
+        self.messages.insert((rank, number), entry);
+    }
+
+    /// Returns up to `most` messages that a log does not have, with their places, in the order of publication.
+    pub(super) fn batch(&mut self, log: usize, seal: &LogSeal, most: usize) -> Vec<(Place, Bytes)> {
+        let missing = self
+            .messages
+            .iter_mut()
+            .filter(|(_, entry)| !entry.has[log]);
+        let sealed = missing.filter_map(|((rank, number), entry)| {
+            Some((Place(*rank, *number), entry.seal(log, seal)?))
+        });
+        sealed.take(most).collect()
+    }
+
+    /// Notes that a log has a message.
+    pub(super) fn published(&mut self, log: usize, Place(rank, number): Place, sealed: &Bytes) {
+        let Some(entry) = self.messages.get_mut(&(rank, number)) else {
+            return;
+        };
+        // Another message may have taken the place: one about all.
+        if entry.sealed[log].as_ref() != Some(sealed) {
+            return;
+        }
+        entry.has[log] = true;
+        if entry.has.iter().all(|has| *has) {
+            self.remove(Place(rank, number));
+        }
+    }
+
+    /// Drops each `again` of a token that has waited for longer than a log keeps messages.
+    pub(super) fn expire(&mut self, now: u64) {
+        let is_late = |entry: &Entry| {
+            entry.message.effect == Effect::Again && now.saturating_sub(entry.since) >= TOKEN_LIFE
+        };
+        let tokens = self.messages.range((Rank::Token, 0)..);
+        let late = tokens.filter(|(_, entry)| is_late(entry));
+        let late: Vec<_> = late
+            .map(|((rank, number), _)| Place(*rank, *number))
+            .collect();
+        for place in late {
+            self.remove(place);
+        }
+    }
+
+    /// Returns true if a message with a number below this one is still here.
+    pub(super) fn has_before(&self, number: u64) -> bool {
+        let firsts = [Rank::End, Rank::Again, Rank::Token].map(|rank| self.first(rank));
+        firsts
+            .into_iter()
+            .flatten()
+            .any(|Place(_, first)| first < number)
+    }
+
+    /// Returns the number of the next message.
+    pub(super) fn next_number(&self) -> u64 {
+        self.next
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.messages.len()
+    }
+
+    /// Returns the number of messages dropped since the last call.
+    pub(super) fn take_dropped(&mut self) -> u64 {
+        mem::take(&mut self.dropped)
+    }
+
+    fn first(&self, rank: Rank) -> Option<Place> {
+        let (first, _) = self.messages.range((rank, 0)..=(rank, u64::MAX)).next()?;
+        Some(Place(first.0, first.1))
+    }
+
+    fn remove(&mut self, Place(rank, number): Place) -> Option<Entry> {
+        let entry = self.messages.remove(&(rank, number))?;
+        self.lengths[rank.index()] -= 1;
+        Some(entry)
+    }
+}
+
+impl Entry {
+    fn seal(&mut self, log: usize, seal: &LogSeal) -> Option<Bytes> {
+        if self.sealed[log].is_none() {
+            let mut message = self.message.clone();
+            // The first log has the digest of the message, the further ones those beside it.
+            if let (Scope::Token(digest), Some(other)) = (
+                &mut message.scope,
+                log.checked_sub(1).map(|at| self.others.get(at)),
+            ) {
+                *digest = *other?;
+            }
+            let sealed = seal.seal(&message.encode()).or_else(|| {
+                // An id is too long for a message. No replica may keep what the message is about.
+                message.scope = Scope::All;
+                seal.seal(&message.encode())
+            });
+            self.sealed[log] = sealed;
+        }
+        self.sealed[log].clone()
+    }
+}
+
+impl Rank {
+    fn of(message: &Message) -> Self {
+        match (&message.scope, message.effect) {
+            (Scope::Token(_), _) => Self::Token,
+            (_, Effect::End) => Self::End,
+            (_, Effect::Again) => Self::Again,
+        }
+    }
+
+    fn index(self) -> usize {
+        match self {
+            Self::End => 0,
+            Self::Again => 1,
+            Self::Token => 2,
+        }
+    }
+
+    /// The bounds are those of the table of invalidations.
+    fn bound(self) -> usize {
+        match self {
+            Self::End | Self::Again => 50_000,
+            Self::Token => 100_000,
+        }
+    }
+}
+
+/// The time after which an `again` of a token is dropped, in milliseconds.
+const TOKEN_LIFE: u64 = 15 * 60 * 1000;
+
+#[cfg(test)]
+mod tests;
