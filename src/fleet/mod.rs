@@ -15,6 +15,7 @@
     allow(dead_code, reason = "the authenticator does not use it yet")
 )]
 
+mod link;
 #[cfg(feature = "test-util")]
 mod memory;
 mod message;

@@ -62,6 +62,19 @@ pub enum BreakerState {
     Open,
 }
 
+/// The state of the connection to the store that replicas share.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum FleetState {
+    /// The log of invalidations was not read to its end yet. The store is not used.
+    #[default]
+    Joining,
+    /// The store is used.
+    Live,
+    /// The store is not used: it was not read within the last second, or the clocks differ.
+    Cut,
+}
+
 impl BreakerState {
     pub(super) fn as_str(self) -> &'static str {
         match self {

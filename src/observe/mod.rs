@@ -30,7 +30,7 @@ pub(crate) use self::{
     metrics::StoreMetrics,
 };
 pub use self::{
-    health::{BreakerState, Health},
+    health::{BreakerState, FleetState, Health},
     stats::Stats,
 };
 use self::{
