@@ -3,7 +3,7 @@
 use super::Authenticator;
 use crate::{
     Tokens,
-    cache::Scope,
+    cache::{Made, Scope},
     observe::{Effect, Origin},
     tokens::Selection,
 };
@@ -71,7 +71,7 @@ impl Authenticator {
             _ => {}
         }
         let now = self.shared.clock.now();
-        let are_dropped = cache.invalidate(scope, effect, now);
+        let are_dropped = cache.invalidate(scope, effect, Made::here(now));
         self.shared
             .observer
             .invalidated(effect, origin, are_dropped, now);

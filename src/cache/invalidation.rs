@@ -14,8 +14,16 @@
 //! The number of marks is bounded. When there are many, the cache is swept: all invalidated entries are removed. After
 //! that, the marks concern only verifications in flight. One floor replaces them: those verifications are not cached.
 
+#![cfg_attr(
+    feature = "fleet",
+    allow(dead_code, reason = "the fleet does not use all of it yet")
+)]
+
+mod by_age;
 mod ends;
 mod scope;
+#[cfg(feature = "fleet")]
+mod times;
 
 use std::{
     collections::{HashMap, hash_map::RandomState},
@@ -26,8 +34,13 @@ use std::{
 pub(super) use self::ends::Dropped;
 use self::ends::{End, Ends};
 pub(crate) use self::scope::{Properties, Scope};
+#[cfg(feature = "fleet")]
+pub(crate) use self::times::InvalidationId;
+#[cfg(feature = "fleet")]
+use self::times::{Dated, Times};
 use crate::{
     clock::Now,
+    observe::Effect,
     sync::{AtomicU64, RwLock, RwLockReadGuard, RwLockWriteGuard, single_flight::SingleFlight},
     token::digest::TokenDigest,
 };
@@ -37,8 +50,57 @@ use crate::{
 pub(super) struct Invalidations {
     latest: AtomicU64,
     marks: RwLock<Marks>,
-    /// The time for which revocations are kept, in milliseconds.
-    end_life: u64,
+    /// The longest time for which a result may be used, in milliseconds.
+    longest_life: u64,
+}
+
+/// The time and the identity of an invalidation.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Made {
+    /// The time at which this replica applies it.
+    now: Now,
+    /// The time at which it was made, by the wall clock in milliseconds. It is not later than now.
+    at: u64,
+    /// The time before which evidence of other replicas does not count, by the wall clock in milliseconds.
+    #[cfg(feature = "fleet")]
+    time: u64,
+    #[cfg(feature = "fleet")]
+    id: Option<InvalidationId>,
+}
+
+impl Made {
+    /// An invalidation by this process.
+    pub(crate) fn here(now: Now) -> Self {
+        Self {
+            now,
+            at: now.wall,
+            #[cfg(feature = "fleet")]
+            time: now.wall,
+            #[cfg(feature = "fleet")]
+            id: None,
+        }
+    }
+
+    /// Adds the id under which other replicas receive it.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn with_id(self, id: InvalidationId) -> Self {
+        Self {
+            id: Some(id),
+            ..self
+        }
+    }
+
+    /// An invalidation that another replica made at `at`, and that the store's log has at `position`. A time in the
+    /// future counts as now: a clock that is ahead must not reject tokens that are issued later.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn elsewhere(id: InvalidationId, at: u64, position: u64, now: Now) -> Self {
+        Self {
+            now,
+            at: at.min(now.wall),
+            time: at.max(position).min(now.wall),
+            id: Some(id),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -50,6 +112,9 @@ struct Marks {
     /// The epoch of the latest invalidation of each scope, by its name.
     latest: HashMap<u64, u64>,
     ends: Ends,
+    /// `None` if no evidence comes from other replicas.
+    #[cfg(feature = "fleet")]
+    times: Option<Times>,
     /// Hashes scopes with a random key to names of a fixed size. Two scopes with one name would only be invalidated
     /// together.
     names: RandomState,
@@ -66,8 +131,21 @@ impl Invalidations {
         Self {
             latest: AtomicU64::default(),
             marks: RwLock::default(),
-            end_life: longest_life.max(ends::LIFE),
+            longest_life,
         }
+    }
+
+    /// Keeps what evidence of other replicas is compared with.
+    #[cfg(feature = "fleet")]
+    pub(super) fn with_times(self) -> Self {
+        self.write().times = Some(Times::default());
+        self
+    }
+
+    /// Returns true if evidence comes from other replicas.
+    #[cfg(feature = "fleet")]
+    pub(super) fn has_times(&self) -> bool {
+        self.read().times.is_some()
     }
 
     /// Returns the epoch of a verification that begins now.
@@ -75,25 +153,68 @@ impl Invalidations {
         self.latest.load(Ordering::SeqCst)
     }
 
-    /// Invalidates all earlier results of a scope.
+    /// Invalidates all earlier results of a scope in this replica.
     pub(super) fn again(&self, scope: Scope<'_>) -> Many {
         self.invalidate(|marks, epoch| marks.invalidate(scope, epoch))
     }
 
-    /// Revokes a scope. `now`: the time of the revocation.
-    pub(super) fn end(&self, scope: Scope<'_>, now: Now) -> (Many, Dropped) {
+    /// Adds an invalidation.
+    pub(super) fn apply(&self, scope: Scope<'_>, effect: Effect, made: Made) -> (Many, Dropped) {
         let mut dropped = Dropped(false);
         let many = self.invalidate(|marks, epoch| {
             marks.invalidate(scope, epoch);
-            let end = End {
-                epoch,
-                at: now.wall,
-                set: now.mono,
-            };
             let name = marks.names.hash_one(scope);
-            dropped = marks.ends.add(scope, name, end, self.end_life);
+            #[cfg(feature = "fleet")]
+            marks.date(scope, name, epoch, made, self.longest_life);
+            if effect == Effect::End {
+                let end = End {
+                    epoch,
+                    at: made.at,
+                    set: made.now.mono,
+                };
+                let life = self.longest_life.max(ends::LIFE);
+                dropped = marks.ends.add(scope, name, end, life);
+            }
         });
         (many, dropped)
+    }
+
+    /// Raises the time of an invalidation that was applied before.
+    #[cfg(feature = "fleet")]
+    pub(super) fn repeat(&self, scope: Scope<'_>, made: Made) {
+        let mut marks = self.write();
+        let name = marks.names.hash_one(scope);
+        let epoch = self.latest.load(Ordering::Relaxed);
+        marks.date(scope, name, epoch, made, self.longest_life);
+    }
+
+    /// Returns true if an invalidation rejects evidence of another replica, for which Clerk was called at `called_at`.
+    /// `after`: the invalidations that the other replica had applied before.
+    #[cfg(feature = "fleet")]
+    pub(super) fn rejects_evidence(
+        &self,
+        token: Properties<'_>,
+        called_at: u64,
+        after: &[InvalidationId],
+    ) -> bool {
+        let marks = self.read();
+        let names = marks.named(token);
+        let times = marks.times.as_ref();
+        times.is_some_and(|times| times.reject(called_at, after, names))
+    }
+
+    /// Returns the recent invalidations that concern a token and that were applied up to an epoch.
+    #[cfg(feature = "fleet")]
+    pub(super) fn applied(
+        &self,
+        token: Properties<'_>,
+        epoch: u64,
+        now: Now,
+    ) -> Vec<InvalidationId> {
+        let marks = self.read();
+        let names = marks.named(token);
+        let times = marks.times.as_ref();
+        times.map_or_else(Vec::new, |times| times.applied(epoch, now.wall, names))
     }
 
     /// Invalidates the verification in flight for a token. No mark is needed if there is none: the caller removes the
@@ -237,6 +358,19 @@ impl Marks {
             self.latest.clear();
         } else {
             self.latest.insert(self.names.hash_one(scope), epoch);
+        }
+    }
+
+    #[cfg(feature = "fleet")]
+    fn date(&mut self, scope: Scope<'_>, name: u64, epoch: u64, made: Made, life: u64) {
+        if let Some(times) = &mut self.times {
+            let dated = Dated {
+                epoch,
+                time: made.time,
+                id: made.id,
+                set: made.now.mono,
+            };
+            times.add(scope, name, dated, life);
         }
     }
 

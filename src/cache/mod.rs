@@ -22,7 +22,7 @@ use self::{
     returning::Returning,
 };
 pub(crate) use self::{
-    invalidation::{Properties, Scope},
+    invalidation::{Made, Properties, Scope},
     user::UserCache,
     verdict::Arrival,
 };
@@ -226,14 +226,13 @@ impl Cache {
 
     /// Invalidates tokens. A verification in flight does not count for requests that arrive after this, and is not
     /// cached. Returns true if the effect is [`Effect::End`] and older revocations of single tokens were dropped.
-    pub(crate) fn invalidate(&self, scope: Scope<'_>, effect: Effect, now: Now) -> bool {
+    pub(crate) fn invalidate(&self, scope: Scope<'_>, effect: Effect, made: Made) -> bool {
         let (Many(are_many), Dropped(are_dropped)) = match (effect, scope) {
-            (Effect::End, _) => self.invalidations.end(scope, now),
-            (Effect::Again, Scope::Token(key)) => {
+            (Effect::Again, Scope::Token(key)) if !self.takes_evidence() => {
                 let many = self.invalidations.again_under_way(&self.flights, key);
                 (many, Dropped(false))
             }
-            (Effect::Again, _) => (self.invalidations.again(scope), Dropped(false)),
+            _ => self.invalidations.apply(scope, effect, made),
         };
         match scope {
             Scope::Token(key) => {
@@ -259,6 +258,15 @@ impl Cache {
             self.sweep();
         }
         are_dropped
+    }
+
+    /// Returns true if evidence comes from other replicas. Then every invalidation is kept: the store may have evidence
+    /// about a token that is not cached here.
+    fn takes_evidence(&self) -> bool {
+        #[cfg(feature = "fleet")]
+        return self.invalidations.has_times();
+        #[cfg(not(feature = "fleet"))]
+        false
     }
 
     /// Removes all invalidated entries, so that their marks need not be kept.

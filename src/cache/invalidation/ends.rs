@@ -8,17 +8,15 @@
 //! | [`MAX_TOKENS`] single tokens | the oldest one is dropped |
 //! | [`MAX_OTHERS`] sessions, subjects, memberships and organizations | one revocation of all tokens replaces them |
 
-use std::collections::{BTreeMap, HashMap};
-
-use super::scope::Scope;
+use super::{by_age::ByAge, scope::Scope};
 
 /// The revocations of one replica. The names are keyed hashes of scopes.
 #[derive(Debug, Default)]
 pub(super) struct Ends {
     /// The revocation of all tokens. It is never dropped.
     all: Option<End>,
-    tokens: ByAge,
-    others: ByAge,
+    tokens: ByAge<End>,
+    others: ByAge<End>,
 }
 
 /// The latest revocation of one scope.
@@ -46,7 +44,8 @@ impl Ends {
         match scope {
             Scope::All => self.end_all(end),
             Scope::Token(_) => {
-                self.tokens.raise(name, end);
+                self.tokens
+                    .raise(name, end.epoch, end.set, |it| End::raise(it, end));
                 let is_full = self.tokens.len() > MAX_TOKENS;
                 if is_full {
                     self.tokens.drop_oldest();
@@ -57,7 +56,8 @@ impl Ends {
             | Scope::Subject(_)
             | Scope::Member { .. }
             | Scope::Organization(_) => {
-                self.others.raise(name, end);
+                self.others
+                    .raise(name, end.epoch, end.set, |it| End::raise(it, end));
                 if self.others.len() > MAX_OTHERS {
                     self.others = ByAge::default();
                     self.end_all(end);
@@ -106,65 +106,22 @@ impl Ends {
                 Scope::Token(_) => &self.tokens,
                 _ => &self.others,
             };
-            Some((scope, ends.by_name.get(&name)?))
+            Some((scope, ends.get(name)?))
         })
     }
 
     fn end_all(&mut self, end: End) {
-        let all = self.all.get_or_insert(end);
-        *all = all.raised_to(end);
+        self.all = Some(End::raise(self.all, end));
     }
 }
 
 impl End {
     /// The wall clock may be set back. The time of a revocation never is.
-    fn raised_to(self, later: Self) -> Self {
+    fn raise(earlier: Option<Self>, later: Self) -> Self {
         Self {
-            epoch: later.epoch,
-            at: self.at.max(later.at),
-            set: self.set.max(later.set),
+            at: later.at.max(earlier.map_or(0, |earlier| earlier.at)),
+            ..later
         }
-    }
-}
-
-/// Revocations, in the order of their latest numbers.
-#[derive(Debug, Default)]
-struct ByAge {
-    by_name: HashMap<u64, End>,
-    /// The names by the number of the revocation.
-    by_epoch: BTreeMap<u64, u64>,
-}
-
-impl ByAge {
-    fn raise(&mut self, name: u64, end: End) {
-        let raised = match self.by_name.get(&name) {
-            Some(earlier) => {
-                self.by_epoch.remove(&earlier.epoch);
-                earlier.raised_to(end)
-            }
-            None => end,
-        };
-        self.by_epoch.insert(raised.epoch, name);
-        self.by_name.insert(name, raised);
-    }
-
-    /// Removes the revocations from before a time on the monotonic clock.
-    fn drop_older_than(&mut self, set: u64) {
-        while let Some((_, name)) = self.by_epoch.first_key_value()
-            && self.by_name.get(name).is_none_or(|end| end.set < set)
-        {
-            self.drop_oldest();
-        }
-    }
-
-    fn drop_oldest(&mut self) {
-        if let Some((_, name)) = self.by_epoch.pop_first() {
-            self.by_name.remove(&name);
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.by_name.len()
     }
 }
 

@@ -1,8 +1,9 @@
 use std::sync::atomic::Ordering;
 
-use super::{Dropped, Invalidations, MANY, Many, Properties, Scope};
+use super::{Dropped, Invalidations, MANY, Made, Many, Properties, Scope};
 use crate::{
     clock::Now,
+    observe::Effect,
     sync::AtomicU64,
     token::digest::{TokenDigest, TokenHasher},
 };
@@ -308,7 +309,10 @@ fn scope_concerns_the_tokens_that_it_names() {
         for (token, expected) in [of_user, of_organization].into_iter().zip(expected) {
             let (again, end) = (new(), new());
             assert_eq!(again.again(scope), Many(false));
-            assert_eq!(end.end(scope, NOW), (Many(false), Dropped(false)));
+            assert_eq!(
+                end.apply(scope, Effect::End, Made::here(NOW)),
+                (Many(false), Dropped(false))
+            );
             for invalidations in [&again, &end] {
                 assert_eq!(invalidations.is_invalid(0, token), expected, "{scope:?}");
                 assert!(!invalidations.is_invalid(1, token), "{scope:?}");
@@ -326,7 +330,9 @@ fn examined_result_moves_to_the_latest_epoch() {
     let epoch = AtomicU64::new(0);
     subject(&invalidations, "user_2");
     assert_eq!(
-        invalidations.end(Scope::Session("sess_2"), NOW).0,
+        invalidations
+            .apply(Scope::Session("sess_2"), Effect::End, Made::here(NOW))
+            .0,
         Many(false)
     );
     assert!(!invalidations.examine(&epoch, token));
@@ -349,7 +355,7 @@ fn revocation_since_the_call_rejects_the_result_for_all_requests() {
     ] {
         let invalidations = new();
         match effect {
-            "end" => _ = invalidations.end(scope, NOW),
+            "end" => _ = invalidations.apply(scope, Effect::End, Made::here(NOW)),
             _ => _ = invalidations.again(scope),
         }
         let token = properties(key("a"), Some("user_1"));
@@ -361,4 +367,54 @@ fn revocation_since_the_call_rejects_the_result_for_all_requests() {
             );
         }
     }
+}
+
+#[cfg(feature = "fleet")]
+#[test]
+fn evidence_of_another_replica_is_compared_with_the_times() {
+    let token = properties(key("a"), Some("user_1"));
+    let at = |wall| Now { wall, ..NOW };
+    let without = new();
+    assert_eq!(without.again(Scope::All), Many(false));
+    assert!(
+        !without.rejects_evidence(token, 0, &[]),
+        "no evidence comes"
+    );
+    for effect in [Effect::Again, Effect::End] {
+        let invalidations = new().with_times();
+        let id = [1; 16];
+        // Made ten seconds ago, and published five seconds ago.
+        let made = Made::elsewhere(id, NOW.wall - 10_000, NOW.wall - 5_000, NOW);
+        let result = invalidations.apply(Scope::Subject("user_1"), effect, made);
+        assert_eq!(result, (Many(false), Dropped(false)));
+        assert!(invalidations.rejects_evidence(token, NOW.wall - 4_000, &[]));
+        assert!(!invalidations.rejects_evidence(token, NOW.wall - 3_999, &[]));
+        assert!(!invalidations.rejects_evidence(token, NOW.wall - 4_999, &[id]));
+        let ended = effect == Effect::End;
+        let issued = |before: u64| Some(i64::try_from(NOW.wall / 1000 - before).unwrap());
+        assert_eq!(invalidations.is_ended(token, issued(10)), ended);
+        assert!(!invalidations.is_ended(token, issued(8)));
+        // The same message again, later in the log.
+        let made = Made::elsewhere(id, NOW.wall - 10_000, NOW.wall - 2_000, NOW);
+        invalidations.repeat(Scope::Subject("user_1"), made);
+        assert_eq!(invalidations.epoch(), 1);
+        assert!(invalidations.rejects_evidence(token, NOW.wall - 1_000, &[]));
+        assert_eq!(invalidations.applied(token, 1, NOW), [id]);
+        assert_eq!(invalidations.applied(token, 0, NOW), [[0; 16]; 0]);
+        assert!(invalidations.applied(token, 1, at(NOW.wall + 1)).is_empty());
+    }
+}
+
+#[cfg(feature = "fleet")]
+#[test]
+fn time_in_the_future_counts_as_now() {
+    let invalidations = new().with_times();
+    let token = properties(key("a"), Some("user_1"));
+    let made = Made::elsewhere([1; 16], u64::MAX, u64::MAX, NOW);
+    let result = invalidations.apply(Scope::Subject("user_1"), Effect::End, made);
+    assert_eq!(result, (Many(false), Dropped(false)));
+    let seconds = i64::try_from(NOW.wall / 1000).unwrap();
+    assert!(invalidations.is_ended(token, Some(seconds + 1)));
+    assert!(!invalidations.is_ended(token, Some(seconds + 2)));
+    assert!(!invalidations.rejects_evidence(token, NOW.wall + 1_001, &[]));
 }

@@ -3,7 +3,7 @@ use std::{future, sync::Arc};
 use super::{Cache, Entry, START, bad, cache, check, conclude, good, settle};
 use crate::{
     AuthErrorKind,
-    cache::{Outcome, Scope},
+    cache::{Made, Outcome, Scope},
     observe::Effect,
     sync::single_flight::Join,
 };
@@ -64,15 +64,19 @@ fn what_is_invalidated_frees_its_memory() {
 }
 
 fn invalidate_token(cache: &Cache, token: &str) {
-    cache.invalidate(Scope::Token(cache.key(token)), Effect::Again, START);
+    cache.invalidate(
+        Scope::Token(cache.key(token)),
+        Effect::Again,
+        Made::here(START),
+    );
 }
 
 fn invalidate_subject(cache: &Cache, subject: &str) {
-    cache.invalidate(Scope::Subject(subject), Effect::Again, START);
+    cache.invalidate(Scope::Subject(subject), Effect::Again, Made::here(START));
 }
 
 fn invalidate_all(cache: &Cache) {
-    cache.invalidate(Scope::All, Effect::Again, START);
+    cache.invalidate(Scope::All, Effect::Again, Made::here(START));
 }
 
 /// Has a verification of a token under way.

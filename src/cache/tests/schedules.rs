@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::{START, bad, cache, good, settle, token};
 use crate::{
     AuthErrorKind,
-    cache::{Arrival, Cache, Lookup, Outcome, Scope},
+    cache::{Arrival, Cache, Lookup, Made, Outcome, Scope},
     observe::Effect,
     sync::single_flight::{self, Landed, SingleFlight, wait},
     token::digest::TokenDigest,
@@ -134,7 +134,7 @@ const WAYS: [Invalidate; 6] = [
 ];
 
 fn invalidate(cache: &Cache, scope: Scope<'_>, effect: Effect) {
-    cache.invalidate(scope, effect, START);
+    cache.invalidate(scope, effect, Made::here(START));
 }
 
 #[test]
