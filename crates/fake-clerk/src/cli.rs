@@ -18,13 +18,17 @@ A Clerk for tests and development, without an account.
 It serves Clerk's OAuth endpoints and Backend API, and an admin page that issues
 and revokes tokens of every kind.
 
-Usage: fake-clerk [--listen ADDRESS] [--path PATH]
+Usage: fake-clerk [--listen ADDRESS] [--path PATH] [--webhook-url URL]
 
 Options:
-      --listen ADDRESS  Loopback address and port [default: 127.0.0.1:4000]
-      --path PATH       Path of the Frontend API, as behind a proxy: /__clerk
-  -h, --help            Print this help
-  -V, --version         Print the version
+      --listen ADDRESS         Loopback address and port
+                               [default: 127.0.0.1:4000]
+      --path PATH              Path of the Frontend API behind a proxy: /__clerk
+      --webhook-url URL        Endpoint that gets signed events, http://…
+      --webhook-secret SECRET  Its signing secret, whsec_…
+                               [default: a secret that protects nothing]
+  -h, --help                   Print this help
+  -V, --version                Print the version
 
 Environment:
   LISTEN                     The address, if --listen is absent
@@ -39,6 +43,7 @@ const DEFAULT_ADDRESS: &str = "127.0.0.1:4000";
 const CLIENT_ID: &str = "FakeClerkClient1";
 const CLIENT_SECRET: &str = "FakeClerkSecretThatProtectsNoOne";
 const SECRET_KEY: &str = "sk_test_Fake_Clerk_Key_That_Protects_No_One";
+const WEBHOOK_SECRET: &str = "whsec_FakeClerkSecretThatProtectsNoOne";
 
 const USERS: [(&str, &str, &str); 2] = [
     ("user_ada", "Ada", "Lovelace"),
@@ -58,7 +63,7 @@ pub fn main() -> ExitCode {
             print(concat!("fake-clerk ", env!("CARGO_PKG_VERSION"), "\n"));
             Ok(())
         }
-        Ok(Command::Serve { listen, path }) => serve(listen, path),
+        Ok(Command::Serve(options)) => serve(options),
         Err(message) => {
             complain(&format!("{message}; see fake-clerk --help"));
             return ExitCode::from(2);
@@ -77,39 +82,43 @@ pub fn main() -> ExitCode {
 enum Command {
     Help,
     Version,
-    Serve {
-        listen: Option<SocketAddr>,
-        path: Option<String>,
-    },
+    Serve(Options),
+}
+
+#[derive(Debug, Default, PartialEq)]
+struct Options {
+    listen: Option<SocketAddr>,
+    path: Option<String>,
+    webhook_url: Option<String>,
+    webhook_secret: Option<String>,
 }
 
 impl Command {
     fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Self, String> {
-        let (mut listen, mut path) = (None, None);
+        let mut options = Options::default();
         while let Some(argument) = arguments.next() {
-            match argument.as_str() {
+            let (name, value) = match argument.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (&*argument, None),
+            };
+            let mut value = |what: &str| {
+                let value = value.clone().or_else(|| arguments.next());
+                value.ok_or_else(|| format!("{name} lacks its {what}"))
+            };
+            match name {
                 "-h" | "--help" => return Ok(Self::Help),
                 "-V" | "--version" => return Ok(Self::Version),
-                "--listen" => {
-                    let address = arguments.next().ok_or("--listen lacks its address")?;
-                    listen = Some(parse_address(&address)?);
-                }
-                "--path" => {
-                    let value = arguments.next().ok_or("--path lacks its path")?;
-                    path = Some(parse_path(value)?);
-                }
-                other => {
-                    if let Some(address) = other.strip_prefix("--listen=") {
-                        listen = Some(parse_address(address)?);
-                    } else if let Some(value) = other.strip_prefix("--path=") {
-                        path = Some(parse_path(value.to_owned())?);
-                    } else {
-                        return Err(format!("unknown argument `{other}`"));
-                    }
-                }
+                "--path" => options.path = Some(parse_path(value("path")?)?),
+                "--listen" => options.listen = Some(parse_address(&value("address")?)?),
+                "--webhook-url" => options.webhook_url = Some(value("URL")?),
+                "--webhook-secret" => options.webhook_secret = Some(value("secret")?),
+                _ => return Err(format!("unknown argument `{name}`")),
             }
         }
-        Ok(Self::Serve { listen, path })
+        if options.webhook_secret.is_some() && options.webhook_url.is_none() {
+            return Err("--webhook-secret needs --webhook-url".to_owned());
+        }
+        Ok(Self::Serve(options))
     }
 }
 
@@ -127,8 +136,8 @@ fn parse_path(path: String) -> Result<String, String> {
     }
 }
 
-fn serve(listen: Option<SocketAddr>, path: Option<String>) -> Result<(), String> {
-    let address = match listen {
+fn serve(options: Options) -> Result<(), String> {
+    let address = match options.listen {
         Some(address) => address,
         None => parse_address(&variable("LISTEN", DEFAULT_ADDRESS))
             .map_err(|message| format!("LISTEN: {message}"))?,
@@ -137,7 +146,7 @@ fn serve(listen: Option<SocketAddr>, path: Option<String>) -> Result<(), String>
         .enable_all()
         .build()
         .map_err(|error| error.to_string())?;
-    let clerk = start(address, path).map_err(|error| match error.kind() {
+    let clerk = start(address, options.path).map_err(|error| match error.kind() {
         io::ErrorKind::AddrInUse => {
             format!(
                 "cannot listen on {address}: the address is in use; choose another with --listen"
@@ -145,7 +154,15 @@ fn serve(listen: Option<SocketAddr>, path: Option<String>) -> Result<(), String>
         }
         _ => format!("cannot listen on {address}: {error}"),
     })?;
-    print(&greeting(&clerk));
+    let secret = options.webhook_secret.as_deref().unwrap_or(WEBHOOK_SECRET);
+    if let Some(url) = &options.webhook_url {
+        let outcome = clerk.webhooks(url, secret);
+        outcome.map_err(|error| error.to_string())?;
+    }
+    print(&greeting(
+        &clerk,
+        options.webhook_url.is_some().then_some(secret),
+    ));
     runtime
         .block_on(tokio::signal::ctrl_c())
         .map_err(|error| error.to_string())
@@ -185,24 +202,29 @@ fn start(address: SocketAddr, path: Option<String>) -> io::Result<FakeClerk> {
 }
 
 /// The text that the program prints when it is ready.
-fn greeting(clerk: &FakeClerk) -> String {
+fn greeting(clerk: &FakeClerk, webhook_secret: Option<&str>) -> String {
     let url = clerk.url();
     let exports = |lines: String| {
         let lines = lines.lines().map(|line| format!("  export {line}\n"));
         lines.collect::<String>()
     };
     let tokens = USERS.map(|(id, ..)| format!("  {id:<10}  {}\n", clerk.token(id).issue()));
+    let webhooks = webhook_secret.map(|secret| {
+        let lines = exports(format!("CLERK_WEBHOOK_SIGNING_SECRET={secret}"));
+        format!("In addition, for a service that receives its events:\n{lines}\n")
+    });
     format!(
         "A fake Clerk listens on {url}\n\n\
          Its admin page, which issues tokens and shows requests:\n  http://{}/__admin\n\n\
          The environment of a service, the same at every start:\n{}\n\
-         In addition, for a service that accepts every kind of token:\n{}\n\
+         In addition, for a service that accepts every kind of token:\n{}\n{}\
          A token for each of two users, with the scopes email and profile, for one day:\n{}\n\
          The admin page issues the other kinds.\n\n\
          Ctrl-C stops it.\n",
         clerk.addr(),
         exports(admin::environment(&clerk.state)),
         exports(admin::environment_of_kinds(&clerk.state)),
+        webhooks.unwrap_or_default(),
         tokens.concat(),
     )
 }

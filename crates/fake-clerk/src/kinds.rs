@@ -3,6 +3,7 @@
 use super::FakeClerk;
 use super::keys;
 use super::tokens::{ApiKeyBuilder, MachineTokenBuilder, SessionBuilder};
+use super::webhooks;
 
 impl FakeClerk {
     /// Prepares a session token for a user.
@@ -67,7 +68,8 @@ impl FakeClerk {
     }
 
     /// Deletes a user, so that the Backend API answers 404, and revokes the user's OAuth tokens and API keys.
-    /// [`save`](super::UserBuilder::save) restores the user, but not the tokens.
+    /// [`save`](super::UserBuilder::save) restores the user, but not the tokens. Sends `user.deleted` to the
+    /// [webhook endpoints](Self::webhooks).
     pub fn delete_user(&self, user_id: impl Into<String>) {
         let user_id = user_id.into();
         let mut ledger = self.state.lock();
@@ -79,6 +81,8 @@ impl FakeClerk {
         }
         let mut user = ledger.user(&user_id);
         user.deleted = true;
+        let data = webhooks::deleted("user", &user_id);
         ledger.users.insert(user_id, user);
+        self.state.notify(&mut ledger, "user.deleted", &data);
     }
 }

@@ -105,6 +105,7 @@ mod state;
 mod tests;
 mod tokens;
 mod users;
+mod webhooks;
 
 use std::collections::hash_map::Entry;
 use std::fmt;
@@ -124,6 +125,7 @@ pub use self::tokens::{
     ApiKeyBuilder, Category, MachineTokenBuilder, SessionBuilder, TokenBuilder,
 };
 pub use self::users::UserBuilder;
+pub use self::webhooks::{InvalidWebhook, MembershipEvents, OrganizationEvents};
 
 use self::clients::Client;
 use self::server::Server;

@@ -20,6 +20,7 @@ use tokio::sync::{Notify, oneshot};
 
 use super::exchange::{ConnectionReset, exchange};
 use super::state::State;
+use super::webhooks::deliver;
 
 /// A running server. Its drop stops the server and waits for the end of the thread.
 pub(super) struct Server {
@@ -76,6 +77,7 @@ fn prepare(listener: std::net::TcpListener, state: Arc<State>) -> io::Result<Run
         let _context = runtime.enter();
         TcpListener::from_std(listener)?
     };
+    runtime.spawn(deliver(Arc::clone(&state)));
     runtime.spawn(accept(listener, state));
     Ok(runtime)
 }

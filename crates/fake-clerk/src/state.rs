@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::Value;
+use tokio::sync::Notify;
 
 use super::admin::CallLog;
 use super::backend::Habits;
@@ -19,6 +20,7 @@ use super::oauth::Flow;
 use super::record::RecordedRequest;
 use super::tokens::{Credential, Token};
 use super::users::User;
+use super::webhooks::{Sessions, Webhooks};
 
 /// The number of recorded requests.
 const REMEMBERED: usize = 10_000;
@@ -43,6 +45,8 @@ pub(super) struct State {
     pub(super) admin: bool,
     pub(super) connections: AtomicUsize,
     pub(super) keys: KeyRing,
+    /// Wakes the task that sends events.
+    pub(super) events: Notify,
     ledger: Mutex<Ledger>,
 }
 
@@ -73,6 +77,7 @@ impl State {
             issuer: settings.issuer,
             keys: KeyRing::new(instance_id.clone()),
             instance_id,
+            events: Notify::new(),
             client_id,
             client_secret,
             secret_key: settings.secret_key,
@@ -128,6 +133,8 @@ pub(super) struct Ledger {
     /// Clients by their ids.
     pub(super) clients: HashMap<String, Client>,
     pub(super) users: HashMap<String, User>,
+    pub(super) sessions: Sessions,
+    pub(super) webhooks: Webhooks,
     /// OAuth tokens by their full text.
     pub(super) tokens: HashMap<String, Token>,
     /// API keys and opaque machine-to-machine tokens by their full text.

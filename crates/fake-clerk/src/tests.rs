@@ -24,6 +24,7 @@ mod server;
 mod sessions;
 mod token_endpoint;
 mod userinfo;
+mod webhooks;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::io;

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::backend::user_object;
 use super::state::State;
 use super::tokens::Token;
 
@@ -27,6 +28,7 @@ pub(super) struct User {
     pub(super) unsafe_metadata: Value,
     pub(super) organization: Option<Organization>,
     pub(super) banned: bool,
+    pub(super) deprovisioned: bool,
     /// Addresses other than the primary one.
     pub(super) other_emails: Vec<String>,
     pub(super) deleted: bool,
@@ -68,6 +70,7 @@ impl User {
             unsafe_metadata: json!({}),
             organization: None,
             banned: false,
+            deprovisioned: false,
             other_emails: Vec::new(),
             deleted: false,
         }
@@ -222,9 +225,24 @@ impl<'a> UserBuilder<'a> {
         self
     }
 
-    /// Applies the changes. A deleted user exists again.
+    /// Deprovisions the user, as a directory of the user's company does, or lifts that. Only the Backend API and
+    /// events show it.
+    pub fn deprovisioned(mut self, deprovisioned: bool) -> Self {
+        self.user.deprovisioned = deprovisioned;
+        self
+    }
+
+    /// Applies the changes. A deleted user exists again. Sends `user.updated`, or `user.created` for a new user, to the
+    /// [webhook endpoints](super::FakeClerk::webhooks).
     pub fn save(mut self) {
         self.user.deleted = false;
-        self.state.lock().users.insert(self.id, self.user);
+        let mut ledger = self.state.lock();
+        let data = user_object(&self.id, &self.user, self.state.started);
+        let known = ledger.users.insert(self.id, self.user);
+        let kind = match known {
+            Some(User { deleted: false, .. }) => "user.updated",
+            _ => "user.created",
+        };
+        self.state.notify(&mut ledger, kind, &data);
     }
 }

@@ -136,6 +136,8 @@ fn wrong_arguments_are_errors_that_name_the_help() {
         &["--listen", "127.0.0.1:0", "--admin"],
         &["--listen", "localhost"],
         &["--path", "__clerk"],
+        &["--webhook-url"],
+        &["--webhook-secret", "whsec_AA=="],
     ] {
         let output = run(arguments);
         let error = text(&output.stderr);
@@ -223,4 +225,43 @@ fn the_frontend_api_is_below_a_path() {
     ] {
         assert_eq!(running.get(path, token).0, expected, "{path}");
     }
+}
+
+#[test]
+fn it_sends_events_to_the_webhook_endpoint() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let arguments = ["--listen=127.0.0.1:0", "--webhook-url", &url];
+    let running = Running::start(command().args(arguments));
+    let secret = &running.printed["CLERK_WEBHOOK_SIGNING_SECRET"];
+    assert!(secret.starts_with("whsec_"), "{secret}");
+
+    let address = running.printed["CLERK_DOMAIN"]
+        .strip_prefix("http://")
+        .unwrap();
+    let body = r#"{"id":"user_ada","banned":true}"#;
+    let mut stream = TcpStream::connect(address).unwrap();
+    write!(
+        stream,
+        "PUT /__admin/api/users HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/json\r\n\
+         content-length: {}\r\nconnection: close\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 204"), "{answer}");
+
+    let (mut stream, _) = listener.accept().unwrap();
+    let mut event = Vec::new();
+    let mut chunk = [0; 1024];
+    while !event.ends_with(b"}") {
+        let length = stream.read(&mut chunk).unwrap();
+        assert!(length > 0, "{}", text(&event));
+        event.extend_from_slice(&chunk[..length]);
+    }
+    let event = text(&event);
+    assert!(event.starts_with("POST /hook HTTP/1.1\r\n"), "{event}");
+    assert!(event.contains("svix-signature: v1,"), "{event}");
+    assert!(event.contains(r#""type":"user.updated""#), "{event}");
 }

@@ -14,6 +14,7 @@ use crate::fault::Fault;
 use crate::reply::{self, Reply};
 use crate::state::State;
 use crate::users::UserBuilder;
+use crate::webhooks::SessionEnd;
 
 /// The longest delay of an answer, in seconds: one hour.
 const MAX_DELAY: u64 = 3600;
@@ -47,6 +48,9 @@ pub(super) fn handle(state: &State, method: &Method, path: &str, body: &Bytes) -
 fn delete(state: &State, path: &str) -> Result<Reply, Rejected> {
     if let Some(id) = path.strip_prefix("/api/tokens/") {
         state.lock().revoke_by_id(id).ok_or_else(not_found)?;
+    } else if let Some(id) = path.strip_prefix("/api/sessions/") {
+        let revoked = state.end_session(id, SessionEnd::Revoked);
+        revoked.ok_or_else(not_found)?;
     } else if let Some(name) = path.strip_prefix("/api/faults/") {
         let endpoint = Endpoint::named(name).ok_or_else(not_found)?;
         state.lock().heal(Some(endpoint));

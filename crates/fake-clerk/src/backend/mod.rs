@@ -18,6 +18,7 @@ use super::state::State;
 
 pub(super) use self::answers::Habits;
 pub use self::answers::TimeUnit;
+pub(super) use self::user::object as user_object;
 
 pub(super) fn verify_oauth_token(state: &State, request: &RecordedRequest) -> Reply {
     let access = access::of_instance(state, request);

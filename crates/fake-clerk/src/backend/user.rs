@@ -17,7 +17,7 @@ pub(super) fn answer(state: &State, request: &RecordedRequest) -> Result<Value, 
 }
 
 /// Returns the user in the form of the Backend API. Times are in milliseconds; users are as old as the fake.
-fn object(id: &str, user: &User, created_at: u64) -> Value {
+pub(crate) fn object(id: &str, user: &User, created_at: u64) -> Value {
     let address = |(text, verified): (&String, bool)| {
         let status = match verified {
             true => "verified",
@@ -73,7 +73,7 @@ fn object(id: &str, user: &User, created_at: u64) -> Value {
         "unsafe_metadata": user.unsafe_metadata,
         "banned": user.banned,
         "locked": false,
-        "deprovisioned": false,
+        "deprovisioned": user.deprovisioned,
         "lockout_expires_in_seconds": null,
         "verification_attempts_remaining": 100,
         "delete_self_enabled": true,

@@ -1,12 +1,20 @@
-use super::Command;
+use super::{Command, Options};
 
 #[test]
 fn arguments_are_read() {
     let below = |listen: Option<&str>, path: Option<&str>| {
-        Ok(Command::Serve {
+        Ok(Command::Serve(Options {
             listen: listen.map(|address| address.parse().unwrap()),
             path: path.map(str::to_owned),
-        })
+            ..Options::default()
+        }))
+    };
+    let webhooks = |url: &str, secret: Option<&str>| {
+        Ok(Command::Serve(Options {
+            webhook_url: Some(url.to_owned()),
+            webhook_secret: secret.map(str::to_owned),
+            ..Options::default()
+        }))
     };
     let serve = |listen| below(listen, None);
     let error = |message: &str| Err(message.to_owned());
@@ -50,6 +58,27 @@ fn arguments_are_read() {
         (
             "--path /../a",
             error("`/../a` is not a path such as /__clerk"),
+        ),
+        (
+            "--webhook-url http://a/b?c=d",
+            webhooks("http://a/b?c=d", None),
+        ),
+        (
+            "--webhook-url=http://a/b?c=d",
+            webhooks("http://a/b?c=d", None),
+        ),
+        (
+            "--webhook-url http://a --webhook-secret whsec_AA==",
+            webhooks("http://a", Some("whsec_AA==")),
+        ),
+        (
+            "--webhook-url http://a --webhook-secret=whsec_AA==",
+            webhooks("http://a", Some("whsec_AA==")),
+        ),
+        ("--webhook-url", error("--webhook-url lacks its URL")),
+        (
+            "--webhook-secret whsec_AA==",
+            error("--webhook-secret needs --webhook-url"),
         ),
         ("--port 1", error("unknown argument `--port`")),
         ("4000", error("unknown argument `4000`")),

@@ -9,6 +9,7 @@ use super::life::Life;
 use super::permissions;
 use crate::keys;
 use crate::state::State;
+use crate::webhooks::Session;
 
 /// The lifetime of a session token, as with Clerk.
 const ONE_MINUTE: Duration = Duration::from_secs(60);
@@ -181,7 +182,8 @@ impl<'a> SessionBuilder<'a> {
         self
     }
 
-    /// Issues the token. It cannot be revoked.
+    /// Issues the token. It cannot be revoked, but its session can end:
+    /// [`FakeClerk::revoke_session`](crate::FakeClerk::revoke_session).
     ///
     /// # Panics
     ///
@@ -193,6 +195,13 @@ impl<'a> SessionBuilder<'a> {
         let now = {
             let mut ledger = state.lock();
             ledger.meet(&self.subject);
+            let created_at = u64::try_from(ledger.time().as_millis()).unwrap_or_default();
+            let session = ledger.sessions.entry(self.session_id.clone());
+            session.or_insert_with(|| Session {
+                user_id: self.subject.clone(),
+                organization_id: self.organization.as_ref().map(|it| it.id.clone()),
+                created_at,
+            });
             ledger.now()
         };
         let payload = Value::Object(self.payload(now));
