@@ -53,9 +53,9 @@
 //!
 //! The [`guide`] has pages about the [start in each stack](guide::quick_start), [options](guide::options),
 //! [kinds of tokens](guide::tokens), [security](guide::security), [testing](guide::testing),
-//! [observation](guide::observation), [troubleshooting](guide::troubleshooting) and [migration](guide::migration).
+//! [observation](guide::observation), [webhooks](guide::webhooks), [troubleshooting](guide::troubleshooting) and [migration](guide::migration).
 //! [`Authenticator`] is the core without a middleware. Features: `rustls` and `jwt` (defaults), `native-tls`, `axum`,
-//! `tonic`, `mcp`, `metrics`, `fleet`, `redis`, `test-util`. A feature adds items, and never changes what a configuration accepts.
+//! `tonic`, `mcp`, `metrics`, `fleet`, `redis`, `webhooks`, `test-util`. A feature adds items, and never changes what a configuration accepts.
 
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -103,6 +103,9 @@ mod integrations;
 // Text alone, which a build does not need.
 #[cfg(any(doc, doctest))]
 pub mod guide;
+#[cfg(feature = "webhooks")]
+#[cfg_attr(docsrs, doc(cfg(feature = "webhooks")))]
+pub mod webhooks;
 #[cfg(feature = "test-util")]
 #[cfg_attr(docsrs, doc(cfg(feature = "test-util")))]
 pub mod testing;

@@ -88,6 +88,8 @@ impl Shared {
             local,
             observer: Observer::new(),
             health: Arc::clone(&upstream.health),
+            #[cfg(feature = "webhooks")]
+            webhook_keys: config.webhook_keys,
             max_token_length: config.max_token_length,
             session_cookie: config.session_cookie,
             verifier: Verifier {

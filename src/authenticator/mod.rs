@@ -17,6 +17,8 @@ use http::{
 };
 
 pub(crate) use self::lookup::{Decision, PendingVerification, Rejected};
+#[cfg(feature = "webhooks")]
+use crate::clock::Now;
 #[cfg(feature = "jwt")]
 use crate::verify::jwt::Local;
 use crate::{
@@ -76,6 +78,8 @@ struct Shared {
     observer: Observer,
     health: Arc<HealthState>,
     clock: Arc<dyn Clock>,
+    #[cfg(feature = "webhooks")]
+    webhook_keys: Arc<[aws_lc_rs::hmac::Key]>,
     max_token_length: usize,
     /// The cookie that is read if the bearer token is absent; `None` if cookies are ignored.
     session_cookie: Option<CookieNames>,
@@ -178,6 +182,17 @@ impl Authenticator {
     /// `None` without a [`resource`](crate::ClerkConfigBuilder::resource), or if the resource is not a web address.
     pub fn resource_metadata(&self) -> Option<ResourceMetadata> {
         self.shared.metadata.clone()
+    }
+
+    /// The keys that sign webhook events. Empty without secrets.
+    #[cfg(feature = "webhooks")]
+    pub(crate) fn webhook_keys(&self) -> &[aws_lc_rs::hmac::Key] {
+        &self.shared.webhook_keys
+    }
+
+    #[cfg(feature = "webhooks")]
+    pub(crate) fn now(&self) -> Now {
+        self.shared.clock.now()
     }
 
     /// The metadata that the layer serves.

@@ -69,6 +69,9 @@ impl ClerkConfigBuilder {
             problems.add("jwt_keys", kinds::without_jwt());
         }
 
+        #[cfg(feature = "webhooks")]
+        let webhook_keys = self.check_webhook_secrets(&mut problems);
+
         let rules = Rules {
             accept,
             authorized_parties: session.authorized_parties,
@@ -141,6 +144,8 @@ impl ClerkConfigBuilder {
             timeout: self.timeout,
             attempt_timeout,
             rate_limit: (rate_limit > 0).then_some(rate_limit),
+            #[cfg(feature = "webhooks")]
+            webhook_keys,
             transport,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
         })

@@ -77,6 +77,9 @@ pub struct ClerkConfig {
     pub(crate) attempt_timeout: Duration,
     /// The number of calls per ten seconds. `None` without a limit.
     pub(crate) rate_limit: Option<u32>,
+    /// The keys that sign webhook events. Empty without secrets.
+    #[cfg(feature = "webhooks")]
+    pub(crate) webhook_keys: Arc<[aws_lc_rs::hmac::Key]>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: Arc<dyn Clock>,
 }

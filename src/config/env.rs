@@ -54,6 +54,7 @@ impl ClerkConfig {
     /// | `CLERK_STALE_IF_ERROR` | [`stale_if_error`](ClerkConfigBuilder::stale_if_error) | seconds or `5m` |
     /// | `CLERK_TIMEOUT` | [`timeout`](ClerkConfigBuilder::timeout) | seconds or `500ms` |
     /// | `CLERK_RATE_LIMIT` | [`rate_limit`](ClerkConfigBuilder::rate_limit) | calls in ten seconds; `0` turns the limit off |
+    /// | `CLERK_WEBHOOK_SIGNING_SECRET` | `webhook_secrets` | list; ignored without the feature `webhooks` |
     /// | `CLERK_DANGER_ALLOW_HTTP` | [`danger_allow_http`](ClerkConfigBuilder::danger_allow_http) | `1`, `true` |
     ///
     /// White space around a value is removed. Quotes are part of a value, and problems. An empty variable counts as not
@@ -125,6 +126,11 @@ impl ClerkConfigBuilder {
         {
             self.jwt_keys = JwtKeys::pem(pem);
             self.set_origin("CLERK_JWT_KEY");
+        }
+        #[cfg(feature = "webhooks")]
+        if let Some(secrets) = found.list(WEBHOOK_SECRETS) {
+            self.webhook_secrets = secrets.into_iter().map(Into::into).collect();
+            self.set_origin(WEBHOOK_SECRETS);
         }
         let durations: [(_, Set<Duration>); 3] = [
             ("CLERK_CACHE_TTL", |it, ttl| it.cache_ttl = ttl),
@@ -264,7 +270,7 @@ impl Environment {
     }
 
     fn oauth(&self, problems: &mut Problems) -> OAuthTokens {
-        for known in &KNOWN {
+        for known in KNOWN {
             if known.option.starts_with("accept.oauth.") {
                 self.origin(known.option, known.name, problems);
             }
@@ -319,7 +325,7 @@ impl Environment {
     }
 
     fn machine(&self, problems: &mut Problems) -> MachineTokens {
-        for known in &KNOWN {
+        for known in KNOWN {
             if known.option.starts_with("accept.machine.") {
                 self.origin(known.option, known.name, problems);
             }
@@ -333,7 +339,7 @@ impl Environment {
 
     /// Reports a restricting variable that does not restrict what is accepted.
     fn check_restrictions(&self, accepted: Kinds, problems: &mut Problems) {
-        for known in &KNOWN {
+        for known in KNOWN {
             let Some(kinds) = known.kinds.filter(|_| self.0.contains_key(known.name)) else {
                 continue;
             };
@@ -452,6 +458,8 @@ const POLICIES: Words<AudiencePolicy> = &[
 const ENDPOINTS: Words<bool> = &[("introspection", false), ("backend-api", true)];
 const PROFILES: Words<bool> = &[("userinfo", false), ("backend-api", true)];
 const OPAQUE_TOKENS: Words<bool> = &[("prefixed", false), ("any", true)];
+#[cfg(feature = "webhooks")]
+const WEBHOOK_SECRETS: &str = "CLERK_WEBHOOK_SIGNING_SECRET";
 const KINDS: &str = "give `oauth`, `session`, `api_key`, `machine`, or several of them";
 const SECONDS: &str = "give a number of seconds, or a duration such as 30s";
 

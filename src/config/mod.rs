@@ -12,6 +12,8 @@ pub(crate) mod checked;
 mod env;
 mod keys;
 mod resource;
+#[cfg(feature = "webhooks")]
+mod webhook_secrets;
 
 pub use self::{keys::JwtKeys, resource::Resource};
 pub use crate::{checks::problem::ConfigProblem, verify::jws::JwtAlgorithm};

@@ -9,7 +9,8 @@
 //! 6. [Testing](testing): tests of your service against a fake Clerk.
 //! 7. [Troubleshooting](troubleshooting): by status, error kind, log line and compile error.
 //! 8. [Observation](observation): log lines, metrics, health.
-//! 9. [Migration](migration): from `clerk-rs`, from FastMCP's Clerk provider, and from the `ClerkAuthLayer` of
+//! 9. [Webhooks](webhooks): sessions and users that end at once.
+//! 10. [Migration](migration): from `clerk-rs`, from FastMCP's Clerk provider, and from the `ClerkAuthLayer` of
 //!    `dioxus-clerk`.
 
 #[doc = include_str!("quick_start.md")]
@@ -32,6 +33,9 @@ pub mod troubleshooting {}
 
 #[doc = include_str!("observation.md")]
 pub mod observation {}
+
+#[doc = include_str!("webhooks.md")]
+pub mod webhooks {}
 
 #[doc = include_str!("migration.md")]
 pub mod migration {}

@@ -223,7 +223,7 @@ pub(crate) enum Effect {
 impl Effect {
     pub(super) const ALL: [Self; 2] = [Self::Again, Self::End];
 
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Again => "again",
             Self::End => "end",
@@ -236,14 +236,22 @@ impl Effect {
 pub(crate) enum Origin {
     /// A call of `invalidate` or `revoke` in this process.
     Local,
+    /// An event of Clerk's webhooks.
+    #[cfg(feature = "webhooks")]
+    Webhook,
 }
 
 impl Origin {
+    #[cfg(not(feature = "webhooks"))]
     pub(super) const ALL: [Self; 1] = [Self::Local];
+    #[cfg(feature = "webhooks")]
+    pub(super) const ALL: [Self; 2] = [Self::Local, Self::Webhook];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Local => "local",
+            #[cfg(feature = "webhooks")]
+            Self::Webhook => "webhook",
         }
     }
 }

@@ -23,6 +23,8 @@ const STALE_SERVED: &str = "clerk_auth_stale_served_total";
 const CREDENTIALS_REJECTED: &str = "clerk_auth_credentials_rejected_total";
 const REVOCATIONS: &str = "clerk_auth_revocations_total";
 const AUDIENCE: &str = "clerk_auth_audience_total";
+#[cfg(feature = "webhooks")]
+pub(super) const WEBHOOKS: &str = "clerk_auth_webhooks_total";
 
 /// The type of a metric.
 #[derive(Clone, Copy, Debug)]
@@ -96,6 +98,12 @@ pub(super) fn describe_all() {
             AUDIENCE,
             Kind::Counter,
             "Verifications of OAuth and session tokens, by whether the audience names this service.",
+        ),
+        #[cfg(feature = "webhooks")]
+        (
+            WEBHOOKS,
+            Kind::Counter,
+            "Requests to the webhook endpoint, by result.",
         ),
     ];
     for (name, kind, text) in texts {

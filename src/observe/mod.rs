@@ -11,6 +11,8 @@ mod per_minute;
 mod stats;
 mod endpoint;
 mod labels;
+#[cfg(feature = "webhooks")]
+mod webhooks;
 
 use std::time::Duration;
 
@@ -18,6 +20,8 @@ use tracing::level_filters::LevelFilter;
 
 #[cfg(feature = "mcp")]
 pub(crate) use self::events::{session_of_another, session_rejected, session_unusable};
+#[cfg(feature = "webhooks")]
+pub(crate) use self::webhooks::{WebhookObserver, WebhookResult};
 pub(crate) use self::{
     audience::{AudienceObserver, AudienceRejection},
     endpoint::{EndpointObserver, UpstreamCall},

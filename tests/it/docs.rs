@@ -17,7 +17,8 @@ const SECURITY: &str = include_str!("../../src/guide/security.md");
 const TESTING: &str = include_str!("../../src/guide/testing.md");
 const TOKENS: &str = include_str!("../../src/guide/tokens.md");
 const TROUBLESHOOTING: &str = include_str!("../../src/guide/troubleshooting.md");
-const GUIDE: [(&str, &str); 8] = [
+const WEBHOOKS: &str = include_str!("../../src/guide/webhooks.md");
+const GUIDE: [(&str, &str); 9] = [
     ("migration", MIGRATION),
     ("observation", OBSERVATION),
     ("options", OPTIONS),
@@ -26,6 +27,7 @@ const GUIDE: [(&str, &str); 8] = [
     ("testing", TESTING),
     ("tokens", TOKENS),
     ("troubleshooting", TROUBLESHOOTING),
+    ("webhooks", WEBHOOKS),
 ];
 
 /// The value of a key in the manifest's first table that has it.

@@ -6,12 +6,17 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
 use futures_util::future::join;
+use http::Request;
+use http_body_util::Full;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
+use tower::ServiceExt;
 use tower_clerk::{
     ClerkAuthLayer, ClerkConfigBuilder, Tokens,
     fake_clerk::{Endpoint, Fault, Field},
     testing::ManualClock,
+    webhooks::ClerkWebhooks,
 };
 
 use crate::{
@@ -95,6 +100,18 @@ const PROMISED: &[(&str, &[&str])] = &[
         &[
             r#"source="local",effect="again""#,
             r#"source="local",effect="end""#,
+            r#"source="webhook",effect="again""#,
+            r#"source="webhook",effect="end""#,
+        ],
+    ),
+    (
+        "clerk_auth_webhooks_total",
+        &[
+            r#"result="done""#,
+            r#"result="repeated""#,
+            r#"result="ignored""#,
+            r#"result="unsigned""#,
+            r#"result="malformed""#,
         ],
     ),
     ("clerk_auth_upstream_in_flight", &[""]),
@@ -147,6 +164,11 @@ impl Meter {
             .build_recorder();
         let handle = recorder.handle();
         Self { recorder, handle }
+    }
+
+    fn webhooks(&self, app: &App) -> ClerkWebhooks {
+        let webhooks = || app.layer.authenticator().webhooks();
+        metrics::with_local_recorder(&self.recorder, webhooks).unwrap()
     }
 
     pub fn app(&self, config: ClerkConfigBuilder) -> App {
@@ -223,7 +245,9 @@ impl Meter {
 async fn the_names_and_labels_are_the_promised_ones_and_no_others() {
     let world = World::new();
     let meter = Meter::new();
-    let app = meter.app(world.config());
+    let secret = "whsec_Q2FuYXJ5Q2FuYXJ5Q2FuYXJ5Q2FuYXJ5";
+    let app = meter.app(world.config().webhook_secrets([secret]));
+    let _webhooks = meter.webhooks(&app);
     app.bearer(&world.clerk.token("user_1").issue())
         .await
         .assert_accepted();
@@ -555,5 +579,53 @@ async fn no_label_says_anything_of_a_token_a_client_or_a_person() {
     let shown = meter.handle.render();
     for secret in ["canary", "oat_", &token, &world.clerk.client_id()] {
         assert!(!shown.contains(secret), "{secret}:\n{shown}");
+    }
+}
+
+#[tokio::test]
+async fn webhooks_and_their_revocations_are_counted() {
+    let world = World::new();
+    let meter = Meter::new();
+    let secret = "whsec_Q2FuYXJ5Q2FuYXJ5Q2FuYXJ5Q2FuYXJ5";
+    let app = meter.app(world.config().webhook_secrets([secret]));
+    let webhooks = meter.webhooks(&app);
+    world.clerk.webhooks("http://127.0.0.1:1/", secret).unwrap();
+    let counts = || {
+        let results = ["done", "repeated", "ignored", "unsigned", "malformed"];
+        results.map(|result| meter.get("webhooks_total", &format!(r#"result="{result}""#)))
+    };
+    let send = async |request: Request<Bytes>| {
+        let Ok(response) = webhooks.clone().oneshot(request.map(Full::new)).await;
+        response.status().as_u16()
+    };
+    // The event of a new user, which is ignored, of a change, and of the end.
+    world.clerk.user("user_1").save();
+    world.clerk.user("user_1").save();
+    world.clerk.delete_user("user_1");
+    let mut unsigned = None;
+    for event in world.clerk.webhook_requests() {
+        assert_eq!(send(event.clone()).await, 204);
+        unsigned = Some(event);
+    }
+    assert_eq!(counts(), [2.0, 0.0, 1.0, 0.0, 0.0]);
+    let mut unsigned = unsigned.unwrap();
+    assert_eq!(send(unsigned.clone()).await, 204);
+    assert_eq!(counts(), [2.0, 1.0, 1.0, 0.0, 0.0]);
+    unsigned.headers_mut().remove("svix-signature");
+    assert_eq!(send(unsigned).await, 401);
+    assert_eq!(
+        send(Request::get("/").body(Bytes::new()).unwrap()).await,
+        405
+    );
+    assert_eq!(counts(), [2.0, 1.0, 1.0, 1.0, 1.0]);
+    for effect in ["again", "end"] {
+        for (source, expected) in [("webhook", 1.0), ("local", 0.0)] {
+            let labels = format!(r#"source="{source}",effect="{effect}""#);
+            assert_eq!(
+                meter.get("revocations_total", &labels),
+                expected,
+                "{labels}"
+            );
+        }
     }
 }

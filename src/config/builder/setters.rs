@@ -2,6 +2,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+#[cfg(feature = "webhooks")]
+use secrecy::SecretString;
+
 use super::ClerkConfigBuilder;
 #[cfg(feature = "test-util")]
 use crate::clock::ManualClock;
@@ -206,6 +209,21 @@ impl ClerkConfigBuilder {
     pub fn rate_limit(mut self, calls: u32) -> Self {
         self.rate_limit = Some(calls);
         self.set_in_code("rate_limit")
+    }
+
+    /// Sets the signing secrets of the webhook endpoint, `whsec_…`, as Clerk's dashboard shows them. Default: none, so that
+    /// [`Authenticator::webhooks`](crate::Authenticator::webhooks) is `None`. An event counts if one of the secrets has
+    /// signed it: during a rotation, list the old secret and the new one.
+    #[cfg(feature = "webhooks")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "webhooks")))]
+    pub fn webhook_secrets<I>(mut self, secrets: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        let secrets = secrets.into_iter().map(Into::into);
+        self.webhook_secrets = secrets.map(SecretString::from).collect();
+        self.set_in_code("webhook_secrets")
     }
 
     /// Sets another HTTP client. Default: a pooled client without redirects and without the proxies of the environment.

@@ -48,7 +48,7 @@ const fn restricting(
     }
 }
 
-pub(super) const KNOWN: [Known; 28] = [
+pub(super) const KNOWN: &[Known] = &[
     single("CLERK_DOMAIN", "instance"),
     single("CLERK_PUBLISHABLE_KEY", "instance"),
     restricting("CLERK_ACCEPT", "accept", &[]),
@@ -105,11 +105,13 @@ pub(super) const KNOWN: [Known; 28] = [
     plain("CLERK_STALE_IF_ERROR", "stale_if_error"),
     plain("CLERK_TIMEOUT", "timeout"),
     single("CLERK_RATE_LIMIT", "rate_limit"),
+    #[cfg(feature = "webhooks")]
+    plain("CLERK_WEBHOOK_SIGNING_SECRET", "webhook_secrets"),
     single("CLERK_DANGER_ALLOW_HTTP", "danger_allow_http"),
 ];
 
 /// Variables that Clerk's own SDKs define and this crate does not read.
-const SDKS: [&str; 25] = [
+const SDKS: &[&str] = &[
     "CLERK_AFTER_SIGN_IN_URL",
     "CLERK_AFTER_SIGN_UP_URL",
     "CLERK_API_KEY",
@@ -134,6 +136,7 @@ const SDKS: [&str; 25] = [
     "CLERK_UI_URL",
     "CLERK_UI_VERSION",
     "CLERK_WEBHOOK_SECRET",
+    #[cfg(not(feature = "webhooks"))]
     "CLERK_WEBHOOK_SIGNING_SECRET",
 ];
 

@@ -633,3 +633,34 @@ fn a_builder_shows_no_secret_of_the_environment() {
     let shown = format!("{builder:?} {builder:#?}");
     assert!(!shown.contains("canary"), "{shown}");
 }
+
+#[cfg(feature = "webhooks")]
+#[test]
+fn webhook_secrets_are_a_list() {
+    let secret = "whsec_Q2FuYXJ5Q2FuYXJ5Q2FuYXJ5Q2FuYXJ5";
+    let count = |config: &ClerkConfig| config.webhook_keys.len();
+    let two = format!("{secret}, {secret}");
+    let cases = [("", 0), (secret, 1), (&*two, 2)];
+    check("CLERK_WEBHOOK_SIGNING_SECRET", &[], count, &cases);
+    let expected = (
+        "webhook_secrets".to_owned(),
+        Some("CLERK_WEBHOOK_SIGNING_SECRET".to_owned()),
+    );
+    for wrong in ["canary", "whsec_canary", "\"whsec_canary\""] {
+        let builder = usual(&[("CLERK_WEBHOOK_SIGNING_SECRET", wrong)]);
+        assert!(!format!("{builder:?}").contains("canary"));
+        assert_eq!(problems(builder.clone()), std::slice::from_ref(&expected));
+        if !wrong.starts_with('"') {
+            // Code replaces the list.
+            assert_eq!(problems(builder.webhook_secrets([secret])), []);
+        }
+    }
+}
+
+/// Clerk's own SDKs define the variable, so it may be set for another program.
+#[cfg(not(feature = "webhooks"))]
+#[test]
+fn webhook_secrets_are_ignored_without_the_feature() {
+    let builder = usual(&[("CLERK_WEBHOOK_SIGNING_SECRET", "\"canary\"")]);
+    assert_eq!(problems(builder), []);
+}
