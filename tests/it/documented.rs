@@ -3,8 +3,8 @@
 
 mod backend;
 mod frontend;
-mod shape;
-mod tables;
+pub mod shape;
+pub mod tables;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;

@@ -49,6 +49,7 @@ mod each_kind;
 mod organizations;
 mod readers;
 mod kinds;
+mod webhooks;
 mod jwt;
 mod audience_policy;
 mod audiences;

@@ -9,6 +9,12 @@ pub fn named(name: &str) -> Shape {
         "email_address" => EMAIL_ADDRESS,
         "verification" => VERIFICATION,
         "error" => CLERK_ERROR,
+        "user" => USER,
+        "organization" => WEBHOOK_ORGANIZATION,
+        "public_user_data" => PUBLIC_USER_DATA,
+        "activity" => ACTIVITY,
+        "attributes" => ATTRIBUTES,
+        "http_request" => HTTP_REQUEST,
         other => panic!("there is no table {other}"),
     }
 }
@@ -263,4 +269,108 @@ const VERIFICATION: Shape = "
     expire_at!         integer?
     channel            string?
     verified_at_client string?
+";
+
+/// The envelope of an event (webhooks, version 2025-04-15).
+pub const EVENT: Shape = "
+    object!          =event
+    type!            string
+    instance_id!     string
+    timestamp!       integer
+    event_attributes one:attributes
+    data!            any
+";
+
+const ATTRIBUTES: Shape = "
+    http_request one:http_request
+";
+
+const HTTP_REQUEST: Shape = "
+    client_ip  string
+    user_agent string
+";
+
+pub const SESSION: Shape = "
+    object!                     =session
+    id!                         string
+    user_id!                    string
+    client_id!                  string
+    actor                       object?
+    status!                     string
+    last_active_organization_id string?
+    last_active_at!             integer
+    latest_activity             one:activity?
+    expire_at!                  integer
+    abandon_at!                 integer
+    updated_at!                 integer
+    created_at!                 integer
+    user!                       one:user
+";
+
+const ACTIVITY: Shape = "
+    object!         string
+    id!             string
+    is_mobile!      boolean
+    device_type     string
+    browser_name    string
+    browser_version string
+    ip_address      string
+    city            string
+    country         string
+";
+
+pub const DELETED: Shape = "
+    object!     string
+    id          string
+    slug        string
+    deleted!    boolean
+    external_id string
+";
+
+pub const WEBHOOK_ORGANIZATION: Shape = "
+    object!                                =organization
+    id!                                    string
+    name!                                  string
+    slug!                                  string
+    image_url                              string
+    has_image!                             boolean
+    members_count                          integer
+    missing_member_with_elevated_permissions boolean
+    pending_invitations_count              integer
+    max_allowed_memberships!               integer
+    admin_delete_enabled!                  boolean
+    public_metadata!                       object
+    private_metadata                       object
+    created_by                             string
+    created_at!                            integer
+    updated_at!                            integer
+    last_active_at                         integer
+    role_set_key                           string?
+";
+
+pub const ORGANIZATION_MEMBERSHIP: Shape = "
+    object!          =organization_membership
+    id!              string
+    role!            string
+    role_name        string
+    permissions!     strings
+    public_metadata! object
+    private_metadata object
+    organization!    one:organization
+    public_user_data one:public_user_data
+    created_at!      integer
+    updated_at!      integer
+";
+
+const PUBLIC_USER_DATA: Shape = "
+    user_id!           string
+    first_name!        string?
+    last_name!         string?
+    profile_image_url! string?
+    image_url!         string
+    has_image!         boolean
+    identifier         string?
+    username           string?
+    banned             boolean
+    deprovisioned      boolean
 ";
