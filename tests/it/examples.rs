@@ -291,6 +291,17 @@ async fn tonic_protects_its_service_and_leaves_health_and_reflection_open() {
 }
 
 #[tokio::test]
+async fn webhooks_ends_a_session() {
+    let output = run(&mut command("webhooks")).await;
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    for line in ["signed in:            200 OK", "401 Unauthorized"] {
+        assert!(text.contains(line), "{line:?} is not in:\n{text}");
+    }
+    assert_fits_a_terminal(&text);
+}
+
+#[tokio::test]
 async fn quickstart_walks_as_expected() {
     let output = run(command("quickstart").arg("--once")).await;
     let text = String::from_utf8(output.stdout).unwrap();
