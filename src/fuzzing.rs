@@ -1,14 +1,25 @@
 //! Internal functions for the fuzz targets. Compiled only for them, and not part of the public API.
 
+#[cfg(feature = "webhooks")]
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use http::HeaderMap;
 
+#[cfg(feature = "jwt")]
+use crate::verify::{JwtAlgorithm, jwt};
 use crate::{
     AuthErrorKind,
     claims::permissions,
     extract::{self, CookieNames},
 };
-#[cfg(feature = "jwt")]
-use crate::{JwtAlgorithm, verify::jwt};
+#[cfg(feature = "webhooks")]
+use crate::{
+    clock::{Now, millis},
+    webhooks::{
+        event::{self, Event},
+        signature::Signed,
+    },
+};
 
 /// Returns the bearer token of a request with these headers.
 pub fn bearer(headers: &mut HeaderMap, max_len: usize) -> Result<&str, AuthErrorKind> {
@@ -41,4 +52,23 @@ pub fn permissions(features: &str, names: &str, masks: &str) -> Box<[Box<str>]> 
 #[cfg(feature = "jwt")]
 pub fn key_set_has(body: &[u8], kid: &str) -> Option<bool> {
     jwt::key_set_has(body, kid)
+}
+
+/// Returns true if the headers have a signature of this body by this secret, at this time.
+#[cfg(feature = "webhooks")]
+pub fn is_signed(headers: &HeaderMap, body: &[u8], secret: &[u8], now: SystemTime) -> bool {
+    use aws_lc_rs::hmac::{HMAC_SHA256, Key};
+    let keys = [Key::new(HMAC_SHA256, secret)];
+    let now = Now {
+        mono: 0,
+        wall: millis(now.duration_since(UNIX_EPOCH).unwrap_or_default()),
+    };
+    Signed::read(headers).is_ok_and(|signed| signed.verify(body, &keys, now).is_ok())
+}
+
+/// Returns true if an event removes trust. `None` if it cannot be read.
+#[cfg(feature = "webhooks")]
+pub fn event(body: &[u8]) -> Option<bool> {
+    let event = event::read(body).ok()?;
+    Some(event != Event::Other)
 }

@@ -9,9 +9,9 @@
 //! forged event could cost calls and sign-ins, but open nothing.
 
 mod body;
-mod event;
+pub(crate) mod event;
 mod recent;
-mod signature;
+pub(crate) mod signature;
 
 use std::{
     convert::Infallible,
