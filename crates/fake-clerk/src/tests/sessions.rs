@@ -108,6 +108,24 @@ fn version_2_encodes_the_organization() {
 }
 
 #[test]
+fn plans_and_features_are_lists_of_version_2() {
+    let clerk = FakeClerk::start().unwrap();
+    let session = || {
+        clerk
+            .session("user_1")
+            .plan("u:basic")
+            .plan("o:pro")
+            .feature("o:dashboard")
+            .feature("u:export")
+    };
+    let claims = payload(&session().issue());
+    assert_eq!(claims["pla"], "u:basic,o:pro");
+    assert_eq!(claims["fea"], "o:dashboard,u:export");
+    let claims = payload(&session().v1().issue());
+    assert_eq!((claims.get("pla"), claims.get("fea")), (None, None));
+}
+
+#[test]
 fn version_1_spells_the_organization_out() {
     let clerk = FakeClerk::start().unwrap();
     let plain = payload(&clerk.session("user_1").v1().issue());

@@ -25,6 +25,7 @@ pub struct SessionBuilder<'a> {
     organization: Option<Organization>,
     permissions: Vec<String>,
     features: Vec<String>,
+    plans: Vec<String>,
     status: &'static str,
     lifetime: Duration,
     expired: bool,
@@ -56,6 +57,7 @@ impl<'a> SessionBuilder<'a> {
             organization: None,
             permissions: Vec::new(),
             features: Vec::new(),
+            plans: Vec::new(),
             status: "active",
             lifetime: ONE_MINUTE,
             expired: false,
@@ -119,6 +121,20 @@ impl<'a> SessionBuilder<'a> {
     /// have features.
     pub fn features(mut self, features: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.features = features.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds a feature without permissions, as [`features`](Self::features) does.
+    pub fn feature(mut self, feature: impl Into<String>) -> Self {
+        self.features.push(feature.into());
+        self
+    }
+
+    /// Adds a plan of Clerk Billing, `pla`: `o:pro` for a plan of the active organization, `u:basic` for one of the
+    /// user. By default there is none, as in an instance without Billing. Tokens of version 1 do not have
+    /// plans.
+    pub fn plan(mut self, plan: impl Into<String>) -> Self {
+        self.plans.push(plan.into());
         self
     }
 
@@ -256,7 +272,10 @@ impl<'a> SessionBuilder<'a> {
         };
         let encoded = permissions::encode(permissions, &self.features);
         let present = |text: String| (!text.is_empty()).then_some(text);
-        let mut claims = members([("fea", json!(present(encoded.features)))]);
+        let mut claims = members([
+            ("fea", json!(present(encoded.features))),
+            ("pla", json!(present(self.plans.join(",")))),
+        ]);
         if let Some(organization) = &self.organization {
             let mut described = members([
                 ("id", json!(organization.id)),
