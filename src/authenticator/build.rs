@@ -16,7 +16,7 @@ use crate::{
     reject::Challenges,
     resource_metadata::ResourceMetadata,
     token::digest::TokenHasher,
-    verify::{Enrich, Enrichment, Interner, Users, Verifier, Verifiers, Verify},
+    verify::{ConfiguredRules, Enrich, Enrichment, Interner, Users, Verifier, Verifiers, Verify},
 };
 #[cfg(feature = "jwt")]
 use crate::{
@@ -94,6 +94,10 @@ impl Shared {
             session_cookie: config.session_cookie,
             verifier: Verifier {
                 verifiers,
+                route_rules: Arc::new(ConfiguredRules {
+                    rules: Arc::clone(&config.rules),
+                    clock: Arc::clone(&config.clock),
+                }),
                 rules: config.rules,
                 challenges,
                 enrich,

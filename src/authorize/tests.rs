@@ -22,7 +22,7 @@ use crate::{
     AuthError, AuthErrorKind, ClerkClaims, RequireLayer,
     claims::Claims,
     reject::{Challenges, Rejection},
-    verify::Rules,
+    verify::{ConfiguredRules, Rules},
 };
 
 const METADATA: &str = "https://m.example/";
@@ -157,7 +157,7 @@ fn a_hierarchy_of_the_configuration_counts() {
     }));
     let claims = ClerkClaims::new(Claims {
         scope: "files".into(),
-        rules: Arc::new(rules),
+        rules: Arc::new(ConfiguredRules::of(rules)),
         ..Claims::bare("user_1")
     });
     for (layer, expected) in [

@@ -6,7 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 
 use super::{
-    ActiveOrganization, Actor, Claims, Organization, Profile, User, entry::Entry, time::seconds,
+    ActiveOrganization, Actor, ApiKey, Claims, Entitlement, Entitlements, FactorAge, Organization,
+    Profile, SessionStatus, User, entitlement, entry::Entry, time::seconds,
 };
 use crate::{TokenKind, token::scope::split_scope};
 
@@ -73,6 +74,20 @@ impl ClerkClaims {
     /// The OAuth client that the token was issued to.
     pub fn client_id(&self) -> Option<&str> {
         self.shared().client_id.as_deref()
+    }
+
+    /// The id of the token. It identifies the token in logs, and is not the token itself.
+    ///
+    /// | kind | id |
+    /// |---|---|
+    /// | OAuth | `jti` of Clerk's answer or of a JWT with a verified signature; with the Backend API, the `id` of its answer (`oat_…`). Clerk's documented introspection answer has none |
+    /// | session | `jti`, in tokens of version 2 |
+    /// | API key | the id of the key (`ak_…`) |
+    /// | machine | the id of the token (`mt_…`), or `jti` of a JWT |
+    ///
+    /// `None` also if the id is not 1 to 255 visible ASCII characters, has a quote or a backslash, or contains the token.
+    pub fn token_id(&self) -> Option<&str> {
+        self.shared().token_id()
     }
 
     /// The granted scopes, in the order of the response or token.
@@ -142,6 +157,58 @@ impl ClerkClaims {
             .is_some_and(|organization| organization.has_permission(permission))
     }
 
+    /// The plans (Clerk Billing) in the session token: those of the user, and those of the
+    /// [organization](Self::organization) that the subject acts in. Tokens of other kinds, and session tokens of
+    /// another version than 2, name none. If Clerk's list cannot be read, it counts as empty.
+    ///
+    /// A change of plan takes effect with the next session token, after at most 60 seconds.
+    pub fn plans(&self) -> impl Iterator<Item = &Entitlement> {
+        self.listed(Entitlements::plans).iter()
+    }
+
+    /// Returns true if the session token names this plan. Case matters. No plan implies another.
+    ///
+    /// The grammar is that of Clerk's `has()`: `pro` is a plan of the organization or of the user, `org:pro` one of
+    /// the organization, and `user:pro` one of the user. A plan of the organization counts only while the subject acts
+    /// in one. Another scope than these is in no token.
+    ///
+    /// ```
+    /// # use tower_clerk::ClerkClaims;
+    /// fn rows_per_page(claims: &ClerkClaims) -> usize {
+    ///     if claims.has_plan("org:pro") { 1_000 } else { 20 }
+    /// }
+    /// # _ = rows_per_page;
+    /// ```
+    pub fn has_plan(&self, plan: &str) -> bool {
+        entitlement::has(self.listed(Entitlements::plans), plan)
+    }
+
+    /// The features in the session token, as [`plans`](Self::plans).
+    pub fn features(&self) -> impl Iterator<Item = &Entitlement> {
+        self.listed(Entitlements::features).iter()
+    }
+
+    /// Returns true if the session token names this feature. The grammar is that of [`has_plan`](Self::has_plan).
+    pub fn has_feature(&self, feature: &str) -> bool {
+        entitlement::has(self.listed(Entitlements::features), feature)
+    }
+
+    fn listed(&self, of: fn(&Entitlements) -> &[Entitlement]) -> &[Entitlement] {
+        let session = self.shared().session();
+        let entitlements = session.and_then(|session| session.entitlements.as_deref());
+        entitlements.map_or(&[], of)
+    }
+
+    /// Returns the time since the user last verified each factor of the session (`fva`): the age in the token, in whole
+    /// minutes, plus the age of the token by the layer's clock.
+    ///
+    /// `None` for other kinds of tokens, and if `fva` or the time of issue is missing or unreadable.
+    pub fn factor_age(&self) -> Option<FactorAge> {
+        let claims = self.shared();
+        let factors = claims.session()?.factors?;
+        Some(factors.ages(claims.rules.unix_seconds()))
+    }
+
     /// Returns true if the token may name an organization in a format that this version of the crate cannot read. It is
     /// then a session token of a later version (`v` of 3 or more).
     ///
@@ -155,12 +222,23 @@ impl ClerkClaims {
 
     /// The id of the session of a session token, `sess_…`. `None` for other kinds.
     pub fn session_id(&self) -> Option<&str> {
-        self.shared().session.as_ref()?.id()
+        self.shared().session()?.id.as_deref()
+    }
+
+    /// The status of the session of a session token (`sts`). `None` for other kinds, and for older tokens without a
+    /// status.
+    pub fn session_status(&self) -> Option<SessionStatus> {
+        self.shared().session()?.status
     }
 
     /// The actor that acts in place of the subject. `None` if the subject acts itself.
     pub fn actor(&self) -> Option<&Actor> {
-        self.shared().session.as_ref()?.actor()
+        self.shared().session()?.actor.as_deref()
+    }
+
+    /// The API key, if the token is one and Clerk's answer contains its id.
+    pub fn api_key(&self) -> Option<&ApiKey> {
+        self.shared().api_key()
     }
 
     /// The kind of the token.

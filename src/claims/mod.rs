@@ -1,7 +1,10 @@
-//! The parts of [`ClerkClaims`]: organization, actor, profile and user.
+//! The parts of [`ClerkClaims`]: organization, plans and features, factors, actor, API key, profile and user.
 
+mod api_key;
 pub(crate) mod clerk_claims;
+mod entitlement;
 pub(crate) mod entry;
+mod factor_age;
 mod organization;
 pub(crate) mod permissions;
 mod profile;
@@ -10,15 +13,27 @@ mod serialize;
 mod session;
 mod shared;
 mod time;
+mod token_id;
 mod user;
 
+pub use self::{
+    api_key::ApiKey,
+    entitlement::Entitlement,
+    factor_age::FactorAge,
+    organization::Organization,
+    profile::Profile,
+    session::{Actor, SessionStatus},
+    user::User,
+};
 pub(crate) use self::{
     clerk_claims::ClerkClaims,
+    entitlement::Entitlements,
+    factor_age::FactorTimes,
     organization::{ActiveOrganization, Version},
     session::{Session, actor},
-    shared::{Claims, RouteRules},
+    shared::{Claims, Details, RouteRules},
+    token_id::TokenId,
 };
-pub use self::{organization::Organization, profile::Profile, session::Actor, user::User};
 
 #[cfg(test)]
 mod tests;

@@ -5,14 +5,30 @@ use std::fmt;
 use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::{Map, Value};
 
-use super::read;
+use super::{Entitlements, FactorTimes, read};
 use crate::AuthErrorKind;
 
-/// The session id and the actor of a token. At least one of them is present.
-#[derive(Clone)]
+/// What a session token says about its session, or the actor of an OAuth token.
+#[derive(Clone, Default)]
 pub(crate) struct Session {
-    id: Option<Box<str>>,
-    actor: Option<Actor>,
+    pub(crate) id: Option<Box<str>>,
+    /// Boxed, because most tokens have no actor.
+    pub(crate) actor: Option<Box<Actor>>,
+    pub(crate) status: Option<SessionStatus>,
+    pub(crate) factors: Option<FactorTimes>,
+    /// Boxed, because many tokens have none.
+    pub(crate) entitlements: Option<Box<Entitlements>>,
+}
+
+/// The status of a session (`sts`).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum SessionStatus {
+    /// The user is signed in.
+    Active,
+    /// The user still has a task to complete, such as the choice of an organization. Only
+    /// [`allow_pending`](crate::kinds::SessionTokens::allow_pending) accepts such a session.
+    Pending,
 }
 
 /// The actor that acts in place of the [subject](crate::ClerkClaims::subject) (`act`, RFC 8693 §4.1): a member of your
@@ -45,24 +61,50 @@ const DEPTH: usize = 2;
 // === impl Session ===
 
 impl Session {
-    /// Creates the session. `None` if there is neither an id nor an actor.
-    pub(crate) fn new(id: Option<&str>, actor: Option<Actor>) -> Option<Box<Self>> {
-        let id = id.map(Into::into);
-        (id.is_some() || actor.is_some()).then(|| Box::new(Self { id, actor }))
+    /// Reads the claims of a session token. `is_in_organization`: true if an organization is active. `issued_at`: in
+    /// Unix seconds.
+    pub(crate) fn read(
+        claims: &Map<String, Value>,
+        actor: Option<Actor>,
+        is_in_organization: bool,
+        issued_at: Option<i64>,
+    ) -> Self {
+        let text = |name: &str| claims.get(name).and_then(Value::as_str);
+        Self {
+            id: text("sid").map(Into::into),
+            actor: actor.map(Box::new),
+            status: text("sts").and_then(SessionStatus::of),
+            factors: FactorTimes::of_session(claims, issued_at),
+            entitlements: Entitlements::of_session(claims, is_in_organization),
+        }
     }
 
-    pub(crate) fn id(&self) -> Option<&str> {
-        self.id.as_deref()
+    /// Creates the session of a token that has only an actor.
+    pub(crate) fn of_actor(actor: Actor) -> Self {
+        Self {
+            actor: Some(Box::new(actor)),
+            ..Self::default()
+        }
     }
 
-    pub(crate) fn actor(&self) -> Option<&Actor> {
-        self.actor.as_ref()
-    }
-
-    /// Returns the approximate size in memory, in bytes.
+    /// Returns the approximate size of the data behind its pointers, in bytes.
     pub(super) fn size(&self) -> usize {
-        let actor = self.actor.as_ref().map_or(0, Actor::size);
-        size_of::<Self>() + self.id().map_or(0, str::len) + actor
+        let id = self.id.as_ref().map_or(0, |id| id.len());
+        let actor = self.actor.as_ref().map_or(0, |actor| actor.size());
+        let entitlements = self.entitlements.as_ref();
+        id + actor + entitlements.map_or(0, |entitlements| entitlements.size())
+    }
+}
+
+// === impl SessionStatus ===
+
+impl SessionStatus {
+    fn of(status: &str) -> Option<Self> {
+        match status {
+            "active" => Some(Self::Active),
+            "pending" => Some(Self::Pending),
+            _ => None,
+        }
     }
 }
 
@@ -119,11 +161,9 @@ impl Actor {
 
     fn size(&self) -> usize {
         let texts = [self.issuer(), self.session_id(), self.kind()];
-        let inner = self
-            .actor()
-            .map_or(0, |actor| size_of::<Self>() + actor.size());
-        // The size of this struct is included in the size of the session.
-        self.subject.len() + texts.into_iter().flatten().map(str::len).sum::<usize>() + inner
+        let texts = texts.into_iter().flatten().map(str::len);
+        let inner = self.actor().map_or(0, Self::size);
+        size_of::<Self>() + self.subject.len() + texts.sum::<usize>() + inner
     }
 }
 

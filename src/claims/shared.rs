@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use super::{ActiveOrganization, Profile, Session, User};
+use super::{ActiveOrganization, ApiKey, Profile, Session, TokenId, User};
 use crate::{TokenKind, reject::Challenges};
 
 /// The claims that a cache entry holds.
 #[derive(Clone)]
 pub(crate) struct Claims {
     pub(crate) kind: TokenKind,
+    /// The id of the token, which is in `other`.
+    pub(crate) token_id: TokenId,
     pub(crate) subject: Box<str>,
     // Values that many tokens have in common are shared between those tokens.
     pub(crate) client_id: Option<Arc<str>>,
@@ -19,7 +21,7 @@ pub(crate) struct Claims {
     pub(crate) issued_at: Option<i64>,
     pub(crate) expires_at: Option<i64>,
     pub(crate) organization: ActiveOrganization,
-    pub(crate) session: Option<Box<Session>>,
+    pub(crate) details: Option<Box<Details>>,
     pub(crate) profile: Option<Box<Profile>>,
     /// Shared by the tokens of the user. Its profile takes precedence over `profile`.
     pub(crate) user: Option<Arc<User>>,
@@ -32,16 +34,56 @@ pub(crate) struct Claims {
     pub(crate) challenges: Arc<Challenges>,
 }
 
-/// The rules of the configuration that rules behind the layer need.
+/// The claims that only tokens of some kinds have. Most entries hold at most one of them.
+#[derive(Clone)]
+pub(crate) enum Details {
+    /// Of session tokens, and of OAuth tokens with an actor.
+    Session(Session),
+    ApiKey(ApiKey),
+}
+
+/// The part of the configuration that rules and claims behind the layer need, and the layer's clock.
 pub(crate) trait RouteRules: Send + Sync {
     /// Returns true if a scope is granted by name, or implied by a granted one.
     fn is_granted(&self, granted: &str, needed: &str) -> bool;
 
     /// The issuer of the instance.
     fn issuer(&self) -> &str;
+
+    /// Returns the present time, in Unix seconds.
+    fn unix_seconds(&self) -> i64;
+}
+
+impl Details {
+    /// Returns the approximate size in memory, in bytes.
+    pub(super) fn size(&self) -> usize {
+        let behind_pointers = match self {
+            Self::Session(session) => session.size(),
+            Self::ApiKey(key) => key.size(),
+        };
+        size_of::<Self>() + behind_pointers
+    }
 }
 
 impl Claims {
+    pub(crate) fn session(&self) -> Option<&Session> {
+        match self.details.as_deref()? {
+            Details::Session(session) => Some(session),
+            Details::ApiKey(_) => None,
+        }
+    }
+
+    pub(crate) fn api_key(&self) -> Option<&ApiKey> {
+        match self.details.as_deref()? {
+            Details::ApiKey(key) => Some(key),
+            Details::Session(_) => None,
+        }
+    }
+
+    pub(crate) fn token_id(&self) -> Option<&str> {
+        self.token_id.in_text(self.other.as_deref()?)
+    }
+
     /// Returns the approximate size in memory, in bytes. The cache counts it.
     pub(crate) fn size(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
@@ -59,7 +101,7 @@ impl Claims {
             + text(&self.other)
             + profile
             + self.organization.size()
-            + self.session.as_ref().map_or(0, |it| it.size())
+            + self.details.as_ref().map_or(0, |it| it.size())
             + user
     }
 }

@@ -12,7 +12,7 @@ pub(crate) mod instance;
 pub(crate) mod http;
 pub(crate) mod introspection;
 pub(crate) mod response;
-mod token_info;
+pub(crate) mod token_info;
 pub(crate) mod userinfo;
 
 pub use self::token_info::TokenInfo;

@@ -33,6 +33,8 @@ pub struct TokenInfo {
     pub(crate) confirmation: bool,
     /// True if the information was read from the token itself, by its signature, without a call.
     pub(crate) is_local: bool,
+    /// The id of the token, which is one of the other members, too.
+    pub(crate) token_id: Option<String>,
     pub(crate) actor: Option<Actor>,
     /// The organization of a session token. Other kinds have none here.
     pub(crate) organization: ActiveOrganization,
@@ -78,11 +80,25 @@ impl TokenInfo {
             token_use: text(members.get("token_use").cloned())?,
             confirmation: is_present(&members, "cnf"),
             is_local: false,
+            token_id: id(&members, "jti"),
             actor: actor(&members)?,
             organization: ActiveOrganization::None,
             other: members,
         })
     }
+}
+
+impl TokenInfo {
+    /// Drops an id that contains the token.
+    pub(crate) fn without_id_that_shows(mut self, token: &str) -> Self {
+        self.token_id = self.token_id.filter(|id| !id.contains(token));
+        self
+    }
+}
+
+/// Reads the id of a token. It grants nothing, so a member of another type only means that the id is unknown.
+pub(crate) fn id(members: &Map<String, Value>, name: &str) -> Option<String> {
+    members.get(name)?.as_str().map(ToOwned::to_owned)
 }
 
 impl fmt::Debug for TokenInfo {

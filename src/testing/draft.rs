@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 use crate::{
     ClerkClaims, TokenKind,
     claims::{
-        ActiveOrganization, Claims, RouteRules, User,
+        ActiveOrganization, Claims, RouteRules, TokenId, User,
         entry::{Acceptance, Entry, Lifetimes},
     },
     clock::Now,
@@ -47,6 +47,16 @@ impl Draft {
         self.scope = scopes.join(" ");
     }
 
+    /// Returns a claim that was inserted.
+    pub(super) fn get(&self, name: &str) -> Option<&Value> {
+        self.other.get(name)
+    }
+
+    /// Returns the claims that were inserted.
+    pub(super) fn members(&self) -> &Map<String, Value> {
+        &self.other
+    }
+
     pub(super) fn insert(&mut self, name: impl Into<String>, value: impl Into<Value>) {
         self.other.insert(name.into(), value.into());
     }
@@ -68,8 +78,19 @@ impl Draft {
         let user = self
             .user
             .map(|user| Arc::new(User::new(&self.subject, user)));
+        let other: Option<Box<str>> =
+            (!self.other.is_empty()).then(|| Value::Object(self.other.clone()).to_string().into());
+        let names: &[&str] = match self.kind {
+            TokenKind::OAuth | TokenKind::Session => &["jti"],
+            TokenKind::ApiKey => &["id"],
+            TokenKind::Machine => &["id", "jti"],
+        };
+        let id = names
+            .iter()
+            .find_map(|name| self.other.get(*name)?.as_str());
         Claims {
             kind: self.kind,
+            token_id: TokenId::find(id, other.as_deref()),
             subject: self.subject.into(),
             client_id: None,
             scope: self.scope.into(),
@@ -78,10 +99,10 @@ impl Draft {
             issued_at: None,
             expires_at: self.expires_at,
             organization: ActiveOrganization::None,
-            session: None,
+            details: None,
             profile: None,
             user,
-            other: (!self.other.is_empty()).then(|| Value::Object(self.other).to_string().into()),
+            other,
             rules: Arc::new(NoRules),
             challenges: Arc::new(Challenges::new(&[], None)),
         }
@@ -185,5 +206,10 @@ impl RouteRules for NoRules {
 
     fn issuer(&self) -> &str {
         ""
+    }
+
+    /// The clock stands still at zero, so that ages are those that a test sets.
+    fn unix_seconds(&self) -> i64 {
+        0
     }
 }

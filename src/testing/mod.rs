@@ -22,13 +22,18 @@
 
 mod draft;
 
+use std::time::Duration;
+
 use serde_json::{Map, Value, json};
 
 use self::draft::{Draft, common};
 pub use crate::clock::ManualClock;
 use crate::{
     ClerkClaims, TokenKind,
-    claims::{Actor, Organization, Profile, Session},
+    claims::{
+        ActiveOrganization, Actor, ApiKey, Details, FactorTimes, Organization, Profile, Session,
+        SessionStatus,
+    },
 };
 
 /// Claims of an OAuth access token.
@@ -49,6 +54,9 @@ pub struct SessionClaims {
     organization: Option<String>,
     role: Option<String>,
     permissions: Vec<String>,
+    plans: Vec<String>,
+    features: Vec<String>,
+    factors: Option<FactorTimes>,
     actor: Option<String>,
 }
 
@@ -144,6 +152,9 @@ impl SessionClaims {
             organization: None,
             role: None,
             permissions: Vec::new(),
+            plans: Vec::new(),
+            features: Vec::new(),
+            factors: None,
             actor: None,
         }
     }
@@ -176,6 +187,30 @@ impl SessionClaims {
         self
     }
 
+    /// Adds a plan, as Clerk writes it into tokens: `u:pro` for a plan of the user, `o:pro` for one of the
+    /// organization, `ou:pro` for one of both. Default: none.
+    pub fn plan(mut self, plan: impl Into<String>) -> Self {
+        self.plans.push(plan.into());
+        self
+    }
+
+    /// Adds a feature, written as a [`plan`](Self::plan). Default: none.
+    pub fn feature(mut self, feature: impl Into<String>) -> Self {
+        self.features.push(feature.into());
+        self
+    }
+
+    /// Sets the time since the verification of the first and the second factor, in whole seconds. `None` means never.
+    /// The ages do not advance: [`ClerkClaims::factor_age`] returns them as they are. Default: unknown.
+    pub fn factor_age(mut self, first: Option<Duration>, second: Option<Duration>) -> Self {
+        let time = |age: Duration| i64::try_from(age.as_secs()).map_or(i64::MIN, |age| -age);
+        self.factors = Some(FactorTimes {
+            first: first.map(time),
+            second: second.map(time),
+        });
+        self
+    }
+
     /// Sets the actor, which acts in place of the subject. Default: none.
     pub fn actor(mut self, subject: impl Into<String>) -> Self {
         self.actor = Some(subject.into());
@@ -186,10 +221,15 @@ impl SessionClaims {
     ///
     /// # Panics
     ///
-    /// If there is a role or a permission without an organization, or the actor's subject is empty. No token has such
-    /// claims.
+    /// If there is a role or a permission without an organization, the actor's subject is empty, or a plan or a feature
+    /// has no colon. No token has such claims.
     #[track_caller]
     pub fn build(mut self) -> ClerkClaims {
+        let mut listed = self.plans.iter().chain(&self.features);
+        assert!(
+            listed.all(|entry| entry.contains(':')),
+            "a plan or a feature has the form `o:name`, `u:name` or `ou:name`"
+        );
         assert!(
             self.organization.is_some() || (self.role.is_none() && self.permissions.is_empty()),
             "a role or a permission needs an organization: call `organization`"
@@ -210,9 +250,21 @@ impl SessionClaims {
         let Ok(actor) = Actor::read(actor.as_ref()) else {
             panic!("the subject of an actor must not be empty");
         };
+        let is_in_organization = matches!(organization, ActiveOrganization::Known(_));
+        // The lists are those of version 2.
+        let mut lists = Map::new();
+        lists.insert("v".to_owned(), 2.into());
+        lists.insert("pla".to_owned(), self.plans.join(",").into());
+        lists.insert("fea".to_owned(), self.features.join(",").into());
+        let session = Session {
+            id: self.session_id.map(Into::into),
+            status: Some(SessionStatus::Active),
+            factors: self.factors,
+            ..Session::read(&lists, actor, is_in_organization, None)
+        };
         let mut claims = self.draft.into_claims();
         claims.organization = organization;
-        claims.session = Session::new(self.session_id.as_deref(), actor);
+        claims.details = Some(Box::new(Details::Session(session)));
         draft::share(claims)
     }
 }
@@ -221,11 +273,12 @@ impl SessionClaims {
 
 impl ApiKeyClaims {
     /// Begins with a subject: a user (`user_…`), an organization (`org_…`), which is then the
-    /// [organization](ClerkClaims::organization) of the claims, or a machine (`mch_…`).
+    /// [organization](ClerkClaims::organization) of the claims, or a machine (`mch_…`). The id of the key is `ak_test`,
+    /// unless the [`claim`](Self::claim) `id` is another.
     pub fn new(subject: impl Into<String>) -> Self {
-        Self {
-            draft: Draft::new(TokenKind::ApiKey, subject),
-        }
+        let mut draft = Draft::new(TokenKind::ApiKey, subject);
+        draft.insert("id", "ak_test");
+        Self { draft }
     }
 
     /// Sets the scopes of the key. Default: none.
@@ -238,7 +291,7 @@ impl ApiKeyClaims {
         self
     }
 
-    /// Sets the name of the key: the member `name` in [`claims_as`](ClerkClaims::claims_as). Default: none.
+    /// Sets the [name](crate::claims::ApiKey::name) of the key. Default: none.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.draft.insert("name", name.into());
         self
@@ -246,7 +299,10 @@ impl ApiKeyClaims {
 
     /// Makes the claims.
     pub fn build(self) -> ClerkClaims {
+        let id = self.draft.get("id").and_then(Value::as_str);
+        let key = id.map(|id| ApiKey::read(id, self.draft.members()));
         let mut claims = self.draft.into_claims();
+        claims.details = key.map(|key| Box::new(Details::ApiKey(key)));
         let is_organization = claims.subject.starts_with("org_");
         let organization = is_organization.then(|| Organization::new(&*claims.subject, None, None));
         claims.organization = organization.into();

@@ -1,17 +1,15 @@
-//! The acting context of a subject: its organization, its session, and the actor in its place. Each kind of token
-//! encodes them in its own way. Other claims with such a name belong to the application and are ignored.
-
-use serde_json::Value;
+//! The acting context of a subject: its organization, its session or API key, and the actor in its place. Each kind of
+//! token encodes them in its own way. Other claims with such a name belong to the application and are ignored.
 
 use crate::{
     TokenKind,
-    claims::{ActiveOrganization, Organization, Profile, Session},
+    claims::{ActiveOrganization, ApiKey, Details, Organization, Profile, Session},
     clerk::TokenInfo,
 };
 
 pub(super) struct ActingContext {
     pub(super) organization: ActiveOrganization,
-    pub(super) session: Option<Box<Session>>,
+    pub(super) details: Option<Box<Details>>,
 }
 
 impl ActingContext {
@@ -22,27 +20,28 @@ impl ActingContext {
         subject: &str,
         profile: Option<&Profile>,
     ) -> Self {
-        let actor = || answer.actor.clone();
-        match kind {
-            TokenKind::OAuth => Self {
-                organization: of_consent(answer.org_id.as_deref(), profile).into(),
-                session: Session::new(None, actor()),
-            },
+        let actor = answer.actor.clone();
+        let (organization, details) = match kind {
+            TokenKind::OAuth => (
+                of_consent(answer.org_id.as_deref(), profile).into(),
+                actor.map(|actor| Details::Session(Session::of_actor(actor))),
+            ),
             TokenKind::Session => {
-                let id = answer.other.get("sid").and_then(Value::as_str);
-                Self {
-                    organization: answer.organization.clone(),
-                    session: Session::new(id, actor()),
-                }
+                let organization = answer.organization.clone();
+                let is_in_one = matches!(organization, ActiveOrganization::Known(_));
+                let session = Session::read(&answer.other, actor, is_in_one, answer.iat);
+                (organization, Some(Details::Session(session)))
             }
-            TokenKind::ApiKey => Self {
-                organization: of_key(subject).into(),
-                session: None,
-            },
-            TokenKind::Machine => Self {
-                organization: ActiveOrganization::None,
-                session: None,
-            },
+            TokenKind::ApiKey => {
+                let id = answer.token_id.as_deref();
+                let key = id.map(|id| ApiKey::read(id, &answer.other));
+                (of_key(subject).into(), key.map(Details::ApiKey))
+            }
+            TokenKind::Machine => (ActiveOrganization::None, None),
+        };
+        Self {
+            organization,
+            details: details.map(Box::new),
         }
     }
 }

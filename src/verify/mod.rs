@@ -14,6 +14,7 @@ pub(crate) mod jwt;
 mod userinfo_policy;
 mod payload;
 pub(crate) mod policy;
+mod route_rules;
 pub(crate) mod strategy;
 mod source;
 mod statement;
@@ -34,6 +35,7 @@ pub use crate::clerk::TokenInfo;
 pub(crate) use enrich::Enrichment;
 pub(crate) use jws::JwtAlgorithm;
 pub(crate) use policy::Rules;
+pub(crate) use route_rules::ConfiguredRules;
 pub use source::{BearerToken, Verify, VerifyRequest};
 pub(crate) use strategy::JwtVerification;
 pub(crate) use strategy::Verifiers;
@@ -61,6 +63,8 @@ pub(crate) use verified::Verified;
 pub(crate) struct Verifier {
     pub(crate) verifiers: Verifiers,
     pub(crate) rules: Arc<Rules>,
+    /// What the claims share of the configuration.
+    pub(crate) route_rules: Arc<ConfiguredRules>,
     pub(crate) challenges: Arc<Challenges>,
     pub(crate) enrich: Enrich,
     pub(crate) accept_unprefixed: bool,
@@ -212,7 +216,8 @@ impl Verifier {
             None => (None, true),
         };
         Ok(Evidence {
-            answer,
+            // The id appears in logs.
+            answer: answer.without_id_that_shows(token.expose()),
             userinfo,
             complete,
         })

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::{
     TokenKind,
     claims::{ActiveOrganization, Organization, Version, actor},
-    clerk::TokenInfo,
+    clerk::{TokenInfo, token_info::id},
     token::json::{is_present, scopes, seconds, text, texts},
 };
 
@@ -28,6 +28,7 @@ pub(super) fn read(
         iat: seconds(members.remove("iat"))?,
         nbf: seconds(members.get("nbf").cloned())?,
         confirmation: is_present(&members, "cnf"),
+        token_id: id(&members, "jti"),
         ..TokenInfo::default()
     };
     match kind {

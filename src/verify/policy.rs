@@ -27,7 +27,6 @@ pub(super) use self::stated::check_agreement;
 use crate::{
     AuthErrorKind, TokenKind,
     checks::Hidden,
-    claims::RouteRules,
     clerk::TokenInfo,
     token::{Kinds, scope::split_scope},
 };
@@ -59,8 +58,9 @@ pub(crate) struct Rules {
 /// A function that returns true if a granted scope implies a needed one.
 pub(crate) type ScopeImplies = Arc<dyn Fn(&str, &str) -> bool + Send + Sync>;
 
-impl RouteRules for Rules {
-    fn is_granted(&self, granted: &str, needed: &str) -> bool {
+impl Rules {
+    /// Returns true if a scope is granted by name, or implied by a granted one.
+    pub(super) fn is_granted(&self, granted: &str, needed: &str) -> bool {
         split_scope(granted).any(|granted| {
             granted == needed
                 || self
@@ -70,12 +70,6 @@ impl RouteRules for Rules {
         })
     }
 
-    fn issuer(&self) -> &str {
-        &self.issuer
-    }
-}
-
-impl Rules {
     /// Checks an answer at the time `now`, in Unix seconds.
     pub(crate) fn check(
         &self,

@@ -49,6 +49,7 @@ impl TokenInfo {
             exp: self.exp.or(stated.exp),
             nbf: self.nbf.or(stated.nbf),
             org_id: self.org_id.or(stated.org_id),
+            token_id: self.token_id.or(stated.token_id),
             actor: self.actor.or(stated.actor),
             other,
             ..self

@@ -16,7 +16,8 @@ use http::{Request, Response, Uri, header};
 use serde_json::{Value, json};
 
 use super::{
-    Enrich, Interner, Priority, Rules, Verified, Verifier, Verifiers, Verify, VerifyRequest,
+    ConfiguredRules, Enrich, Interner, Priority, Rules, Verified, Verifier, Verifiers, Verify,
+    VerifyRequest,
     policy::{AudiencePolicies, Audiences},
     verified::is_usable_subject,
 };
@@ -44,6 +45,16 @@ impl Clock for Still {
         Now {
             mono: 1_000,
             wall: 1_700_000_000_999,
+        }
+    }
+}
+
+impl ConfiguredRules {
+    /// These rules, with a clock that stands still.
+    pub(crate) fn of(rules: Rules) -> Self {
+        Self {
+            rules: Arc::new(rules),
+            clock: Arc::new(Still),
         }
     }
 }
@@ -161,6 +172,7 @@ fn verifier(source: impl Verify, userinfo: impl Transport, enrichment: Enrichmen
             machine_jwts: false,
         },
         rules: Arc::new(rules()),
+        route_rules: Arc::new(ConfiguredRules::of(rules())),
         challenges: Arc::new(Challenges::new(&[], None)),
         enrich: Enrich {
             enrichment,

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use super::{Verifier, acting_context::ActingContext, enrich::SubjectDetails, kind_of};
 use crate::{
     AuthError, AuthErrorKind, TokenKind,
-    claims::{ActiveOrganization, Claims, entry::Acceptance},
+    claims::{ActiveOrganization, Claims, TokenId, entry::Acceptance},
     clerk::{TokenInfo, userinfo::Userinfo},
     observe,
     token::TokenFormat,
@@ -110,14 +110,17 @@ impl Verifier {
         let profile = profile.filter(|_| self.enrich.is_by_userinfo(kind));
         let ActingContext {
             organization,
-            session,
+            details: of_kind,
         } = ActingContext::of(&answer, kind, &subject, profile.as_ref());
         if organization == ActiveOrganization::Unreadable {
             self.unreadable_organization
                 .call_once(observe::unreadable_organization);
         }
+        let other: Option<Box<str>> = (!answer.other.is_empty())
+            .then(|| serde_json::Value::Object(answer.other).to_string().into());
         let claims = Claims {
             kind,
+            token_id: TokenId::find(answer.token_id.as_deref(), other.as_deref()),
             subject: subject.into(),
             client_id: answer.client_id.map(|id| self.strings.intern(&id)),
             scope: self.strings.intern(&answer.scope.unwrap_or_default()),
@@ -131,12 +134,11 @@ impl Verifier {
             issued_at: answer.iat,
             expires_at: answer.exp,
             organization,
-            session,
+            details: of_kind,
             profile: profile.map(Box::new),
             user: details.user,
-            other: (!answer.other.is_empty())
-                .then(|| serde_json::Value::Object(answer.other).to_string().into()),
-            rules: self.rules.clone(),
+            other,
+            rules: self.route_rules.clone(),
             challenges: Arc::clone(&self.challenges),
         };
         Ok(Verified {

@@ -44,7 +44,7 @@ impl<'a> Properties<'a> {
     pub(crate) fn of(token: TokenDigest, claims: &'a Claims) -> Self {
         Self {
             token,
-            session: claims.session.as_ref().and_then(|session| session.id()),
+            session: claims.session().and_then(|session| session.id.as_deref()),
             subject: Some(&claims.subject),
             organization: claims.organization.id(),
         }

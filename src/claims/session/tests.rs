@@ -1,7 +1,21 @@
 use serde_json::{Value, json};
 
-use super::{super::Claims, Actor, Session};
+use super::{
+    super::{Claims, Details},
+    Actor, Session,
+};
 use crate::{AuthErrorKind::MalformedToken, ClerkClaims};
+
+impl Details {
+    /// A session of which nothing but this is known.
+    pub(crate) fn session(id: Option<&str>, actor: Option<Actor>) -> Option<Box<Self>> {
+        Some(Box::new(Self::Session(Session {
+            id: id.map(Into::into),
+            actor: actor.map(Box::new),
+            ..Session::default()
+        })))
+    }
+}
 
 fn full() -> Value {
     json!({
@@ -84,26 +98,25 @@ fn an_actor_that_cannot_be_read_is_not_overlooked() {
 fn claims_tell_of_session_and_actor() {
     let claims = |session| {
         ClerkClaims::new(Claims {
-            session,
+            details: session,
             ..Claims::bare("user_1")
         })
     };
-    let both = claims(Session::new(Some("sess_1"), Some(actor(&full()))));
+    let both = claims(Details::session(Some("sess_1"), Some(actor(&full()))));
     assert_eq!(both.session_id(), Some("sess_1"));
     assert_eq!(both.actor(), Some(&actor(&full())));
     let json = serde_json::to_value(&both).unwrap();
     assert_eq!(json["session_id"], "sess_1");
     assert_eq!(json["actor"], full());
 
-    let session = claims(Session::new(Some("sess_1"), None));
+    let session = claims(Details::session(Some("sess_1"), None));
     assert_eq!(
         (session.session_id(), session.actor()),
         (Some("sess_1"), None)
     );
-    let acting = claims(Session::new(None, Some(actor(&full()))));
+    let acting = claims(Details::session(None, Some(actor(&full()))));
     assert_eq!(acting.session_id(), None);
     assert!(acting.actor().is_some());
-    assert!(Session::new(None, None).is_none());
     let nobody = claims(None);
     assert_eq!((nobody.session_id(), nobody.actor()), (None, None));
 }
@@ -112,7 +125,7 @@ fn claims_tell_of_session_and_actor() {
 fn debug_shows_nothing_of_an_actor() {
     let actor = actor(&json!({ "sub": "agent_canary", "act": full() }));
     let claims = ClerkClaims::new(Claims {
-        session: Session::new(Some("sess_canary"), Some(actor.clone())),
+        details: Details::session(Some("sess_canary"), Some(actor.clone())),
         ..Claims::bare("user_canary")
     });
     for shown in [
@@ -129,9 +142,9 @@ fn debug_shows_nothing_of_an_actor() {
 
 #[test]
 fn size_counts_every_text() {
-    let size = |act: Value| Session::new(None, Some(actor(&act))).unwrap().size();
+    let size = |act: Value| Details::session(None, Some(actor(&act))).unwrap().size();
     let least = size(json!({ "sub": "x" }));
-    assert_eq!(least, size_of::<Session>() + 1);
+    assert_eq!(least, size_of::<Details>() + size_of::<Actor>() + 1);
     for name in ["iss", "sid", "type"] {
         assert_eq!(
             size(json!({ "sub": "x", name: "12345" })),

@@ -17,6 +17,7 @@ use crate::{
         backend_api::Backend,
         http::{Endpoint, EndpointClient, Priority, Purpose, Upstream},
         response::violation,
+        token_info::id,
     },
     extract::SecretToken,
     token::json::{is_present, scopes, seconds, text, texts},
@@ -165,6 +166,7 @@ fn parse(
         token_use: text(members.get("token_use").cloned())?,
         confirmation: is_present(&members, "cnf"),
         is_local: false,
+        token_id: id(&members, "id"),
         // For the other credentials, it is a claim of the application.
         actor: match credential {
             Credential::OAuthToken => actor(&members)?,

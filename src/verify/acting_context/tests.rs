@@ -3,7 +3,7 @@ use serde_json::{Map, Value, json};
 use super::ActingContext;
 use crate::{
     TokenKind,
-    claims::{ActiveOrganization, Organization, Profile, actor},
+    claims::{ActiveOrganization, Details, Organization, Profile, actor},
     clerk::TokenInfo,
 };
 
@@ -118,12 +118,15 @@ fn each_kind_has_what_it_has() {
             let answer = answer(Some("org_1"), claims);
             let context = ActingContext::of(&answer, kind, subject, None);
             let organization = organization(&context);
-            let session = context.session.as_deref();
+            let session = match context.details.as_deref() {
+                Some(Details::Session(session)) => Some(session),
+                Some(Details::ApiKey(_)) | None => None,
+            };
             let found = [
                 organization.is_some(),
                 organization.is_some_and(|it| it.role() == Some("org:admin")),
-                session.is_some_and(|it| it.id() == Some("sess_1")),
-                session.is_some_and(|it| it.actor().is_some()),
+                session.is_some_and(|it| it.id.as_deref() == Some("sess_1")),
+                session.is_some_and(|it| it.actor.is_some()),
             ];
             assert_eq!(found, expected, "{kind:?} of {subject}");
         }
@@ -155,7 +158,10 @@ fn a_statement_fills_in_what_the_answer_leaves_open() {
         let expected = json!({ "x": 1, "act": { "sub": "user_2" }, "jti": "j1" });
         assert_eq!(Value::Object(both.other.clone()), expected);
         let context = ActingContext::of(&both, TokenKind::OAuth, "user_1", None);
-        let actor = context.session.as_ref().and_then(|it| it.actor());
+        let actor = match context.details.as_deref() {
+            Some(Details::Session(session)) => session.actor.as_deref(),
+            Some(Details::ApiKey(_)) | None => None,
+        };
         assert_eq!(actor.map(|it| it.subject()), Some("user_2"));
     }
     let other = answer(None, json!({ "act": { "sub": "user_3" }, "jti": "j2" }));

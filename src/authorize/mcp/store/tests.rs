@@ -12,7 +12,7 @@ use crate::{
     ClerkClaims, TokenKind,
     claims::Claims,
     clock::{Clock, Now},
-    verify::Rules,
+    verify::{ConfiguredRules, Rules},
 };
 
 /// Milliseconds on both clocks.
@@ -41,7 +41,7 @@ fn claims(issuer: &str, client: Option<&str>, subject: &str) -> ClerkClaims {
     rules.issuer = issuer.to_owned();
     ClerkClaims::new(Claims {
         client_id: client.map(Into::into),
-        rules: Arc::new(rules),
+        rules: Arc::new(ConfiguredRules::of(rules)),
         ..Claims::bare(subject)
     })
 }

@@ -7,7 +7,7 @@ use serde_json::json;
 use super::super::tests::{anonymous, challenges, check, known, optional, parts, required};
 use crate::{
     AuthErrorKind, ClerkClaims,
-    claims::{self, Actor, Organization, Session, User},
+    claims::{self, Actor, Details, Organization, User},
 };
 
 /// A request of somebody in an organization, in whose place another acts.
@@ -17,7 +17,7 @@ fn full() -> Parts {
         let claims = ClerkClaims::new(claims::Claims {
             challenges: challenges(),
             organization: Some(Organization::new("org_1", None, None)).into(),
-            session: Session::new(None, actor),
+            details: Details::session(None, actor),
             user: Some(Arc::new(User::new("user_1", serde_json::Map::new()))),
             ..claims::Claims::bare("user_1")
         });
