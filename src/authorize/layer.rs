@@ -220,6 +220,29 @@ impl RequireLayer {
         Self::of(Rule::AnyKind(check_kinds(kinds)))
     }
 
+    /// Requires this plan (Clerk Billing), of the user or of the [organization](ClerkClaims::organization) that the
+    /// subject acts in.
+    ///
+    /// The plan is written as in [`ClerkClaims::has_plan`]: `pro`, `org:pro` or `user:pro`. Only session tokens name
+    /// plans. A change of plan takes effect with the next session token, after at most 60 seconds.
+    ///
+    /// ```
+    /// use tower_clerk::RequireLayer;
+    ///
+    /// let pro = RequireLayer::plan("org:pro");
+    /// # _ = pro;
+    /// ```
+    pub fn plan(plan: impl Into<String>) -> Self {
+        Self::of(Rule::Plan(plan.into().into()))
+    }
+
+    /// Requires this feature, written as a [`plan`](Self::plan) and compared as in [`ClerkClaims::has_feature`]. Prefer
+    /// features: Clerk's dashboard can change the features of a plan, but not a service that checks for the name of a
+    /// plan.
+    pub fn feature(feature: impl Into<String>) -> Self {
+        Self::of(Rule::Feature(feature.into().into()))
+    }
+
     /// Requires claims that satisfy a predicate. It is called once for each request, and must not block.
     ///
     /// ```

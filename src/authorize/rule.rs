@@ -22,6 +22,8 @@ pub(super) enum Rule {
     AnyPermission(Arc<[Box<str>]>),
     AnyRole(Arc<[Box<str>]>),
     AnyKind(Kinds),
+    Plan(Arc<str>),
+    Feature(Arc<str>),
     Claims(Arc<dyn Fn(&ClerkClaims) -> bool + Send + Sync>),
 }
 
@@ -44,6 +46,8 @@ impl Rule {
             | Self::AnyPermission(_)
             | Self::AnyRole(_)
             | Self::AnyKind(_)
+            | Self::Plan(_)
+            | Self::Feature(_)
             | Self::Claims(_) => forbidden(claims, is_grpc()),
         })
     }
@@ -60,6 +64,8 @@ impl Rule {
             Self::AnyPermission(names) => names.iter().any(|name| claims.has_permission(name)),
             Self::AnyRole(roles) => roles.iter().any(|role| claims.has_role(role)),
             Self::AnyKind(kinds) => kinds.contains(claims.kind()),
+            Self::Plan(plan) => claims.has_plan(plan),
+            Self::Feature(feature) => claims.has_feature(feature),
             Self::Claims(is_satisfied) => is_satisfied(claims),
         }
     }
@@ -73,6 +79,8 @@ impl Rule {
             | Self::AnyPermission(_)
             | Self::AnyRole(_)
             | Self::AnyKind(_)
+            | Self::Plan(_)
+            | Self::Feature(_)
             | Self::Claims(_) => &[],
         };
         scopes.iter().map(|scope| &**scope)
@@ -92,6 +100,8 @@ impl fmt::Debug for Rule {
             Self::AnyPermission(permissions) => names("AnyPermission", permissions, f),
             Self::AnyRole(roles) => names("AnyRole", roles, f),
             Self::AnyKind(kinds) => f.debug_tuple("AnyKind").field(kinds).finish(),
+            Self::Plan(plan) => f.debug_tuple("Plan").field(&shown(plan)).finish(),
+            Self::Feature(feature) => f.debug_tuple("Feature").field(&shown(feature)).finish(),
             Self::Claims(_) => f.write_str("Claims"),
         }
     }

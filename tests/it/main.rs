@@ -47,6 +47,7 @@ mod session_tokens;
 mod cookies;
 mod each_kind;
 mod organizations;
+mod billing;
 mod token_ids;
 mod readers;
 mod kinds;

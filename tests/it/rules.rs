@@ -50,7 +50,7 @@ fn router(auth: ClerkAuthLayer) -> Router {
         .layer(auth)
 }
 
-async fn ask(app: &Router, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
+pub async fn ask(app: &Router, path: &str, headers: &[(&str, &str)]) -> Response<Body> {
     let mut request = Request::get(path).body(Body::empty()).unwrap();
     for (name, value) in headers {
         let name: http::HeaderName = name.parse().unwrap();
