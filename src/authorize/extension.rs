@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use http::{Extensions, Response};
 
 use crate::{
@@ -28,6 +29,17 @@ impl Anonymous {
 pub(crate) fn forbidden(claims: &ClerkClaims, is_grpc: bool) -> Box<Rejection> {
     let error = AuthError::new(AuthErrorKind::Forbidden);
     Box::new(claims.shared().challenges.rejection(&error, is_grpc))
+}
+
+/// Rejects a session whose user has to verify a factor again. `body`: the JSON text that Clerk's front end reads.
+pub(super) fn reverification_required(
+    claims: &ClerkClaims,
+    body: Bytes,
+    is_grpc: bool,
+) -> Box<Rejection> {
+    let error = AuthError::new(AuthErrorKind::ReverificationRequired);
+    let rejection = claims.shared().challenges.rejection(&error, is_grpc);
+    Box::new(rejection.with_json(body))
 }
 
 /// Rejects claims that lack the scopes in `needed`.

@@ -5,7 +5,7 @@ use std::{fmt, sync::Arc};
 use tower_layer::Layer;
 
 use super::{
-    Require, Rule,
+    Require, Reverification, Rule,
     rule::{check_kinds, check_names, check_scopes},
 };
 use crate::{ClerkClaims, TokenKind};
@@ -19,6 +19,7 @@ use crate::{ClerkClaims, TokenKind};
 /// | case | HTTP | challenge (RFC 6750 §3) | gRPC |
 /// |---|---|---|---|
 /// | a scope is missing | 403 | `error="insufficient_scope"`, `scope="…"` | 7 |
+/// | the user of a session has to [verify a factor again](Self::reverification) | 403, with a body of its own | without `error` | 7 |
 /// | another rule is not satisfied | 403 | without `error`: RFC 6750 §3.1 has no code for it | 7 |
 /// | a request without credentials that an [optional](crate::ClerkAuthLayer::optional) layer accepted | 401 | without `error`; `scope="…"` if the rule is about scopes | 16 |
 /// | the layer in front is missing | 500, and an error in the log | none | 13 |
@@ -241,6 +242,29 @@ impl RequireLayer {
     /// plan.
     pub fn feature(feature: impl Into<String>) -> Self {
         Self::of(Rule::Feature(feature.into().into()))
+    }
+
+    /// Requires that the user of a session has verified its factors recently, as before a payment or a deletion.
+    ///
+    /// A session token that does not satisfy the rule gets a 403 with the JSON body that Clerk's hook
+    /// `useReverification` reads in the front end. The hook asks the user for the factor, and repeats the request with
+    /// a new token. The body does not depend on [`reject_with`](crate::ClerkAuthLayer::reject_with). It is made by
+    /// [`json_body`](crate::reject::RejectResponse::json_body); if that cannot make the type of the body, the 403 is
+    /// empty. A gRPC client gets the status only. Tokens of other kinds get a plain 403, since there is no session.
+    ///
+    /// See [reverification](crate::guide::tokens#reverification) for the front end.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use tower_clerk::{RequireLayer, authorize::Reverification};
+    ///
+    /// let before_a_payment = RequireLayer::reverification(Reverification::strict());
+    /// let before_a_download =
+    ///     RequireLayer::reverification(Reverification::first_factor(Duration::from_secs(30 * 60)));
+    /// # _ = (before_a_payment, before_a_download);
+    /// ```
+    pub fn reverification(level: Reverification) -> Self {
+        Self::of(Rule::Reverification(level))
     }
 
     /// Requires claims that satisfy a predicate. It is called once for each request, and must not block.

@@ -1,4 +1,5 @@
-//! Rules per route, behind the layer: the service of a [`RequireLayer`](crate::RequireLayer) and its future.
+//! Rules per route, behind the layer: the service of a [`RequireLayer`](crate::RequireLayer), its future, and the
+//! levels of reverification.
 //!
 //! A rule checks the claims that a [`ClerkAuthLayer`](crate::ClerkAuthLayer) inserted into the request. It does no I/O.
 //! A cache belongs to one configuration, so the result of a rule is never part of a cache entry: each route checks its
@@ -9,6 +10,7 @@ mod future;
 pub(crate) mod layer;
 #[cfg(feature = "mcp")]
 pub(crate) mod mcp;
+mod reverification;
 mod rule;
 
 use std::{
@@ -21,8 +23,8 @@ use tower_service::Service;
 
 #[cfg(any(feature = "axum", feature = "mcp", feature = "tonic"))]
 pub(crate) use self::extension::claims_of;
-pub use self::future::ResponseFuture;
 use self::rule::Rule;
+pub use self::{future::ResponseFuture, reverification::Reverification};
 use crate::{reject, sync::give_up_readiness};
 
 /// Checks a rule before the inner service sees the request. A [`RequireLayer`](crate::RequireLayer) makes it.

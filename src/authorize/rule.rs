@@ -4,7 +4,10 @@ use std::{fmt, sync::Arc};
 
 use http::Extensions;
 
-use super::extension::{claims_of, forbidden, insufficient_scope};
+use super::{
+    Reverification,
+    extension::{claims_of, forbidden, insufficient_scope, reverification_required},
+};
 use crate::{
     ClerkClaims, TokenKind,
     checks::may_be_secret,
@@ -24,6 +27,7 @@ pub(super) enum Rule {
     AnyKind(Kinds),
     Plan(Arc<str>),
     Feature(Arc<str>),
+    Reverification(Reverification),
     Claims(Arc<dyn Fn(&ClerkClaims) -> bool + Send + Sync>),
 }
 
@@ -42,12 +46,17 @@ impl Rule {
             Self::AllScopes(_) | Self::AnyScope(_) => {
                 insufficient_scope(claims, self.named(), is_grpc())
             }
+            // A user can verify a factor again only in a session.
+            Self::Reverification(needed) if claims.kind() == TokenKind::Session => {
+                reverification_required(claims, needed.to_json(), is_grpc())
+            }
             Self::AllPermissions(_)
             | Self::AnyPermission(_)
             | Self::AnyRole(_)
             | Self::AnyKind(_)
             | Self::Plan(_)
             | Self::Feature(_)
+            | Self::Reverification(_)
             | Self::Claims(_) => forbidden(claims, is_grpc()),
         })
     }
@@ -66,6 +75,10 @@ impl Rule {
             Self::AnyKind(kinds) => kinds.contains(claims.kind()),
             Self::Plan(plan) => claims.has_plan(plan),
             Self::Feature(feature) => claims.has_feature(feature),
+            Self::Reverification(needed) => {
+                let age = claims.factor_age();
+                age.is_some_and(|age| needed.is_satisfied(age))
+            }
             Self::Claims(is_satisfied) => is_satisfied(claims),
         }
     }
@@ -81,6 +94,7 @@ impl Rule {
             | Self::AnyKind(_)
             | Self::Plan(_)
             | Self::Feature(_)
+            | Self::Reverification(_)
             | Self::Claims(_) => &[],
         };
         scopes.iter().map(|scope| &**scope)
@@ -102,6 +116,7 @@ impl fmt::Debug for Rule {
             Self::AnyKind(kinds) => f.debug_tuple("AnyKind").field(kinds).finish(),
             Self::Plan(plan) => f.debug_tuple("Plan").field(&shown(plan)).finish(),
             Self::Feature(feature) => f.debug_tuple("Feature").field(&shown(feature)).finish(),
+            Self::Reverification(needed) => f.debug_tuple("Reverification").field(needed).finish(),
             Self::Claims(_) => f.write_str("Claims"),
         }
     }

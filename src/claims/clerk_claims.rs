@@ -203,6 +203,7 @@ impl ClerkClaims {
     /// minutes, plus the age of the token by the layer's clock.
     ///
     /// `None` for other kinds of tokens, and if `fva` or the time of issue is missing or unreadable.
+    /// [`RequireLayer::reverification`](crate::RequireLayer::reverification) checks it for a route.
     pub fn factor_age(&self) -> Option<FactorAge> {
         let claims = self.shared();
         let factors = claims.session()?.factors?;

@@ -43,6 +43,9 @@ pub enum AuthErrorKind {
     ProfileUnavailable,
     /// 429
     RateLimited,
+    /// The user verified a factor of the session too long ago, or never
+    /// ([`RequireLayer::reverification`](crate::RequireLayer::reverification)).
+    ReverificationRequired,
     /// The token is bound to a key that the sender must prove (`cnf`, or a type other than Bearer).
     SenderConstrained,
     /// The request has more than one `Authorization` header (RFC 6750 §3.1), or different session cookies of one name.
@@ -334,6 +337,13 @@ impl AuthErrorKind {
                 outcome: Outcome::Unavailable,
                 concerns: Concerns::Outage,
                 text: "too many requests to Clerk",
+            },
+            Self::ReverificationRequired => Row {
+                name: "reverification_required",
+                class: Class::Forbidden,
+                outcome: Outcome::BadScope,
+                concerns: Concerns::Other,
+                text: "the user has to verify a factor of the session again",
             },
             Self::SenderConstrained => Row {
                 name: "sender_constrained",

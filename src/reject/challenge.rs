@@ -60,6 +60,7 @@ impl Challenges {
                 .filter(|_| class == Class::InsufficientScope),
             retry_after,
             is_grpc,
+            json: None,
         }
     }
 

@@ -39,6 +39,8 @@ pub struct Rejection {
     scope: Option<Arc<str>>,
     retry_after: Option<Duration>,
     is_grpc: bool,
+    /// A body of its own, as JSON text, in place of the layer's.
+    json: Option<Bytes>,
 }
 
 // === impl Class ===
@@ -102,7 +104,14 @@ impl Rejection {
             scope: None,
             retry_after: None,
             is_grpc,
+            json: None,
         }
+    }
+
+    /// Sets a body of its own, as JSON text. A client reads it, so it does not depend on the layer's body.
+    pub(crate) fn with_json(mut self, json: Bytes) -> Self {
+        self.json = Some(json);
+        self
     }
 
     pub(crate) fn error(&self) -> &AuthError {
@@ -164,8 +173,12 @@ impl Rejection {
 
     /// Makes the response. Its status, `WWW-Authenticate`, `Retry-After` and `Cache-Control` are set after `body` has
     /// run, so a body cannot change them. The [`AuthError`] is in the extensions.
+    ///
+    /// The rejection of a [reverification](crate::RequireLayer::reverification) has a body of its own, if
+    /// [`json_body`](RejectResponse::json_body) can make it.
     pub fn to_response<B: 'static>(&self, body: &impl RejectResponse<B>) -> Response<B> {
-        let mut response = body.reject_response(self);
+        let own = self.own_body(body).map(respond::json);
+        let mut response = own.unwrap_or_else(|| body.reject_response(self));
         if self.is_grpc {
             // A gRPC client would read a body as a message.
             let empty = body.json_body(Bytes::new());
@@ -173,6 +186,17 @@ impl Rejection {
         }
         self.complete(&mut response);
         response
+    }
+
+    /// Returns true if there is a body of its own that `body` cannot make.
+    fn lacks_own_body<B: 'static>(&self, body: &impl RejectResponse<B>) -> bool {
+        self.json.is_some() && self.own_body(body).is_none()
+    }
+
+    /// Makes the body of its own. `None` if there is none, for gRPC, and if `body` cannot make it.
+    fn own_body<B: 'static>(&self, body: &impl RejectResponse<B>) -> Option<B> {
+        let json = self.json.clone().filter(|_| !self.is_grpc)?;
+        body.json_body(json)
     }
 
     /// Makes an empty response with the rejection in its extensions, for the layer in front to

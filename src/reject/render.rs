@@ -43,6 +43,11 @@ pub(crate) fn render_behind<B: 'static>(
     if !is_empty(response) {
         return;
     }
+    if rejection.lacks_own_body(with) {
+        // Another body would look like an answer of the service to the client that reads it. The response stays empty.
+        rejection.complete(response);
+        return;
+    }
     let (head, body) = rejection.to_response(with).into_parts();
     *response.status_mut() = head.status;
     *response.body_mut() = body;

@@ -25,13 +25,13 @@ pub trait RejectResponse<B> {
     fn reject_response(&self, rejection: &Rejection) -> Response<B>;
 
     /// Makes a body of JSON text, for the [metadata](crate::resource_metadata::ResourceMetadata) that the layer serves if a
-    /// [`resource`](crate::ClerkConfigBuilder::resource) is configured. The text is empty for responses without a
-    /// body.
+    /// [`resource`](crate::ClerkConfigBuilder::resource) is configured, and for the rejection of a
+    /// [reverification](crate::RequireLayer::reverification). The text is empty for responses without a body.
     ///
     /// Default: makes `Bytes`, `String`, `Vec<u8>`, `http_body_util::Full<Bytes>` and, with the feature `axum`,
     /// axum's body. [`JsonBody`] and [`ProblemJson`] make every body type that they support. If the result is `None`,
     /// a request for the metadata needs a token like all other requests, and a warning is logged once. Mount
-    /// `ResourceMetadata` next to the layer then.
+    /// `ResourceMetadata` next to the layer then. The rejection of a reverification is then an empty 403.
     fn json_body(&self, json: Bytes) -> Option<B>
     where
         B: 'static,
@@ -147,10 +147,17 @@ fn json_response<B: From<String>>(
     if rejection.is_grpc() {
         return Response::new(String::new().into());
     }
-    let body = Value::Object(members).to_string();
-    let mut response = Response::new(body.into());
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    with_type(Value::Object(members).to_string().into(), content_type)
+}
+
+/// Returns a response with a body that is JSON.
+pub(super) fn json<B>(body: B) -> Response<B> {
+    with_type(body, "application/json")
+}
+
+fn with_type<B>(body: B, content_type: &'static str) -> Response<B> {
+    let mut response = Response::new(body);
+    let content_type = HeaderValue::from_static(content_type);
+    response.headers_mut().insert(CONTENT_TYPE, content_type);
     response
 }

@@ -74,7 +74,9 @@ impl Case {
             | AuthErrorKind::WrongIssuer
             | AuthErrorKind::UnauthorizedParty => (401, "16", Some("invalid_token"), Some(TOKEN)),
             AuthErrorKind::InsufficientScope => (403, "7", Some("insufficient_scope"), Some(SCOPE)),
-            AuthErrorKind::Forbidden => (403, "7", None, Some(FORBIDDEN)),
+            AuthErrorKind::Forbidden | AuthErrorKind::ReverificationRequired => {
+                (403, "7", None, Some(FORBIDDEN))
+            }
             AuthErrorKind::MissingLayer => (500, "13", None, None),
             AuthErrorKind::CredentialsRejected
             | AuthErrorKind::ProfileUnavailable
@@ -93,7 +95,7 @@ impl Case {
     }
 }
 
-const KINDS: [AuthErrorKind; 28] = [
+const KINDS: [AuthErrorKind; 29] = [
     AuthErrorKind::CredentialsRejected,
     AuthErrorKind::Expired,
     AuthErrorKind::Forbidden,
@@ -112,6 +114,7 @@ const KINDS: [AuthErrorKind; 28] = [
     AuthErrorKind::UnauthorizedParty,
     AuthErrorKind::ProfileUnavailable,
     AuthErrorKind::RateLimited,
+    AuthErrorKind::ReverificationRequired,
     AuthErrorKind::SenderConstrained,
     AuthErrorKind::MultipleCredentials,
     AuthErrorKind::Overloaded,

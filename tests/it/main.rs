@@ -48,6 +48,7 @@ mod cookies;
 mod each_kind;
 mod organizations;
 mod billing;
+mod reverification;
 mod token_ids;
 mod readers;
 mod kinds;

@@ -146,3 +146,70 @@ fn other_responses_stay() {
     assert_eq!(response.status(), 200);
     assert!(response.headers().is_empty());
 }
+
+/// A body type that nothing can be made into.
+#[derive(Debug, Default, PartialEq)]
+struct Opaque(u8);
+
+#[test]
+fn a_body_of_its_own_takes_precedence_over_the_body_of_the_layer() {
+    const OWN: &[u8] = br#"{"own":true}"#;
+    let with_own = || rejection(false).with_json(Bytes::from_static(OWN));
+    let page = |_: &Rejection| Response::new(Bytes::from_static(b"page"));
+    let json = |response: &Response<Bytes>| {
+        assert_eq!(response.body(), OWN);
+        assert_eq!(response.headers()["content-type"], "application/json");
+        assert_eq!(response.headers()["www-authenticate"], "Bearer");
+        assert_eq!(response.headers()["cache-control"], "no-store");
+        assert_eq!(response.status(), 403);
+    };
+    let mut response = with_own().into_unrendered();
+    render_behind(&mut response, true, &page);
+    json(&response);
+    json(&with_own().to_response(&page));
+
+    // Without a form for the body's type, the answer is empty, whatever the layer's body would be.
+    let mut response = with_own().into_unrendered();
+    render_behind(&mut response, true, &|_: &Rejection| {
+        Response::new(Opaque(7))
+    });
+    assert_eq!(
+        (response.status().as_u16(), response.body()),
+        (403, &Opaque(0))
+    );
+    assert_eq!(response.headers()["www-authenticate"], "Bearer");
+    assert!(!response.headers().contains_key("content-type"));
+    assert!(response.extensions().get::<Rejection>().is_none());
+}
+
+#[test]
+fn a_body_of_its_own_is_not_for_grpc() {
+    let with_own = || rejection(true).with_json(Bytes::from_static(b"{}"));
+    let mut response = with_own().into_unrendered::<Bytes>();
+    render_behind(&mut response, true, &JsonBody);
+    assert_eq!(response.headers()["grpc-status"], "7");
+    assert_eq!(
+        (response.status().as_u16(), &**response.body()),
+        (200, &b""[..])
+    );
+    let response: Response<Bytes> = with_own().to_response(&JsonBody);
+    assert!(response.body().is_empty());
+
+    // A layer that allows no gRPC form answers with the HTTP one.
+    let mut response = with_own().into_unrendered::<Bytes>();
+    render_behind(&mut response, false, &JsonBody);
+    assert_eq!(
+        (response.status().as_u16(), &**response.body()),
+        (403, &b"{}"[..])
+    );
+    let mut response = with_own().into_unrendered::<Opaque>();
+    render_behind(&mut response, false, &|_: &Rejection| {
+        Response::new(Opaque(7))
+    });
+    assert_eq!(
+        (response.status().as_u16(), response.body()),
+        (403, &Opaque(0))
+    );
+    assert_eq!(response.headers()["www-authenticate"], "Bearer");
+    assert!(!response.headers().contains_key("grpc-status"));
+}
