@@ -97,6 +97,7 @@ impl Shared {
                 route_rules: Arc::new(ConfiguredRules {
                     rules: Arc::clone(&config.rules),
                     clock: Arc::clone(&config.clock),
+                    log_token_ids: config.log_token_ids,
                 }),
                 rules: config.rules,
                 challenges,

@@ -96,18 +96,22 @@ impl Authenticator {
                 }
                 Decision::Pass(claims)
             }
-            Lookup::Stale { claims } => {
-                let seen = Seen {
-                    cache: Some(CacheState::Stale),
-                    ..Seen::default()
-                };
-                self.shared.observer.passed(seen, true);
-                Decision::Pass(claims)
-            }
+            Lookup::Stale { claims } => self.pass_stale(claims),
             Lookup::Unknown { was_good } => {
                 self.lookup_unknown(credentials, IS_COOKIE, key, was_good, now)
             }
         }
+    }
+
+    /// Accepts a request by a stale entry. Out of line, to keep the hit path small.
+    #[inline(never)]
+    fn pass_stale(&self, claims: ClerkClaims) -> Decision {
+        let seen = Seen {
+            cache: Some(CacheState::Stale),
+            ..Seen::default()
+        };
+        self.shared.observer.passed(seen, &claims);
+        Decision::Pass(claims)
     }
 
     /// Continues after a lookup that found no positive entry. Out of line, to keep the hit path small.
@@ -175,7 +179,7 @@ impl Authenticator {
         };
         match verdict {
             Ok(claims) => {
-                self.shared.observer.passed(seen, claims.is_stale());
+                self.shared.observer.passed(seen, &claims);
                 Decision::Pass(claims)
             }
             Err(error) => {

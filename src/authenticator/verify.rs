@@ -14,6 +14,7 @@ use crate::{
     observe::{CacheState, Seen},
     sync::single_flight::{self, Join, Landed},
     token::{TokenFormat, digest::TokenDigest},
+    verify::Verified,
 };
 
 /// A token to verify, and the priority of its verification.
@@ -43,7 +44,7 @@ impl Authenticator {
         };
         match verdict {
             Ok(claims) => {
-                self.shared.observer.passed(seen, claims.is_stale());
+                self.shared.observer.passed(seen, &claims);
                 Ok(claims)
             }
             Err(error) => Err(Rejected { error, seen }),
@@ -176,9 +177,10 @@ impl Authenticator {
                 .verifier
                 .verify(&task.token, format, task.priority);
             let result = verification.await;
+            let verified = result.as_ref().map(Verified::logged_id);
             auth.shared
                 .observer
-                .verified(&result, format, start.elapsed());
+                .verified(verified, format, start.elapsed());
             let now = auth.shared.clock.now();
             (epoch, auth.shared.cache.conclude(key, epoch, result, now))
         };

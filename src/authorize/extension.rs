@@ -53,9 +53,13 @@ pub(super) fn insufficient_scope<'a>(
     Box::new(challenges.rejection_needing(&error, needed, is_grpc))
 }
 
-/// Returns the response of a rule or an extractor, which the layer in front renders.
-pub(crate) fn reject<B: Default>(rejection: Rejection) -> Response<B> {
-    observe::rejected_behind(rejection.error());
+/// Returns the response of a rule or an extractor, which the layer in front renders. `claims`: those of the request,
+/// if they are at hand.
+pub(crate) fn reject<B: Default>(
+    rejection: Rejection,
+    claims: Option<&ClerkClaims>,
+) -> Response<B> {
+    observe::rejected_behind(rejection.error(), claims.and_then(ClerkClaims::logged_id));
     rejection.into_unrendered()
 }
 

@@ -63,7 +63,8 @@ where
             Ok(()) => ResponseFuture::call(self.inner.call(request)),
             Err(rejection) => {
                 give_up_readiness(&mut self.inner);
-                ResponseFuture::reject(extension::reject(*rejection))
+                let claims = request.extensions().get();
+                ResponseFuture::reject(extension::reject(*rejection, claims))
             }
         }
     }

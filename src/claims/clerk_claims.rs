@@ -60,6 +60,11 @@ impl ClerkClaims {
         self.entry.claims()
     }
 
+    /// Returns the id of the token, if log lines have it.
+    pub(crate) fn logged_id(&self) -> Option<&str> {
+        self.shared().logged_id()
+    }
+
     /// The subject of the token, as a Clerk id: a user (`user_…`), an organization (`org_…`, only for API keys) or a
     /// machine (`mch_…`, for machine tokens and API keys).
     pub fn subject(&self) -> &str {

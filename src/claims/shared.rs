@@ -52,6 +52,9 @@ pub(crate) trait RouteRules: Send + Sync {
 
     /// Returns the present time, in Unix seconds.
     fn unix_seconds(&self) -> i64;
+
+    /// Returns true if log lines have the id of the token.
+    fn logs_token_ids(&self) -> bool;
 }
 
 impl Details {
@@ -82,6 +85,11 @@ impl Claims {
 
     pub(crate) fn token_id(&self) -> Option<&str> {
         self.token_id.in_text(self.other.as_deref()?)
+    }
+
+    /// Returns the id of the token, if log lines have it.
+    pub(crate) fn logged_id(&self) -> Option<&str> {
+        self.token_id().filter(|_| self.rules.logs_token_ids())
     }
 
     /// Returns the approximate size in memory, in bytes. The cache counts it.

@@ -132,6 +132,7 @@ impl ClerkConfigBuilder {
             machine_backend,
             instance,
             rules: Arc::new(rules),
+            log_token_ids: self.log_token_ids,
             resource_metadata,
             userinfo: oauth.userinfo.unwrap_or(userinfo),
             users: self.users,

@@ -60,6 +60,7 @@ use crate::{
 /// Further fields: `backend_api_url`, `backend_api_version`, `jwt_keys` (`"instance"`, or a PEM), `jwt_algorithms`,
 /// `discover` (a list of origins, may be empty), `leeway`, `max_token_length`, `cache_capacity`, `timeout`,
 /// `attempt_timeout`, `rate_limit`, `webhook_secrets` (feature `webhooks`), `danger_allow_http`; `resource.documentation`; `accept.oauth.verification`
+/// `attempt_timeout`, `rate_limit`, `log_token_ids`, `danger_allow_http`; `resource.documentation`; `accept.oauth.verification`
 /// (`"introspection"`, `"backend-api"`, `"signature"`), `accept.oauth.audiences`, `accept.oauth.userinfo`,
 /// `accept.oauth.unprefixed`; `accept.session.allow_pending`, `accept.session.audiences`,
 /// `accept.session.audience_policy`; `accept.api_key.required_scopes`; `accept.machine.machine_secret_key`.
@@ -99,6 +100,7 @@ pub struct ClerkConfigBuilder {
     #[cfg(feature = "webhooks")]
     #[serde(deserialize_with = "parse::deserialize_secrets")]
     pub(super) webhook_secrets: Vec<SecretString>,
+    pub(super) log_token_ids: bool,
     pub(super) danger_allow_http: bool,
     /// The kinds from code, and those that were accepted twice.
     #[serde(skip)]
@@ -153,6 +155,7 @@ impl Default for ClerkConfigBuilder {
             rate_limit: None,
             #[cfg(feature = "webhooks")]
             webhook_secrets: Vec::new(),
+            log_token_ids: false,
             danger_allow_http: false,
             accept_in_code: Accepted::default(),
             accepted_twice: Vec::new(),

@@ -62,6 +62,7 @@ pub struct ClerkConfig {
     /// The Backend API with a machine's secret key, for machine tokens. `None` without the key.
     pub(crate) machine_backend: Option<Backend>,
     pub(crate) rules: Arc<Rules>,
+    pub(crate) log_token_ids: bool,
     /// `None` without a resource that is a web address.
     pub(crate) resource_metadata: Option<ResourceMetadata>,
     pub(crate) userinfo: Enrichment,

@@ -192,7 +192,7 @@ impl Error for ClaimsRejection {
 
 impl IntoResponse for ClaimsRejection {
     fn into_response(self) -> Response {
-        extension::reject(*self.rejection)
+        extension::reject(*self.rejection, None)
     }
 }
 

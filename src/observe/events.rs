@@ -1,5 +1,6 @@
 //! The log events: fixed messages and promised field names. A rejection is `debug`. A failure of Clerk is `warn`. A
-//! problem that only the operator can fix is `error`. A plain hit is `trace`.
+//! problem that only the operator can fix is `error`. A plain hit is `trace`. `id` is the id of the token, if log lines
+//! have it.
 
 use std::{error::Error, time::Duration};
 
@@ -25,21 +26,23 @@ pub(super) fn hit() {
 }
 
 /// Logs a request that was accepted in any other way.
-pub(super) fn passed(outcome: Outcome, seen: Seen) {
+pub(super) fn passed(outcome: Outcome, seen: Seen, id: Option<&str>) {
     tracing::debug!(
         auth.outcome = outcome.as_str(),
         auth.token_kind = seen.token_kind(),
+        auth.token_id = id,
         cache.state = seen.cache_state(),
         "request accepted"
     );
 }
 
 /// Logs a request that was rejected.
-pub(super) fn rejected(error: &AuthError, seen: Seen) {
+pub(super) fn rejected(error: &AuthError, seen: Seen, id: Option<&str>) {
     tracing::debug!(
         auth.outcome = error.kind().outcome().as_str(),
         auth.kind = ?error.kind(),
         auth.token_kind = seen.token_kind(),
+        auth.token_id = id,
         cache.state = seen.cache_state(),
         "request rejected"
     );
@@ -61,10 +64,11 @@ pub(super) fn revocations_dropped() {
 }
 
 /// Logs a successful verification.
-pub(super) fn verified(seen: Seen, elapsed: Duration) {
+pub(super) fn verified(seen: Seen, id: Option<&str>, elapsed: Duration) {
     tracing::debug!(
         auth.outcome = Outcome::Ok.as_str(),
         auth.token_kind = seen.token_kind(),
+        auth.token_id = id,
         upstream.elapsed_ms = millis(elapsed),
         "token verified"
     );

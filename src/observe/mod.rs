@@ -42,7 +42,7 @@ use self::{
     per_minute::PerMinute,
     stats::Counters,
 };
-use crate::{AuthError, AuthErrorKind, clock::Now, token::TokenFormat};
+use crate::{AuthError, AuthErrorKind, ClerkClaims, clock::Now, token::TokenFormat};
 
 /// The facts about a request that are known when it is accepted or rejected.
 #[derive(Clone, Copy, Debug, Default)]
@@ -63,9 +63,10 @@ impl Seen {
     }
 }
 
-/// Logs a request that the layer accepted and a later middleware or extractor rejected.
-pub(crate) fn rejected_behind(error: &AuthError) {
-    events::rejected(error, Seen::default());
+/// Logs a request that the layer accepted and a later middleware or extractor rejected. `id`: the id of its token, if
+/// log lines have it.
+pub(crate) fn rejected_behind(error: &AuthError, id: Option<&str>) {
+    events::rejected(error, Seen::default(), id);
 }
 
 /// Records what happens to the requests of a layer.
@@ -99,14 +100,14 @@ impl Observer {
     }
 
     /// Records a request that was accepted in any other way.
-    pub(crate) fn passed(&self, seen: Seen, is_stale: bool) {
-        let outcome = Outcome::passed(is_stale);
-        if is_stale {
+    pub(crate) fn passed(&self, seen: Seen, claims: &ClerkClaims) {
+        let outcome = Outcome::passed(claims.is_stale());
+        if claims.is_stale() {
             self.counters.stale.increment();
             self.metrics.stale_served.increment(1);
         }
         self.metrics.request(outcome);
-        events::passed(outcome, seen);
+        events::passed(outcome, seen, claims.logged_id());
     }
 
     /// Records a request that passed without credentials.
@@ -120,7 +121,7 @@ impl Observer {
     pub(crate) fn rejected(&self, error: &AuthError, seen: Seen) {
         self.counters.rejected.increment();
         self.metrics.request(error.kind().outcome());
-        events::rejected(error, seen);
+        events::rejected(error, seen, None);
     }
 
     /// Records a request whose token had a negative entry.
@@ -144,10 +145,10 @@ impl Observer {
         self.counters.refreshes.increment();
     }
 
-    /// Records the end of a verification.
-    pub(crate) fn verified<T>(
+    /// Records the end of a verification. If it succeeded, the result is the id of the token, if log lines have it.
+    pub(crate) fn verified(
         &self,
-        result: &Result<T, AuthError>,
+        result: Result<Option<&str>, &AuthError>,
         format: TokenFormat,
         elapsed: Duration,
     ) {
@@ -156,7 +157,7 @@ impl Observer {
             cache: None,
         };
         match result {
-            Ok(_) => events::verified(seen, elapsed),
+            Ok(id) => events::verified(seen, id, elapsed),
             Err(error) => {
                 if error.kind() == AuthErrorKind::CredentialsRejected {
                     self.metrics.credentials_rejected.increment(1);

@@ -212,4 +212,8 @@ impl RouteRules for NoRules {
     fn unix_seconds(&self) -> i64 {
         0
     }
+
+    fn logs_token_ids(&self) -> bool {
+        false
+    }
 }

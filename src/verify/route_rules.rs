@@ -9,6 +9,7 @@ use crate::{claims::RouteRules, clock::Clock};
 pub(crate) struct ConfiguredRules {
     pub(crate) rules: Arc<Rules>,
     pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) log_token_ids: bool,
 }
 
 impl RouteRules for ConfiguredRules {
@@ -22,5 +23,9 @@ impl RouteRules for ConfiguredRules {
 
     fn unix_seconds(&self) -> i64 {
         self.clock.now().unix_seconds()
+    }
+
+    fn logs_token_ids(&self) -> bool {
+        self.log_token_ids
     }
 }

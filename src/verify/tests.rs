@@ -55,6 +55,7 @@ impl ConfiguredRules {
         Self {
             rules: Arc::new(rules),
             clock: Arc::new(Still),
+            log_token_ids: false,
         }
     }
 }

@@ -23,6 +23,13 @@ pub(crate) struct Verified {
     is_local: bool,
 }
 
+impl Verified {
+    /// Returns the id of the token, if log lines have it.
+    pub(crate) fn logged_id(&self) -> Option<&str> {
+        self.claims.logged_id()
+    }
+}
+
 impl Acceptance for Verified {
     fn expires(&self) -> Option<i64> {
         self.expires

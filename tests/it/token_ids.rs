@@ -1,13 +1,17 @@
-//! Ids of tokens and API keys in the claims.
+//! Ids of tokens and API keys: in the claims, and in log lines if they are wanted there.
 
 use serde_json::{Value, json};
 use tower_clerk::{
-    ClerkConfigBuilder, TokenKind, Tokens,
+    ClerkAuthLayer, ClerkConfigBuilder, RequireLayer, TokenKind, Tokens,
     fake_clerk::{Endpoint, Fault},
     kinds::{ApiKeys, JwtVerification, MachineTokens, OAuthTokens, SessionTokens},
 };
 
-use crate::support::{App, World};
+use crate::{
+    redaction::Log,
+    rules::ask,
+    support::{App, World},
+};
 
 /// The claim of this name in the payload of a JWT.
 fn stated(jwt: &str, name: &str) -> Value {
@@ -194,4 +198,84 @@ async fn an_api_key_has_a_name_and_a_creator() {
     }
     let answer = app.bearer(&world.clerk.token("user_1").issue()).await;
     assert!(answer.claims().api_key().is_none());
+}
+
+/// Sends requests of every outcome, and returns the log and all tokens.
+async fn log_of(
+    config: impl Fn(ClerkConfigBuilder) -> ClerkConfigBuilder,
+) -> (String, Vec<String>) {
+    let world = World::new();
+    let accepted = world
+        .accepting(world.oauth())
+        .accept(SessionTokens::new())
+        .accept(ApiKeys::new())
+        .accept(MachineTokens::addressed_to(["mch_us"]).jwts())
+        .secret_key(world.clerk.secret_key());
+    let layer = ClerkAuthLayer::new(config(accepted).build().unwrap());
+    let app = App::of(layer.clone());
+    let staff = axum::routing::get(async || "in").layer(RequireLayer::role("staff"));
+    let rule = axum::Router::new().route("/", staff).layer(layer);
+    let clerk = &world.clerk;
+    let tokens = vec![
+        clerk.token("user_1").claim("jti", "oat_canary1").issue(),
+        clerk.session("user_1").claim("jti", "canary2").issue(),
+        clerk.api_key("user_1").issue(),
+        clerk.machine_token("mch_1").scopes(["mch_us"]).issue(),
+        clerk
+            .session("user_1")
+            .claim("jti", "canary3")
+            .expired()
+            .issue(),
+        "ak_unknown".to_owned(),
+    ];
+    let log = Log::default();
+    let guard = log.subscribe();
+    for token in &tokens {
+        for _ in 0..2 {
+            app.bearer(token).await;
+            ask(&rule, "/", &[("authorization", &format!("Bearer {token}"))]).await;
+        }
+    }
+    drop(guard);
+    (log.text(), tokens)
+}
+
+#[tokio::test]
+async fn no_log_line_has_an_id_by_default() {
+    let (log, tokens) = log_of(|config| config).await;
+    assert!(
+        log.contains("request accepted") && log.contains("token verified"),
+        "{log}"
+    );
+    assert!(!log.contains("auth.token_id"), "{log}");
+    for text in tokens.iter().map(String::as_str).chain(["canary"]) {
+        assert!(!log.contains(text), "{text}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn log_lines_have_ids_if_they_are_wanted() {
+    let (log, tokens) = log_of(ClerkConfigBuilder::log_token_ids).await;
+    let lines = |message: &str, id: &str| {
+        let id = format!("auth.token_id=\"{id}\"");
+        let lines = log.lines().filter(|line| line.contains(message));
+        lines.filter(|line| line.contains(&id)).count()
+    };
+    for id in ["oat_canary1", "canary2"] {
+        // A miss and three hits, of which the rule rejects two. The line about a hit has no id: a hit costs nothing more.
+        assert_eq!(lines("token verified", id), 1, "{id}: {log}");
+        assert_eq!(lines("request accepted", id), 1, "{id}: {log}");
+        assert_eq!(lines("request rejected", id), 2, "{id}: {log}");
+    }
+    for kind in ["ak_", "mt_"] {
+        assert!(
+            log.contains(&format!("auth.token_id=\"{kind}")),
+            "{kind}: {log}"
+        );
+    }
+    // Only verified claims have an id, and an id is never the token.
+    assert!(!log.contains("canary3"), "{log}");
+    for token in &tokens {
+        assert!(!log.contains(token.as_str()), "{token}: {log}");
+    }
 }

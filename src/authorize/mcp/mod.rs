@@ -227,7 +227,7 @@ impl<S> McpSession<S> {
     ) -> Result<After, Response<ResBody>> {
         let is_grpc = || reject::is_grpc(request.method(), request.version(), request.headers());
         let claims: &ClerkClaims = claims_of(request.extensions(), iter::empty(), is_grpc)
-            .map_err(|rejection| extension::reject(*rejection))?;
+            .map_err(|rejection| extension::reject(*rejection, None))?;
         let key = match SessionId::of(request.headers()) {
             SessionId::Absent => None,
             SessionId::One(id) => {

@@ -240,6 +240,15 @@ impl ClerkConfigBuilder {
         self
     }
 
+    /// Adds the [id of the token](crate::ClerkClaims::token_id) to the log lines (`auth.token_id`) about verified tokens,
+    /// about requests that were accepted in another way than by a fresh cache entry, and about requests that a rule
+    /// rejects. Default: no log line has it, since it identifies a login or a key of a
+    /// person. It is not the token.
+    pub fn log_token_ids(mut self) -> Self {
+        self.log_token_ids = true;
+        self
+    }
+
     /// Allows `http` URLs of hosts that are not loopback addresses, such as a fake Clerk in another container. Default:
     /// they are problems, since tokens and credentials would cross the network in clear text. For development only.
     pub fn danger_allow_http(mut self) -> Self {

@@ -59,6 +59,7 @@ fn every_field_is_read() {
         "timeout": 11,
         "attempt_timeout": "10s",
         "rate_limit": 13,
+        "log_token_ids": true,
         "danger_allow_http": true,
         "accept": {
             "oauth": {
@@ -92,6 +93,7 @@ fn every_field_is_read() {
     assert_eq!(builder.attempt_timeout, Some(Duration::from_secs(10)));
     assert_eq!(builder.rate_limit, Some(13));
     assert_eq!(builder.jwt_algorithms, [JwtAlgorithm::Rs512]);
+    assert!(builder.log_token_ids);
     assert!(builder.danger_allow_http);
 
     let config = builder.transport(super::Silent).build();
