@@ -2,6 +2,7 @@
 # Other people's MCP clients, and a scanner, against the examples `mcp` and `fake_clerk`: each one finds
 # Clerk by itself, registers, gets a token, calls the tools and steps up. They are installed into a directory
 # that is removed again. What is not on this machine is skipped, visibly.
+# Beside them, the has() of Clerk's own library, against the rules about session tokens.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 cd "$here/../.."
@@ -50,8 +51,16 @@ start() { # EXAMPLE PORT VARIABLE=VALUE…
 
 install_node() {
     mkdir "$work/node"
-    cp "$here/package.json" "$here/typescript.mjs" "$work/node"
+    cp "$here/package.json" "$here/typescript.mjs" "$here/has.mjs" "$work/node"
     (cd "$work/node" && npm install --ignore-scripts --no-audit --no-fund --no-package-lock)
+}
+
+compare_with_has() {
+    local has="$work/node/has.mjs"
+    local cases="$work/cases.json" verdicts="$work/verdicts.json"
+    node "$has" generate "$cases" &&
+        "${CARGO_TARGET_DIR:-target}/debug/examples/has" <"$cases" >"$verdicts" &&
+        node "$has" compare "$cases" "$verdicts"
 }
 
 install_python() { # REQUIREMENTS
@@ -68,7 +77,7 @@ scan() {
         grep "grade" "$work/report"
 }
 
-cargo build --quiet --example mcp --example fake_clerk
+cargo build --quiet --example mcp --example fake_clerk --example has
 id=ClientOfTheService1
 secret=SecretOfTheServiceThatProtectsNoOne
 port=$(free_port)
@@ -82,8 +91,9 @@ start mcp "$port" CLERK_OAUTH_CLIENT_ID=$id CLERK_OAUTH_CLIENT_SECRET=$secret CL
 if command -v npm >/dev/null && node -e 'process.exit(+(process.versions.node.split(".")[0] < 18))'; then
     check "npm: install" install_node
     check "npm: @modelcontextprotocol/sdk" timeout 120 node "$work/node/typescript.mjs" "$server"
+    check "npm: has() of @clerk/shared" compare_with_has
 else
-    echo "SKIPPED: the TypeScript SDK: there is no Node of version 18 or later, with npm"
+    echo "SKIPPED: the TypeScript SDK, and has() of @clerk/shared: there is no Node of version 18 or later, with npm"
 fi
 
 if python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
