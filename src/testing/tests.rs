@@ -6,7 +6,7 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{ApiKeyClaims, MachineClaims, OAuthClaims, SessionClaims};
-use crate::TokenKind;
+use crate::{TokenKind, claims::SessionStatus};
 
 #[test]
 fn oauth_claims_have_what_was_set() {
@@ -60,6 +60,31 @@ fn session_claims_have_what_was_set() {
 }
 
 #[test]
+fn session_claims_have_plans_features_and_ages() {
+    let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+    let session = SessionClaims::new("user_1")
+        .plan("u:basic")
+        .plan("o:pro")
+        .feature("ou:export")
+        .factor_age(Some(minutes(3)), None);
+    let age = session.clone().build().factor_age().unwrap();
+    assert_eq!((age.first, age.second), (Some(minutes(3)), None));
+    let member = session.clone().organization("org_1").build();
+    assert!(member.has_plan("org:pro") && member.has_plan("user:basic"));
+    assert!(member.has_feature("org:export") && !member.has_feature("pro"));
+    // Without an organization, only the user has plans.
+    let alone = session.claim("jti", "id_1").build();
+    assert!(!alone.has_plan("pro") && alone.has_plan("basic"));
+    assert!(!alone.has_feature("org:export") && alone.has_feature("user:export"));
+    assert_eq!(alone.token_id(), Some("id_1"));
+    assert_eq!(alone.session_status(), Some(SessionStatus::Active));
+
+    let bare = SessionClaims::new("user_1").build();
+    assert_eq!(bare.factor_age(), None);
+    assert_eq!(bare.plans().count() + bare.features().count(), 0);
+}
+
+#[test]
 fn api_keys_and_machines_have_what_was_set() {
     let key = ApiKeyClaims::new("org_1")
         .scopes(["read"])
@@ -70,6 +95,11 @@ fn api_keys_and_machines_have_what_was_set() {
     assert!(key.has_scope("read"));
     let all: Value = key.claims_as().unwrap();
     assert_eq!(all["name"], "ci");
+    let described = key.api_key().unwrap();
+    assert_eq!((described.id(), described.name()), ("ak_test", Some("ci")));
+    assert_eq!(key.token_id(), Some("ak_test"));
+    let named = ApiKeyClaims::new("user_1").claim("id", "ak_1").build();
+    assert_eq!(named.api_key().unwrap().id(), "ak_1");
     assert_eq!(ApiKeyClaims::new("user_1").build().org_id(), None);
 
     let machine = MachineClaims::new("mch_1")
@@ -95,6 +125,8 @@ fn claims_that_no_token_has_are_not_made() {
     assert!(panic::catch_unwind(|| session().role("org:admin").build()).is_err());
     assert!(panic::catch_unwind(|| session().permissions(["org:a:b"]).build()).is_err());
     assert!(panic::catch_unwind(|| session().actor("").build()).is_err());
+    assert!(panic::catch_unwind(|| session().plan("pro").build()).is_err());
+    assert!(panic::catch_unwind(|| session().feature("pro").build()).is_err());
     assert!(panic::catch_unwind(|| session().user("ada")).is_err());
     assert!(panic::catch_unwind(|| OAuthClaims::new("user_1").userinfo(json!([]))).is_err());
 }
