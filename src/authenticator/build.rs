@@ -34,8 +34,13 @@ impl Shared {
             Arc::clone(&config.clock),
         );
         let addresses = Addresses::of(
-            &config.instance,
-            config.discovery_origins.as_deref(),
+            config.frontend(),
+            &config
+                .rules
+                .issuers()
+                .map(ToOwned::to_owned)
+                .collect::<Vec<_>>(),
+            config.discovery_bases.as_deref(),
             config.timeout,
             &upstream,
         );

@@ -66,6 +66,10 @@ pub(crate) fn discovery_origin(text: &str, allow_http: bool) -> Result<String, F
     }
 }
 
+/// The problem of a path that is not [plain](is_plain_path).
+pub(crate) const NOT_PLAIN: &str =
+    "its path must consist of letters, digits, `-`, `.`, `_` and `~` between single slashes";
+
 /// Returns true if a URL names this machine.
 pub(crate) fn is_loopback(url: &Url) -> bool {
     match url.host() {
@@ -74,6 +78,18 @@ pub(crate) fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv6(ip)) => IpAddr::V6(ip).is_loopback(),
         None => false,
     }
+}
+
+/// Returns true for a path that a parser of URLs leaves as it is: names of unreserved characters (RFC 3986 §2.3) between
+/// single slashes, without dot segments and without a slash at the end. No path at all is one, too.
+pub(crate) fn is_plain_path(path: &str) -> bool {
+    let is_unreserved =
+        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
+    let is_name = |name: &str| !matches!(name, "" | "." | "..") && name.bytes().all(is_unreserved);
+    path.is_empty()
+        || path
+            .strip_prefix('/')
+            .is_some_and(|names| names.split('/').all(is_name))
 }
 
 /// Returns true for a byte of a host name.

@@ -2,8 +2,9 @@
 //! (OpenID Connect Discovery §4).
 //!
 //! Credentials and tokens are sent to the addresses in the metadata. So the metadata is read strictly, and cannot
-//! extend trust: the issuer has to equal the configured one, byte for byte (§4.3), and every address has to be of the
-//! issuer's origin or of an origin that the configuration names.
+//! extend trust: the issuer has to equal a configured one, byte for byte (§4.3), and every address has to be below that
+//! issuer or below an origin that the configuration names. Behind a proxy, the issuer has a path, and the other paths of
+//! its host belong to the application, which must not receive credentials.
 
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -59,26 +60,27 @@ struct Endpoints {
     keys: Uri,
 }
 
-/// The trusted issuer and origins.
+/// The trusted issuers and base URLs.
 #[derive(Clone, Debug)]
 struct Trust {
-    issuer: Arc<str>,
-    /// In ASCII, without a slash at the end. The issuer's origin is among them.
-    origins: Arc<[String]>,
+    issuers: Arc<[String]>,
+    /// In ASCII, without a slash at the end. The issuers are among them.
+    bases: Arc<[String]>,
 }
 
 // === impl Addresses ===
 
 impl Addresses {
-    /// `origins`: the further origins that discovered addresses may have; `None` if no address is discovered.
-    /// `timeout`: the limit of a fetch.
+    /// `issuers`: those that the metadata may name. `bases`: the base URLs of discovered addresses; `None` if no
+    /// address is discovered. `timeout`: the limit of a fetch.
     pub(crate) fn of(
         instance: &Instance,
-        origins: Option<&[String]>,
+        issuers: &[String],
+        bases: Option<&[String]>,
         timeout: Duration,
         upstream: &Upstream,
     ) -> Self {
-        let Some(origins) = origins else {
+        let Some(bases) = bases else {
             return Self {
                 introspection: instance.introspection_endpoint().into(),
                 userinfo: instance.userinfo_endpoint().into(),
@@ -87,8 +89,8 @@ impl Addresses {
             };
         };
         let trust = Trust {
-            issuer: instance.issuer().into(),
-            origins: origins.into(),
+            issuers: issuers.into(),
+            bases: bases.into(),
         };
         let discovery = Arc::new(Discovery::new(instance, timeout, upstream, trust));
         let discovered = |which| Address(Known::Discovered(Arc::clone(&discovery), which));
@@ -173,7 +175,8 @@ impl fmt::Debug for Discovery {
 impl Trust {
     /// Returns the addresses that the metadata names. An address or issuer that is not trusted is an error.
     fn endpoints(&self, metadata: &Map<String, Value>) -> Result<Endpoints, &'static str> {
-        if metadata.get("issuer").and_then(Value::as_str) != Some(&*self.issuer) {
+        let issuer = metadata.get("issuer").and_then(Value::as_str);
+        if !issuer.is_some_and(|named| self.issuers.iter().any(|issuer| issuer == named)) {
             return Err("the metadata has another issuer");
         }
         Ok(Endpoints {
@@ -192,12 +195,21 @@ impl Trust {
         if !url.username().is_empty() || url.password().is_some() || url.fragment().is_some() {
             return Err("an address in the metadata has user info or a fragment");
         }
-        // The comparison includes the scheme: a configured origin is https, except for loopback.
-        if !self.origins.contains(&url.origin().ascii_serialization()) {
-            return Err("an address in the metadata has an origin that is not configured");
+        // The comparison includes the scheme: a configured base is https, except for loopback. Dot segments are
+        // resolved by now.
+        if !self.bases.iter().any(|base| is_below(url.as_str(), base)) {
+            return Err("an address in the metadata is not below a base URL that is configured");
         }
         Uri::try_from(url.as_str()).map_err(|_| "an address in the metadata is not a URI")
     }
+}
+
+/// Returns true if a normalized URL is below a base URL: its path continues with a slash. An encoded slash or dot could
+/// lead out of the path of a proxy, so nothing is encoded there.
+fn is_below(url: &str, base: &str) -> bool {
+    let has_path = |base: &str| base.matches('/').count() > 2;
+    url.strip_prefix(base)
+        .is_some_and(|rest| rest.starts_with('/') && !(has_path(base) && rest.contains('%')))
 }
 
 fn decode(response: &Response<Bytes>) -> Result<Members, AuthError> {

@@ -1,4 +1,4 @@
-//! Parses the name of a Clerk instance, in any of the forms that users have, into the one origin from which all
+//! Parses the name of a Clerk instance, in any of the forms that users have, into the one base URL from which all
 //! addresses are derived.
 
 use base64::{
@@ -10,20 +10,23 @@ use url::Url;
 
 use crate::checks::{
     Flaw, may_be_secret,
-    origin::{is_host_byte, is_loopback},
+    origin::{NOT_PLAIN, is_host_byte, is_loopback, is_plain_path},
 };
 
-/// The frontend API of a Clerk instance.
+/// The Frontend API of a Clerk instance, at its own host or behind a proxy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Instance {
-    /// Scheme, host and port, without a slash at the end. It is also the issuer.
-    origin: String,
+    /// Scheme, host and port, and the path of a proxy. There is no slash at the end. It is also an issuer.
+    base: String,
+    /// The length of scheme, host and port in `base`.
+    origin: usize,
     is_https: bool,
     is_loopback: bool,
 }
 
 impl Instance {
-    /// Reads a host, an `https` URL (`http` on loopback, or anywhere with `allow_http`) or a publishable key.
+    /// Reads a host, a publishable key, or an `https` URL (`http` on loopback, or anywhere with `allow_http`). Only a
+    /// URL may have a path.
     pub(crate) fn parse(value: &str, allow_http: bool) -> Result<Self, Flaw> {
         let invalid = |reason| Flaw::invalid(value, reason);
         if value.is_empty() {
@@ -62,12 +65,21 @@ impl Instance {
         if !matches!(&*scheme, "https" | "http") {
             return Err(invalid("the scheme must be https"));
         }
-        let authority = rest.strip_suffix('/').unwrap_or(rest);
-        if authority.contains(['/', '?', '#']) {
-            return Err(invalid("leave the path out: the host is enough"));
+        let rest = rest.strip_suffix('/').unwrap_or(rest);
+        if rest.contains(['?', '#']) {
+            return Err(invalid("leave query and fragment out"));
         }
+        let (authority, path) = rest.split_at(rest.find('/').unwrap_or(rest.len()));
         if !is_authority(authority) {
             return Err(invalid("it is not a host"));
+        }
+        if !path.is_empty() && !value.contains("://") {
+            return Err(invalid(
+                "leave the path out, or write the whole URL of a proxy, with https://",
+            ));
+        }
+        if path.len() > LONGEST_PATH || !is_plain_path(path) {
+            return Err(invalid(NOT_PLAIN));
         }
         let parsed = Url::parse(&url).map_err(|_| invalid("it is neither a host nor a URL"))?;
         let host = parsed.host_str().unwrap_or_default();
@@ -81,27 +93,38 @@ impl Instance {
                 format_args!("a server on this machine needs a scheme: write http://{authority}"),
             ));
         }
-        check_is_frontend_api(value, host)?;
+        // A proxy may be at any host.
+        if path.is_empty() {
+            check_is_frontend_api(value, host)?;
+        }
         if scheme == "http" && !is_loopback && !allow_http {
             return Err(invalid(
                 "plain http is for loopback addresses alone: use https, or, for development, `danger_allow_http`",
             ));
         }
+        let origin = parsed.origin().ascii_serialization();
         Ok(Self {
-            origin: parsed.origin().ascii_serialization(),
+            base: format!("{origin}{path}"),
+            origin: origin.len(),
             is_https: scheme == "https",
             is_loopback,
         })
     }
 
-    /// Returns the issuer identifier (RFC 8414 §2).
+    /// Returns the issuer identifier (RFC 8414 §2), which is also the base URL of all endpoints.
     pub(crate) fn issuer(&self) -> &str {
-        &self.origin
+        &self.base
+    }
+
+    /// Returns true if the base URL has a path, as behind a proxy.
+    pub(crate) fn has_path(&self) -> bool {
+        self.origin < self.base.len()
     }
 
     /// Returns the host, without the port.
     pub(crate) fn host(&self) -> &str {
-        let (_, host) = self.origin.split_once("://").unwrap_or_default();
+        let origin = &self.base[..self.origin];
+        let (_, host) = origin.split_once("://").unwrap_or_default();
         host.split(':').next().unwrap_or_default()
     }
 
@@ -131,8 +154,8 @@ impl Instance {
     }
 
     fn endpoint(&self, path: &str) -> Uri {
-        Uri::try_from(format!("{}{path}", self.origin))
-            .expect("an origin in ASCII and a fixed path are a URI")
+        Uri::try_from(format!("{}{path}", self.base))
+            .expect("an origin in ASCII and a short plain path are a URI")
     }
 }
 
@@ -185,6 +208,9 @@ fn is_authority(authority: &str) -> bool {
         && !authority.ends_with(':')
         && authority.starts_with(|first: char| first.is_ascii_alphanumeric() || first == '[')
 }
+
+/// A URI can have 64 KiB.
+const LONGEST_PATH: usize = 512;
 
 const BASE64: GeneralPurpose = GeneralPurpose::new(
     &alphabet::STANDARD,

@@ -8,7 +8,7 @@ use crate::{
     ClerkConfigBuilder,
     checks::{
         Flaw, Problems,
-        origin::{is_host_byte, is_loopback},
+        origin::{NOT_PLAIN, is_host_byte, is_loopback, is_plain_path},
         text::is_vschar,
     },
     clerk::backend_api::Backend,
@@ -71,15 +71,9 @@ impl ClerkConfigBuilder {
         if authority.is_empty() || !authority.bytes().all(is_authority_byte) {
             return Err(invalid("it does not name a host"));
         }
-        let is_path_byte = |byte: u8| {
-            byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'-' | b'.' | b'_' | b'~')
-        };
         let path = path.trim_end_matches('/');
-        let is_plain = |segment: &str| !matches!(segment, "" | "." | "..");
-        if !path.bytes().all(is_path_byte) || !path.split('/').skip(1).all(is_plain) {
-            return Err(invalid(
-                "its path must consist of letters, digits, `-`, `.`, `_` and `~` between single slashes",
-            ));
+        if !is_plain_path(path) {
+            return Err(invalid(NOT_PLAIN));
         }
         let url = Url::parse(value).map_err(|_| invalid("it is no URL"))?;
         let host = url.host_str().unwrap_or_default();

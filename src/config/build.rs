@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 
 use super::{builder::ClerkConfigBuilder, checked::ClerkConfig};
 use crate::{
-    checks::{Flaw, Problems, origin::discovery_origin, problem::ConfigError},
+    checks::{Flaw, Problems, problem::ConfigError},
     clerk::{
         http::{HttpClient, Transport, default_rate_limit},
         instance::Instance,
@@ -34,6 +34,7 @@ impl ClerkConfigBuilder {
         problems.extend(&self.problems);
         let instance = Instance::parse(&self.instance, self.danger_allow_http);
         let instance = problems.check("instance", instance);
+        let proxy = self.check_proxy(instance.as_ref(), &mut problems);
         let accepted = self.accepted(&mut problems);
         self.check_bounds(&mut problems);
         self.check_secret_key(&accepted, &mut problems);
@@ -58,11 +59,15 @@ impl ClerkConfigBuilder {
         let (backend, machine_backend) = self.check_backend(machine_key, &mut problems);
 
         let issuer = instance.as_ref().map_or("", Instance::issuer);
-        let discovery_origins = self.check_discovery(issuer, &mut problems);
+        let proxy_issuer = proxy.as_ref().map(Instance::issuer);
+        let issuers = [issuer].into_iter().chain(proxy_issuer);
+        let discovery_bases = self.check_discovery(issuers, &mut problems);
         let resource = self.resource.take();
+        // Clients have to reach the authorization server, and the host of the instance may not exist beside a proxy.
+        let server = proxy_issuer.unwrap_or(issuer);
         let resource_metadata = resource
             .as_ref()
-            .and_then(|resource| resource.check(issuer, &required_scopes, &mut problems));
+            .and_then(|resource| resource.check(server, &required_scopes, &mut problems));
         #[cfg(feature = "jwt")]
         let jwt_key = problems.check("jwt_keys", self.jwt_keys.check());
         if cfg!(not(feature = "jwt")) && self.jwt_keys.is_pem() {
@@ -89,6 +94,7 @@ impl ClerkConfigBuilder {
                 session: session.audience_policy,
             },
             issuer: issuer.to_owned(),
+            proxy_issuer: proxy_issuer.map(ToOwned::to_owned),
             required_scopes,
             api_key_scopes: api_key.required_scopes,
             scope_implies: self.scope_implies.take(),
@@ -97,10 +103,11 @@ impl ClerkConfigBuilder {
         let attempt_timeout = self.time_of_attempt();
         let transport = self.transport.take().or_else(|| {
             let backends = [&backend, &machine_backend].into_iter().flatten();
-            let called = instance.iter().map(Instance::is_https);
+            let frontend = proxy.as_ref().or(instance.as_ref());
+            let called = frontend.into_iter().map(Instance::is_https);
             let called = called.chain(backends.map(|backend| backend.is_https));
-            let discovered = discovery_origins.iter().flatten().skip(1);
-            let discovered = discovered.map(|origin| origin.starts_with("https:"));
+            let discovered = discovery_bases.iter().flatten();
+            let discovered = discovered.map(|base| base.starts_with("https:"));
             let called: Vec<_> = called.chain(discovered).collect();
             problems.check("transport", default_transport(&called, attempt_timeout))
         });
@@ -114,7 +121,7 @@ impl ClerkConfigBuilder {
         };
         let rate_limit = match self.rate_limit {
             Some(calls) => calls,
-            None if instance.is_loopback() => 0,
+            None if proxy.as_ref().unwrap_or(&instance).is_loopback() => 0,
             None => default_rate_limit(instance.host()),
         };
         Ok(ClerkConfig {
@@ -123,7 +130,7 @@ impl ClerkConfigBuilder {
             oauth_jwts: oauth.jwts,
             machine_jwts: machine.is_some_and(|machine| machine.jwts),
             requires_what_is_not_shown: oauth.requires_what_is_not_shown,
-            discovery_origins,
+            discovery_bases,
             #[cfg(feature = "jwt")]
             jwt_key: jwt_key.flatten(),
             #[cfg(feature = "jwt")]
@@ -131,6 +138,7 @@ impl ClerkConfigBuilder {
             backend,
             machine_backend,
             instance,
+            proxy,
             rules: Arc::new(rules),
             log_token_ids: self.log_token_ids,
             resource_metadata,
@@ -204,16 +212,6 @@ impl ClerkConfigBuilder {
                         instance (`secret_key`, CLERK_SECRET_KEY); JWTs alone need `jwts`";
             problems.add("accept.machine.machine_secret_key", Flaw::missing(hint));
         }
-    }
-
-    /// Returns the origins, in ASCII and without a slash at the end. `None` without discovery.
-    fn check_discovery(&self, issuer: &str, problems: &mut Problems) -> Option<Vec<String>> {
-        let mut origins = vec![issuer.to_owned()];
-        for origin in self.discover.as_ref()? {
-            let origin = discovery_origin(origin, self.danger_allow_http);
-            origins.extend(problems.check("discover", origin));
-        }
-        Some(origins)
     }
 
     fn check_bounds(&self, problems: &mut Problems) {

@@ -57,7 +57,7 @@ use crate::{
 /// jwts = true
 /// ```
 ///
-/// Further fields: `backend_api_url`, `backend_api_version`, `jwt_keys` (`"instance"`, or a PEM), `jwt_algorithms`,
+/// Further fields: `proxy_url`, `backend_api_url`, `backend_api_version`, `jwt_keys` (`"instance"`, or a PEM), `jwt_algorithms`,
 /// `discover` (a list of origins, may be empty), `leeway`, `max_token_length`, `cache_capacity`, `timeout`,
 /// `attempt_timeout`, `rate_limit`, `webhook_secrets` (feature `webhooks`), `danger_allow_http`; `resource.documentation`; `accept.oauth.verification`
 /// `attempt_timeout`, `rate_limit`, `log_token_ids`, `danger_allow_http`; `resource.documentation`; `accept.oauth.verification`
@@ -74,6 +74,7 @@ pub struct ClerkConfigBuilder {
     pub(super) accept: Accepted,
     #[serde(deserialize_with = "parse::deserialize_secret")]
     pub(super) secret_key: SecretString,
+    pub(super) proxy_url: String,
     pub(super) backend_api_url: String,
     pub(super) backend_api_version: String,
     pub(super) resource: Option<Resource>,
@@ -138,6 +139,7 @@ impl Default for ClerkConfigBuilder {
             instance: String::new(),
             accept: Accepted::default(),
             secret_key: SecretString::default(),
+            proxy_url: String::new(),
             backend_api_url: BACKEND_API_URL.to_owned(),
             backend_api_version: BACKEND_API_VERSION.to_owned(),
             resource: None,
@@ -181,12 +183,13 @@ impl fmt::Debug for ClerkConfigBuilder {
                 || (host.contains('.') && host.split('.').all(|label| label.len() <= 63))
         };
         let instance: &dyn fmt::Debug = match &instance {
-            Ok(instance) if is_host(instance.host()) => &instance.issuer(),
+            Ok(instance) if is_host(instance.host()) && !instance.has_path() => &instance.issuer(),
             _ => &Hidden::text(&self.instance),
         };
         let accept = self.accept_in_code.clone().or(self.accept.clone());
         f.debug_struct("ClerkConfigBuilder")
             .field("instance", instance)
+            .field("proxy_url", &Hidden::text(&self.proxy_url))
             .field("accept", &accept)
             .field("resource", &self.resource)
             .field("users", &self.users)

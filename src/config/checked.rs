@@ -43,6 +43,8 @@ use crate::{
 #[serde(try_from = "ClerkConfigBuilder")]
 pub struct ClerkConfig {
     pub(crate) instance: Instance,
+    /// The proxy through which the instance is called. `None` without one.
+    pub(crate) proxy: Option<Instance>,
     /// The service's own client id, if tokens are introspected.
     pub(crate) client_id: Option<String>,
     pub(crate) oauth: OAuthSource,
@@ -55,8 +57,8 @@ pub struct ClerkConfig {
     pub(crate) jwt_key: Option<crate::verify::jwt::PublicKey>,
     #[cfg(feature = "jwt")]
     pub(crate) jwt_algorithms: Vec<JwtAlgorithm>,
-    /// The origins that discovered addresses may have. `None` without discovery.
-    pub(crate) discovery_origins: Option<Vec<String>>,
+    /// The base URLs that discovered addresses may have. `None` without discovery.
+    pub(crate) discovery_bases: Option<Vec<String>>,
     /// The Backend API with the instance's secret key. `None` without the key.
     pub(crate) backend: Option<Backend>,
     /// The Backend API with a machine's secret key, for machine tokens. `None` without the key.
@@ -89,7 +91,9 @@ impl ClerkConfig {
     /// Begins a configuration of one Clerk instance.
     ///
     /// `instance` is the host of its Frontend API (`verb-noun-00.clerk.accounts.dev`, `clerk.example.com`), its `https`
-    /// URL, or the publishable key (`pk_test_…`, `pk_live_…`), which contains the host. An `http` URL is for loopback
+    /// URL, or the publishable key (`pk_test_…`, `pk_live_…`), which contains the host. A URL with a path
+    /// (`https://app.example.com/__clerk`) is that of a proxy: it is the base of all addresses, and the only issuer of
+    /// tokens. See also [`proxy_url`](crate::ClerkConfigBuilder::proxy_url). An `http` URL is for loopback
     /// addresses, or for development with
     /// [`danger_allow_http`](crate::ClerkConfigBuilder::danger_allow_http). Clerk's other hosts (the account portal,
     /// the dashboard, the Backend API) are problems of [`build`](crate::ClerkConfigBuilder::build).
@@ -97,10 +101,16 @@ impl ClerkConfig {
         ClerkConfigBuilder::of(instance.into())
     }
 
-    /// Returns the instance's issuer identifier (RFC 8414 §2). Tokens must name it byte for byte. The addresses of all
-    /// endpoints begin with it.
+    /// Returns the instance's issuer identifier (RFC 8414 §2). Tokens must name it byte for byte, or the
+    /// [`proxy_url`](crate::ClerkConfigBuilder::proxy_url) if there is one. The addresses of all endpoints begin with
+    /// it, unless there is a `proxy_url`.
     pub fn issuer(&self) -> &str {
         self.instance.issuer()
+    }
+
+    /// Returns the base of all addresses of the Frontend API.
+    pub(crate) fn frontend(&self) -> &Instance {
+        self.proxy.as_ref().unwrap_or(&self.instance)
     }
 
     /// Returns the metadata of this service as a protected resource (RFC 9728). `None` without a
@@ -124,6 +134,7 @@ impl fmt::Debug for ClerkConfig {
         let client_id = self.client_id.as_deref().unwrap_or_default();
         f.debug_struct("ClerkConfig")
             .field("issuer", &self.instance.issuer())
+            .field("proxy_url", &self.proxy.as_ref().map(Instance::issuer))
             .field("client_id", &Hidden::text(client_id))
             .field("rules", &self.rules)
             .field(

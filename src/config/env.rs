@@ -30,6 +30,7 @@ impl ClerkConfig {
     /// | variable | option | value |
     /// |---|---|---|
     /// | `CLERK_DOMAIN`, `CLERK_PUBLISHABLE_KEY` | [`builder`](Self::builder) | host, URL, or key; both set: of one instance |
+    /// | `CLERK_PROXY_URL` | [`proxy_url`](ClerkConfigBuilder::proxy_url) | URL, not a path alone |
     /// | `CLERK_ACCEPT` | [`accept`](ClerkConfigBuilder::accept) | list of `oauth`, `session`, `api_key`, `machine`; unset: `oauth`, unless code accepts a kind |
     /// | `CLERK_OAUTH_ENDPOINT` | [`OAuthTokens`] | `introspection`, `backend-api` |
     /// | `CLERK_OAUTH_CLIENT_ID`, `CLERK_OAUTH_CLIENT_SECRET` | [`OAuthTokens::introspection`] | |
@@ -106,8 +107,9 @@ impl ClerkConfigBuilder {
     /// Reads the options that apply to all kinds.
     fn read(&mut self, found: &Environment) {
         self.read_instance(found);
-        let texts: [(_, Set<String>); 3] = [
+        let texts: [(_, Set<String>); 4] = [
             ("CLERK_SECRET_KEY", |it, key| it.secret_key = key.into()),
+            ("CLERK_PROXY_URL", |it, url| it.proxy_url = url),
             ("CLERK_API_URL", |it, url| it.backend_api_url = url),
             ("CLERK_RESOURCE", |it, uri| {
                 it.resource = Some(Resource::new(uri))
@@ -174,7 +176,8 @@ impl ClerkConfigBuilder {
                 && one.issuer() != other.issuer()
             {
                 let flaw = Flaw::new(format!(
-                    "is {:?}, but CLERK_PUBLISHABLE_KEY is the key of {:?}: set one of them",
+                    "is {:?}, but CLERK_PUBLISHABLE_KEY is the key of {:?}: set one of them, and the URL of a proxy \
+                     in CLERK_PROXY_URL",
                     one.issuer(),
                     other.issuer()
                 ));

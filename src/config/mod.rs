@@ -10,6 +10,7 @@ mod build;
 pub(crate) mod builder;
 pub(crate) mod checked;
 mod env;
+mod frontend;
 mod keys;
 mod resource;
 #[cfg(feature = "webhooks")]

@@ -6,6 +6,7 @@ mod discovery;
 mod env;
 mod instance;
 mod names;
+mod proxy;
 #[cfg(feature = "jwt")]
 mod jwt;
 mod resource;

@@ -7,7 +7,7 @@
 //! 2. It is a bearer token: `token_type` is Bearer or absent, `token_use` is access token or absent, and there is no
 //!    `cnf` (RFC 9449 §7.2: a bound token that is sent as a bearer token was stolen).
 //! 3. It is valid at this time: `nbf` and `iat` have passed, `exp` has not.
-//! 4. Its issuer is the configured one, if it names an issuer. A token that is read locally must name its issuer and
+//! 4. Its issuer is a configured one, if it names an issuer. A token that is read locally must name its issuer and
 //!    an `exp`.
 //! 5. It satisfies the rules of its kind (`kinds`): about its client, its session and its audience.
 //! 6. It names an audience, if that is required.
@@ -39,7 +39,10 @@ pub(crate) struct Rules {
     /// The audiences that name this service.
     pub(crate) audiences: Audiences,
     pub(crate) audience_policies: AudiencePolicies,
+    /// The issuer of the instance.
     pub(crate) issuer: String,
+    /// The URL of the instance's proxy, which is another issuer of the same instance. `None` without a proxy.
+    pub(crate) proxy_issuer: Option<String>,
     /// Those of OAuth tokens.
     pub(crate) required_scopes: Vec<String>,
     pub(crate) api_key_scopes: Vec<String>,
@@ -151,10 +154,18 @@ impl Rules {
 
     fn check_issuer(&self, answer: &TokenInfo) -> Result<(), AuthErrorKind> {
         match &answer.iss {
-            Some(issuer) if *issuer == self.issuer => Ok(()),
+            Some(issuer) if self.issuers().any(|it| it == issuer) => Ok(()),
             None if !answer.is_local => Ok(()),
             _ => Err(AuthErrorKind::WrongIssuer),
         }
+    }
+
+    /// Returns the issuers of the instance. Each belongs to it: its key set signs.
+    pub(crate) fn issuers(&self) -> impl Iterator<Item = &str> {
+        [Some(&self.issuer), self.proxy_issuer.as_ref()]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
     }
 
     /// The scopes that a challenge names: those of OAuth tokens, if these are accepted.
@@ -195,6 +206,7 @@ impl fmt::Debug for Rules {
             .field("audiences", &self.audiences)
             .field("audience_policies", &self.audience_policies)
             .field("issuer", &self.issuer)
+            .field("proxy_issuer", &self.proxy_issuer)
             .field("required_scopes", &Hidden::list(&self.required_scopes))
             .field("api_key_scopes", &Hidden::list(&self.api_key_scopes))
             .field("leeway", &self.leeway)

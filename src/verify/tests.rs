@@ -151,6 +151,7 @@ fn rules() -> Rules {
         },
         audience_policies: AudiencePolicies::default(),
         issuer: "https://clerk.example.com".to_owned(),
+        proxy_issuer: None,
         required_scopes: Vec::new(),
         api_key_scopes: Vec::new(),
         scope_implies: None,

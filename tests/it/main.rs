@@ -76,5 +76,6 @@ mod documented;
 mod accepted;
 mod admin_page;
 mod discovery;
+mod proxy;
 mod docs;
 mod catalogue;

@@ -6,8 +6,8 @@ const ISSUER: &str = "https://clerk.example.com";
 
 fn trust() -> Trust {
     Trust {
-        issuer: ISSUER.into(),
-        origins: [ISSUER, "https://auth.example.com", "http://127.0.0.1:4000"]
+        issuers: [ISSUER.to_owned()].into(),
+        bases: [ISSUER, "https://auth.example.com", "http://127.0.0.1:4000"]
             .map(str::to_owned)
             .into(),
     }
@@ -64,7 +64,7 @@ fn issuer_is_the_configured_one_byte_for_byte() {
 
 #[test]
 fn addresses_are_of_origins_that_are_named() {
-    let origin = "an address in the metadata has an origin that is not configured";
+    let origin = "an address in the metadata is not below a base URL that is configured";
     let lacks = "the metadata lacks an address";
     let parts = "an address in the metadata has user info or a fragment";
     let no_url = "an address in the metadata is not a URL";
@@ -132,5 +132,95 @@ fn addresses_are_of_origins_that_are_named() {
             let outcome = read(&with(name, value.clone())).err();
             assert_eq!(outcome, expected, "{name} {case}");
         }
+    }
+}
+
+#[test]
+fn behind_a_proxy_the_other_paths_of_its_host_are_not_trusted() {
+    const PROXY: &str = "https://app.example.com/__clerk";
+    let bases = |further: &[&str]| {
+        let bases = [ISSUER, PROXY].iter().chain(further);
+        bases.map(|base| (*base).to_owned()).collect()
+    };
+    let trust = |further: &[&str]| Trust {
+        issuers: bases(&[]),
+        bases: bases(further),
+    };
+    let read = |trust: &Trust, address: &str| {
+        let mut metadata = with("issuer", PROXY);
+        metadata["jwks_uri"] = address.into();
+        trust.endpoints(metadata.as_object().unwrap()).is_ok()
+    };
+    for (name, address, expected) in [
+        ("below the proxy", "https://app.example.com/__clerk/x", true),
+        (
+            "the root of the proxy",
+            "https://app.example.com/__clerk/",
+            true,
+        ),
+        (
+            "at the host of the instance",
+            "https://clerk.example.com/x",
+            true,
+        ),
+        ("the proxy itself", "https://app.example.com/__clerk", false),
+        (
+            "a query of the proxy",
+            "https://app.example.com/__clerk?x=/",
+            false,
+        ),
+        ("the root", "https://app.example.com/", false),
+        ("another path", "https://app.example.com/uploads/x", false),
+        ("a longer name", "https://app.example.com/__clerkx/x", false),
+        ("capitals", "https://app.example.com/__CLERK/x", false),
+        (
+            "a dot segment",
+            "https://app.example.com/__clerk/../x",
+            false,
+        ),
+        (
+            "an encoded one",
+            "https://app.example.com/__clerk/%2e%2e/x",
+            false,
+        ),
+        (
+            "backslashes",
+            "https://app.example.com/__clerk\\..\\x",
+            false,
+        ),
+        (
+            "an encoded slash",
+            "https://app.example.com/__clerk/..%2fx",
+            false,
+        ),
+        (
+            "an encoded name",
+            "https://app.example.com/%5f_clerk/x",
+            false,
+        ),
+        (
+            "another port",
+            "https://app.example.com:8443/__clerk/x",
+            false,
+        ),
+        ("plain http", "http://app.example.com/__clerk/x", false),
+        ("another host", "https://evil.example/__clerk/x", false),
+    ] {
+        assert_eq!(read(&trust(&[]), address), expected, "{name}");
+    }
+    // The configuration can name the whole host.
+    let host = trust(&["https://app.example.com"]);
+    assert!(read(&host, "https://app.example.com/other"));
+    // Each issuer of the instance may be named, and no other.
+    for (issuer, expected) in [
+        (ISSUER, true),
+        (PROXY, true),
+        ("https://app.example.com", false),
+        ("https://app.example.com/__clerk/", false),
+        ("https://app.example.com/other", false),
+    ] {
+        let metadata = with("issuer", issuer);
+        let read = trust(&[]).endpoints(metadata.as_object().unwrap());
+        assert_eq!(read.is_ok(), expected, "{issuer}");
     }
 }

@@ -48,6 +48,24 @@ impl ClerkConfigBuilder {
         self.set_in_code("secret_key")
     }
 
+    /// Sets the URL of the proxy through which the Frontend API is called (`https://app.example.com/__clerk`). Default:
+    /// none, so that the instance's host is called. An `http` URL is for loopback addresses, or for development with
+    /// [`danger_allow_http`](Self::danger_allow_http).
+    ///
+    /// It is the base of introspection, userinfo, the key set, the metadata of [`discover`](Self::discover), and the
+    /// authorization server in the resource's metadata. The instance still determines the suffix of Clerk's
+    /// [cookie](crate::kinds::SessionTokens::cookie) if it is given as the publishable key. If it is a URL with a path
+    /// instead, that is a problem.
+    ///
+    /// Two issuers are accepted: the [instance's](crate::ClerkConfig::issuer) and this URL, byte for byte and without a
+    /// slash at the end. Clerk does not document which of them tokens behind a proxy name. Both belong to this
+    /// instance, since its keys sign. The headers that Clerk expects from a proxy (`Clerk-Proxy-Url`,
+    /// `Clerk-Secret-Key`, `X-Forwarded-For`) are the proxy's to set.
+    pub fn proxy_url(mut self, url: impl Into<String>) -> Self {
+        self.proxy_url = url.into();
+        self.set_in_code("proxy_url")
+    }
+
     /// Sets the URL of the Backend API, with everything before the paths; without a path, `/v1` is added. Default:
     /// `https://api.clerk.com/v1`. An `http` URL is for loopback addresses, or for development with
     /// [`danger_allow_http`](Self::danger_allow_http).
@@ -115,8 +133,9 @@ impl ClerkConfigBuilder {
     /// Takes the addresses of introspection, userinfo and the key set from the instance's metadata (OpenID Connect
     /// Discovery §4). Default: they are derived from the host, as Clerk documents them.
     ///
-    /// The metadata must name this instance as the issuer, byte for byte, and addresses at its origin or at one of
-    /// `origins` (`https://auth.example.com`), since tokens and credentials are sent there. It is cached, and refreshed
+    /// The metadata must name this instance as the issuer, byte for byte, and addresses below the issuer or at one of
+    /// `origins` (`https://auth.example.com`), since tokens and credentials are sent there. For the URL of a proxy, the
+    /// other paths of its host are not below the issuer. It is cached, and refreshed
     /// while requests arrive. Pass `[""; 0]` for no other origin.
     pub fn discover<I>(mut self, origins: I) -> Self
     where

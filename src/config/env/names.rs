@@ -90,6 +90,7 @@ pub(super) const KNOWN: &[Known] = &[
     ),
     single("CLERK_MACHINE_JWTS", "accept.machine.jwts"),
     single("CLERK_SECRET_KEY", "secret_key"),
+    single("CLERK_PROXY_URL", "proxy_url"),
     single("CLERK_API_URL", "backend_api_url"),
     Known {
         is_pem: true,
@@ -124,7 +125,6 @@ const SDKS: &[&str] = &[
     "CLERK_JS_VERSION",
     "CLERK_JWKS_URL",
     "CLERK_KEYLESS_DISABLED",
-    "CLERK_PROXY_URL",
     "CLERK_SIGN_IN_FALLBACK_REDIRECT_URL",
     "CLERK_SIGN_IN_FORCE_REDIRECT_URL",
     "CLERK_SIGN_IN_URL",

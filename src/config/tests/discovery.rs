@@ -34,11 +34,11 @@ fn origins_are_https_and_nothing_but_origins() {
 #[test]
 fn the_instance_is_always_named_and_nothing_is_without_discovery() {
     let config = builder().build().unwrap();
-    assert_eq!(config.discovery_origins, None);
+    assert_eq!(config.discovery_bases, None);
     let config = builder()
         .discover(["https://auth.example.com/"])
         .build()
         .unwrap();
     let expected = ["https://clerk.example.com", "https://auth.example.com"];
-    assert_eq!(config.discovery_origins.unwrap(), expected);
+    assert_eq!(config.discovery_bases.unwrap(), expected);
 }

@@ -255,6 +255,19 @@ fn options_of_all_kinds_are_read() {
         |config| config.rate_limit,
         &[("0", None), (" 250 ", Some(250))],
     );
+    let proxy = |config: &ClerkConfig| config.frontend().issuer().to_owned();
+    check(
+        "CLERK_PROXY_URL",
+        &[],
+        proxy,
+        &[
+            (
+                "https://a.example/__clerk",
+                "https://a.example/__clerk".to_owned(),
+            ),
+            ("", "https://clerk.example.com".to_owned()),
+        ],
+    );
     let url = |config: &ClerkConfig| config.backend.clone().unwrap().endpoint("/x").to_string();
     check(
         "CLERK_API_URL",

@@ -74,6 +74,26 @@ fn hosts_and_https_urls_are_taken() {
             "xn--bcher-kva.example",
             Ok("https://xn--bcher-kva.example"),
         ),
+        (
+            "the URL of a proxy",
+            "https://app.example.com/__clerk",
+            Ok("https://app.example.com/__clerk"),
+        ),
+        (
+            "with a slash",
+            "https://app.example.com/__clerk/",
+            Ok("https://app.example.com/__clerk"),
+        ),
+        (
+            "with capitals, a port and two names",
+            "https://APP.example.com:8443/Api/__clerk",
+            Ok("https://app.example.com:8443/Api/__clerk"),
+        ),
+        (
+            "a proxy on this machine",
+            "http://127.0.0.1:3000/__clerk",
+            Ok("http://127.0.0.1:3000/__clerk"),
+        ),
         ("an address", "https://10.0.0.1", Ok("https://10.0.0.1")),
         (
             "an address of IPv6",
@@ -88,7 +108,47 @@ fn what_is_no_bare_host_is_rejected() {
     check_all(&[
         ("nothing", "", Err("missing")),
         ("a path", "clerk.example.com/v1", INVALID),
-        ("a path in a URL", "https://clerk.example.com/v1/", INVALID),
+        (
+            "a proxy without a scheme",
+            "app.example.com/__clerk",
+            INVALID,
+        ),
+        (
+            "two slashes behind a path",
+            "https://a.example/p//",
+            INVALID,
+        ),
+        ("two slashes in a path", "https://a.example/p//q", INVALID),
+        (
+            "a dot segment in a path",
+            "https://a.example/p/../q",
+            INVALID,
+        ),
+        (
+            "a dot at the end of a path",
+            "https://a.example/p/.",
+            INVALID,
+        ),
+        (
+            "an encoded letter in a path",
+            "https://a.example/%70",
+            INVALID,
+        ),
+        ("a query behind a path", "https://a.example/p?x", INVALID),
+        ("a fragment behind a path", "https://a.example/p#x", INVALID),
+        ("a backslash in a path", "https://a.example/p\\q", INVALID),
+        ("a space in a path", "https://a.example/p q", INVALID),
+        (
+            "letters beyond ASCII in a path",
+            "https://a.example/é",
+            INVALID,
+        ),
+        ("a path by plain http", "http://a.example/__clerk", INVALID),
+        (
+            "a secret key as a path",
+            "https://a.example/sk_live_1",
+            SECRET,
+        ),
         ("two slashes", "https://clerk.example.com//", INVALID),
         ("a query", "clerk.example.com?x=1", INVALID),
         ("an empty query", "clerk.example.com/?", INVALID),
@@ -321,6 +381,12 @@ fn endpoints_are_below_the_origin() {
             "https://clerk.example.com/oauth/userinfo",
         ),
         (
+            "https://app.example.com/api/__clerk/",
+            true,
+            "https://app.example.com/api/__clerk/oauth/token_info",
+            "https://app.example.com/api/__clerk/oauth/userinfo",
+        ),
+        (
             "http://[::1]:3000/",
             false,
             "http://[::1]:3000/oauth/token_info",
@@ -338,6 +404,8 @@ fn endpoints_are_below_the_origin() {
 fn a_name_beyond_all_lengths_is_rejected() {
     let long = "a".repeat(70_000);
     assert!(Instance::parse(&long, false).is_err());
+    let path = format!("https://a.example/{long}");
+    assert!(Instance::parse(&path, false).is_err());
 }
 
 #[test]
@@ -381,6 +449,15 @@ fn other_hosts_are_rejected_with_what_to_write() {
         for part in expected {
             assert!(message.contains(part), "{name}: {part}: {message}");
         }
+    }
+    // A proxy may be at any host.
+    for input in [
+        "https://accounts.example.com/__clerk",
+        "https://dashboard.clerk.com/__clerk",
+        "https://api.clerk.com/v1",
+    ] {
+        let instance = Instance::parse(input, false).unwrap();
+        assert_eq!(instance.issuer(), input);
     }
     // A publishable key of such a host is none.
     let key = format!("pk_test_{}", STANDARD.encode("accounts.example.com$"));

@@ -54,7 +54,7 @@ fn other_names_are_no_problem() {
         // Of Clerk's own SDKs.
         "CLERK_API_KEY",
         "CLERK_JS_URL",
-        "CLERK_PROXY_URL",
+        "CLERK_JWKS_URL",
         "CLERK_SIGN_IN_URL",
         "CLERK_WEBHOOK_SECRET",
         "CLERK_WEBHOOK_SIGNING_SECRET",

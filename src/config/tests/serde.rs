@@ -39,6 +39,7 @@ fn every_field_is_read() {
     let builder = read(json!({
         "instance": "clerk.example.com",
         "secret_key": "sk_test_1",
+        "proxy_url": "https://app.example.com/__clerk",
         "backend_api_url": "https://b.example/v1",
         "backend_api_version": "2025-11-10",
         "resource": {
@@ -111,8 +112,12 @@ fn every_field_is_read() {
     assert_eq!(backend.endpoint("/x"), "https://b.example/v1/x");
     assert_eq!(backend.version, "2025-11-10");
     assert_eq!(machine.credentials, "Bearer ak_1");
-    let origins = ["https://clerk.example.com", "https://auth.example.com"];
-    assert_eq!(config.discovery_origins.as_deref().unwrap(), origins);
+    let bases = [
+        "https://clerk.example.com",
+        "https://app.example.com/__clerk",
+        "https://auth.example.com",
+    ];
+    assert_eq!(config.discovery_bases.as_deref().unwrap(), bases);
     let rules = &config.rules;
     assert_eq!(rules.required_scopes, ["email", "profile"]);
     assert_eq!(rules.api_key_scopes, ["keys"]);

@@ -36,6 +36,7 @@ impl Rules {
             },
             audience_policies: AudiencePolicies::default(),
             issuer: ISSUER.to_owned(),
+            proxy_issuer: None,
             required_scopes: Vec::new(),
             api_key_scopes: Vec::new(),
             scope_implies: None,

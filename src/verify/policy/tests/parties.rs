@@ -224,6 +224,38 @@ fn issuer_is_ours_byte_for_byte() {
     ];
     check_all(&rules(), set, cases);
 
+    // Behind a proxy, its URL is an issuer, too.
+    let proxied = Rules {
+        proxy_issuer: Some("https://app.example.com/__clerk".to_owned()),
+        ..rules()
+    };
+    let cases = [
+        ("the instance", Some(ISSUER), Ok(())),
+        ("the proxy", Some("https://app.example.com/__clerk"), Ok(())),
+        (
+            "a slash behind the proxy",
+            Some("https://app.example.com/__clerk/"),
+            Err(WrongIssuer),
+        ),
+        (
+            "a path of the proxy",
+            Some("https://app.example.com/__clerk/x"),
+            Err(WrongIssuer),
+        ),
+        (
+            "the host of the proxy",
+            Some("https://app.example.com"),
+            Err(WrongIssuer),
+        ),
+        (
+            "the path of the proxy at the instance",
+            Some("https://clerk.example.com/__clerk"),
+            Err(WrongIssuer),
+        ),
+        ("neither", Some("https://evil.example"), Err(WrongIssuer)),
+    ];
+    check_all(&proxied, set, cases);
+
     let composed = Rules {
         issuer: "https://caf\u{e9}.example".to_owned(),
         ..rules()
