@@ -21,8 +21,12 @@ use crate::{
 #[cfg(feature = "jwt")]
 use crate::{
     TokenKind,
-    clerk::discovery::Address,
-    verify::{JwtVerification, jwt::Local},
+    clerk::{backend_api::KeysEndpoint, discovery::Address},
+    config::keys::CheckedKeys,
+    verify::{
+        JwtVerification,
+        jwt::{Keys, Local},
+    },
 };
 
 impl Shared {
@@ -184,12 +188,16 @@ fn secret() -> [u8; 32] {
 fn local(config: &ClerkConfig, upstream: &Upstream, keys: &Address) -> Option<Local> {
     let accepts = |kind| config.rules.accept.contains(kind);
     let reads_oauth = accepts(TokenKind::OAuth) && config.oauth_jwts != JwtVerification::Introspect;
+    let keys = match &config.jwt_keys {
+        CheckedKeys::Instance => Keys::Instance(keys.clone()),
+        CheckedKeys::BackendApi(backend) => Keys::BackendApi(KeysEndpoint::new(backend)),
+        CheckedKeys::Key(key) => Keys::Key(key.clone()),
+    };
     (reads_oauth || accepts(TokenKind::Session) || config.machine_jwts).then(|| {
         Local::new(
             config.jwt_algorithms.clone(),
-            config.jwt_key.clone(),
-            Arc::clone(&config.rules),
             keys,
+            Arc::clone(&config.rules),
             config.timeout,
             upstream,
         )

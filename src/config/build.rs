@@ -69,8 +69,8 @@ impl ClerkConfigBuilder {
             .as_ref()
             .and_then(|resource| resource.check(server, &required_scopes, &mut problems));
         #[cfg(feature = "jwt")]
-        let jwt_key = problems.check("jwt_keys", self.jwt_keys.check());
-        if cfg!(not(feature = "jwt")) && self.jwt_keys.is_pem() {
+        let jwt_keys = problems.check("jwt_keys", self.jwt_keys.check(backend.as_ref()));
+        if cfg!(not(feature = "jwt")) && self.jwt_keys.need_jwt() {
             problems.add("jwt_keys", kinds::without_jwt());
         }
 
@@ -116,6 +116,10 @@ impl ClerkConfigBuilder {
             Enrichment::BestEffort | Enrichment::Required => Enrichment::Off,
         };
         problems.into_result()?;
+        #[cfg(feature = "jwt")]
+        let Some(jwt_keys) = jwt_keys.flatten() else {
+            unreachable!("keys that are missing have a problem");
+        };
         let (Some(instance), Some(transport)) = (instance, transport) else {
             unreachable!("a part that is missing has a problem");
         };
@@ -132,7 +136,7 @@ impl ClerkConfigBuilder {
             requires_what_is_not_shown: oauth.requires_what_is_not_shown,
             discovery_bases,
             #[cfg(feature = "jwt")]
-            jwt_key: jwt_key.flatten(),
+            jwt_keys,
             #[cfg(feature = "jwt")]
             jwt_algorithms: self.jwt_algorithms,
             backend,
@@ -187,6 +191,10 @@ impl ClerkConfigBuilder {
         let by_secret_key = [
             (accepted.api_key.is_some(), "API keys"),
             (self.users != Enrichment::Off, "`users`"),
+            (
+                self.jwt_keys.need_secret_key(),
+                "the keys of the Backend API (`jwt_keys`)",
+            ),
             (
                 accepted
                     .oauth

@@ -57,7 +57,7 @@ use crate::{
 /// jwts = true
 /// ```
 ///
-/// Further fields: `proxy_url`, `backend_api_url`, `backend_api_version`, `jwt_keys` (`"instance"`, or a PEM), `jwt_algorithms`,
+/// Further fields: `proxy_url`, `backend_api_url`, `backend_api_version`, `jwt_keys` (`"instance"`, `"backend-api"`, or a PEM), `jwt_algorithms`,
 /// `discover` (a list of origins, may be empty), `leeway`, `max_token_length`, `cache_capacity`, `timeout`,
 /// `attempt_timeout`, `rate_limit`, `webhook_secrets` (feature `webhooks`), `danger_allow_http`; `resource.documentation`; `accept.oauth.verification`
 /// `attempt_timeout`, `rate_limit`, `log_token_ids`, `danger_allow_http`; `resource.documentation`; `accept.oauth.verification`

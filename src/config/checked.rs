@@ -52,9 +52,8 @@ pub struct ClerkConfig {
     pub(crate) machine_jwts: bool,
     /// True if OAuth tokens must name an audience, but introspection returns none.
     pub(crate) requires_what_is_not_shown: bool,
-    /// The key that verifies JWTs. `None` if the keys of the instance's key set do.
     #[cfg(feature = "jwt")]
-    pub(crate) jwt_key: Option<crate::verify::jwt::PublicKey>,
+    pub(crate) jwt_keys: super::keys::CheckedKeys,
     #[cfg(feature = "jwt")]
     pub(crate) jwt_algorithms: Vec<JwtAlgorithm>,
     /// The base URLs that discovered addresses may have. `None` without discovery.

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer};
 
 #[cfg(feature = "jwt")]
-use crate::checks::Flaw;
+use crate::{checks::Flaw, clerk::backend_api::Backend};
 
 /// The keys that JWTs are verified with.
 ///
@@ -17,13 +17,32 @@ pub struct JwtKeys(Source);
 #[derive(Clone)]
 enum Source {
     Instance,
+    BackendApi,
     Pem(#[cfg_attr(not(feature = "jwt"), expect(dead_code, reason = "no JWT is verified"))] String),
+}
+
+/// The checked keys.
+#[cfg(feature = "jwt")]
+#[derive(Clone, Debug)]
+pub(crate) enum CheckedKeys {
+    Instance,
+    BackendApi(Backend),
+    Key(crate::verify::jwt::PublicKey),
 }
 
 impl JwtKeys {
     /// Uses the instance's key set. It is fetched with the first JWT, and again after Clerk has rotated its keys.
     pub fn instance() -> Self {
         Self(Source::Instance)
+    }
+
+    /// Uses the instance's key set, fetched from the Backend API (`GET /v1/jwks`) with the
+    /// [`secret_key`](crate::ClerkConfigBuilder::secret_key), which is mandatory then. It has the same keys as
+    /// [`instance`](Self::instance), and is fetched again after Clerk has rotated its keys.
+    ///
+    /// Use it in networks that allow only the host of the Backend API.
+    pub fn backend_api() -> Self {
+        Self(Source::BackendApi)
     }
 
     /// Uses the instance's RSA public key in PEM (SPKI), as the dashboard shows it (`CLERK_JWT_KEY`), of 2048 to 8192
@@ -39,17 +58,23 @@ impl JwtKeys {
         Self(Source::Pem(pem.into()))
     }
 
-    pub(super) fn is_pem(&self) -> bool {
-        matches!(self.0, Source::Pem(_))
+    /// Returns true if a value was chosen that only a build with the feature `jwt` can use.
+    pub(super) fn need_jwt(&self) -> bool {
+        !matches!(self.0, Source::Instance)
     }
 
-    /// Returns the key. `None` if the instance's key set is used.
+    pub(super) fn need_secret_key(&self) -> bool {
+        matches!(self.0, Source::BackendApi)
+    }
+
+    /// Checks the keys. `None` if they need the Backend API, and it lacks the secret key, which is another problem.
     #[cfg(feature = "jwt")]
-    pub(super) fn check(&self) -> Result<Option<crate::verify::jwt::PublicKey>, Flaw> {
-        match &self.0 {
-            Source::Instance => Ok(None),
-            Source::Pem(pem) => public_key(pem).map(Some),
-        }
+    pub(super) fn check(&self, backend: Option<&Backend>) -> Result<Option<CheckedKeys>, Flaw> {
+        Ok(match &self.0 {
+            Source::Instance => Some(CheckedKeys::Instance),
+            Source::BackendApi => backend.cloned().map(CheckedKeys::BackendApi),
+            Source::Pem(pem) => Some(CheckedKeys::Key(public_key(pem)?)),
+        })
     }
 }
 
@@ -63,17 +88,19 @@ impl fmt::Debug for JwtKeys {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
             Source::Instance => "JwtKeys::instance",
+            Source::BackendApi => "JwtKeys::backend_api",
             Source::Pem(_) => "JwtKeys::pem([redacted])",
         })
     }
 }
 
-/// Reads `"instance"`, or a PEM.
+/// Reads `"instance"`, `"backend-api"`, or a PEM.
 impl<'de> Deserialize<'de> for JwtKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = crate::checks::parse::secret_text(deserializer, "`jwt_keys` must be a string")?;
         Ok(match text.trim() {
             "instance" => Self::instance(),
+            "backend-api" => Self::backend_api(),
             _ => Self::pem(text),
         })
     }

@@ -11,7 +11,7 @@ pub(crate) mod builder;
 pub(crate) mod checked;
 mod env;
 mod frontend;
-mod keys;
+pub(crate) mod keys;
 mod resource;
 #[cfg(feature = "webhooks")]
 mod webhook_secrets;

@@ -195,11 +195,12 @@ fn lock(tokens: &Mutex<Vec<u64>>) -> MutexGuard<'_, Vec<u64>> {
 /// The number of different tokens with responses that cannot be understood after which Clerk counts as unreachable.
 const TOKENS_TO_DEGRADE: usize = 10;
 
-const BACKEND: [Endpoint; 4] = [
+const BACKEND: [Endpoint; 5] = [
     Endpoint::BackendOAuth,
     Endpoint::BackendMachine,
     Endpoint::BackendApiKey,
     Endpoint::BackendUser,
+    Endpoint::BackendKeys,
 ];
 
 fn encode(state: BreakerState) -> u8 {

@@ -149,10 +149,12 @@ pub(crate) enum Endpoint {
     BackendApiKey,
     /// The users of the Backend API.
     BackendUser,
+    /// The key set of the instance, by the Backend API.
+    BackendKeys,
 }
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 9] = [
         Self::Introspection,
         Self::Userinfo,
         Self::Keys,
@@ -161,6 +163,7 @@ impl Endpoint {
         Self::BackendMachine,
         Self::BackendApiKey,
         Self::BackendUser,
+        Self::BackendKeys,
     ];
 
     /// Returns the name in logs and metrics.
@@ -174,6 +177,7 @@ impl Endpoint {
             Self::BackendMachine => "backend_m2m_tokens",
             Self::BackendApiKey => "backend_api_keys",
             Self::BackendUser => "backend_users",
+            Self::BackendKeys => "backend_jwks",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! JWTs, verified by the keys of the instance.
 
 mod accepted;
+mod backend_keys;
 mod forged;
 mod key_set;
 mod oauth;

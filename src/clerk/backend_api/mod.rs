@@ -2,10 +2,14 @@
 //! so nothing of a caller's request is sent except the token.
 
 mod backend;
+#[cfg(feature = "jwt")]
+mod keys;
 mod token_verification;
 mod users;
 
 pub(crate) use self::backend::Backend;
+#[cfg(feature = "jwt")]
+pub(crate) use self::keys::KeysEndpoint;
 pub(crate) use self::{
     token_verification::{Credential, TokenEndpoint},
     users::{UserEndpoint, is_id},
@@ -72,11 +76,18 @@ fn read(response: &Response<Bytes>, object: &str) -> Result<Answer, AuthError> {
         {
             Ok(Answer::Unknown)
         }
-        // A 401 or 403 in another form is not Clerk's: a firewall may reject a token.
+        _ => Err(failure(response)),
+    }
+}
+
+/// Returns the error for a response that has no object. A 401 or 403 is about the secret key. In another form it is not
+/// Clerk's: a firewall may reject a token.
+fn failure(response: &Response<Bytes>) -> AuthError {
+    match response.status() {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN if is_error(response) => {
-            Err(AuthError::new(AuthErrorKind::CredentialsRejected).with_source(SecretKeyRejected))
+            AuthError::new(AuthErrorKind::CredentialsRejected).with_source(SecretKeyRejected)
         }
-        _ => Err(unexpected(response.status())),
+        status => unexpected(status),
     }
 }
 

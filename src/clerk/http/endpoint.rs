@@ -15,15 +15,18 @@ impl Endpoint {
             Self::BackendMachine => 5,
             Self::BackendApiKey => 6,
             Self::BackendUser => 7,
+            Self::BackendKeys => 8,
         }
     }
 
     /// Returns true for the Backend API. Clerk counts its calls by secret key, and calls to other endpoints by address.
     pub(crate) fn is_backend(self) -> bool {
         match self {
-            Self::BackendOAuth | Self::BackendMachine | Self::BackendApiKey | Self::BackendUser => {
-                true
-            }
+            Self::BackendOAuth
+            | Self::BackendMachine
+            | Self::BackendApiKey
+            | Self::BackendUser
+            | Self::BackendKeys => true,
             Self::Introspection | Self::Userinfo | Self::Keys | Self::Discovery => false,
         }
     }

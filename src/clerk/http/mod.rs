@@ -176,6 +176,15 @@ impl<T> EndpointClient<T> {
         let mut request = Request::new(Bytes::new());
         *request.method_mut() = Method::GET;
         *request.uri_mut() = endpoint;
+        self.fetch(request, patience).await
+    }
+
+    /// The same for a `GET` with other headers, such as credentials.
+    pub(crate) async fn fetch(
+        &self,
+        mut request: Request<Bytes>,
+        patience: Duration,
+    ) -> Result<T, AuthError> {
         let accept = HeaderValue::from_static("application/json");
         request.headers_mut().insert(header::ACCEPT, accept);
         // A copy in an intermediate cache may lack a key that is already in use.

@@ -4,7 +4,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 
 use super::{accepting, builder, check_all, oauth};
 use crate::{
-    config::JwtKeys,
+    config::{JwtKeys, keys::CheckedKeys},
     kinds::{OAuthTokens, SessionTokens},
     verify::{JwtAlgorithm, JwtVerification},
 };
@@ -31,6 +31,25 @@ fn a_key_is_checked_before_a_token_comes() {
             "of the instance",
             builder().jwt_keys(JwtKeys::instance()),
             None,
+        ),
+        (
+            "of the Backend API",
+            builder()
+                .jwt_keys(JwtKeys::backend_api())
+                .secret_key("sk_test_1"),
+            None,
+        ),
+        (
+            "of the Backend API, without its secret key",
+            builder().jwt_keys(JwtKeys::backend_api()),
+            Some(("missing", "secret_key")),
+        ),
+        (
+            "of the Backend API, with another key",
+            builder()
+                .jwt_keys(JwtKeys::backend_api())
+                .secret_key("pk_test_1"),
+            Some(("invalid secret", "secret_key")),
         ),
         ("in PEM", with(PEM), None),
         ("empty", with(""), invalid),
@@ -82,7 +101,8 @@ fn a_pem_is_read_in_the_forms_of_env_files() {
         ("its body", body.clone()),
     ] {
         let config = builder().jwt_keys(JwtKeys::pem(input)).build();
-        assert!(config.unwrap().jwt_key.is_some(), "{name}");
+        let keys = config.unwrap().jwt_keys;
+        assert!(matches!(keys, CheckedKeys::Key(_)), "{name}");
     }
     let of = |label: &str| PEM.replace("PUBLIC KEY", label);
     for (name, input, expected) in [

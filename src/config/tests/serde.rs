@@ -49,7 +49,7 @@ fn every_field_is_read() {
             "scopes_supported": ["email", "mcp:admin"],
         },
         "users": "required",
-        "jwt_keys": "instance",
+        "jwt_keys": "backend-api",
         "jwt_algorithms": ["RS512"],
         "discover": ["https://auth.example.com"],
         "leeway": 7,
@@ -118,6 +118,11 @@ fn every_field_is_read() {
         "https://auth.example.com",
     ];
     assert_eq!(config.discovery_bases.as_deref().unwrap(), bases);
+    #[cfg(feature = "jwt")]
+    assert!(matches!(
+        &config.jwt_keys,
+        crate::config::keys::CheckedKeys::BackendApi(_)
+    ));
     let rules = &config.rules;
     assert_eq!(rules.required_scopes, ["email", "profile"]);
     assert_eq!(rules.api_key_scopes, ["keys"]);

@@ -23,8 +23,9 @@ use crate::{
     AuthError, AuthErrorKind, BoxFuture, TokenKind,
     clerk::{
         TokenInfo,
+        backend_api::KeysEndpoint,
         discovery::Address,
-        document::{CachedDocument, Fetched, Version},
+        document::{CachedDocument, Fetch, Fetched, Version},
         http::{Endpoint, Priority, Upstream},
         response::{body, unexpected, violation},
     },
@@ -38,6 +39,17 @@ pub(crate) struct Local {
     trust: Trust,
     rules: Arc<Rules>,
     clock: Arc<dyn Clock>,
+}
+
+/// The configured keys.
+#[derive(Clone)]
+pub(crate) enum Keys {
+    /// This key, regardless of the key id in a token.
+    Key(PublicKey),
+    /// The key set at the instance.
+    Instance(Address),
+    /// The key set at the Backend API.
+    BackendApi(KeysEndpoint),
 }
 
 /// The trusted keys.
@@ -54,18 +66,19 @@ struct Published {
 }
 
 impl Local {
-    /// `key`: the configured key; `None` for the key set of the instance at `keys`. `timeout`: the limit of a fetch.
+    /// `timeout`: the limit of a fetch.
     pub(crate) fn new(
         algorithms: Vec<JwtAlgorithm>,
-        key: Option<PublicKey>,
+        keys: Keys,
         rules: Arc<Rules>,
-        keys: &Address,
         timeout: Duration,
         upstream: &Upstream,
     ) -> Self {
-        let trust = match key {
-            Some(key) => Trust::Key(key),
-            None => Trust::KeySet(Published::new(timeout, upstream, keys.clone())),
+        let published = |fetch| Trust::KeySet(Published::new(fetch, timeout, upstream));
+        let trust = match keys {
+            Keys::Key(key) => Trust::Key(key),
+            Keys::Instance(address) => published(from_instance(address, timeout, upstream)),
+            Keys::BackendApi(endpoint) => published(from_backend(endpoint, timeout, upstream)),
         };
         Self {
             algorithms,
@@ -141,21 +154,10 @@ impl Verify for Local {
 }
 
 impl Published {
-    fn new(timeout: Duration, upstream: &Upstream, address: Address) -> Self {
-        let client = Arc::new(upstream.client(Endpoint::Keys, decode));
-        // The limit of a fetch, with its retries.
-        let patience = timeout;
-        let fetch = move || -> BoxFuture<'static, _> {
-            let (client, address) = (Arc::clone(&client), address.clone());
-            Box::pin(async move {
-                // The fetch runs in the background, regardless of how many requests wait for it.
-                let endpoint = address.get(None).await?;
-                client.get(endpoint, patience).await
-            })
-        };
+    fn new(fetch: Fetch<KeySet>, timeout: Duration, upstream: &Upstream) -> Self {
         let (clock, waiters) = (Arc::clone(&upstream.clock), Arc::clone(&upstream.waiters));
         Self {
-            keys: CachedDocument::new(Box::new(fetch), clock, waiters, timeout),
+            keys: CachedDocument::new(fetch, clock, waiters, timeout),
         }
     }
 
@@ -180,6 +182,32 @@ impl Published {
         }
         Ok(())
     }
+}
+
+/// Fetches the key set of the instance. `patience`: the limit of a fetch, with its retries.
+fn from_instance(address: Address, patience: Duration, upstream: &Upstream) -> Fetch<KeySet> {
+    let client = Arc::new(upstream.client(Endpoint::Keys, decode));
+    Box::new(move || -> BoxFuture<'static, _> {
+        let (client, address) = (Arc::clone(&client), address.clone());
+        Box::pin(async move {
+            // The fetch runs in the background, regardless of how many requests wait for it.
+            let endpoint = address.get(None).await?;
+            client.get(endpoint, patience).await
+        })
+    })
+}
+
+/// Fetches the key set of the Backend API.
+fn from_backend(endpoint: KeysEndpoint, patience: Duration, upstream: &Upstream) -> Fetch<KeySet> {
+    let decode = |response: &Response<Bytes>| match response.status() {
+        StatusCode::OK => decode(response),
+        _ => Err(KeysEndpoint::failure(response)),
+    };
+    let client = Arc::new(upstream.client(Endpoint::BackendKeys, decode));
+    Box::new(move || -> BoxFuture<'static, _> {
+        let (client, request) = (Arc::clone(&client), endpoint.request());
+        Box::pin(async move { client.fetch(request, patience).await })
+    })
 }
 
 fn verifies(version: &Version<KeySet>, kid: &str, jws: &Jws<'_>) -> bool {
