@@ -62,7 +62,8 @@ where
         // The metadata is served first, since it needs neither a valid token nor Clerk.
         if let Some(metadata) = self.authenticator.metadata()
             && metadata.is_at(request.uri().path())
-            && let Some(response) = metadata.answer_as(request.method(), &self.reject)
+            && let Some(response) =
+                metadata.answer_as(request.method(), request.uri().path(), &self.reject)
         {
             give_up_readiness(&mut self.inner);
             return ResponseFuture::reject(response);

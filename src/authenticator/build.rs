@@ -9,7 +9,7 @@ use crate::{
     claims::entry::Lifetimes,
     clerk::{
         Credential, TokenEndpoint, UserinfoEndpoint, backend_api::Backend, discovery::Addresses,
-        http::Upstream, introspection::Introspect,
+        http::Upstream, introspection::Introspect, server_metadata::ServerMetadata,
     },
     kinds::OAuthSource,
     observe::{AudienceObserver, KindLog, Observer, audience_cannot_be_shown},
@@ -37,13 +37,10 @@ impl Shared {
             config.rate_limit,
             Arc::clone(&config.clock),
         );
+        let issuers: Vec<_> = config.rules.issuers().map(ToOwned::to_owned).collect();
         let addresses = Addresses::of(
             config.frontend(),
-            &config
-                .rules
-                .issuers()
-                .map(ToOwned::to_owned)
-                .collect::<Vec<_>>(),
+            &issuers,
             config.discovery_bases.as_deref(),
             config.timeout,
             &upstream,
@@ -82,16 +79,26 @@ impl Shared {
             users: users(&config, &upstream),
         };
         let client_id = config.client_id.as_deref().unwrap_or_default();
+        let server_metadata = config.serves_server_metadata.then(|| {
+            let (frontend, timeout) = (config.frontend(), config.timeout);
+            Arc::new(ServerMetadata::new(frontend, &issuers, timeout, &upstream))
+        });
+        let metadata = config.resource_metadata.clone();
+        let metadata = metadata.map(|metadata| match &server_metadata {
+            Some(server) => metadata.with_server(Arc::clone(server)),
+            None => metadata,
+        });
         let hasher = TokenHasher::new(secret(), &[config.instance.issuer(), client_id]);
         let lifetimes = Lifetimes::new(config.cache_ttl, config.stale_if_error);
         let challenges = Arc::new(Challenges::new(
             config.rules.challenged_scopes(),
-            config.resource_metadata.as_ref().map(ResourceMetadata::url),
+            metadata.as_ref().map(ResourceMetadata::url),
         ));
         Self {
             cache: Cache::new(hasher, lifetimes, config.cache_capacity, config.timeout),
             challenges: Arc::clone(&challenges),
-            metadata: config.resource_metadata,
+            metadata,
+            server_metadata,
             discovery: addresses.discovery,
             #[cfg(feature = "jwt")]
             local,

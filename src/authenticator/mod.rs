@@ -24,7 +24,7 @@ use crate::verify::jwt::Local;
 use crate::{
     AuthError, ClerkClaims, ClerkConfig,
     cache::Cache,
-    clerk::discovery::Discovery,
+    clerk::{discovery::Discovery, server_metadata::ServerMetadata},
     clock::Clock,
     extract::CookieNames,
     observe::{Health, HealthState, Observer, Stats},
@@ -72,6 +72,8 @@ struct Shared {
     challenges: Arc<Challenges>,
     /// `None` without a resource that is a web address.
     metadata: Option<ResourceMetadata>,
+    /// The metadata of the authorization server. `None` unless it is served.
+    server_metadata: Option<Arc<ServerMetadata>>,
     discovery: Option<Arc<Discovery>>,
     #[cfg(feature = "jwt")]
     local: Option<Arc<Local>>,
@@ -148,7 +150,8 @@ impl Authenticator {
         })
     }
 
-    /// Fetches the discovery metadata and the key set, if the configuration needs them, before the first token
+    /// Fetches the discovery metadata, the key set and the metadata of the authorization server, if the configuration
+    /// needs them, before the first token
     /// arrives. Without anything to fetch it returns at once.
     ///
     /// # Errors
@@ -162,6 +165,7 @@ impl Authenticator {
     /// [`timeout`](crate::ClerkConfigBuilder::timeout).
     pub fn warm_up(&self) -> impl Future<Output = Result<(), AuthError>> + Send + use<> {
         let discovery = self.shared.discovery.clone();
+        let server_metadata = self.shared.server_metadata.clone();
         #[cfg(feature = "jwt")]
         let local = self.shared.local.clone();
         async move {
@@ -171,6 +175,9 @@ impl Authenticator {
             #[cfg(feature = "jwt")]
             if let Some(local) = local {
                 local.warm_up().await?;
+            }
+            if let Some(server_metadata) = server_metadata {
+                server_metadata.warm_up().await?;
             }
             Ok(())
         }

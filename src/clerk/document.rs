@@ -153,6 +153,31 @@ impl<T: Send + Sync + 'static> CachedDocument<T> {
         Ok(later.flatten().and_then(Result::ok).unwrap_or(version))
     }
 
+    /// Returns the cached version without waiting. Begins a fetch in the background if there is no version, at most
+    /// one each [`PAUSE`], or if the version is to be refreshed.
+    pub(crate) fn current(&self) -> Option<Version<T>> {
+        let now = self.shared.clock.now();
+        let (version, may_refresh) = {
+            let mut state = self.shared.lock();
+            let is_paused = state.tried.is_some_and(|(tried, begun)| {
+                Instant::now() < begun + PAUSE && age(tried, now) < millis(PAUSE)
+            });
+            match state.usable(now) {
+                None => (None, !is_paused),
+                Some(version) => {
+                    let is_due = age(version.began, now) >= REFRESH && state.may_refresh(now);
+                    (Some(version), is_due)
+                }
+            }
+        };
+        if may_refresh {
+            let number = version.as_ref().map_or(0, |version| version.number);
+            // If no task can be spawned, the next request tries again.
+            let _ = self.shared.join(number, None);
+        }
+        version
+    }
+
     /// Fetches the document before the first request needs it.
     pub(crate) async fn warm_up(&self) -> Result<(), AuthError> {
         self.get(&mut self.place(None)).await.map(drop)

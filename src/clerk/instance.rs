@@ -153,6 +153,10 @@ impl Instance {
         self.endpoint("/.well-known/openid-configuration")
     }
 
+    pub(crate) fn authorization_server_endpoint(&self) -> Uri {
+        self.endpoint("/.well-known/oauth-authorization-server")
+    }
+
     fn endpoint(&self, path: &str) -> Uri {
         Uri::try_from(format!("{}{path}", self.base))
             .expect("an origin in ASCII and a short plain path are a URI")

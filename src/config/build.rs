@@ -65,6 +65,9 @@ impl ClerkConfigBuilder {
         let resource = self.resource.take();
         // Clients have to reach the authorization server, and the host of the instance may not exist beside a proxy.
         let server = proxy_issuer.unwrap_or(issuer);
+        let serves_server_metadata = resource
+            .as_ref()
+            .is_some_and(|it| it.serve_authorization_server_metadata);
         let resource_metadata = resource
             .as_ref()
             .and_then(|resource| resource.check(server, &required_scopes, &mut problems));
@@ -146,6 +149,7 @@ impl ClerkConfigBuilder {
             rules: Arc::new(rules),
             log_token_ids: self.log_token_ids,
             resource_metadata,
+            serves_server_metadata,
             userinfo: oauth.userinfo.unwrap_or(userinfo),
             users: self.users,
             accept_unprefixed: oauth.unprefixed,

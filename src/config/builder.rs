@@ -57,13 +57,14 @@ use crate::{
 /// jwts = true
 /// ```
 ///
-/// Further fields: `proxy_url`, `backend_api_url`, `backend_api_version`, `jwt_keys` (`"instance"`, `"backend-api"`, or a PEM), `jwt_algorithms`,
-/// `discover` (a list of origins, may be empty), `leeway`, `max_token_length`, `cache_capacity`, `timeout`,
-/// `attempt_timeout`, `rate_limit`, `webhook_secrets` (feature `webhooks`), `danger_allow_http`; `resource.documentation`; `accept.oauth.verification`
-/// `attempt_timeout`, `rate_limit`, `log_token_ids`, `danger_allow_http`; `resource.documentation`; `accept.oauth.verification`
-/// (`"introspection"`, `"backend-api"`, `"signature"`), `accept.oauth.audiences`, `accept.oauth.userinfo`,
-/// `accept.oauth.unprefixed`; `accept.session.allow_pending`, `accept.session.audiences`,
-/// `accept.session.audience_policy`; `accept.api_key.required_scopes`; `accept.machine.machine_secret_key`.
+/// Further fields: `proxy_url`, `backend_api_url`, `backend_api_version`, `jwt_keys` (`"instance"`, `"backend-api"`, or a
+/// PEM), `jwt_algorithms`, `discover` (a list of origins, may be empty), `leeway`, `max_token_length`, `cache_capacity`,
+/// `timeout`, `attempt_timeout`, `rate_limit`, `webhook_secrets` (feature `webhooks`), `log_token_ids`,
+/// `danger_allow_http`; `resource.documentation`,
+/// `resource.serve_authorization_server_metadata`; `accept.oauth.verification` (`"introspection"`, `"backend-api"`,
+/// `"signature"`), `accept.oauth.audiences`, `accept.oauth.userinfo`, `accept.oauth.unprefixed`;
+/// `accept.session.allow_pending`, `accept.session.audiences`, `accept.session.audience_policy`;
+/// `accept.api_key.required_scopes`; `accept.machine.machine_secret_key`.
 /// `verified_by`, `scope_implies`, `transport` and `clock` are for code only.
 #[derive(Clone, Deserialize)]
 #[serde(default, deny_unknown_fields)]

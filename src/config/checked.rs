@@ -66,6 +66,8 @@ pub struct ClerkConfig {
     pub(crate) log_token_ids: bool,
     /// `None` without a resource that is a web address.
     pub(crate) resource_metadata: Option<ResourceMetadata>,
+    /// True if the metadata of the authorization server is served, too.
+    pub(crate) serves_server_metadata: bool,
     pub(crate) userinfo: Enrichment,
     pub(crate) users: Enrichment,
     pub(crate) accept_unprefixed: bool,
@@ -113,7 +115,8 @@ impl ClerkConfig {
     }
 
     /// Returns the metadata of this service as a protected resource (RFC 9728). `None` without a
-    /// [`resource`](crate::ClerkConfigBuilder::resource) that is a web address.
+    /// [`resource`](crate::ClerkConfigBuilder::resource) that is a web address. It has no metadata of the authorization
+    /// server, which only [`Authenticator::resource_metadata`](crate::Authenticator::resource_metadata) can fetch.
     pub fn resource_metadata(&self) -> Option<ResourceMetadata> {
         self.resource_metadata.clone()
     }

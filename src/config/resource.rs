@@ -18,7 +18,8 @@ use crate::{
 /// Its identifier counts as an audience. If it is a web address, the layer serves the [metadata](ResourceMetadata)
 /// without a token, and challenges name the address of the metadata.
 ///
-/// In a file it is a string, or the table `resource` with `uri`, `name`, `documentation` and `scopes_supported`.
+/// In a file it is a string, or the table `resource` with `uri`, `name`, `documentation`, `scopes_supported` and
+/// `serve_authorization_server_metadata`.
 /// `Debug` shows no text of it.
 #[derive(Clone)]
 #[must_use = "pass it to `ClerkConfigBuilder::resource`"]
@@ -27,6 +28,7 @@ pub struct Resource {
     name: Option<String>,
     documentation: Option<String>,
     scopes_supported: Option<Vec<String>>,
+    pub(super) serve_authorization_server_metadata: bool,
 }
 
 impl Resource {
@@ -45,6 +47,7 @@ impl Resource {
             name: None,
             documentation: None,
             scopes_supported: None,
+            serve_authorization_server_metadata: false,
         }
     }
 
@@ -78,6 +81,23 @@ impl Resource {
         self
     }
 
+    /// Serves Clerk's metadata as an authorization server (RFC 8414) at this resource's host, too:
+    /// `/.well-known/oauth-authorization-server`, and the same followed by the path of the resource. Default: off,
+    /// since a client finds the authorization server by the resource's metadata. Clients of MCP's first revision, and
+    /// some later ones, request it at the resource's host.
+    ///
+    /// The document is Clerk's own, byte for byte. It must be one JSON object of at most 64 KiB that names an issuer of
+    /// the instance. It is fetched with the first request for it, or by
+    /// [`warm_up`](crate::Authenticator::warm_up), and refreshed in the background while requests arrive. Without a
+    /// document, the response is a 503. Methods and headers are those of the resource's metadata.
+    ///
+    /// The layer and [`Authenticator::resource_metadata`](crate::Authenticator::resource_metadata) serve it. A resource
+    /// that is not a web address has no host, so this is a problem then.
+    pub fn serve_authorization_server_metadata(mut self) -> Self {
+        self.serve_authorization_server_metadata = true;
+        self
+    }
+
     /// Checks all options, and makes the metadata if the resource is a web address.
     pub(super) fn check(
         &self,
@@ -86,6 +106,12 @@ impl Resource {
         problems: &mut Problems,
     ) -> Option<ResourceMetadata> {
         let url = problems.check("resource", metadata_of(&self.uri)).flatten();
+        if url.is_none() && self.serve_authorization_server_metadata {
+            let flaw = Flaw::hidden(
+                "the resource has no host at which it could be served: give a web address as `resource`",
+            );
+            problems.add("resource.serve_authorization_server_metadata", flaw);
+        }
         if let Some(name) = &self.name {
             problems.check("resource.name", check_name(name));
         }
@@ -136,6 +162,10 @@ impl fmt::Debug for Resource {
             .field("name", &text(&self.name))
             .field("documentation", &text(&self.documentation))
             .field("scopes_supported", &scopes)
+            .field(
+                "serve_authorization_server_metadata",
+                &self.serve_authorization_server_metadata,
+            )
             .finish()
     }
 }
@@ -151,6 +181,8 @@ impl<'de> Deserialize<'de> for Resource {
             documentation: Option<String>,
             #[serde(default, deserialize_with = "parse::deserialize_list")]
             scopes_supported: Option<Vec<String>>,
+            #[serde(default)]
+            serve_authorization_server_metadata: bool,
         }
 
         struct Form;
@@ -173,6 +205,7 @@ impl<'de> Deserialize<'de> for Resource {
                     name: table.name,
                     documentation: table.documentation,
                     scopes_supported: table.scopes_supported,
+                    serve_authorization_server_metadata: table.serve_authorization_server_metadata,
                 })
             }
         }

@@ -141,6 +141,8 @@ pub(crate) enum Endpoint {
     Keys,
     /// The metadata of the instance (OpenID Connect Discovery §4).
     Discovery,
+    /// The metadata of the instance as an authorization server (RFC 8414), which is served to clients.
+    AuthorizationServer,
     /// The Backend API's verification of OAuth tokens.
     BackendOAuth,
     /// The Backend API's verification of machine tokens.
@@ -154,7 +156,7 @@ pub(crate) enum Endpoint {
 }
 
 impl Endpoint {
-    pub(crate) const ALL: [Self; 9] = [
+    pub(crate) const ALL: [Self; 10] = [
         Self::Introspection,
         Self::Userinfo,
         Self::Keys,
@@ -164,6 +166,7 @@ impl Endpoint {
         Self::BackendApiKey,
         Self::BackendUser,
         Self::BackendKeys,
+        Self::AuthorizationServer,
     ];
 
     /// Returns the name in logs and metrics.
@@ -173,6 +176,7 @@ impl Endpoint {
             Self::Userinfo => "userinfo",
             Self::Keys => "keys",
             Self::Discovery => "discovery",
+            Self::AuthorizationServer => "authorization_server",
             Self::BackendOAuth => "backend_oauth_tokens",
             Self::BackendMachine => "backend_m2m_tokens",
             Self::BackendApiKey => "backend_api_keys",

@@ -1,9 +1,11 @@
 //! [`ResourceMetadata`]: the metadata of a protected resource (RFC 9728). It shows clients which authorization server
 //! issues tokens for the resource. The document is built once, only from the configuration. It does not depend on
-//! Clerk, the cache, or the address that a request names.
+//! Clerk, the cache, or the address that a request names. Beside it, the metadata of the authorization server can be
+//! served (`server`), which comes from Clerk.
 
 #[cfg(feature = "axum")]
 mod router;
+mod server;
 mod service;
 
 use std::sync::{Arc, Once};
@@ -13,12 +15,13 @@ use http::{
     HeaderMap, HeaderValue, Method, Response, StatusCode,
     header::{
         ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-        ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE,
+        ALLOW, CACHE_CONTROL, CONTENT_LENGTH, CONTENT_TYPE, RETRY_AFTER,
     },
 };
 use serde::Serialize;
 use url::Url;
 
+use self::server::Server;
 use crate::{observe, reject::RejectResponse};
 
 /// The metadata of a protected resource (RFC 9728 §2), and a service that responds with it.
@@ -73,6 +76,8 @@ struct Inner {
     /// The path of `url`. `None` if it is [`WELL_KNOWN`].
     path: Option<String>,
     json: Bytes,
+    /// The metadata of the authorization server. `None` unless it is served, too.
+    server: Option<Server>,
     /// Ensures that the warning about metadata that the layer cannot serve is logged only once.
     unserved: Once,
 }
@@ -116,6 +121,7 @@ impl ResourceMetadata {
             url: url.as_str().to_owned(),
             path: (url.path() != WELL_KNOWN).then(|| url.path().to_owned()),
             json: json.into(),
+            server: None,
             unserved: Once::new(),
         }))
     }
@@ -139,10 +145,14 @@ impl ResourceMetadata {
         &self.0.json
     }
 
-    /// Returns true if a path is one of [`paths`](Self::paths), byte for byte. Another spelling belongs to another
-    /// resource. Every request calls this: it usually compares only two lengths.
+    /// Returns true if a document is at this path: one of [`paths`](Self::paths), or one of the authorization server,
+    /// byte for byte. Another spelling belongs to another resource. Every request calls this: it usually compares only
+    /// the beginning.
     pub(crate) fn is_at(&self, path: &str) -> bool {
-        path == WELL_KNOWN || self.0.path.as_deref() == Some(path)
+        path.starts_with(BEGINNING)
+            && (path == WELL_KNOWN
+                || self.0.path.as_deref() == Some(path)
+                || self.server_at(path).is_some())
     }
 
     /// Returns the layer's response with a body of the inner service's type. `None` if it cannot create such a body.
@@ -150,9 +160,10 @@ impl ResourceMetadata {
     pub(crate) fn answer_as<B: 'static>(
         &self,
         method: &Method,
+        path: &str,
         with: &impl RejectResponse<B>,
     ) -> Option<Response<B>> {
-        let (parts, json) = self.answer(method).into_parts();
+        let (parts, json) = self.answer(method, path).into_parts();
         let Some(body) = with.json_body(json) else {
             self.0.unserved.call_once(observe::metadata_unserved);
             return None;
@@ -160,45 +171,62 @@ impl ResourceMetadata {
         Some(Response::from_parts(parts, body))
     }
 
-    fn answer(&self, method: &Method) -> Response<Bytes> {
-        let mut response = Response::new(Bytes::new());
-        let headers = response.headers_mut();
-        // The response is the same for all clients.
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        match *method {
-            Method::GET => {
-                self.describe(headers);
-                *response.body_mut() = self.0.json.clone();
-            }
-            Method::HEAD => {
-                self.describe(headers);
-                headers.insert(CONTENT_LENGTH, self.0.json.len().into());
-            }
-            Method::OPTIONS => {
-                headers.insert(ALLOW, HeaderValue::from_static(METHODS));
-                headers.insert(
-                    ACCESS_CONTROL_ALLOW_METHODS,
-                    HeaderValue::from_static(METHODS),
-                );
-                headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
-                *response.status_mut() = StatusCode::NO_CONTENT;
-            }
-            _ => {
-                headers.insert(ALLOW, HeaderValue::from_static(METHODS));
-                *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
-            }
+    fn answer(&self, method: &Method, path: &str) -> Response<Bytes> {
+        match self.server_at(path) {
+            Some(server) => answer(method, || server.json()),
+            None => answer(method, || Some(self.0.json.clone())),
         }
-        response
-    }
-
-    fn describe(&self, headers: &mut HeaderMap) {
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        headers.insert(
-            CACHE_CONTROL,
-            HeaderValue::from_static("public, max-age=3600"),
-        );
     }
 }
+
+/// Responds with a document. `json`: the document, which only `GET` and `HEAD` need; `None` if it is not there yet.
+fn answer(method: &Method, json: impl FnOnce() -> Option<Bytes>) -> Response<Bytes> {
+    let mut response = Response::new(Bytes::new());
+    let headers = response.headers_mut();
+    // The response is the same for all clients.
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    match *method {
+        Method::GET | Method::HEAD => {
+            let Some(json) = json() else {
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+                headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+                *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+                return response;
+            };
+            describe(headers);
+            if *method == Method::HEAD {
+                headers.insert(CONTENT_LENGTH, json.len().into());
+            } else {
+                *response.body_mut() = json;
+            }
+        }
+        Method::OPTIONS => {
+            headers.insert(ALLOW, HeaderValue::from_static(METHODS));
+            headers.insert(
+                ACCESS_CONTROL_ALLOW_METHODS,
+                HeaderValue::from_static(METHODS),
+            );
+            headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, HeaderValue::from_static("*"));
+            *response.status_mut() = StatusCode::NO_CONTENT;
+        }
+        _ => {
+            headers.insert(ALLOW, HeaderValue::from_static(METHODS));
+            *response.status_mut() = StatusCode::METHOD_NOT_ALLOWED;
+        }
+    }
+    response
+}
+
+fn describe(headers: &mut HeaderMap) {
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    headers.insert(
+        CACHE_CONTROL,
+        HeaderValue::from_static("public, max-age=3600"),
+    );
+}
+
+/// The beginning of the paths of all documents.
+const BEGINNING: &str = "/.well-known/oauth-";
 
 /// The path of the metadata of a resource without a path (RFC 9728 §3).
 pub(crate) const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";

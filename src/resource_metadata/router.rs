@@ -5,7 +5,8 @@ use axum::Router;
 use super::ResourceMetadata;
 
 impl ResourceMetadata {
-    /// Returns a router that serves the metadata at [both paths](Self::paths). Merge it with the root router of the
+    /// Returns a router that serves the metadata at [both paths](Self::paths), and the authorization server's if it is
+    /// [served](crate::config::Resource::serve_authorization_server_metadata). Merge it with the root router of the
     /// service.
     ///
     /// ```
@@ -25,6 +26,7 @@ impl ResourceMetadata {
         S: Clone + Send + Sync + 'static,
     {
         self.paths()
+            .chain(self.server_paths())
             // The path of a resource may begin with `:`, which axum 0.7 interpreted as a capture.
             .fold(Router::new().without_v07_checks(), |router, path| {
                 router.route_service(path, self.clone())

@@ -13,7 +13,8 @@ use tower_service::Service;
 
 use super::ResourceMetadata;
 
-/// Responds at any path. Ignores the body of the request.
+/// Responds at any path. Ignores the body of the request. At the paths of the authorization server, responds with its
+/// document if it is [served](crate::config::Resource::serve_authorization_server_metadata).
 impl<B> Service<Request<B>> for ResourceMetadata {
     type Response = Response<Full<Bytes>>;
     type Error = Infallible;
@@ -24,6 +25,7 @@ impl<B> Service<Request<B>> for ResourceMetadata {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        future::ready(Ok(self.answer(request.method()).map(Full::new)))
+        let response = self.answer(request.method(), request.uri().path());
+        future::ready(Ok(response.map(Full::new)))
     }
 }

@@ -3,7 +3,7 @@ use http::{Method, Response};
 use serde_json::{Value, json};
 use url::Url;
 
-use super::{Description, ResourceMetadata};
+use super::{Description, ResourceMetadata, WELL_KNOWN};
 use crate::reject::{EmptyBody, JsonBody, ProblemJson, RejectResponse, Rejection};
 
 const RESOURCE: &str = "https://api.example.com/mcp";
@@ -146,7 +146,7 @@ fn every_method_has_its_answer() {
         ("get", 405, None, None, Some(methods), None, None),
     ] {
         let method: Method = method.parse().unwrap();
-        let response = metadata.answer(&method);
+        let response = metadata.answer(&method, WELL_KNOWN);
         let header = |name| {
             let value = response.headers().get(name);
             value.map(|value| value.to_str().unwrap())
@@ -186,7 +186,7 @@ async fn known_bodies_are_made_and_others_are_not() {
 
     #[track_caller]
     fn body<B: 'static>(with: &impl RejectResponse<B>) -> Option<B> {
-        let response = metadata(URL, &[]).answer_as(&Method::GET, with)?;
+        let response = metadata(URL, &[]).answer_as(&Method::GET, WELL_KNOWN, with)?;
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "application/json");
         Some(response.into_body())

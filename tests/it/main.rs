@@ -61,6 +61,7 @@ mod backend;
 mod users;
 mod tower_http;
 mod metadata;
+mod server_metadata;
 mod anonymous;
 mod shapes;
 mod grpc_form;

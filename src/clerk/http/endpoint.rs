@@ -16,6 +16,7 @@ impl Endpoint {
             Self::BackendApiKey => 6,
             Self::BackendUser => 7,
             Self::BackendKeys => 8,
+            Self::AuthorizationServer => 9,
         }
     }
 
@@ -27,7 +28,11 @@ impl Endpoint {
             | Self::BackendApiKey
             | Self::BackendUser
             | Self::BackendKeys => true,
-            Self::Introspection | Self::Userinfo | Self::Keys | Self::Discovery => false,
+            Self::Introspection
+            | Self::Userinfo
+            | Self::Keys
+            | Self::Discovery
+            | Self::AuthorizationServer => false,
         }
     }
 
