@@ -14,7 +14,7 @@
 //!
 //! `LISTEN` (default `127.0.0.1:3000`) is the address of the process. `ALLOWED_ORIGINS`, separated by spaces, are the
 //! origins of web pages that may call the server; the default is the MCP Inspector on this machine.
-//! `RUST_LOG=mcp=debug` shows which headers the tools get: the one with the token is missing.
+//! `MCP_EARLY_CLIENTS=1` is for clients of MCP's first revision. `RUST_LOG=mcp=debug` shows which headers the tools get: the one with the token is missing.
 
 use std::{convert::Infallible, env, error::Error, iter, process::ExitCode};
 
@@ -201,11 +201,22 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .audience_policy(AudiencePolicy::Require)
         // Clerk's introspection answers name no audience. The token does, and its signature proves it.
         .jwts(JwtVerification::LocalThenIntrospect);
+    let mut resource = resource.scopes_supported(scopes.chain([ADMIN]));
+    let mut oauth = oauth;
+    if env::var_os("MCP_EARLY_CLIENTS").is_some() {
+        // Clients of MCP's first revision look for Clerk's metadata here, and name no resource: their tokens have no
+        // audience.
+        resource = resource.serve_authorization_server_metadata();
+        oauth = oauth.audience_policy(AudiencePolicy::RejectForeign);
+    }
     let config = ClerkConfigBuilder::from_env()
         .accept(oauth)
-        .resource(resource.scopes_supported(scopes.chain([ADMIN])))
+        .resource(resource)
         .build()?;
-    let app = app(ClerkAuthLayer::new(config))?;
+    let auth = ClerkAuthLayer::new(config);
+    // Without an answer from Clerk, the next request that needs a document fetches it.
+    let _ = auth.authenticator().warm_up().await;
+    let app = app(auth)?;
 
     let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     let listener = TcpListener::bind(&address).await.map_err(|error| {

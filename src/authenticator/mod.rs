@@ -151,8 +151,7 @@ impl Authenticator {
     }
 
     /// Fetches the discovery metadata, the key set and the metadata of the authorization server, if the configuration
-    /// needs them, before the first token
-    /// arrives. Without anything to fetch it returns at once.
+    /// needs them, before the first token arrives. Without anything to fetch it returns at once.
     ///
     /// # Errors
     ///

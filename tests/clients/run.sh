@@ -63,6 +63,13 @@ compare_with_has() {
         node "$has" compare "$cases" "$verdicts"
 }
 
+install_early_node() { # VERSION
+    mkdir "$work/early"
+    cp "$here/typescript_early.mjs" "$work/early"
+    echo '{"private": true, "type": "module"}' >"$work/early/package.json"
+    (cd "$work/early" && npm install --ignore-scripts --no-audit --no-fund --no-package-lock "@modelcontextprotocol/sdk@$1")
+}
+
 install_python() { # REQUIREMENTS
     python3 -m venv "$work/$1"
     "$work/$1/bin/pip" install --quiet --disable-pip-version-check --requirement "$here/$1.txt"
@@ -92,6 +99,13 @@ if command -v npm >/dev/null && node -e 'process.exit(+(process.versions.node.sp
     check "npm: install" install_node
     check "npm: @modelcontextprotocol/sdk" timeout 120 node "$work/node/typescript.mjs" "$server"
     check "npm: has() of @clerk/shared" compare_with_has
+    # MCP's first revision: the client finds Clerk by metadata at the server itself.
+    port=$(free_port)
+    start mcp "$port" CLERK_OAUTH_CLIENT_ID=$id CLERK_OAUTH_CLIENT_SECRET=$secret CLERK_DOMAIN="$clerk" \
+        CLERK_RESOURCE="http://127.0.0.1:$port/mcp" CLERK_ALLOWED_CLIENTS='*' MCP_EARLY_CLIENTS=1
+    check "npm: install 1.10.2" install_early_node 1.10.2
+    check "npm: @modelcontextprotocol/sdk 1.10.2" timeout 120 node "$work/early/typescript_early.mjs" \
+        "http://127.0.0.1:$port/mcp" "$clerk"
 else
     echo "SKIPPED: the TypeScript SDK, and has() of @clerk/shared: there is no Node of version 18 or later, with npm"
 fi
