@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Returns true if a text has the form of a secret: a key or token of Clerk, a JWT, a PEM, HTTP credentials, or an
-/// address with user info. In doubt, a text counts as a secret.
+/// address with user info, 32 bytes in base64. In doubt, a text counts as a secret.
 pub(crate) fn may_be_secret(text: &str) -> bool {
     let is_inside_a_word = |at: usize| {
         let before = text.get(..at).unwrap_or_default();
@@ -13,7 +13,21 @@ pub(crate) fn may_be_secret(text: &str) -> bool {
         text.match_indices(prefix)
             .any(|(at, _)| !is_inside_a_word(at))
     });
-    has_prefix || text.contains('@') || text.contains("%40")
+    has_prefix || text.contains('@') || text.contains("%40") || has_fleet_secret(text)
+}
+
+/// Returns true if a text is 32 bytes in base64, or contains a word that may be them. Words of small letters are names,
+/// and publishable keys are public.
+fn has_fleet_secret(text: &str) -> bool {
+    const LEN: usize = 43;
+    let is_digit = |char: char| char.is_ascii_alphanumeric() || "+/-_".contains(char);
+    let text = text.trim().trim_end_matches('=');
+    let may_be_one = |word: &str| {
+        let has_capital = word.contains(|char: char| char.is_ascii_uppercase());
+        word.len() >= LEN && has_capital && !word.starts_with("pk_")
+    };
+    (text.len() == LEN && text.chars().all(is_digit))
+        || text.split(|char| !is_digit(char)).any(may_be_one)
 }
 
 /// The prefixes of keys, tokens, JWTs (`{"` in base64) and PEMs.

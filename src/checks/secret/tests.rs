@@ -23,6 +23,12 @@ fn what_has_the_form_of_a_secret_is_one() {
         "user:password@host",
         "user@host",
         "https://user%40host",
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+        "__77__77__77__77__77__77__77__77__77__77_-8=",
+        "https://AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8",
+        "mch_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        " __77__77__77__77__77__77__77__77__77__77_-8\n",
     ] {
         assert!(may_be_secret(text), "{text}");
         let flaw = Flaw::invalid(text, "reason");
@@ -42,6 +48,8 @@ fn what_has_the_form_of_a_secret_is_one() {
         "email profile",
         "2026-05-12",
         "org:admin",
+        "a-host-with-a-name-of-44-letters.example.com",
+        "https://a-host-with-a-name-of-more-than-43-letters.ex",
     ] {
         assert!(!may_be_secret(text), "{text}");
         let flaw = Flaw::invalid(text, "reason");
