@@ -227,6 +227,7 @@ fn rejection_is_remembered_where_it_is_authoritative() {
         (Kind::WrongAudience, true),
         (Kind::WrongClient, true),
         (Kind::WrongIssuer, true),
+        (Kind::WrongMachine, true),
     ] {
         let cache = cache(30, 0, 100);
         let outcome = conclude(&cache, "tok", cache.epoch(), bad(kind), START);

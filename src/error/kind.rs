@@ -66,6 +66,8 @@ pub enum AuthErrorKind {
     WrongClient,
     /// The token names another issuer.
     WrongIssuer,
+    /// The machine token is not addressed to a machine that this service is.
+    WrongMachine,
     /// The session token was issued to an origin that is not authorized.
     UnauthorizedParty,
 }
@@ -400,6 +402,13 @@ impl AuthErrorKind {
                 outcome: Outcome::BadIssuer,
                 concerns: Concerns::Token,
                 text: "the token has another issuer",
+            },
+            Self::WrongMachine => Row {
+                name: "wrong_machine",
+                class: Class::InvalidToken,
+                outcome: Outcome::BadAudience,
+                concerns: Concerns::Token,
+                text: "the token is addressed to another machine",
             },
         }
     }

@@ -53,7 +53,10 @@ impl AudienceObserver {
 
 fn warn(rejection: &AudienceRejection<'_>) {
     let outcome = Outcome::BadAudience.as_str();
-    let auth_kind = AuthErrorKind::WrongAudience;
+    let auth_kind = match rejection.kind {
+        TokenKind::Machine => AuthErrorKind::WrongMachine,
+        _ => AuthErrorKind::WrongAudience,
+    };
     let token_kind = rejection.kind.as_str();
     let client = rejection.client.map(quoted).map(display);
     let found = listed(&rejection.found);
@@ -66,7 +69,7 @@ fn warn(rejection: &AudienceRejection<'_>) {
             auth.audience = %found,
             auth.expected_audience = %expected,
             "machine token rejected: it was issued for another machine. If this service is that machine, add the \
-             machine's id to `machines`"
+             machine's id to `addressed_to`, or to CLERK_MACHINES"
         );
     } else if rejection.found.is_empty() {
         tracing::warn!(

@@ -72,6 +72,7 @@ impl Case {
             | AuthErrorKind::WrongAudience
             | AuthErrorKind::WrongClient
             | AuthErrorKind::WrongIssuer
+            | AuthErrorKind::WrongMachine
             | AuthErrorKind::UnauthorizedParty => (401, "16", Some("invalid_token"), Some(TOKEN)),
             AuthErrorKind::InsufficientScope => (403, "7", Some("insufficient_scope"), Some(SCOPE)),
             AuthErrorKind::Forbidden | AuthErrorKind::ReverificationRequired => {
@@ -95,7 +96,7 @@ impl Case {
     }
 }
 
-const KINDS: [AuthErrorKind; 29] = [
+const KINDS: [AuthErrorKind; 30] = [
     AuthErrorKind::CredentialsRejected,
     AuthErrorKind::Expired,
     AuthErrorKind::Forbidden,
@@ -125,6 +126,7 @@ const KINDS: [AuthErrorKind; 29] = [
     AuthErrorKind::WrongAudience,
     AuthErrorKind::WrongClient,
     AuthErrorKind::WrongIssuer,
+    AuthErrorKind::WrongMachine,
 ];
 
 #[track_caller]

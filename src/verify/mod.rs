@@ -277,10 +277,13 @@ impl Verifier {
                 self.warn(rejected, answer.client_id.as_deref(), kind, now);
             }
         }
+        if verdict == Err(AuthErrorKind::WrongMachine) {
+            self.warn(answer, None, kind, now);
+        }
         known
     }
 
-    /// Logs a rejection by audience, which an operator should see. `stated`: the claims that were rejected.
+    /// Logs a rejection by audience or machine, which an operator should see. `stated`: the claims that were rejected.
     fn warn(&self, stated: &TokenInfo, client: Option<&str>, kind: TokenKind, now: Now) {
         let rejection = self.rules.audience_rejection(stated, client, kind);
         self.audience_observer.rejected(&rejection, now);

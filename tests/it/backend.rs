@@ -310,7 +310,7 @@ async fn machine_token_is_addressed_to_us() {
     let machine_key = world.clerk.machine_secret_key("mch_us");
     // With the key of the instance, it is we who look; with that of a machine, Clerk does.
     for (machine, kind) in [
-        (us(), AuthErrorKind::WrongAudience),
+        (us(), AuthErrorKind::WrongMachine),
         (
             us().machine_secret_key(&machine_key),
             AuthErrorKind::Inactive,
@@ -333,7 +333,7 @@ async fn machine_token_is_addressed_to_us() {
     };
     app.bearer(&ours)
         .await
-        .assert_rejected(401, AuthErrorKind::WrongAudience);
+        .assert_rejected(401, AuthErrorKind::WrongMachine);
 }
 
 #[tokio::test]

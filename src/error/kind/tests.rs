@@ -2,7 +2,7 @@ use std::collections::BTreeSet;
 
 use super::{AuthErrorKind, Class};
 
-const ALL: [AuthErrorKind; 28] = [
+const ALL: [AuthErrorKind; 30] = [
     AuthErrorKind::CredentialsRejected,
     AuthErrorKind::Expired,
     AuthErrorKind::Forbidden,
@@ -23,6 +23,7 @@ const ALL: [AuthErrorKind; 28] = [
     AuthErrorKind::PendingSession,
     AuthErrorKind::ProfileUnavailable,
     AuthErrorKind::RateLimited,
+    AuthErrorKind::ReverificationRequired,
     AuthErrorKind::SenderConstrained,
     AuthErrorKind::TokenTooLong,
     AuthErrorKind::UnauthorizedParty,
@@ -31,6 +32,7 @@ const ALL: [AuthErrorKind; 28] = [
     AuthErrorKind::WrongAudience,
     AuthErrorKind::WrongClient,
     AuthErrorKind::WrongIssuer,
+    AuthErrorKind::WrongMachine,
 ];
 
 #[test]

@@ -118,7 +118,7 @@ impl Rules {
         if is_addressed {
             Ok(())
         } else {
-            Err(AuthErrorKind::WrongAudience)
+            Err(AuthErrorKind::WrongMachine)
         }
     }
 }

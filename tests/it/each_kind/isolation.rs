@@ -54,7 +54,7 @@ async fn what_is_good_for_one_layer_is_not_good_for_a_stricter_one() {
             }
             TokenKind::Machine => {
                 options.machine = MachineTokens::addressed_to(["mch_other"]).jwts();
-                (401, AuthErrorKind::WrongAudience)
+                (401, AuthErrorKind::WrongMachine)
             }
             _ => {
                 options.api_key = options.api_key.required_scopes(["admin"]);

@@ -56,7 +56,7 @@ async fn a_machine_token_passes_where_it_is_addressed_to_us() {
     let theirs = token("mch_others");
     for _ in 0..2 {
         let answer = app.bearer(&theirs).await;
-        answer.assert_rejected(401, AuthErrorKind::WrongAudience);
+        answer.assert_rejected(401, AuthErrorKind::WrongMachine);
     }
     assert_eq!(world.clerk.total_calls(), 1);
 }
@@ -72,7 +72,7 @@ async fn a_machine_does_not_address_itself() {
     let app = App::new(accepting(&world, [TokenKind::Machine]));
     for _ in 0..2 {
         let answer = app.bearer(&token).await;
-        answer.assert_rejected(401, AuthErrorKind::WrongAudience);
+        answer.assert_rejected(401, AuthErrorKind::WrongMachine);
     }
     let token = signed(&world.clerk, &header, with(&payload, "scopes", "mch_us"));
     app.bearer(&token).await.assert_accepted();

@@ -4,7 +4,7 @@ use super::{ISSUER, NOW, Rules, TokenInfo, Verdict, owned, rules};
 use crate::{
     AuthErrorKind::{
         MalformedToken, MissingSubject, NotSessionToken, PendingSession, UnauthorizedParty,
-        WrongAudience, WrongClient,
+        WrongAudience, WrongClient, WrongMachine,
     },
     TokenKind,
     token::resource_uri::ResourceUri,
@@ -308,7 +308,7 @@ fn a_machine_token_is_addressed_to_us() {
         machines: None,
         ..rules()
     };
-    let no = Err(WrongAudience);
+    let no = Err(WrongMachine);
     let cases: [(&str, Addresses, Verdict); 13] = [
         ("by a scope", (Some("mch_a"), None), Ok(())),
         ("by the last scope", (Some("mch_c mch_b"), None), Ok(())),
