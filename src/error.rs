@@ -44,10 +44,10 @@ impl AuthError {
         }
     }
 
-    /// Adds the cause. It appears in logs, so it must not hold a token or a secret.
+    /// Adds the cause: an error, or a text. It appears in logs, so it must not hold a token or a secret.
     #[must_use]
-    pub fn with_source(mut self, source: impl Error + Send + Sync + 'static) -> Self {
-        self.source = Some(Arc::new(source));
+    pub fn with_source(mut self, source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
+        self.source = Some(Arc::from(source.into()));
         self
     }
 

@@ -1,6 +1,8 @@
-use std::time::Duration;
+use std::{error::Error, time::Duration};
 
-use super::{AuthError, AuthErrorKind, MAX_RETRY_AFTER};
+use http::StatusCode;
+
+use super::{AuthError, AuthErrorKind, MAX_RETRY_AFTER, UnexpectedStatus, unexpected_status};
 
 #[test]
 fn longest_delay_saturates() {
@@ -35,4 +37,19 @@ fn cause_hands_on_its_origin_and_its_delay() {
     let error = AuthError::new(AuthErrorKind::ProfileUnavailable).caused_by(cause);
     assert_eq!(error.retry_after(), None);
     assert!(error.was_not_called() && !error.is_token_provoked());
+}
+
+#[test]
+fn cause_is_an_error_or_a_text() {
+    let error = AuthError::new(AuthErrorKind::UpstreamUnavailable);
+    assert!(error.source().is_none());
+    let with_text = error.clone().with_source("no route to the server");
+    let cause = with_text.source().map(ToString::to_string);
+    assert_eq!(cause.as_deref(), Some("no route to the server"));
+    // The type of an error is kept, so that callers can find it.
+    let with_error = error.with_source(UnexpectedStatus(StatusCode::IM_A_TEAPOT));
+    assert_eq!(
+        unexpected_status(&with_error),
+        Some(StatusCode::IM_A_TEAPOT)
+    );
 }
