@@ -113,13 +113,6 @@ impl ClerkConfig {
     pub(crate) fn frontend(&self) -> &Instance {
         self.proxy.as_ref().unwrap_or(&self.instance)
     }
-
-    /// Returns the metadata of this service as a protected resource (RFC 9728). `None` without a
-    /// [`resource`](crate::ClerkConfigBuilder::resource) that is a web address. It has no metadata of the authorization
-    /// server, which only [`Authenticator::resource_metadata`](crate::Authenticator::resource_metadata) can fetch.
-    pub fn resource_metadata(&self) -> Option<ResourceMetadata> {
-        self.resource_metadata.clone()
-    }
 }
 
 impl TryFrom<ClerkConfigBuilder> for ClerkConfig {

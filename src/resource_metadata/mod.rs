@@ -33,7 +33,7 @@ use crate::{observe, reject::RejectResponse};
 /// service, mount this service beside it:
 ///
 /// ```
-/// # use tower_clerk::{ClerkAuthLayer, ClerkConfig};
+/// # use tower_clerk::{Authenticator, ClerkConfig};
 /// use http::Request;
 /// use tower::ServiceExt;
 ///
@@ -42,7 +42,8 @@ use crate::{observe, reject::RejectResponse};
 /// let cfg = ClerkConfig::builder("verb-noun-00.clerk.accounts.dev").accept(tower_clerk::kinds::OAuthTokens::introspection("aB3dE5gH7jK9mN1p", "from a file that only the service can read").required_scopes(["email"]))
 ///     .resource("https://api.example.com/mcp")
 ///     .build()?;
-/// let metadata = cfg.resource_metadata().expect("a resource is configured");
+/// let auth = Authenticator::new(cfg);
+/// let metadata = auth.resource_metadata().expect("a resource is configured");
 /// let paths: Vec<_> = metadata.paths().collect();
 /// assert_eq!(
 ///     paths,

@@ -13,10 +13,11 @@ impl ResourceMetadata {
     /// use axum::{Router, routing::get};
     /// # use tower_clerk::{ClerkAuthLayer, ClerkClaims, ClerkConfig};
     /// # fn router(cfg: ClerkConfig) -> Router {
-    /// let metadata = cfg.resource_metadata().expect("a resource is configured");
+    /// let layer = ClerkAuthLayer::new(cfg);
+    /// let metadata = layer.authenticator().resource_metadata().expect("a resource is configured");
     /// let me = get(async |claims: ClerkClaims| claims.subject().to_owned());
     /// // Below `/api`, the layer does not see requests for `/.well-known/…`.
-    /// let api = Router::new().route("/me", me).layer(ClerkAuthLayer::new(cfg));
+    /// let api = Router::new().route("/me", me).layer(layer);
     /// Router::new().nest("/api", api).merge(metadata.router())
     /// # }
     /// ```

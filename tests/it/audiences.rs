@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use tower_clerk::{
     AuthErrorKind::{self, NotAccessToken, NotSessionToken, WrongAudience},
+    Authenticator,
     fake_clerk::{Endpoint, Fault},
     kinds::{ApiKeys, Enrichment, JwtVerification, SessionTokens},
     testing::ManualClock,
@@ -95,7 +96,8 @@ async fn a_resource_has_several_spellings_and_an_audience_has_one() {
         }
         // The document has it as it was written.
         let config = ByJti::new().config(ByJti::introspection()).resource(ours);
-        let metadata = config.build().unwrap().resource_metadata().unwrap();
+        let authenticator = Authenticator::new(config.build().unwrap());
+        let metadata = authenticator.resource_metadata().unwrap();
         let document: Value = serde_json::from_slice(metadata.json()).unwrap();
         assert_eq!(document["resource"], ours, "{name}");
     }

@@ -348,11 +348,6 @@ async fn the_service_and_the_router_serve_it_beside_the_layer() {
     // As a service at any other path, it is the metadata of the resource.
     assert_eq!(by_service("/").await, resource);
     assert_eq!(by_router("/").await.0, StatusCode::NOT_FOUND);
-    // The configuration alone cannot fetch it.
-    let alone = config(&world).build().unwrap().resource_metadata().unwrap();
-    let Ok(response) = alone.oneshot(Request::get(ROOT).body(()).unwrap()).await;
-    let body = response.into_body().collect().await.unwrap().to_bytes();
-    assert_eq!(&body, metadata.json());
 }
 
 #[tokio::test]

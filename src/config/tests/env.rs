@@ -278,7 +278,12 @@ fn options_of_all_kinds_are_read() {
             (" https://a.example ", "https://a.example/v1/x".to_owned()),
         ],
     );
-    let resource = |config: &ClerkConfig| config.resource_metadata().map(|it| it.url().to_owned());
+    let resource = |config: &ClerkConfig| {
+        config
+            .resource_metadata
+            .as_ref()
+            .map(|it| it.url().to_owned())
+    };
     let metadata = "https://a.example/.well-known/oauth-protected-resource";
     check(
         "CLERK_RESOURCE",

@@ -115,7 +115,7 @@ fn addresses_are_below_the_proxy_and_both_issuers_are_known() {
         let endpoint = config.frontend().introspection_endpoint();
         assert_eq!(endpoint, *format!("{base}/oauth/token_info"), "{name}");
         // Clients have to reach it.
-        let metadata = config.resource_metadata().unwrap();
+        let metadata = config.resource_metadata.as_ref().unwrap();
         let metadata: serde_json::Value = serde_json::from_slice(metadata.json()).unwrap();
         assert_eq!(metadata["authorization_servers"], serde_json::json!([base]));
     }

@@ -184,7 +184,7 @@ fn what_the_metadata_says_is_checked() {
 #[test]
 fn metadata_is_that_of_the_configuration() {
     let document = |builder: ClerkConfigBuilder| -> Value {
-        let metadata = builder.build().unwrap().resource_metadata().unwrap();
+        let metadata = builder.build().unwrap().resource_metadata.unwrap();
         serde_json::from_slice(metadata.json()).unwrap()
     };
     // D26: exactly as configured, whatever a parser would make of it.
@@ -234,6 +234,6 @@ fn no_web_address_no_metadata() {
         ("a URN", builder().resource("urn:example:api")),
     ] {
         let config = builder.build().unwrap();
-        assert!(config.resource_metadata().is_none(), "{name}");
+        assert!(config.resource_metadata.is_none(), "{name}");
     }
 }

@@ -135,7 +135,7 @@ fn every_field_is_read() {
     );
     assert_eq!(rules.machines.as_deref().unwrap(), ["mch_1"]);
     assert!(!config.machine_jwts);
-    let metadata = config.resource_metadata().unwrap();
+    let metadata = config.resource_metadata.as_ref().unwrap();
     let document: Value = serde_json::from_slice(metadata.json()).unwrap();
     assert_eq!(document["resource_name"], "An API");
     assert_eq!(

@@ -17,7 +17,7 @@ fn defaults_are_those_of_the_docs() {
     let config = builder().build().unwrap();
     assert_eq!(config.instance.issuer(), "https://clerk.example.com");
     assert_eq!(config.client_id.as_deref(), Some("client_1"));
-    assert!(config.resource_metadata().is_none());
+    assert!(config.resource_metadata.is_none());
     assert_eq!(config.userinfo, Enrichment::BestEffort);
     assert_eq!(config.users, Enrichment::Off);
     assert!(!config.accept_unprefixed);
@@ -69,7 +69,7 @@ fn settings_reach_the_configuration() {
     assert_eq!(config.timeout, Duration::from_secs(4));
     assert_eq!(config.attempt_timeout, Duration::from_secs(3));
     let metadata = "https://api.example.com/.well-known/oauth-protected-resource/v1";
-    assert_eq!(config.resource_metadata().unwrap().url(), metadata);
+    assert_eq!(config.resource_metadata.as_ref().unwrap().url(), metadata);
 
     let rules = &config.rules;
     let clients = ["client_2", "client_3"].map(ToOwned::to_owned).to_vec();
