@@ -52,7 +52,7 @@ impl ClerkConfig {
     /// | `CLERK_ENRICH` | [`OAuthTokens::userinfo`] | `off`, `best-effort`, `required` |
     /// | `CLERK_PROFILE_SOURCE` | [`users`](ClerkConfigBuilder::users) | `userinfo`; `backend-api`: `CLERK_ENRICH` sets `users` |
     /// | `CLERK_CACHE_TTL` | [`cache_ttl`](ClerkConfigBuilder::cache_ttl) | seconds or `30s`; `0` turns the cache off |
-    /// | `CLERK_STALE_IF_ERROR` | [`stale_if_error`](ClerkConfigBuilder::stale_if_error) | seconds or `5m` |
+    /// | `CLERK_STALE_FOR` | [`stale_if_error`](ClerkConfigBuilder::stale_if_error) | seconds or `5m` |
     /// | `CLERK_TIMEOUT` | [`timeout`](ClerkConfigBuilder::timeout) | seconds or `500ms` |
     /// | `CLERK_RATE_LIMIT` | [`rate_limit`](ClerkConfigBuilder::rate_limit) | calls in ten seconds; `0` turns the limit off |
     /// | `CLERK_WEBHOOK_SIGNING_SECRET` | `webhook_secrets` | list; ignored without the feature `webhooks` |
@@ -136,9 +136,7 @@ impl ClerkConfigBuilder {
         }
         let durations: [(_, Set<Duration>); 3] = [
             ("CLERK_CACHE_TTL", |it, ttl| it.cache_ttl = ttl),
-            ("CLERK_STALE_IF_ERROR", |it, limit| {
-                it.stale_if_error = limit
-            }),
+            ("CLERK_STALE_FOR", |it, limit| it.stale_if_error = limit),
             ("CLERK_TIMEOUT", |it, timeout| it.timeout = timeout),
         ];
         for (name, set) in durations {

@@ -103,7 +103,7 @@ pub(super) const KNOWN: &[Known] = &[
     single("CLERK_ENRICH", "accept.oauth.userinfo"),
     single("CLERK_PROFILE_SOURCE", "users"),
     plain("CLERK_CACHE_TTL", "cache_ttl"),
-    plain("CLERK_STALE_IF_ERROR", "stale_if_error"),
+    plain("CLERK_STALE_FOR", "stale_if_error"),
     plain("CLERK_TIMEOUT", "timeout"),
     single("CLERK_RATE_LIMIT", "rate_limit"),
     #[cfg(feature = "webhooks")]
@@ -140,8 +140,8 @@ const SDKS: &[&str] = &[
     "CLERK_WEBHOOK_SIGNING_SECRET",
 ];
 
-/// Returns the known variable with almost this name: at most two letters differ, or the name is the singular. If there
-/// are several, a restricting variable takes precedence.
+/// Returns the known variable with almost this name: at most two letters differ, or the name is the singular, or it is
+/// made from the name of the option. If there are several, a restricting variable takes precedence.
 pub(super) fn near(name: &str) -> Option<Near> {
     if !name.starts_with("CLERK_") || SDKS.contains(&name) || name.len() > 64 {
         return None;
@@ -150,9 +150,14 @@ pub(super) fn near(name: &str) -> Option<Near> {
         let singular = known.name.strip_suffix("IES");
         singular.is_some_and(|stem| name.strip_suffix('Y') == Some(stem))
     };
+    // Clerk calls some options by other names than this crate, such as `CLERK_API_URL`.
+    let option = |known: &Known| {
+        let option = known.option.rsplit('.').next().unwrap_or_default();
+        name.strip_prefix("CLERK_") == Some(&*option.to_ascii_uppercase())
+    };
     let near = KNOWN.iter().filter_map(|known| {
         let distance = distance(name, known.name);
-        (distance <= 2 || singular(known)).then_some(Near { known, distance })
+        (distance <= 2 || singular(known) || option(known)).then_some(Near { known, distance })
     });
     near.min_by_key(|near| (near.known.kinds.is_none(), near.distance))
 }
@@ -172,3 +177,6 @@ fn distance(one: &str, other: &str) -> usize {
     }
     row[other.len()]
 }
+
+#[cfg(test)]
+mod tests;

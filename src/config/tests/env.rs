@@ -239,7 +239,7 @@ fn options_of_all_kinds_are_read() {
     ];
     check("CLERK_CACHE_TTL", &[], |config| config.cache_ttl, &cases);
     let limit = |config: &ClerkConfig| config.stale_if_error;
-    check("CLERK_STALE_IF_ERROR", &[], limit, &cases);
+    check("CLERK_STALE_FOR", &[], limit, &cases);
     check(
         "CLERK_TIMEOUT",
         &[],
@@ -566,8 +566,8 @@ fn unreadable_value_names_its_variable() {
         ("CLERK_CACHE_TTL", "-1"),
         ("CLERK_CACHE_TTL", "30 parsecs"),
         ("CLERK_CACHE_TTL", "18446744073709551616"),
-        ("CLERK_STALE_IF_ERROR", "never"),
-        ("CLERK_STALE_IF_ERROR", "-5s"),
+        ("CLERK_STALE_FOR", "never"),
+        ("CLERK_STALE_FOR", "-5s"),
         ("CLERK_TIMEOUT", "long"),
         ("CLERK_RATE_LIMIT", "many"),
         ("CLERK_RATE_LIMIT", "-1"),

@@ -29,6 +29,7 @@ fn almost_a_restricting_name_is_a_problem() {
         ("CLERK_RESOURCES", "CLERK_RESOURCE"),
         ("CLERK_ACEPT", "CLERK_ACCEPT"),
         ("CLERK_ACCEPTS", "CLERK_ACCEPT"),
+        ("CLERK_ADDRESSED_TO", "CLERK_MACHINES"),
     ] {
         let (option, message) = problem(name).unwrap_or_else(|| panic!("{name} is ignored"));
         assert!(message.contains(known), "{name}: {message}");
@@ -44,6 +45,7 @@ fn other_names_are_no_problem() {
         "CLERK_DOMAINS",
         "CLERK_CACHE_TLL",
         "CLERK_SECRET_KEYS",
+        "CLERK_STALE_IF_ERROR",
         // Three letters.
         "CLERK_REQUIRED_SCO",
         "CLERK_MACHINES_URL",
