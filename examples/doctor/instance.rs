@@ -1,23 +1,22 @@
-//! Checks of the instance: that it is the intended one, works, and accepts the credentials.
-
-use reqwest::StatusCode;
-use serde_json::Value;
+//! Checks of the instance: that it is the intended one, and that clocks and network allow for its use.
 
 use crate::{
-    NO_TOKEN,
-    ask::{Answer, Clerk},
+    call::{Answer, Clerk},
     report::Report,
 };
 
 /// Checks that the metadata matches the layer's assumptions.
-pub(crate) async fn check_discovery(clerk: &Clerk, report: &mut Report) {
+pub(crate) async fn examine(clerk: &Clerk, report: &mut Report) {
     let answer = match clerk.get("/.well-known/openid-configuration").await {
-        Ok(answer) if answer.status == StatusCode::OK && answer.json.is_some() => answer,
+        Ok(answer) if answer.members().is_some() => answer,
         Ok(answer) => {
-            let text = format!("discovery answers {} or no JSON", answer.status);
+            let text = format!(
+                "discovery answers {}, not with a JSON object",
+                answer.status
+            );
             return report.bad(
                 &text,
-                "CLERK_DOMAIN must be the frontend API of the instance",
+                "CLERK_DOMAIN must be the Frontend API of the instance",
             );
         }
         Err(error) => {
@@ -31,15 +30,21 @@ pub(crate) async fn check_discovery(clerk: &Clerk, report: &mut Report) {
     for (member, path) in [
         ("introspection_endpoint", "/oauth/token_info"),
         ("userinfo_endpoint", "/oauth/userinfo"),
+        ("jwks_uri", "/.well-known/jwks.json"),
     ] {
         let expected = format!("{}{path}", clerk.issuer());
         match answer.text(member) {
             Some(url) if url == expected => report.good(&format!("{member} is {url}")),
             Some(url) => report.bad(
-                &format!("{member} is {url}, but the layer asks {expected}"),
+                &format!(
+                    "{member} is {}, but the layer calls {expected}",
+                    report.shown_text(url)
+                ),
                 "set CLERK_DOMAIN to the origin of that endpoint, if it is Clerk's",
             ),
-            None => report.note(&format!("{member} is not named; the layer asks {expected}")),
+            None => report.note(&format!(
+                "{member} is not named; the layer calls {expected}"
+            )),
         }
     }
     check_clock(&answer, report);
@@ -47,19 +52,17 @@ pub(crate) async fn check_discovery(clerk: &Clerk, report: &mut Report) {
 }
 
 fn check_issuer(clerk: &Clerk, issuer: Option<&str>, report: &mut Report) {
-    match issuer {
-        Some(issuer) if issuer == clerk.issuer() => {
-            report.good("the issuer is ours, byte for byte");
-        }
-        issuer => report.bad(
-            &format!(
-                "the issuer is {}, not {}: tokens that name it are rejected",
-                issuer.unwrap_or("not named"),
-                clerk.issuer()
-            ),
-            "set CLERK_DOMAIN to the issuer's host",
-        ),
+    if issuer == Some(clerk.issuer()) {
+        return report.good("the issuer is ours, byte for byte");
     }
+    let found = issuer.map_or("not named".to_owned(), |issuer| report.shown_text(issuer));
+    report.bad(
+        &format!(
+            "the issuer is {found}, not {}: tokens that name it are rejected",
+            clerk.issuer()
+        ),
+        "set CLERK_DOMAIN to the issuer's host",
+    );
 }
 
 fn check_clock(answer: &Answer, report: &mut Report) {
@@ -97,58 +100,6 @@ async fn check_latency(clerk: &Clerk, report: &mut Report) {
              `attempt_timeout` and `timeout`",
         ),
         None => {}
-    }
-}
-
-/// Checks that introspection accepts the client id and secret.
-pub(crate) async fn check_credentials(clerk: &Clerk, report: &mut Report) {
-    let answer = match clerk.introspect(NO_TOKEN).await {
-        Ok(answer) => answer,
-        Err(error) => {
-            let advice = "no token can be verified: see above";
-            return report.bad(&format!("introspection cannot be reached: {error}"), advice);
-        }
-    };
-    let active = answer.json.as_ref().and_then(|json| json.get("active"));
-    match (answer.status, active) {
-        (StatusCode::OK, Some(Value::Bool(false))) => report.good(&format!(
-            "introspection takes our credentials ({} ms)",
-            answer.millis()
-        )),
-        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => report.bad(
-            &format!("introspection rejects our credentials ({})", answer.status),
-            "check CLERK_OAUTH_CLIENT_ID and CLERK_OAUTH_CLIENT_SECRET: those of a confidential OAuth \
-             application of this very instance",
-        ),
-        (StatusCode::UNPROCESSABLE_ENTITY, _) => report.bad(
-            "introspection responds with 422: the instance has Clerk's legacy OAuth provider",
-            "migrate the instance to the current OAuth provider in Clerk's dashboard; until then the layer \
-             answers 503 to every new token",
-        ),
-        (status, _) => report.bad(
-            &format!("introspection answers {status} to a token that cannot be, not `active: false`"),
-            "if it goes on, ask Clerk: the layer answers 503 to every new token",
-        ),
-    }
-}
-
-/// Checks that userinfo works, and rejects a token that cannot exist.
-pub(crate) async fn check_userinfo(clerk: &Clerk, report: &mut Report) {
-    match clerk.userinfo(NO_TOKEN).await {
-        Ok(answer) if matches!(answer.status.as_u16(), 400 | 401 | 403) => {
-            report.good(&format!("userinfo answers ({} ms)", answer.millis()));
-        }
-        Ok(answer) => report.bad(
-            &format!(
-                "userinfo answers {} to a token that cannot be",
-                answer.status
-            ),
-            "claims have no profile meanwhile; CLERK_ENRICH=off leaves it alone",
-        ),
-        Err(error) => report.bad(
-            &format!("userinfo cannot be reached: {error}"),
-            "claims have no profile meanwhile; CLERK_ENRICH=off leaves it alone",
-        ),
     }
 }
 

@@ -4,7 +4,7 @@
 //! ```sh
 //! export CLERK_DOMAIN=verb-noun-00.clerk.accounts.dev CLERK_OAUTH_CLIENT_ID=… \
 //!     CLERK_OAUTH_CLIENT_SECRET=…
-//! cargo run --example doctor                      # the instance and the credentials
+//! cargo run --example doctor                      # the instance, and the endpoints that the configuration uses
 //! CLERK_TOKEN=… cargo run --example doctor        # and a token
 //! cargo run --example doctor -- - < token.txt     # the same, from standard input
 //! ```
@@ -13,11 +13,16 @@
 //! other variables of `ClerkConfig::from_env` count as well. The exit status is 0 if the layer would accept the
 //! token, or, without a token, if nothing is wrong.
 //!
-//! The output contains neither the token nor the secret. It does contain the subject of the token.
+//! The output contains neither the token nor a secret. It does contain the claims of the token, without the profile.
 
-mod ask;
+mod call;
+mod claims;
+mod endpoints;
 mod instance;
+mod profile;
 mod report;
+mod rules;
+mod settings;
 mod token;
 mod verdict;
 
@@ -27,14 +32,64 @@ use std::{
     io::{self, Read},
     iter,
     process::ExitCode,
+    time::{SystemTime, UNIX_EPOCH},
 };
 
-use tower_clerk::ClerkConfig;
+use tower_clerk::{ClerkConfig, TokenKind};
 
-use self::{ask::Clerk, report::Report};
+use self::{
+    call::Clerk, claims::Claims, report::Report, rules::Rules, settings::Settings, token::Token,
+};
 
-/// A token that cannot exist. Clerk's answer to it shows whether Clerk accepts the credentials.
-const NO_TOKEN: &str = "oat_00000000000000000000000000000000";
+/// Returns true if nothing is wrong.
+async fn examine() -> Result<bool, Box<dyn Error>> {
+    let token = token()?;
+    let config = ClerkConfig::from_env()?;
+    let settings = Settings::from_env();
+    let mut report = Report::new(Settings::secrets().chain(token.clone()).collect());
+    let clerk = Clerk::new(config.issuer(), &settings.backend_url)?;
+
+    report.section(&format!("The instance {}", clerk.issuer()));
+    instance::examine(&clerk, &mut report).await;
+    report.section("The endpoints that the configuration uses");
+    endpoints::examine(&clerk, &settings, &mut report).await;
+    let Some(token) = token else {
+        report.section("Verdict");
+        let is_well = report.findings() == 0;
+        match is_well {
+            true => {
+                report.good("everything is in order; give a token to have it examined, too");
+            }
+            false => report.summary(&format!("{} of the checks failed", report.findings())),
+        }
+        return Ok(is_well);
+    };
+
+    let before = report.findings();
+    report.section("The token");
+    examine_token(&Token::new(&token), &clerk, &settings, &mut report).await;
+    report.section("Verdict");
+    let is_explained = report.findings() > before;
+    Ok(verdict::examine(config, &token, is_explained, &mut report).await)
+}
+
+async fn examine_token(token: &Token<'_>, clerk: &Clerk, settings: &Settings, report: &mut Report) {
+    token.examine(settings, report);
+    let claims = Claims::fetch(token, clerk, settings, report).await;
+    let Some(claims) = claims else {
+        return;
+    };
+    report.section("The rules");
+    let rules = Rules {
+        kind: token.kind.unwrap_or(TokenKind::OAuth),
+        claims: &claims,
+        settings,
+        issuer: clerk.issuer(),
+        now: now(),
+    };
+    rules.examine(report);
+    profile::examine(token, &claims, clerk, settings, report).await;
+}
 
 /// Returns the token to examine, if there is one.
 fn token() -> Result<Option<String>, Box<dyn Error>> {
@@ -56,47 +111,14 @@ fn token() -> Result<Option<String>, Box<dyn Error>> {
     Ok(token.filter(|token| !token.is_empty()))
 }
 
-/// Returns true if nothing is wrong.
-async fn examine() -> Result<bool, Box<dyn Error>> {
-    let token = token()?;
-    let config = ClerkConfig::from_env()?;
-    let variable = |name| env::var(name).ok().filter(|value| !value.is_empty());
-    // Either both are set, or neither is needed.
-    let client_id = variable("CLERK_OAUTH_CLIENT_ID");
-    let secret = variable("CLERK_OAUTH_CLIENT_SECRET");
-    let key = variable("CLERK_SECRET_KEY");
-    let mut report = Report::new([&secret, &key, &token].into_iter().flatten());
-    let has_credentials = client_id.is_some();
-    let clerk = Clerk::new(
-        config.issuer(),
-        client_id.unwrap_or_default(),
-        secret.unwrap_or_default(),
-    )?;
-
-    report.section(&format!("The instance {}", clerk.issuer()));
-    instance::check_discovery(&clerk, &mut report).await;
-    let asked = has_credentials.then_some(&clerk);
-    if has_credentials {
-        instance::check_credentials(&clerk, &mut report).await;
-        instance::check_userinfo(&clerk, &mut report).await;
-    } else {
-        report.note("introspection is not examined: there are no client credentials");
-    }
-
-    let Some(token) = token else {
-        report.section("Verdict");
-        let is_well = report.findings() == 0;
-        if is_well {
-            report.good("everything is in order; give a token to have it examined, too");
-        } else {
-            report.summary("not everything is in order: see above");
-        }
-        return Ok(is_well);
-    };
-    report.section("The token");
-    let answer = token::examine(asked, &token, &mut report).await;
-    report.section("Verdict");
-    Ok(verdict::decide(&token, answer.as_ref(), &mut report).await)
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a clock is what is examined here"
+)]
+fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    let since = since.unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
 }
 
 #[tokio::main]

@@ -1,15 +1,18 @@
-//! The output, without secrets.
+//! The output: findings, advice, and values from outside.
 
-/// Prints findings, with all secrets removed.
+use serde_json::Value;
+
+/// Prints findings, and counts the problems.
 pub(crate) struct Report {
     secrets: Vec<String>,
     findings: usize,
 }
 
 impl Report {
-    pub(crate) fn new<'a>(secrets: impl Iterator<Item = &'a String>) -> Self {
+    /// `secrets`: the values that [`shown`](Self::shown) never shows.
+    pub(crate) fn new(secrets: Vec<String>) -> Self {
         Self {
-            secrets: secrets.cloned().collect(),
+            secrets,
             findings: 0,
         }
     }
@@ -20,45 +23,60 @@ impl Report {
     }
 
     pub(crate) fn section(&self, title: &str) {
-        println!("\n{}", self.clean(title));
+        println!("\n{}", printable(title));
     }
 
     /// Prints a check that passed.
     pub(crate) fn good(&self, text: &str) {
-        println!("  ok    {}", self.clean(text));
+        println!("  ok    {}", printable(text));
     }
 
     /// Prints information.
     pub(crate) fn note(&self, text: &str) {
-        println!("        {}", self.clean(text));
+        println!("        {}", printable(text));
     }
 
     /// Prints a problem, and advice.
     pub(crate) fn bad(&mut self, text: &str, advice: &str) {
         self.findings += 1;
-        println!("  FAIL  {}", self.clean(text));
-        println!("        -> {}", self.clean(advice));
+        self.summary(text);
+        println!("        -> {}", printable(advice));
     }
 
     /// Prints the conclusion from the findings before.
     pub(crate) fn summary(&self, text: &str) {
-        println!("  FAIL  {}", self.clean(text));
+        println!("  FAIL  {}", printable(text));
     }
 
-    /// Removes dangerous text from an answer: secrets, control characters for the terminal, or a large amount of
-    /// text.
-    fn clean(&self, text: &str) -> String {
-        let mut text = text.to_owned();
-        for secret in &self.secrets {
-            text = text.replace(secret, "[secret]");
-        }
-        let printed = |letter: char| match letter {
-            letter if letter.is_control() => '\u{fffd}',
-            letter => letter,
+    /// Returns a value of an answer or a token in a form that may be printed. A value that contains a secret is left
+    /// out as a whole. Every text that does not come from this program or the operating system passes through here.
+    pub(crate) fn shown(&self, value: &Value) -> String {
+        let text = match value {
+            Value::String(text) => text.clone(),
+            value => value.to_string(),
         };
-        text.chars().map(printed).take(LONGEST).collect()
+        if self.secrets.iter().any(|secret| text.contains(secret)) {
+            return "(not shown: it contains a secret)".to_owned();
+        }
+        match text.char_indices().nth(LONGEST) {
+            Some((end, _)) => format!("{}…", &text[..end]),
+            None => text,
+        }
+    }
+
+    pub(crate) fn shown_text(&self, text: &str) -> String {
+        self.shown(&Value::from(text))
     }
 }
 
+/// Replaces control characters, which could change what a terminal shows.
+fn printable(text: &str) -> String {
+    let printed = |letter: char| match letter {
+        letter if letter.is_control() => '\u{fffd}',
+        letter => letter,
+    };
+    text.chars().map(printed).collect()
+}
+
 /// In characters: a few lines of a terminal.
-const LONGEST: usize = 500;
+const LONGEST: usize = 400;

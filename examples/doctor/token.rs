@@ -1,174 +1,162 @@
-//! Checks of the token: its visible properties, and Clerk's answers about it.
+//! The text of the token: what it shows without a call, and whether the configuration verifies such tokens.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use reqwest::StatusCode;
 use serde_json::{Map, Value};
 use tower_clerk::TokenKind;
 
-use crate::{ask::Clerk, report::Report};
+use crate::{report::Report, settings::Settings};
 
-/// Prints the facts about the token. Returns the introspection answer if the token is active.
-pub(crate) async fn examine(
-    clerk: Option<&Clerk>,
-    token: &str,
-    report: &mut Report,
-) -> Option<Map<String, Value>> {
-    let bytes = token.len();
-    report.note(&format!("format: {}, {bytes} bytes", format_of(token)));
-    if !matches!(kind_of(token), Some(TokenKind::OAuth) | None) {
-        report.note("introspection knows OAuth tokens alone: it is not asked about this one");
-        return None;
+/// A token, and what its text shows. Nothing of it is verified.
+pub(crate) struct Token<'a> {
+    pub(crate) text: &'a str,
+    /// `None` if the text shows no kind.
+    pub(crate) kind: Option<TokenKind>,
+    pub(crate) jwt: Option<Jwt>,
+}
+
+/// The parts of a JWT. Empty if they cannot be read.
+pub(crate) struct Jwt {
+    header: Map<String, Value>,
+    pub(crate) payload: Map<String, Value>,
+}
+
+impl<'a> Token<'a> {
+    /// Reads a token by the same rules as the layer.
+    pub(crate) fn new(text: &'a str) -> Self {
+        let jwt = Jwt::read(text);
+        let prefixes = [
+            ("oat_", TokenKind::OAuth),
+            ("mt_", TokenKind::Machine),
+            ("ak_", TokenKind::ApiKey),
+        ];
+        let prefix = prefixes.iter().find(|(prefix, _)| text.starts_with(prefix));
+        let kind = prefix
+            .map(|(_, kind)| *kind)
+            .or_else(|| jwt.as_ref().map(Jwt::kind));
+        Self { text, kind, jwt }
     }
-    let Some(clerk) = clerk else {
-        report.note("introspection is not asked: there are no client credentials");
-        return None;
-    };
-    let answer = match clerk.introspect(token).await {
-        Ok(answer) => answer,
-        Err(error) => {
-            let advice = "nobody can say whether the token is good";
-            report.bad(&format!("introspection cannot be reached: {error}"), advice);
+
+    /// Prints the format, and what to set if the configuration does not verify tokens of this format.
+    pub(crate) fn examine(&self, settings: &Settings, report: &mut Report) {
+        let encoding = if self.jwt.is_some() {
+            "a JWT"
+        } else {
+            "opaque"
+        };
+        let name = self.kind.map_or("a token of no known kind", name_of);
+        let bytes = self.text.len();
+        report.note(&format!("format: {name}, {encoding}, {bytes} bytes"));
+        let Some(kind) = self.kind else {
+            let text = "it is neither a JWT nor begins with `oat_`, `mt_` or `ak_`; maybe it is a refresh token";
+            return match settings.accepts_unprefixed {
+                true => report.note(text),
+                false => report.bad(
+                    text,
+                    "get an access token; CLERK_OPAQUE_TOKENS=any (`OAuthTokens::unprefixed`) has Clerk \
+                     introspect other texts, too",
+                ),
+            };
+        };
+        if !settings.accepts(kind) {
+            let text = format!("tokens of this kind are not accepted: it is {name}");
+            report.bad(&text, option_of(kind));
+        } else if let Some((text, advice)) = self.missing(kind, settings) {
+            report.bad(text, advice);
+        } else {
+            report.good("tokens of this kind are accepted");
+        }
+    }
+
+    /// Returns what the configuration lacks to verify a token of an accepted kind in this encoding.
+    fn missing(
+        &self,
+        kind: TokenKind,
+        settings: &Settings,
+    ) -> Option<(&'static str, &'static str)> {
+        match (kind, self.jwt.is_some()) {
+            (TokenKind::OAuth, false)
+                if settings.client.is_none() && !settings.oauth_by_backend =>
+            {
+                Some((
+                    "only JWTs of this kind are accepted, and it is opaque",
+                    "set CLERK_OAUTH_CLIENT_ID and CLERK_OAUTH_CLIENT_SECRET (`OAuthTokens::introspection`), or \
+                     CLERK_OAUTH_ENDPOINT=backend-api (`OAuthTokens::backend_api`)",
+                ))
+            }
+            (TokenKind::Machine, true) if !settings.machine_jwts => Some((
+                "only opaque tokens of this kind are accepted, and it is a JWT",
+                "set CLERK_MACHINE_JWTS=1 (`MachineTokens::jwts`, Cargo feature `jwt`)",
+            )),
+            (TokenKind::Machine, false) if settings.key_of(kind).is_none() => Some((
+                "only JWTs of this kind are accepted, and it is opaque",
+                "set CLERK_MACHINE_SECRET_KEY (`MachineTokens::machine_secret_key`) or CLERK_SECRET_KEY \
+                 (`secret_key`)",
+            )),
+            _ => None,
+        }
+    }
+}
+
+impl Jwt {
+    fn read(text: &str) -> Option<Self> {
+        let parts: Vec<_> = text.split('.').collect();
+        let &[header, payload, signature] = &*parts else {
+            return None;
+        };
+        let is_base64url = |part: &&str| {
+            let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+            !part.is_empty() && part.bytes().all(is_letter)
+        };
+        if ![header, payload, signature].iter().all(is_base64url) {
             return None;
         }
-    };
-    let members = match answer.json {
-        Some(Value::Object(members)) if answer.status == StatusCode::OK => members,
+        let decode = |part| {
+            let json = URL_SAFE_NO_PAD.decode(part).unwrap_or_default();
+            serde_json::from_slice(&json).unwrap_or_default()
+        };
+        Some(Self {
+            header: decode(header),
+            payload: decode(payload),
+        })
+    }
+
+    fn kind(&self) -> TokenKind {
+        let text = |part: &Map<String, Value>, name| Some(part.get(name)?.as_str()?.to_owned());
+        let is_machine = text(&self.payload, "sub").is_some_and(|sub| sub.starts_with("mch_"));
+        match text(&self.header, "typ").as_deref() {
+            _ if is_machine => TokenKind::Machine,
+            Some("at+jwt" | "application/at+jwt") => TokenKind::OAuth,
+            _ => TokenKind::Session,
+        }
+    }
+}
+
+fn name_of(kind: TokenKind) -> &'static str {
+    match kind {
+        TokenKind::OAuth => "an OAuth access token",
+        TokenKind::Session => "a session token, or another JWT of the instance",
+        TokenKind::ApiKey => "an API key, or the secret key of a machine",
+        _ => "a machine token",
+    }
+}
+
+/// Returns what to set so that a kind is accepted.
+fn option_of(kind: TokenKind) -> &'static str {
+    match kind {
+        TokenKind::OAuth => {
+            "add `oauth` to CLERK_ACCEPT, and set CLERK_OAUTH_CLIENT_ID and CLERK_OAUTH_CLIENT_SECRET \
+             (`OAuthTokens::introspection`)"
+        }
+        TokenKind::Session => {
+            "add `session` to CLERK_ACCEPT (`SessionTokens::new()`, Cargo feature `jwt`, which is on by default)"
+        }
+        TokenKind::ApiKey => {
+            "add `api_key` to CLERK_ACCEPT (`ApiKeys::new()`, no Cargo feature), and set CLERK_SECRET_KEY"
+        }
         _ => {
-            let text = format!("introspection answers {} or no JSON object", answer.status);
-            report.bad(&text, "nobody can say whether the token is good");
-            return None;
+            "add `machine` to CLERK_ACCEPT (`MachineTokens::addressed_to`, no Cargo feature), set CLERK_MACHINES, and \
+             CLERK_MACHINE_SECRET_KEY or CLERK_SECRET_KEY; for JWTs CLERK_MACHINE_JWTS=1 (`MachineTokens::jwts`, \
+             Cargo feature `jwt`)"
         }
-    };
-    match members.get("active") {
-        Some(Value::Bool(true)) => {}
-        Some(Value::Bool(false)) => {
-            report.bad(
-                "introspection says that it is not active",
-                "it is expired, revoked, mistyped, of another instance, or no access token: get a new \
-                 one, and check that CLERK_DOMAIN is the instance that issued it",
-            );
-            return None;
-        }
-        _ => {
-            report.bad(
-                "introspection says neither `active: true` nor `active: false`",
-                "the layer rejects such an answer with a 503",
-            );
-            return None;
-        }
-    }
-    report.good("introspection says that it is active");
-    for member in [
-        "client_id",
-        "aud",
-        "scope",
-        "sub",
-        "org_id",
-        "iss",
-        "iat",
-        "exp",
-        "nbf",
-    ] {
-        match members.get(member) {
-            None | Some(Value::Null) => report.note(&format!("{member}: not told")),
-            Some(Value::String(text)) => report.note(&format!("{member}: {text}")),
-            Some(value) => report.note(&format!("{member}: {value}")),
-        }
-    }
-    let beyond: Vec<_> = members
-        .keys()
-        .filter(|name| !DOCUMENTED.contains(&name.as_str()))
-        .map(String::as_str)
-        .collect();
-    if !beyond.is_empty() {
-        let names = beyond.join(", ");
-        report.note(&format!("members beyond what Clerk documents: {names}"));
-    }
-    check_userinfo(clerk, token, &members, report).await;
-    Some(members)
-}
-
-async fn check_userinfo(
-    clerk: &Clerk,
-    token: &str,
-    members: &Map<String, Value>,
-    report: &mut Report,
-) {
-    let answer = match clerk.userinfo(token).await {
-        Ok(answer) => answer,
-        Err(error) => {
-            let advice = "claims have no profile; with CLERK_ENRICH=required the layer answers 503";
-            return report.bad(&format!("userinfo cannot be reached: {error}"), advice);
-        }
-    };
-    let introspected = members.get("sub").and_then(Value::as_str);
-    match (answer.status, answer.text("sub")) {
-        (StatusCode::OK, Some(sub)) if introspected.is_none_or(|known| known == sub) => {
-            report.good(&format!(
-                "userinfo answers for the same subject ({} ms)",
-                answer.millis()
-            ));
-        }
-        (StatusCode::OK, _) => report.bad(
-            "userinfo answers for another subject, or for none",
-            "the layer throws that profile away",
-        ),
-        (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN, _) => report.note(&format!(
-            "userinfo rejects the token ({}), as it does with one for another resource: no profile",
-            answer.status
-        )),
-        (status, _) => report.bad(
-            &format!("userinfo answers {status}"),
-            "claims have no profile; with CLERK_ENRICH=required the layer answers 503",
-        ),
     }
 }
-
-/// Returns the kind that a token's format shows, by the same rules as the layer.
-pub(crate) fn kind_of(token: &str) -> Option<TokenKind> {
-    for (prefix, kind) in [
-        ("oat_", TokenKind::OAuth),
-        ("mt_", TokenKind::Machine),
-        ("ak_", TokenKind::ApiKey),
-    ] {
-        if token.starts_with(prefix) {
-            return Some(kind);
-        }
-    }
-    let [header, payload] = json_of(token)?;
-    let member = |part: &Value, name: &str| Some(part.get(name)?.as_str()?.to_owned());
-    let is_machine = member(&payload, "sub").is_some_and(|sub| sub.starts_with("mch_"));
-    match member(&header, "typ").as_deref() {
-        _ if is_machine => Some(TokenKind::Machine),
-        Some("at+jwt" | "application/at+jwt") => Some(TokenKind::OAuth),
-        _ => Some(TokenKind::Session),
-    }
-}
-
-/// Decodes header and payload of a JWT; null if they cannot be read. Nothing of them is verified.
-pub(crate) fn json_of(token: &str) -> Option<[Value; 2]> {
-    let parts: Vec<_> = token.split('.').collect();
-    let &[header, payload, _] = &*parts else {
-        return None;
-    };
-    Some([header, payload].map(|part| {
-        let part = URL_SAFE_NO_PAD.decode(part).unwrap_or_default();
-        serde_json::from_slice(&part).unwrap_or_default()
-    }))
-}
-
-fn format_of(token: &str) -> &'static str {
-    let is_opaque = !token.contains('.');
-    match kind_of(token) {
-        Some(TokenKind::OAuth) if is_opaque => "an opaque access token of Clerk",
-        Some(TokenKind::OAuth) => "an access token, a JWT",
-        Some(TokenKind::Machine) if is_opaque => "an opaque machine token",
-        Some(TokenKind::Machine) => "a machine token, a JWT",
-        Some(TokenKind::ApiKey) => "an API key, or the secret key of a machine",
-        Some(_) => "a session token, or another JWT",
-        None => "neither `oat_…` nor a JWT, maybe a refresh token",
-    }
-}
-
-/// The members of an introspection answer that Clerk documents.
-const DOCUMENTED: [&str; 6] = ["active", "client_id", "iat", "scope", "sub", "org_id"];

@@ -1,269 +1,101 @@
-//! The decision of the layer itself about the token. Each rule that rejects the token is printed and then lifted,
-//! until the token is accepted or no rule can be lifted. So the rules are the layer's own, and the output lists all
-//! obstacles.
+//! The decision of the layer itself about the token.
 
-use std::{convert::Infallible, env, future};
+use std::error::Error;
 
-use http::{Request, Response};
-use serde_json::{Map, Value};
-use tower::{Layer, ServiceExt, service_fn};
-use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, ConfigError,
-    kinds::{AudiencePolicy, JwtVerification, OAuthTokens},
-};
+use tower_clerk::{AuthError, AuthErrorKind, Authenticator, ClerkClaims, ClerkConfig};
 
-use crate::{
-    report::Report,
-    token::{json_of, kind_of},
-};
+use crate::report::Report;
 
-type Verdict = Result<ClerkClaims, AuthErrorKind>;
-
-/// Returns true if the layer accepts the token. `answer`: the introspection answer.
-pub(crate) async fn decide(
+/// Returns true if the layer accepts the token. `is_explained`: true if a finding about the token has been printed.
+pub(crate) async fn examine(
+    config: ClerkConfig,
     token: &str,
-    answer: Option<&Map<String, Value>>,
+    is_explained: bool,
     report: &mut Report,
 ) -> bool {
-    let mut lifted = Vec::new();
-    let mut first = None;
-    loop {
-        let verdict = match ask(token, &lifted, answer).await {
-            Ok(verdict) => verdict,
-            Err(error) => {
-                report.bad(&error.to_string(), "correct the configuration");
-                return false;
+    match Authenticator::new(config).verify(token).await {
+        Ok(claims) => {
+            report.good("the layer would accept the token");
+            if report.findings() > 0 {
+                report.note("but not everything is in order: see the lines that begin with FAIL");
             }
-        };
-        match verdict {
-            Ok(claims) if lifted.is_empty() => {
-                accepted(&claims, report);
-                return true;
+            print(&claims, report);
+            true
+        }
+        Err(error) => {
+            let kind = error.kind();
+            let text = format!("the layer would reject the token: {error} ({kind:?})");
+            // No check before verifies a signature.
+            let is_of_signature = kind == AuthErrorKind::InvalidSignature;
+            match is_explained && !is_of_signature {
+                true => report.summary(&text),
+                false => report.bad(&text, &advice(&error)),
             }
-            Ok(_) => break,
-            Err(kind) => {
-                first.get_or_insert(kind);
-                report.bad(
-                    &AuthError::new(kind).to_string(),
-                    &advice(kind, token, answer),
-                );
-                if lifted.contains(&kind) || !can_be_lifted(kind, token) {
-                    break;
-                }
-                lifted.push(kind);
-            }
+            false
         }
     }
-    let kind = first.map(|kind| format!("{kind:?}")).unwrap_or_default();
-    report.summary(&format!("the layer would reject the token ({kind})"));
-    false
 }
 
-fn accepted(claims: &ClerkClaims, report: &Report) {
-    report.good("the layer would accept the token");
-    let profile = match claims.profile() {
-        Some(_) => "with a profile",
-        None => "without a profile",
-    };
-    report.note(&format!(
-        "its claims are of {}, {profile}",
-        claims.subject()
-    ));
-}
-
-/// Sends a request with the token through the layer.
-async fn ask(
-    token: &str,
-    lifted: &[AuthErrorKind],
-    answer: Option<&Map<String, Value>>,
-) -> Result<Verdict, ConfigError> {
-    let mut builder = ClerkConfigBuilder::from_env();
-    if !lifted.is_empty() {
-        let oauth = lifted
-            .iter()
-            .fold(oauth(), |oauth, kind| lift(oauth, *kind, token, answer));
-        builder = builder.accept(oauth);
-    }
-    let layer = ClerkAuthLayer::new(builder.build()?);
-    let service = layer.layer(service_fn(|request: Request<()>| {
-        let mut response = Response::<()>::default();
-        if let Some(claims) = request.extensions().get::<ClerkClaims>() {
-            response.extensions_mut().insert(claims.clone());
+/// Prints the verified claims, without the profile.
+fn print(claims: &ClerkClaims, report: &Report) {
+    let profile = claims
+        .profile()
+        .map_or("without a profile", |_| "with a profile");
+    report.note(&format!("the claims that a handler gets, {profile}:"));
+    let json = serde_json::to_value(claims).unwrap_or_default();
+    for (name, value) in json.as_object().into_iter().flatten() {
+        let is_empty = value.is_null() || value.as_array().is_some_and(Vec::is_empty);
+        if !is_empty && !PROFILE.contains(&name.as_str()) {
+            report.note(&format!("  {name}: {}", report.shown(value)));
         }
-        future::ready(Ok::<_, Infallible>(response))
-    }));
-    let Ok(request) = Request::get("/")
-        .header("authorization", format!("Bearer {token}"))
-        .body(())
-    else {
-        return Ok(Err(AuthErrorKind::MalformedCredentials));
-    };
-    let Ok(response) = service.oneshot(request).await;
-    let extensions = response.extensions();
-    Ok(match (extensions.get(), extensions.get::<AuthError>()) {
-        (Some(claims), _) => Ok(ClerkClaims::clone(claims)),
-        (None, Some(error)) => Err(error.kind()),
-        (None, None) => Err(AuthErrorKind::MissingCredentials),
-    })
-}
-
-fn can_be_lifted(kind: AuthErrorKind, token: &str) -> bool {
-    match kind {
-        AuthErrorKind::WrongClient
-        | AuthErrorKind::WrongAudience
-        | AuthErrorKind::InsufficientScope => true,
-        // Other kinds need more than one setting to be verified.
-        AuthErrorKind::UnsupportedToken => kind_of(token).is_none(),
-        _ => false,
     }
 }
 
-fn lift(
-    oauth: OAuthTokens,
-    kind: AuthErrorKind,
-    token: &str,
-    answer: Option<&Map<String, Value>>,
-) -> OAuthTokens {
-    match kind {
-        AuthErrorKind::WrongClient => oauth.allow_any_client(),
-        AuthErrorKind::WrongAudience => oauth
-            .audiences(audiences(token, answer))
-            .audience_policy(AudiencePolicy::RejectForeign),
-        AuthErrorKind::InsufficientScope => oauth.required_scopes([""; 0]),
-        AuthErrorKind::UnsupportedToken => oauth.unprefixed(),
-        _ => oauth,
-    }
-}
-
-/// OAuth tokens as the environment describes them: what code accepts replaces all of it.
-fn oauth() -> OAuthTokens {
-    let variable = |name| env::var(name).unwrap_or_default().trim().to_owned();
-    let list = |name| -> Vec<String> {
-        let text = variable(name);
-        let entries = text.split([',', ' ']).filter(|entry| !entry.is_empty());
-        entries.map(ToOwned::to_owned).collect()
-    };
-    let id = variable("CLERK_OAUTH_CLIENT_ID");
-    let jwts = variable("CLERK_OAUTH_JWTS");
-    let mut oauth = if variable("CLERK_OAUTH_ENDPOINT") == "backend-api" {
-        OAuthTokens::backend_api()
-    } else if id.is_empty() {
-        OAuthTokens::signature()
-    } else {
-        OAuthTokens::introspection(id, variable("CLERK_OAUTH_CLIENT_SECRET"))
-    };
-    oauth = match jwts.as_str() {
-        "local" => oauth.jwts(JwtVerification::Local),
-        "local-then-introspect" => oauth.jwts(JwtVerification::LocalThenIntrospect),
-        _ => oauth,
-    };
-    oauth = match list("CLERK_ALLOWED_CLIENTS") {
-        clients if clients == ["*"] => oauth.allow_any_client(),
-        clients if clients.is_empty() => oauth,
-        clients => oauth.allow_clients(clients),
-    };
-    if variable("CLERK_AUDIENCE_POLICY") == "require" {
-        oauth = oauth.audience_policy(AudiencePolicy::Require);
-    }
-    if variable("CLERK_OPAQUE_TOKENS") == "any" {
-        oauth = oauth.unprefixed();
-    }
-    oauth
-        .audiences(list("CLERK_AUDIENCES"))
-        .required_scopes(list("CLERK_REQUIRED_SCOPES"))
-}
-
-/// What to change.
-fn advice(kind: AuthErrorKind, token: &str, answer: Option<&Map<String, Value>>) -> String {
-    let variable = |name| env::var(name).unwrap_or_default();
-    let told = |member| {
-        let value = answer.and_then(|answer| answer.get(member));
-        value.and_then(Value::as_str).unwrap_or("none")
-    };
-    match kind {
-        AuthErrorKind::WrongClient => format!(
-            "the client is {}; set CLERK_ALLOWED_CLIENTS to a list with it, or to * (and then \
-             CLERK_RESOURCE) where clients register themselves",
-            told("client_id")
-        ),
-        AuthErrorKind::WrongAudience => format!(
-            "the audience is {}; set CLERK_RESOURCE or CLERK_AUDIENCES to it, if that is this service",
-            audiences(token, answer).join(" ")
-        ),
-        AuthErrorKind::InsufficientScope => format!(
-            "granted: {}; CLERK_REQUIRED_SCOPES: {}; have the client ask for what is missing, or do not \
-             require it",
-            told("scope"),
-            variable("CLERK_REQUIRED_SCOPES")
-        ),
-        AuthErrorKind::UnsupportedToken if kind_of(token).is_some() => format!(
-            "kinds are accepted by name; CLERK_ACCEPT: {}",
-            variable("CLERK_ACCEPT")
-        ),
-        AuthErrorKind::UnsupportedToken => {
-            "it is neither `oat_…` nor a JWT; CLERK_OPAQUE_TOKENS=any has Clerk asked all the same"
-                .into()
-        }
-        AuthErrorKind::WrongIssuer => format!(
-            "the issuer is {}; set CLERK_DOMAIN to its host, if that is the instance",
-            told("iss")
-        ),
-        AuthErrorKind::Expired => "get a new token".into(),
+/// Returns what to change, for a rejection that no check before has explained.
+fn advice(error: &AuthError) -> String {
+    let advice = match error.kind() {
         AuthErrorKind::Inactive => {
-            "get a new token; if it is userinfo alone that says no, CLERK_ENRICH=best-effort does without"
-                .into()
+            "userinfo or the user of the Backend API rejects the token: its user is banned or deleted, or userinfo \
+             knows another subject; get a new token, or set CLERK_ENRICH=best-effort if userinfo alone rejects it"
         }
         AuthErrorKind::InvalidSignature => {
             "it is of another instance, or was changed; with CLERK_JWT_KEY, Clerk's key may have changed"
-                .into()
         }
-        AuthErrorKind::MalformedToken => "it is no JWT of Clerk's: get a new one".into(),
-        AuthErrorKind::NotSessionToken => {
-            "it is an ID token, or of a JWT template: have the front end call getToken() without one"
-                .into()
+        AuthErrorKind::MalformedToken => "it is no JWT of Clerk's: get a new one",
+        AuthErrorKind::MalformedCredentials => {
+            "a token consists of letters, digits and -._~+/ with = at the end (RFC 6750 section 2.1)"
         }
-        AuthErrorKind::PendingSession => {
-            "its user has something left to do, such as to choose an organization".into()
-        }
-        AuthErrorKind::UnauthorizedParty => format!(
-            "its `azp` is not among CLERK_AUTHORIZED_PARTIES: {}",
-            variable("CLERK_AUTHORIZED_PARTIES")
-        ),
-        AuthErrorKind::NotYetValid => "compare the clocks, see above".into(),
-        AuthErrorKind::CredentialsRejected => {
-            "check CLERK_OAUTH_CLIENT_ID and CLERK_OAUTH_CLIENT_SECRET, or CLERK_SECRET_KEY".into()
+        AuthErrorKind::TokenTooLong => "raise `max_token_length`, if it is a token of Clerk's",
+        AuthErrorKind::NotAccessToken => {
+            "nothing shows that it is an access token: it may be a refresh token"
         }
         AuthErrorKind::ProfileUnavailable => {
-            "userinfo does not answer for the token: CLERK_ENRICH=best-effort does without".into()
+            "the profile is required, and userinfo or the Backend API does not answer: \
+             CLERK_ENRICH=best-effort does without it"
         }
-        AuthErrorKind::TokenTooLong => "raise `max_token_length`".into(),
-        AuthErrorKind::MalformedCredentials => {
-            "a token consists of letters, digits and -._~+/ with = at the end (RFC 6750 §2.1)"
-                .into()
+        AuthErrorKind::CredentialsRejected => {
+            "check CLERK_OAUTH_CLIENT_ID and CLERK_OAUTH_CLIENT_SECRET, or CLERK_SECRET_KEY"
         }
-        AuthErrorKind::NotAccessToken => {
-            "nothing vouches for an access token; is it a refresh token?".into()
+        kind if kind.is_outage() => {
+            "Clerk could not be called in time: check the network, and try again"
         }
-        AuthErrorKind::SenderConstrained => "ask for a token of the type Bearer".into(),
-        AuthErrorKind::MissingSubject => {
-            "its subject is none that a token of its kind has".into()
-        }
-        _ => "Clerk could not be asked: see above, and try again".into(),
+        _ => "the troubleshooting page of the documentation has a section about this kind of error",
+    };
+    match error.source() {
+        Some(cause) => format!("{advice} (cause: {cause})"),
+        None => advice.to_owned(),
     }
 }
 
-/// Returns the audiences of the token, from the answer and from its own payload: either counts.
-fn audiences(token: &str, answer: Option<&Map<String, Value>>) -> Vec<String> {
-    let answered = answer.and_then(|answer| answer.get("aud").cloned());
-    let stated = json_of(token).map(|[_, payload]| payload["aud"].clone());
-    let values = answered.into_iter().chain(stated);
-    let mut audiences: Vec<_> = values
-        .flat_map(|value| match value {
-            Value::Array(entries) => entries,
-            value => vec![value],
-        })
-        .filter_map(|value| value.as_str().map(str::to_owned))
-        .collect();
-    audiences.dedup();
-    audiences
-}
+/// The claims that are personal data.
+const PROFILE: [&str; 9] = [
+    "email",
+    "email_verified",
+    "name",
+    "given_name",
+    "family_name",
+    "preferred_username",
+    "picture",
+    "public_metadata",
+    "userinfo",
+];

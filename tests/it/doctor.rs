@@ -1,14 +1,16 @@
-//! The doctor, as a process of its own: what it finds, what it says to do, and what it never prints.
+//! The doctor, as a process of its own: its findings, its advice, and what it never prints.
 
-use std::{process::Stdio, time::Duration};
+mod instance;
+mod tokens;
+mod ways;
 
-use serde_json::Value;
-use tokio::{io::AsyncWriteExt, process::Command};
-use tower_clerk::fake_clerk::{Endpoint, FakeClerk, Fault, Field};
+use tokio::process::Command;
+use tower_clerk::fake_clerk::{Endpoint, FakeClerk, Fault};
 
+use self::ways::{Way, ways};
 use crate::examples::{configured, run};
 
-/// What it printed, and whether it was content.
+/// The output of a run, and its exit status.
 struct Examination {
     text: String,
     is_content: bool,
@@ -63,481 +65,183 @@ async fn examine(clerk: &FakeClerk, token: &str, variables: &[(&str, &str)]) -> 
         };
     }
     let secret = clerk.client_secret();
-    let secrets = [&*secret, token];
-    let secrets = secrets.into_iter().filter(|secret| !secret.is_empty());
+    let is_secret = |name: &str| name.ends_with("_SECRET") || name.ends_with("_SECRET_KEY");
+    let set = variables.iter().filter(|(name, _)| is_secret(name));
+    let secrets = set.map(|(_, value)| *value).chain([&*secret, token]);
+    let secrets = secrets.filter(|secret| !secret.is_empty());
     Examination::of(&mut command, &secrets.collect::<Vec<_>>()).await
 }
 
+/// Examines a token of a way, and then the configuration alone.
+async fn examine_way(
+    clerk: &FakeClerk,
+    way: &Way,
+    change: Option<(&str, &str)>,
+) -> [Examination; 2] {
+    let variables = way
+        .variables
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()));
+    let variables: Vec<_> = variables.chain(change).collect();
+    let of_token = examine(clerk, &way.token, &variables).await;
+    let of_instance = examine(clerk, "", &variables).await;
+    for examined in [&of_token, &of_instance] {
+        assert!(!examined.text.contains("CanarySecret"), "{}", examined.text);
+    }
+    [of_token, of_instance]
+}
+
 #[tokio::test]
-async fn a_good_token_is_accepted_and_everything_is_told() {
-    let clerk = FakeClerk::start().unwrap();
-    // The doctor names members that Clerk does not document.
-    clerk.introspection_includes([Field::TokenType, Field::Username]);
-    let id = clerk.client_id();
-    for token in [
-        clerk.token("user_ada").issue(),
-        clerk.token("user_ada").jwt().issue(),
-    ] {
-        let examined = examine(&clerk, &token, &[]).await;
-        let lines = [
-            "ok    discovery answers (",
-            "ok    the issuer is ours, byte for byte",
-            "ok    introspection_endpoint is http://",
-            "ok    the clocks agree within 5 s",
-            "ok    introspection takes our credentials (",
-            "ok    userinfo answers (",
-            "ok    introspection says that it is active",
-            &*format!("client_id: {id}"),
-            "aud: not told",
-            "scope: ",
-            "sub: user_ada",
-            "members beyond what Clerk documents: token_type, username",
-            "ok    userinfo answers for the same subject",
+async fn every_kind_is_examined_with_its_claims_and_its_rules() {
+    // fault H6
+    let (clerk, other) = (FakeClerk::start().unwrap(), FakeClerk::start().unwrap());
+    for way in ways(&clerk, &other) {
+        let [of_token, of_instance] = examine_way(&clerk, &way, None).await;
+        let accepted = [
             "ok    the layer would accept the token",
-            "its claims are of user_ada, with a profile",
+            "ok    tokens of this kind are accepted",
         ];
-        examined.assert("good", true, &lines);
+        of_token.assert(way.name, true, &way.accepted);
+        of_token.assert(way.name, true, &accepted);
+        of_instance.assert(way.name, true, &["everything is in order"]);
     }
 }
 
 #[tokio::test]
-async fn a_token_that_the_rules_reject_is_told_with_the_option_to_change() {
-    struct Case<'a> {
-        name: &'a str,
-        token: String,
-        variables: &'a [(&'a str, &'a str)],
-        expected: &'a [&'a str],
-        /// What makes it pass.
-        remedy: &'a [(&'a str, &'a str)],
-    }
-    let clerk = FakeClerk::start().unwrap();
-    // The documented answer names no audience, so that none would be wrong.
-    clerk.introspection_includes([Field::Aud]);
-    let token = || clerk.token("user_ada");
-    for case in [
-        Case {
-            name: "wrong client",
-            token: token().client_id("another").issue(),
-            variables: &[],
-            expected: &[
-                "the client is another; set CLERK_ALLOWED_CLIENTS",
-                "(WrongClient)",
-            ],
-            remedy: &[("CLERK_ALLOWED_CLIENTS", "another")],
-        },
-        Case {
-            name: "wrong audience",
-            token: token().resource("https://x.test/mcp").issue(),
-            variables: &[],
-            expected: &[
-                "the audience is https://x.test/mcp; set CLERK_RESOURCE or CLERK_AUDIENCES",
-                "(WrongAudience)",
-            ],
-            remedy: &[("CLERK_AUDIENCES", "https://x.test/mcp")],
-        },
-        Case {
-            name: "wrong audience of a JWT",
-            token: token().resource("https://y.test/mcp").jwt().issue(),
-            variables: &[],
-            expected: &[
-                "the audience is https://y.test/mcp; set CLERK_RESOURCE or CLERK_AUDIENCES",
-                "(WrongAudience)",
-            ],
-            remedy: &[("CLERK_AUDIENCES", "https://y.test/mcp")],
-        },
-        Case {
-            name: "missing scope",
-            token: token().scopes(["email"]).issue(),
-            variables: &[("CLERK_REQUIRED_SCOPES", "email files:read")],
-            expected: &[
-                "granted: email; CLERK_REQUIRED_SCOPES: email files:read",
-                "(InsufficientScope)",
-            ],
-            remedy: &[("CLERK_REQUIRED_SCOPES", "email")],
-        },
-        Case {
-            name: "all three",
-            token: token()
-                .client_id("another")
-                .resource("https://x.test/mcp")
-                .scopes(["profile"])
-                .issue(),
-            variables: &[],
-            expected: &[
-                "the client is another;",
-                "the audience is https://x.test/mcp;",
-                "granted: profile;",
-                "(WrongClient)",
-            ],
-            remedy: &[
-                ("CLERK_ALLOWED_CLIENTS", "*"),
-                ("CLERK_RESOURCE", "https://x.test/mcp"),
-                ("CLERK_REQUIRED_SCOPES", "profile"),
-            ],
-        },
-    ] {
-        let examined = examine(&clerk, &case.token, case.variables).await;
-        examined.assert(case.name, false, case.expected);
-        let remedied = examine(&clerk, &case.token, case.remedy).await;
-        let accepted = ["the layer would accept the token"];
-        remedied.assert(case.name, true, &accepted);
-    }
-}
-
-#[tokio::test]
-async fn a_token_that_is_none_is_told() {
-    let clerk = FakeClerk::start().unwrap();
-    let revoked = clerk.token("user_ada").issue();
-    clerk.revoke(&revoked);
-    let inactive = "introspection says that it is not active";
-    for (name, token, expected) in [
-        (
-            "expired",
-            clerk.token("user_ada").expired().issue(),
-            [inactive, "(Inactive)"],
-        ),
-        (
-            "an expired JWT",
-            clerk.token("user_ada").jwt().expired().issue(),
-            [inactive, "(Expired)"],
-        ),
-        ("revoked", revoked, [inactive, "(Inactive)"]),
-        (
-            "unknown",
-            "oat_unknownToken".to_owned(),
-            [inactive, "(Inactive)"],
-        ),
-        (
-            "a refresh token",
-            clerk.refresh_token("user_ada"),
-            ["neither `oat_…` nor a JWT", "(UnsupportedToken)"],
-        ),
-        (
-            "several words",
-            "two words".to_owned(),
-            [inactive, "(MalformedCredentials)"],
-        ),
-    ] {
-        examine(&clerk, &token, &[])
-            .await
-            .assert(name, false, &expected);
-    }
-}
-
-#[tokio::test]
-async fn credentials_that_are_rejected_are_told_with_a_token_and_without() {
-    let clerk = FakeClerk::start().unwrap();
-    let wrong = [("CLERK_OAUTH_CLIENT_SECRET", "wrongCanarySecret")];
-    let rejected = [
-        "introspection rejects our credentials (401",
-        "check CLERK_OAUTH_CLIENT_ID and CLERK_OAUTH_CLIENT_SECRET",
-    ];
-    for token in [String::new(), clerk.token("user_ada").issue()] {
-        let examined = examine(&clerk, &token, &wrong).await;
-        examined.assert(&token, false, &rejected);
-        assert!(
-            !examined.text.contains("wrongCanarySecret"),
-            "{}",
-            examined.text
+async fn every_kind_is_rejected_by_a_rule_with_the_option_to_change() {
+    // fault H6
+    let (clerk, other) = (FakeClerk::start().unwrap(), FakeClerk::start().unwrap());
+    for way in ways(&clerk, &other) {
+        let [of_token, of_instance] = examine_way(&clerk, &way, Some(way.rule)).await;
+        of_token.assert(way.name, false, &way.broken);
+        assert_eq!(
+            of_token.text.matches("FAIL").count(),
+            2,
+            "{}: {}",
+            way.name,
+            of_token.text
         );
+        of_instance.assert(way.name, true, &["everything is in order"]);
     }
-    examine(&clerk, "", &[])
-        .await
-        .assert("right", true, &["everything is in order"]);
 }
 
 #[tokio::test]
-async fn a_clerk_that_is_down_is_told() {
-    let clerk = FakeClerk::start().unwrap();
-    let mut command = configured("doctor", &clerk);
-    let token = clerk.token("user_ada").issue();
-    drop(clerk);
-    let lines = [
-        "FAIL  Clerk cannot be reached: ",
-        "check CLERK_DOMAIN, the network",
-        "FAIL  introspection cannot be reached",
-    ];
-    let examined = Examination::of(&mut command, &[]).await;
-    examined.assert("no token", false, &lines);
-    let examined = Examination::of(command.env("CLERK_TOKEN", &token), &[&token]).await;
-    examined.assert("a token", false, &lines);
-    examined.assert("a token", false, &["(UpstreamUnavailable)"]);
-}
-
-/// What discovery says, changed a little.
-async fn discovery(clerk: &FakeClerk, change: impl FnOnce(&mut Value)) -> Fault {
-    let url = format!("{}/.well-known/openid-configuration", clerk.url());
-    let client = reqwest::ClientBuilder::new().no_proxy().build().unwrap();
-    let mut metadata = client.get(url).send().await.unwrap().json().await.unwrap();
-    change(&mut metadata);
-    Fault::answer(200, "application/json", metadata.to_string())
-}
-
-#[tokio::test]
-async fn a_clock_that_is_wrong_is_told() {
-    let clerk = FakeClerk::start().unwrap();
-    let now = humantime::parse_rfc3339("2026-01-01T00:00:00Z").unwrap();
-    let far = now - Duration::from_secs(50 * 365 * 86_400);
-    for (date, expected) in [
-        (far, "s ahead of Clerk's"),
-        (
-            now + Duration::from_secs(100 * 365 * 86_400),
-            "s behind Clerk's",
-        ),
-    ] {
-        let date = httpdate::fmt_http_date(date);
-        let fault = discovery(&clerk, |_| {}).await.header("date", &date);
-        clerk.fail(Endpoint::OpenidConfiguration, fault);
-        let lines = [
-            "FAIL  this machine's clock is ",
-            expected,
-            "set the clock (NTP)",
-        ];
-        let examined = examine(&clerk, "", &[]).await;
-        examined.assert(expected, false, &lines);
+async fn every_endpoint_that_is_down_is_named() {
+    // fault H6
+    let (clerk, other) = (FakeClerk::start().unwrap(), FakeClerk::start().unwrap());
+    for way in ways(&clerk, &other) {
+        clerk.fail(way.endpoint, Fault::reset());
+        let [of_token, of_instance] = examine_way(&clerk, &way, None).await;
+        of_token.assert(way.name, false, &[way.down, "(UpstreamUnavailable)"]);
+        of_instance.assert(way.name, false, &[way.down, "FAIL  1 of the checks failed"]);
         clerk.heal_all();
     }
 }
 
 #[tokio::test]
-async fn discovery_that_is_not_ours_is_told() {
-    let clerk = FakeClerk::start().unwrap();
-    let issuer = clerk.url();
-    for (name, member, value, expected) in [
-        (
-            "another issuer",
-            "issuer",
-            "https://clerk.x.test".to_owned(),
-            "the issuer is https://clerk.x.test, not http://127.0.0.1:",
-        ),
-        (
-            "a slash more",
-            "issuer",
-            format!("{issuer}/"),
-            "set CLERK_DOMAIN to the issuer's host",
-        ),
-        (
-            "an endpoint of another origin",
-            "introspection_endpoint",
-            "https://clerk.x.test/oauth/token_info".to_owned(),
-            "introspection_endpoint is https://clerk.x.test/oauth/token_info, but the layer asks",
-        ),
-    ] {
-        let fault = discovery(&clerk, |metadata| metadata[member] = value.into()).await;
-        clerk.fail(Endpoint::OpenidConfiguration, fault);
-        let examined = examine(&clerk, "", &[]).await;
-        examined.assert(name, false, &[expected, "not everything is in order"]);
-        clerk.heal_all();
+async fn every_wrong_key_is_named() {
+    // fault H6
+    let (clerk, other) = (FakeClerk::start().unwrap(), FakeClerk::start().unwrap());
+    for way in ways(&clerk, &other) {
+        let (variable, value) = &way.key;
+        let [of_token, of_instance] = examine_way(&clerk, &way, Some((*variable, value))).await;
+        of_token.assert(way.name, false, &[way.wrong_key, variable]);
+        // The key of another instance is a good key, until there is a token.
+        let is_pem = *variable == "CLERK_JWT_KEY";
+        let expected = if is_pem {
+            "everything is in order"
+        } else {
+            way.wrong_key
+        };
+        of_instance.assert(way.name, is_pem, &[expected]);
     }
 }
 
 #[tokio::test]
-async fn the_token_can_come_on_standard_input_or_as_an_argument() {
-    let clerk = FakeClerk::start().unwrap();
-    let token = clerk.token("user_ada").issue();
-    let mut child = configured("doctor", &clerk)
-        .arg("-")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut input = child.stdin.take().unwrap();
-    input
-        .write_all(format!("{token}\n").as_bytes())
-        .await
-        .unwrap();
-    drop(input);
-    let output = child.wait_with_output().await.unwrap();
-    let text = String::from_utf8(output.stdout).unwrap();
-    assert!(output.status.success(), "{text}");
-    assert!(text.contains("the layer would accept the token"), "{text}");
-
-    let mut command = configured("doctor", &clerk);
-    let examined = Examination::of(command.arg(&token), &[&token]).await;
-    let warned = ["an argument can be seen in the list of processes"];
-    examined.assert("argument", true, &warned);
-}
-
-#[tokio::test]
-async fn an_answer_that_shows_the_token_or_moves_the_cursor_is_cleaned() {
-    let clerk = FakeClerk::start().unwrap();
-    let token = clerk.token("user_ada").issue();
-    let body = serde_json::json!({
-        "active": true,
-        "client_id": format!("{token}\u{1b}[2J"),
-        "sub": clerk.client_secret(),
-        token.clone(): 1,
-    });
-    let fault = Fault::answer(200, "application/json", body.to_string());
-    clerk.fail(Endpoint::Introspection, fault);
-    let examined = examine(&clerk, &token, &[]).await;
-    assert!(!examined.text.contains('\u{1b}'), "{}", examined.text);
-    assert!(
-        examined.text.contains("client_id: [secret]"),
-        "{}",
-        examined.text
-    );
-}
-
-#[tokio::test]
-async fn a_configuration_that_is_incomplete_is_told() {
-    let clerk = FakeClerk::start().unwrap();
-    let mut command = configured("doctor", &clerk);
-    let output = run(command.env("CLERK_OAUTH_CLIENT_ID", "")).await;
-    let told = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{told}");
-    assert!(told.contains("CLERK_OAUTH_CLIENT_ID"), "{told}");
-}
-
-#[tokio::test]
-async fn a_slow_clerk_is_told() {
-    let clerk = FakeClerk::start().unwrap();
-    let slow = Fault::delay(Duration::from_millis(600));
-    clerk.fail(Endpoint::OpenidConfiguration, slow);
-    let examined = examine(&clerk, "", &[]).await;
-    let lines = ["FAIL  a call takes ", "gives up an attempt after 1000 ms"];
-    examined.assert("slow", false, &lines);
-}
-
-#[tokio::test]
-async fn doctor_names_the_legacy_oauth_provider() {
-    // fault E12
-    let clerk = FakeClerk::start().unwrap();
-    clerk.fail(Endpoint::Introspection, Fault::status(422));
-    let examined = examine(&clerk, "", &[]).await;
-    let lines = [
-        "FAIL  introspection responds with 422",
-        "legacy OAuth provider",
-    ];
-    examined.assert("legacy", false, &lines);
-}
-
-#[tokio::test]
-async fn userinfo_that_does_not_work_is_told_and_rejects_only_where_the_profile_is_required() {
-    let clerk = FakeClerk::start().unwrap();
-    let token = clerk.token("user_ada").issue();
-    for (fault, expected, kind) in [
-        (
-            Fault::status(500),
-            "FAIL  userinfo answers 500",
-            "(ProfileUnavailable)",
-        ),
-        // These are final. fault B4
-        (
-            Fault::answer(200, "application/json", r#"{"sub":"user_eve"}"#),
-            "FAIL  userinfo answers for another subject, or for none",
-            "(Inactive)",
-        ),
-        (
-            Fault::status(403),
-            "userinfo rejects the token (403",
-            "(Inactive)",
-        ),
-    ] {
-        clerk.fail(Endpoint::Userinfo, fault);
-        let examined = examine(&clerk, &token, &[]).await;
-        assert!(examined.text.contains(expected), "{}", examined.text);
-        let accepted = "its claims are of user_ada, without a profile";
-        assert!(examined.text.contains(accepted), "{}", examined.text);
-        assert!(examined.is_content, "{}", examined.text);
-
-        let required = [("CLERK_ENRICH", "required")];
-        let examined = examine(&clerk, &token, &required).await;
-        let rejected = [expected, "CLERK_ENRICH=best-effort", kind];
-        examined.assert(expected, false, &rejected);
-    }
-}
-
-#[tokio::test]
-async fn tokens_of_other_kinds_are_told_and_judged_by_what_is_accepted() {
-    let clerk = FakeClerk::start().unwrap();
-    let secret_key = clerk.secret_key();
-    let backend = format!("{}/v1", clerk.url());
-    let session = clerk.session("user_ada").issue();
-    let api_key = clerk.api_key("user_ada").issue();
-    let template = clerk.session("user_ada").template().issue();
-    let sessions = [
-        ("CLERK_ACCEPT", "session"),
-        ("CLERK_REQUIRED_SCOPES", ""),
-        ("CLERK_OAUTH_CLIENT_ID", ""),
-        ("CLERK_OAUTH_CLIENT_SECRET", ""),
-    ];
-    let keys = [
+async fn a_kind_that_is_not_accepted_leads_to_its_option_and_feature() {
+    // fault H5
+    let (clerk, other) = (FakeClerk::start().unwrap(), FakeClerk::start().unwrap());
+    let all = ways(&clerk, &other);
+    let key = clerk.secret_key();
+    let api = format!("{}/v1", clerk.url());
+    let api_keys = [
         ("CLERK_ACCEPT", "api_key"),
-        ("CLERK_REQUIRED_SCOPES", ""),
-        ("CLERK_SECRET_KEY", &*secret_key),
-        ("CLERK_API_URL", &*backend),
+        ("CLERK_SECRET_KEY", &*key),
+        ("CLERK_API_URL", &*api),
     ];
-    let elsewhere = [
-        &sessions[..],
-        &[("CLERK_AUTHORIZED_PARTIES", "https://a.test")],
-    ]
-    .concat();
-    type Case<'a> = (
-        &'a str,
-        &'a str,
-        &'a [(&'a str, &'a str)],
-        bool,
-        &'a [&'a str],
-    );
-    let cases: [Case<'_>; 6] = [
+    for (way, option, variables) in [
         (
-            "a session",
-            &session,
-            &sessions,
-            true,
-            &[
-                "a session token",
-                "there are no client credentials",
-                "would accept the token",
-            ],
+            "OAuth token by introspection",
+            "add `oauth` to CLERK_ACCEPT",
+            &api_keys[..],
         ),
         (
-            "a session where OAuth tokens are accepted",
-            &session,
+            "session token",
+            "add `session` to CLERK_ACCEPT (`SessionTokens::new()`, Cargo feature `jwt`",
             &[],
-            false,
-            &["kinds are accepted by name", "(UnsupportedToken)"],
         ),
         (
-            "a session of another origin",
-            &session,
-            &elsewhere,
-            false,
-            &[
-                "CLERK_AUTHORIZED_PARTIES: https://a.test",
-                "(UnauthorizedParty)",
-            ],
+            "API key",
+            "add `api_key` to CLERK_ACCEPT (`ApiKeys::new()`, no Cargo feature)",
+            &[],
         ),
         (
-            "of a template",
-            &template,
-            &sessions,
-            false,
-            &["call getToken() without one", "(NotSessionToken)"],
+            "machine JWT",
+            "CLERK_MACHINE_JWTS=1 (`MachineTokens::jwts`, Cargo feature `jwt`)",
+            &[],
         ),
         (
-            "an API key",
-            &api_key,
-            &keys,
-            true,
-            &["an API key", "would accept the token"],
+            "machine token by the secret key of the instance",
+            "add `machine` to CLERK_ACCEPT (`MachineTokens::addressed_to`, no Cargo feature)",
+            &[],
         ),
-        (
-            "an unknown API key",
-            "ak_unknown",
-            &keys,
-            false,
-            &["an API key", "(Inactive)"],
-        ),
-    ];
-    for (name, token, variables, is_content, lines) in cases {
-        let before = clerk.calls(Endpoint::Introspection);
+    ] {
+        let token = &all.iter().find(|it| it.name == way).unwrap().token;
+        let introspected = clerk.calls(Endpoint::Introspection);
         let examined = examine(&clerk, token, variables).await;
-        examined.assert(name, is_content, lines);
-        assert!(!examined.text.contains(&secret_key), "{name}");
-        // With a token that is none, to see whether our credentials are taken.
-        let asked = clerk.calls(Endpoint::Introspection) - before;
-        assert!(asked <= 1, "{name}: introspection was shown the token");
+        let lines = [
+            "FAIL  tokens of this kind are not accepted",
+            option,
+            "(UnsupportedToken)",
+        ];
+        examined.assert(way, false, &lines);
+        // Only the check of the credentials, with a token that cannot exist.
+        let calls = clerk.calls(Endpoint::Introspection) - introspected;
+        assert!(calls <= 1, "{way}: introspection got the token");
+    }
+}
+
+#[tokio::test]
+async fn an_accepted_kind_in_another_format_leads_to_what_is_missing() {
+    // fault H6
+    let (clerk, other) = (FakeClerk::start().unwrap(), FakeClerk::start().unwrap());
+    let all = ways(&clerk, &other);
+    for (name, with, of, missing) in [
+        (
+            "opaque, by signature",
+            "OAuth JWT by its signature",
+            "OAuth token by introspection",
+            "set CLERK_OAUTH_CLIENT_ID and CLERK_OAUTH_CLIENT_SECRET (`OAuthTokens::introspection`)",
+        ),
+        (
+            "a machine's JWT, without them",
+            "machine token by the secret key of the instance",
+            "machine JWT",
+            "set CLERK_MACHINE_JWTS=1 (`MachineTokens::jwts`, Cargo feature `jwt`)",
+        ),
+        (
+            "a machine's opaque token, without a key",
+            "machine JWT",
+            "machine token by the secret key of the machine",
+            "set CLERK_MACHINE_SECRET_KEY (`MachineTokens::machine_secret_key`)",
+        ),
+    ] {
+        let way = |name: &str| all.iter().find(|it| it.name == name).unwrap();
+        let variables = way(with).variables.iter();
+        let variables: Vec<_> = variables
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let examined = examine(&clerk, &way(of).token, &variables).await;
+        examined.assert(name, false, &[missing, "(UnsupportedToken)"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Calls to Clerk, as the layer makes them, with all details of the answers.
+//! Calls to Clerk, as the layer makes them, with the details of the answers.
 
 use std::{
     error::Error,
@@ -6,14 +6,14 @@ use std::{
 };
 
 use reqwest::{Client, ClientBuilder, RequestBuilder, StatusCode, redirect};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
+use tower_clerk::TokenKind;
 use url::form_urlencoded::byte_serialize;
 
-/// The instance, and the credentials for it.
+/// The two APIs of the instance.
 pub(crate) struct Clerk {
     issuer: String,
-    client_id: String,
-    secret: String,
+    backend_url: String,
     client: Client,
 }
 
@@ -28,11 +28,7 @@ pub(crate) struct Answer {
 }
 
 impl Clerk {
-    pub(crate) fn new(
-        issuer: &str,
-        client_id: String,
-        secret: String,
-    ) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(issuer: &str, backend_url: &str) -> Result<Self, reqwest::Error> {
         let client = ClientBuilder::new()
             .no_proxy()
             .redirect(redirect::Policy::none())
@@ -40,8 +36,7 @@ impl Clerk {
             .build()?;
         Ok(Self {
             issuer: issuer.to_owned(),
-            client_id,
-            secret,
+            backend_url: backend_url.to_owned(),
             client,
         })
     }
@@ -57,12 +52,16 @@ impl Clerk {
 
     /// Introspects a token (RFC 7662 §2.1). Id and secret are form-encoded before they become credentials (RFC 6749
     /// §2.3.1).
-    pub(crate) async fn introspect(&self, token: &str) -> Result<Answer, String> {
+    pub(crate) async fn introspect(
+        &self,
+        (id, secret): &(String, String),
+        token: &str,
+    ) -> Result<Answer, String> {
         let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
         let form = format!("token={}&token_type_hint=access_token", encode(token));
         let url = format!("{}/oauth/token_info", self.issuer);
         let request = self.client.post(url);
-        let request = request.basic_auth(encode(&self.client_id), Some(encode(&self.secret)));
+        let request = request.basic_auth(encode(id), Some(encode(secret)));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
         send(request.body(form)).await
     }
@@ -70,6 +69,30 @@ impl Clerk {
     pub(crate) async fn userinfo(&self, token: &str) -> Result<Answer, String> {
         let url = format!("{}/oauth/userinfo", self.issuer);
         send(self.client.get(url).bearer_auth(token)).await
+    }
+
+    /// Verifies a token of a kind by the Backend API.
+    pub(crate) async fn verify(
+        &self,
+        kind: TokenKind,
+        key: &str,
+        token: &str,
+    ) -> Result<Answer, String> {
+        let (path, member) = match kind {
+            TokenKind::Machine => ("/m2m_tokens/verify", "token"),
+            TokenKind::ApiKey => ("/api_keys/verify", "secret"),
+            _ => ("/oauth_applications/access_tokens/verify", "access_token"),
+        };
+        let request = self.client.post(format!("{}{path}", self.backend_url));
+        let body = json!({ member: token });
+        send(backend(request.json(&body), key)).await
+    }
+
+    /// Fetches a user by the Backend API.
+    pub(crate) async fn user(&self, key: &str, id: &str) -> Result<Answer, String> {
+        let id: String = byte_serialize(id.as_bytes()).collect();
+        let request = self.client.get(format!("{}/users/{id}", self.backend_url));
+        send(backend(request, key)).await
     }
 }
 
@@ -82,6 +105,28 @@ impl Answer {
     pub(crate) fn text(&self, member: &str) -> Option<&str> {
         self.json.as_ref()?.get(member)?.as_str()
     }
+
+    /// Returns the members of a 200 with a JSON object.
+    pub(crate) fn members(&self) -> Option<&Map<String, Value>> {
+        let json = self.json.as_ref().filter(|_| self.status == StatusCode::OK);
+        json?.as_object()
+    }
+
+    /// Returns true if this is Clerk's answer about a token or a user that does not exist. A page of a proxy has no
+    /// `errors`.
+    pub(crate) fn is_unknown(&self) -> bool {
+        let errors = self.json.as_ref().and_then(|json| json.get("errors"));
+        matches!(self.status.as_u16(), 400 | 404) && errors.is_some_and(Value::is_array)
+    }
+
+    pub(crate) fn rejects_credentials(&self) -> bool {
+        matches!(self.status.as_u16(), 401 | 403)
+    }
+}
+
+fn backend(request: RequestBuilder, key: &str) -> RequestBuilder {
+    let request = request.bearer_auth(key);
+    request.header("clerk-api-version", "2026-05-12")
 }
 
 #[expect(
@@ -90,13 +135,13 @@ impl Answer {
 )]
 async fn send(request: RequestBuilder) -> Result<Answer, String> {
     let sent = SystemTime::now();
-    let mut response = request.send().await.map_err(tell)?;
+    let mut response = request.send().await.map_err(innermost)?;
     let took = sent.elapsed().unwrap_or_default();
     let date = response.headers().get("date");
     let date = date.and_then(|date| httpdate::parse_http_date(date.to_str().ok()?).ok());
     let status = response.status();
     let mut body = Vec::new();
-    while let Some(chunk) = response.chunk().await.map_err(tell)? {
+    while let Some(chunk) = response.chunk().await.map_err(innermost)? {
         body.extend_from_slice(&chunk);
         if body.len() > LARGEST {
             return Err("the answer is larger than the layer would read".to_owned());
@@ -111,7 +156,7 @@ async fn send(request: RequestBuilder) -> Result<Answer, String> {
 }
 
 /// Returns the innermost cause, without the address, which is known.
-fn tell(error: reqwest::Error) -> String {
+fn innermost(error: reqwest::Error) -> String {
     let error = error.without_url();
     let mut cause: &dyn Error = &error;
     while let Some(source) = cause.source() {
@@ -128,5 +173,5 @@ fn seconds_between(from: SystemTime, to: SystemTime) -> i64 {
     }
 }
 
-/// The largest body that the layer reads.
-const LARGEST: usize = 64 * 1024;
+/// The largest body that the layer reads. Answers about users may be larger.
+const LARGEST: usize = 256 * 1024;
