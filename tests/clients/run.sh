@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Other people's MCP clients, and a scanner, against the examples `mcp` and `fake_clerk`: each one finds
 # Clerk by itself, registers, gets a token, calls the tools and steps up. They are installed into a directory
-# that is removed again. What is not on this machine is skipped, visibly.
+# that is removed again. A client whose language is not on this machine is skipped, visibly; with CI_REQUIRE=clients, it
+# counts as a failure.
 # Beside them, the has() of Clerk's own library, against the rules about session tokens.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -26,6 +27,15 @@ check() { # NAME COMMAND…
         cat "$work/log"
         echo "FAILED: $name"
         failures=$((failures + 1))
+    fi
+}
+
+skip() { # REASON
+    if [ "${CI_REQUIRE:-}" = clients ]; then
+        echo "FAILED: $1"
+        failures=$((failures + 1))
+    else
+        echo "SKIPPED: $1"
     fi
 }
 
@@ -107,7 +117,7 @@ if command -v npm >/dev/null && node -e 'process.exit(+(process.versions.node.sp
     check "npm: @modelcontextprotocol/sdk 1.10.2" timeout 120 node "$work/early/typescript_early.mjs" \
         "http://127.0.0.1:$port/mcp" "$clerk"
 else
-    echo "SKIPPED: the TypeScript SDK, and has() of @clerk/shared: there is no Node of version 18 or later, with npm"
+    skip "the TypeScript SDK, and has() of @clerk/shared: there is no Node of version 18 or later, with npm"
 fi
 
 if python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
@@ -119,7 +129,7 @@ if python3 -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 10))
     export MCP_AUTHLAB_TOKENS="$work/tokens.json"
     check "PyPI: mcp-authlab" scan
 else
-    echo "SKIPPED: the clients mcp and fastmcp, and mcp-authlab: there is no Python of version 3.10 or later, with venv"
+    skip "the clients mcp and fastmcp, and mcp-authlab: there is no Python of version 3.10 or later, with venv"
 fi
 
 exit $((failures > 0))

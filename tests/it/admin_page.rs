@@ -1,10 +1,10 @@
 //! The page of the example `fake_clerk`, in a browser without a window: Chromium, driven over WebDriver.
 //!
-//! With `SCREENSHOTS=DIRECTORY` it leaves pictures of the page there.
+//! With `SCREENSHOTS=DIRECTORY` it leaves pictures of the page there. With `CI_REQUIRE=chromium` the test fails if there is
+//! no Chromium.
 
 use std::{
     env, fs,
-    io::{self, Write},
     panic::{AssertUnwindSafe, resume_unwind},
     path::{Path, PathBuf},
     process::Stdio,
@@ -22,14 +22,15 @@ use tokio::{
 };
 use tower_clerk::AuthErrorKind;
 
-use crate::{examples::PATIENCE, fake_clerk::Fake};
+use crate::{examples::PATIENCE, fake_clerk::Fake, support::skip};
 
 #[tokio::test]
 async fn the_page_works_in_chromium_or_is_skipped_where_there_is_none() {
     let Some((driver, browser)) = installed() else {
-        // Unlike what `eprintln` writes, this is seen although the test passes.
-        let told = "SKIPPED: the admin page is untested: no chromium, or no chromedriver, in PATH";
-        writeln!(io::stderr(), "{told}").unwrap();
+        skip(
+            "chromium",
+            "there is no chromium, or no chromedriver, in PATH",
+        );
         return;
     };
     let fake = Fake::start().await;

@@ -2,6 +2,8 @@
 
 use std::{
     convert::Infallible,
+    env,
+    io::{self, Write},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -20,6 +22,16 @@ use tower_clerk::{
 };
 
 use crate::redaction::let_every_subscriber_be_asked;
+
+/// Reports a test that needs a program which is not installed. Fails if the list `CI_REQUIRE` names the program.
+pub fn skip(program: &str, reason: &str) {
+    let required = env::var("CI_REQUIRE").unwrap_or_default();
+    let is_required = required.split([',', ' ']).any(|name| name == program);
+    assert!(!is_required, "{reason}");
+    // Unlike the output of `eprintln`, this line is shown although the test passes.
+    let line = format!("SKIPPED: {reason}\n");
+    io::stderr().write_all(line.as_bytes()).unwrap();
+}
 
 /// A Clerk and a clock that does not move by itself.
 pub struct World {
