@@ -5,6 +5,7 @@ pub(crate) mod parse;
 pub(crate) mod problem;
 pub(crate) mod secret;
 pub(crate) mod text;
+pub(crate) mod untyped;
 
 #[cfg(feature = "jwt")]
 pub(crate) use self::origin::check_browser_origin;

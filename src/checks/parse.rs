@@ -8,7 +8,7 @@ use serde::{
     de::{self, DeserializeOwned, SeqAccess, Visitor},
 };
 
-use super::{Hidden, may_be_secret};
+use super::{Hidden, untyped::Misfit};
 
 /// A list of client or machine ids, or any id.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -80,10 +80,7 @@ pub(crate) fn deserialize_duration<'de, D: Deserializer<'de>>(
 
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Duration, E> {
             // Any other text may be a misplaced secret.
-            let unexpected = match may_be_secret(text) {
-                true => de::Unexpected::Other("another text"),
-                false => de::Unexpected::Str(text),
-            };
+            let unexpected = de::Unexpected::Other("another text");
             duration(text).ok_or_else(|| E::invalid_value(unexpected, &self))
         }
     }
@@ -183,18 +180,14 @@ pub(crate) fn deserialize_duration_option<'de, D: Deserializer<'de>>(
     deserialize_duration(deserializer).map(Some)
 }
 
-/// Reads a word of a fixed set. The error does not repeat a text that may be a secret.
+/// Reads a word of a fixed set. The error does not repeat the text, which may be a secret.
 pub(crate) fn deserialize_word<'de, D, T>(deserializer: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: for<'a> Deserialize<'a>,
 {
     let text = String::deserialize(deserializer)?;
-    let word = de::value::StrDeserializer::<de::value::Error>::new(&text);
-    T::deserialize(word).map_err(|error| match may_be_secret(&text) {
-        true => de::Error::custom("another text than the words of this field"),
-        false => de::Error::custom(error),
-    })
+    T::deserialize(de::value::StrDeserializer::<Misfit>::new(&text)).map_err(de::Error::custom)
 }
 
 pub(crate) fn deserialize_word_option<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, error::Error, fmt};
 
-use super::secret::may_be_secret;
+use super::{secret::may_be_secret, untyped::Misfit};
 
 /// All problems of a configuration, found by [`build`](crate::ClerkConfigBuilder::build).
 ///
@@ -44,6 +44,26 @@ impl ConfigError {
     /// Returns the problems, at least one.
     pub fn problems(&self) -> &[ConfigProblem] {
         &self.problems
+    }
+}
+
+/// Makes the error of a file that cannot be read.
+impl From<Misfit> for ConfigError {
+    fn from(misfit: Misfit) -> Self {
+        let path = misfit.path();
+        let option = match &*path {
+            "" => "configuration".into(),
+            _ => path.into(),
+        };
+        let flaw = Flaw::hidden(misfit.reason());
+        let problem = ConfigProblem {
+            option,
+            variable: None,
+            message: flaw.message,
+        };
+        Self {
+            problems: vec![problem],
+        }
     }
 }
 

@@ -30,6 +30,9 @@ impl ClerkConfigBuilder {
     /// All [problems](crate::config::ConfigProblem) of the configuration. Each has the option, the variable if the
     /// value came from the environment, and what to write instead.
     pub fn build(mut self) -> Result<ClerkConfig, ConfigError> {
+        if let Some(error) = self.file_error {
+            return Err(error);
+        }
         let mut problems = Problems::new(mem::take(&mut self.origins));
         problems.extend(&self.problems);
         let instance = Instance::parse(&self.instance, self.danger_allow_http);

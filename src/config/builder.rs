@@ -5,12 +5,12 @@ mod setters;
 use std::{fmt, sync::Arc, time::Duration};
 
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{JwtKeys, Resource, env::Environment};
 use crate::{
-    TokenKind,
-    checks::{Hidden, Problems, parse, problem::Origins},
+    ConfigError, TokenKind,
+    checks::{Hidden, Problems, parse, problem::Origins, untyped::Untyped},
     clerk::{http::Transport, instance::Instance},
     clock::Clock,
     kinds::Accepted,
@@ -66,8 +66,12 @@ use crate::{
 /// `accept.session.allow_pending`, `accept.session.audiences`, `accept.session.audience_policy`;
 /// `accept.api_key.required_scopes`; `accept.machine.machine_secret_key`.
 /// `verified_by`, `scope_implies`, `transport` and `clock` are for code only.
+///
+/// A value of a wrong type and an unknown field are problems of [`build`](Self::build), too, and not errors of the
+/// deserializer: errors of some formats quote the line or the whole file, with the secrets in it. The `toml` crate does, so
+/// read a builder from TOML, not a [`ClerkConfig`](crate::ClerkConfig).
 #[derive(Clone, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields, expecting = "a table")]
 #[must_use = "call `build`"]
 pub struct ClerkConfigBuilder {
     pub(super) instance: String,
@@ -123,6 +127,22 @@ pub struct ClerkConfigBuilder {
     pub(super) problems: Problems,
     #[serde(skip)]
     pub(super) origins: Origins,
+    /// The reason why a file cannot be read. The other options are then unknown.
+    #[serde(skip)]
+    pub(super) file_error: Option<ConfigError>,
+}
+
+/// Reads a file in two steps, so that no value of it gets into an error.
+impl<'de> Deserialize<'de> for ClerkConfigBuilder {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let file = Untyped::deserialize(deserializer)?;
+        // The deserializer of the fields, which the derive makes.
+        let builder = Self::deserialize(file);
+        Ok(builder.unwrap_or_else(|misfit| Self {
+            file_error: Some(misfit.into()),
+            ..Self::default()
+        }))
+    }
 }
 
 impl ClerkConfigBuilder {
@@ -168,6 +188,7 @@ impl Default for ClerkConfigBuilder {
             environment: None,
             problems: Problems::default(),
             origins: Origins::default(),
+            file_error: None,
         }
     }
 }

@@ -20,7 +20,8 @@ use crate::{
 /// A checked configuration, from which a [`ClerkAuthLayer`](crate::ClerkAuthLayer) is made.
 ///
 /// Made by [`builder`](Self::builder), [`from_env`](Self::from_env), or serde, as
-/// [`ClerkConfigBuilder`](crate::ClerkConfigBuilder) documents it:
+/// [`ClerkConfigBuilder`](crate::ClerkConfigBuilder) documents it. From TOML, read a builder instead: errors of the `toml`
+/// crate contain the file, with its secrets.
 ///
 /// ```
 /// # use tower_clerk::ClerkConfig;

@@ -9,7 +9,10 @@ use serde::{
 use url::Url;
 
 use crate::{
-    checks::{Flaw, Hidden, Problems, check_scope, parse},
+    checks::{
+        Flaw, Hidden, Problems, check_scope, parse,
+        untyped::{Misfit, Untyped, in_two_steps},
+    },
     resource_metadata::{Description, ResourceMetadata, WELL_KNOWN},
 };
 
@@ -173,6 +176,12 @@ impl fmt::Debug for Resource {
 /// Reads a string or a table. A visitor keeps the message about a wrong member, which an untagged enum loses.
 impl<'de> Deserialize<'de> for Resource {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        in_two_steps(deserializer, Self::read)
+    }
+}
+
+impl Resource {
+    fn read(untyped: Untyped) -> Result<Self, Misfit> {
         #[derive(Deserialize)]
         #[serde(deny_unknown_fields)]
         struct Table {
@@ -210,7 +219,7 @@ impl<'de> Deserialize<'de> for Resource {
             }
         }
 
-        deserializer.deserialize_any(Form)
+        untyped.deserialize_any(Form)
     }
 }
 

@@ -4,6 +4,7 @@ mod backend;
 mod bounds;
 mod discovery;
 mod env;
+mod file_secrets;
 mod instance;
 mod names;
 mod proxy;

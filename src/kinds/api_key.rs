@@ -2,20 +2,27 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use crate::checks::{Hidden, Problems, check_scope, parse};
+use crate::checks::{Hidden, Problems, check_scope, parse, untyped::in_two_steps};
 
 /// API keys of users and organizations (`ak_…`), verified by the Backend API with the
 /// [`secret_key`](crate::ClerkConfigBuilder::secret_key), which is mandatory.
 ///
 /// In a file it is the table `accept.api_key`, with `required_scopes`. `Debug` shows no text of it.
 #[derive(Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields, expecting = "a table")]
 #[must_use = "pass it to `ClerkConfigBuilder::accept`"]
 pub struct ApiKeys {
     #[serde(deserialize_with = "parse::deserialize_list")]
     pub(crate) required_scopes: Vec<String>,
+}
+
+/// Reads the table in two steps, so that no value of it gets into an error.
+impl<'de> Deserialize<'de> for ApiKeys {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        in_two_steps(deserializer, Self::deserialize)
+    }
 }
 
 impl ApiKeys {

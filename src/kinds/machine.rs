@@ -3,9 +3,9 @@
 use std::fmt;
 
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
-use crate::checks::{Flaw, Named, Problems, check_graphic, parse};
+use crate::checks::{Flaw, Named, Problems, check_graphic, parse, untyped::in_two_steps};
 
 /// Machine-to-machine tokens of the instance. Opaque tokens (`mt_…`) are verified by the Backend API. JWTs are verified
 /// by their signature, if they are [accepted](Self::jwts).
@@ -16,7 +16,7 @@ use crate::checks::{Flaw, Named, Problems, check_graphic, parse};
 /// In a file it is the table `accept.machine`, with `addressed_to` (a list, or `"*"`; mandatory),
 /// `machine_secret_key` and `jwts`. `Debug` shows no text of it.
 #[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(remote = "Self", deny_unknown_fields, expecting = "a table")]
 #[must_use = "pass it to `ClerkConfigBuilder::accept`"]
 pub struct MachineTokens {
     addressed_to: Named,
@@ -24,6 +24,13 @@ pub struct MachineTokens {
     pub(crate) machine_secret_key: Option<SecretString>,
     #[serde(default)]
     pub(crate) jwts: bool,
+}
+
+/// Reads the table in two steps, so that no value of it gets into an error.
+impl<'de> Deserialize<'de> for MachineTokens {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        in_two_steps(deserializer, Self::deserialize)
+    }
 }
 
 impl MachineTokens {

@@ -74,7 +74,11 @@ pub(crate) mod sealed {
 
 /// The accepted kinds of a configuration, or of one of its sources.
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(
+    default,
+    deny_unknown_fields,
+    expecting = "a table with one table per kind"
+)]
 pub(crate) struct Accepted {
     pub(crate) oauth: Option<OAuthTokens>,
     #[cfg(feature = "jwt")]

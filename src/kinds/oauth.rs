@@ -4,12 +4,13 @@ use std::{fmt, sync::Arc};
 
 use http::HeaderValue;
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::{AudiencePolicy, JwtVerification};
 use crate::{
     checks::{
         Flaw, Hidden, Named, Problems, check_graphic, check_scope, check_text, is_vschar, parse,
+        untyped::in_two_steps,
     },
     clerk::introspection::basic_credentials,
     verify::{Enrichment, Verify},
@@ -21,7 +22,12 @@ use crate::{
 /// `client_id`, `client_secret`, `required_scopes`, `allowed_clients` (a list, or `"*"`), `audiences`,
 /// `audience_policy`, `jwts`, `userinfo` and `unprefixed`. `Debug` shows no text of it.
 #[derive(Clone, Deserialize)]
-#[serde(default = "OAuthTokens::new", deny_unknown_fields)]
+#[serde(
+    remote = "Self",
+    default = "OAuthTokens::new",
+    deny_unknown_fields,
+    expecting = "a table"
+)]
 #[must_use = "pass it to `ClerkConfigBuilder::accept`"]
 pub struct OAuthTokens {
     #[serde(deserialize_with = "parse::deserialize_word")]
@@ -79,6 +85,13 @@ pub(crate) enum OAuthSource {
     Introspection(HeaderValue),
     BackendApi,
     Custom(Arc<dyn Verify>),
+}
+
+/// Reads the table in two steps, so that no value of it gets into an error.
+impl<'de> Deserialize<'de> for OAuthTokens {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        in_two_steps(deserializer, Self::deserialize)
+    }
 }
 
 impl OAuthTokens {

@@ -2,17 +2,19 @@
 
 use std::fmt;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use super::AudiencePolicy;
-use crate::checks::{Flaw, Hidden, Problems, check_browser_origin, check_graphic, parse};
+use crate::checks::{
+    Flaw, Hidden, Problems, check_browser_origin, check_graphic, parse, untyped::in_two_steps,
+};
 
 /// Session tokens of the instance: JWTs that live for a minute, verified by their signature.
 ///
 /// In a file it is the table `accept.session`, with `authorized_parties`, `cookie`, `allow_pending`, `audiences` and
 /// `audience_policy`. `Debug` shows no text of it.
 #[derive(Clone, Default, Deserialize)]
-#[serde(default, deny_unknown_fields)]
+#[serde(remote = "Self", default, deny_unknown_fields, expecting = "a table")]
 #[must_use = "pass it to `ClerkConfigBuilder::accept`"]
 pub struct SessionTokens {
     #[serde(deserialize_with = "parse::deserialize_list")]
@@ -23,6 +25,13 @@ pub struct SessionTokens {
     pub(crate) audiences: Vec<String>,
     #[serde(deserialize_with = "parse::deserialize_word")]
     pub(crate) audience_policy: AudiencePolicy,
+}
+
+/// Reads the table in two steps, so that no value of it gets into an error.
+impl<'de> Deserialize<'de> for SessionTokens {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        in_two_steps(deserializer, Self::deserialize)
+    }
 }
 
 impl SessionTokens {
