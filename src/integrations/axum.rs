@@ -200,7 +200,7 @@ fn claims_in(parts: &Parts) -> Result<&ClerkClaims, ClaimsRejection> {
     claims_of(&parts.extensions, iter::empty(), || is_grpc(parts)).map_err(|rejection| {
         let reason = match rejection.kind() {
             AuthErrorKind::MissingLayer => "no `ClerkAuthLayer` is around this route",
-            _ => "there are no bearer credentials",
+            _ => "the request has no bearer credentials",
         };
         ClaimsRejection { rejection, reason }
     })

@@ -78,7 +78,10 @@ async fn anonymous_callers_are_asked_for_a_token() {
     let plain = required::<ClerkClaims>(anonymous()).await.unwrap_err();
     let typed = required::<Claims<Numbered>>(anonymous()).await.unwrap_err();
     for rejection in [plain, typed] {
-        assert_eq!(rejection.to_string(), "there are no bearer credentials");
+        assert_eq!(
+            rejection.to_string(),
+            "the request has no bearer credentials"
+        );
         assert_eq!(rejection.rejection().status(), 401);
         let kind = rejection.rejection().kind();
         assert_eq!(kind, AuthErrorKind::MissingCredentials);
