@@ -91,6 +91,9 @@ where
             Decision::Reject(rejection) => {
                 give_up_readiness(&mut self.inner);
                 let is_grpc = self.options.is_grpc(&request);
+                if let Some(metadata) = self.authenticator.metadata() {
+                    metadata.note_rejected(request.uri().path());
+                }
                 let response = self.authenticator.reject(rejection, is_grpc, &self.reject);
                 ResponseFuture::reject(response)
             }

@@ -251,6 +251,14 @@ pub(crate) fn metadata_unserved() {
     );
 }
 
+/// Logs that a request for the metadata of another resource was rejected.
+pub(crate) fn foreign_metadata() {
+    tracing::warn!(
+        "a request for the metadata of another resource was rejected: serve that metadata outside of this layer; in \
+         axum, add this layer with `route_layer` instead of `layer`"
+    );
+}
+
 /// Logs that a layer requires an audience, which Clerk's introspection responses do not contain.
 pub(crate) fn audience_cannot_be_shown() {
     tracing::warn!(

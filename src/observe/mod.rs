@@ -25,7 +25,10 @@ pub(crate) use self::webhooks::{WebhookObserver, WebhookResult};
 pub(crate) use self::{
     audience::{AudienceObserver, AudienceRejection},
     endpoint::{EndpointObserver, UpstreamCall},
-    events::{audience_cannot_be_shown, metadata_unserved, missing_layer, unreadable_organization},
+    events::{
+        audience_cannot_be_shown, foreign_metadata, metadata_unserved, missing_layer,
+        unreadable_organization,
+    },
     health::HealthState,
     kinds::KindLog,
     labels::{

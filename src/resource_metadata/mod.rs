@@ -81,6 +81,8 @@ struct Inner {
     server: Option<Server>,
     /// Ensures that the warning about metadata that the layer cannot serve is logged only once.
     unserved: Once,
+    /// Ensures the same for the warning about the metadata of another resource.
+    foreign: Once,
 }
 
 /// The values from which the metadata is built.
@@ -124,6 +126,7 @@ impl ResourceMetadata {
             json: json.into(),
             server: None,
             unserved: Once::new(),
+            foreign: Once::new(),
         }))
     }
 
@@ -170,6 +173,17 @@ impl ResourceMetadata {
             return None;
         };
         Some(Response::from_parts(parts, body))
+    }
+
+    /// Logs a warning, once, if a rejected request was for the metadata of another resource.
+    ///
+    /// The layer rejects such a request as any other. To pass it on would open the path: the layer cannot know what the
+    /// inner service does with it, and a service that responds at every path would respond without authentication.
+    pub(crate) fn note_rejected(&self, path: &str) {
+        let rest = path.strip_prefix(WELL_KNOWN);
+        if rest.is_some_and(|rest| rest.starts_with('/')) && !self.is_at(path) {
+            self.0.foreign.call_once(observe::foreign_metadata);
+        }
     }
 
     fn answer(&self, method: &Method, path: &str) -> Response<Bytes> {

@@ -45,6 +45,7 @@ impl ResourceMetadata {
             json: self.0.json.clone(),
             server: Some(server),
             unserved: Once::new(),
+            foreign: Once::new(),
         }))
     }
 

@@ -449,6 +449,62 @@ async fn each_of_two_layers_tells_of_its_own_resource() {
 }
 
 #[tokio::test]
+async fn a_layer_around_another_resource_rejects_its_metadata_with_a_warning() {
+    // fault E15
+    let world = World::new();
+    let app = |is_route_layer: bool| {
+        ["b", "a"].into_iter().fold(Router::new(), |app, name| {
+            let config = world.accepting(world.oauth());
+            let layer = layer(config.resource(format!("https://api.example.com/{name}")));
+            let metadata = layer.authenticator().resource_metadata().unwrap();
+            let path = metadata.paths().last().unwrap().to_owned();
+            let routes = Router::new().route(&format!("/{name}"), get(|| async { "ok" }));
+            // The fallback of `a`, which is merged last, is that of both, with its layer around.
+            app.merge(match is_route_layer {
+                true => routes.route_layer(layer).route_service(&path, metadata),
+                false if name == "a" => routes.layer(layer),
+                false => routes.route_layer(layer),
+            })
+        })
+    };
+    let log = Log::default();
+    let guard = log.subscribe();
+    let warnings = || {
+        let text = log.text();
+        let lines = text.lines();
+        lines
+            .filter(|line| line.contains("the metadata of another resource"))
+            .count()
+    };
+    let wrapped = app(false);
+    let send = async |app: &Router, path: &str| {
+        let request = Request::get(path).body(Body::empty()).unwrap();
+        app.clone().oneshot(request).await.unwrap()
+    };
+    assert_eq!(send(&wrapped, &format!("{ROOT}/a")).await.status(), 200);
+    assert_eq!(send(&wrapped, "/other").await.status(), 401);
+    assert_eq!(send(&wrapped, &format!("{ROOT}x")).await.status(), 401);
+    assert_eq!(warnings(), 0);
+    for _ in 0..2 {
+        assert_eq!(send(&wrapped, &format!("{ROOT}/b")).await.status(), 401);
+    }
+    assert_eq!(warnings(), 1);
+    drop(guard);
+
+    let beside = app(true);
+    for name in ["a", "b"] {
+        let response = send(&beside, &format!("{ROOT}/{name}")).await;
+        assert_eq!(response.status(), 200);
+        let body = response.into_body().collect().await.unwrap().to_bytes();
+        let document: Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(
+            document["resource"],
+            format!("https://api.example.com/{name}")
+        );
+    }
+}
+
+#[tokio::test]
 async fn tonic_is_as_it_was_and_says_once_that_it_cannot_answer() {
     use tonic::transport::{Channel, Server, server::TcpIncoming};
 
