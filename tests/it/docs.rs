@@ -357,6 +357,6 @@ fn strings_of_call(call: &str) -> Vec<String> {
     strings
 }
 
-fn source(path: &str) -> String {
+pub fn source(path: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()
 }

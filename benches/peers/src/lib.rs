@@ -1,7 +1,8 @@
 //! tower-clerk beside what would be picked instead: one authorization server, the same tokens, the same
 //! handler, one run.
 //!
-//! `cargo run --release` measures everything and writes `results.md`, `cost.svg` and `stampede.svg`.
+//! `cargo run --release` measures everything and writes `results.md`, `cost.svg` and `stampede.svg`
+//! into `benches/comparison`.
 //!
 //! The modules stand in the order in which they are used.
 

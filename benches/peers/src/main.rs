@@ -12,7 +12,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let results = runtime.block_on(measure())?;
     let tables = results.to_string();
     println!("{tables}");
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    // Outside of this crate, since the pages of the published package show the charts.
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../comparison");
     fs::write(folder.join("results.md"), &tables)?;
     fs::write(folder.join("cost.svg"), chart::costs(&results.costs))?;
     let stampedes = chart::stampedes(&results.stampedes);
