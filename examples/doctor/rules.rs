@@ -156,6 +156,12 @@ impl<'a> Rules<'a> {
             let entry = named.iter().find(|entry| self.is_ours(entry));
             match entry {
                 Some(entry) => passed = Some(report.shown_text(entry)),
+                None if self.settings.observes_audience => {
+                    let named = report.shown_text(&named.join(" "));
+                    return Passes(format!(
+                        "{named} is not this service, but CLERK_AUDIENCE_POLICY is `observe`"
+                    ));
+                }
                 None => {
                     let named = report.shown_text(&named.join(" "));
                     return Fails(

@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) audiences: Vec<String>,
     pub(crate) resource: Option<String>,
     pub(crate) requires_audience: bool,
+    /// True if a foreign audience is only counted.
+    pub(crate) observes_audience: bool,
     /// True if texts that are of no known kind are introspected.
     pub(crate) accepts_unprefixed: bool,
     /// `None` if session tokens of every origin are accepted.
@@ -73,6 +75,7 @@ impl Settings {
             machines: allowed("CLERK_MACHINES"),
             audiences: list("CLERK_AUDIENCES"),
             resource: variable("CLERK_RESOURCE"),
+            observes_audience: is("CLERK_AUDIENCE_POLICY", "observe"),
             requires_audience: is("CLERK_AUDIENCE_POLICY", "require"),
             accepts_unprefixed: accepts_oauth && is("CLERK_OPAQUE_TOKENS", "any"),
             parties: variable("CLERK_AUTHORIZED_PARTIES").map(|_| list("CLERK_AUTHORIZED_PARTIES")),

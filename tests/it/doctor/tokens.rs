@@ -35,6 +35,13 @@ async fn several_broken_rules_are_all_printed_and_their_remedies_help() {
             remedy: &[("CLERK_AUDIENCES", "https://x.test/mcp")],
         },
         Case {
+            name: "wrong audience, to be observed",
+            token: token().resource("https://x.test/mcp").issue(),
+            variables: &[],
+            expected: &["(WrongAudience)"],
+            remedy: &[("CLERK_AUDIENCE_POLICY", "observe")],
+        },
+        Case {
             name: "wrong audience of a JWT",
             token: token().resource("https://y.test/mcp").jwt().issue(),
             variables: &[],
