@@ -13,6 +13,7 @@ use tower_clerk::{
 };
 
 use crate::{
+    audiences::warnings,
     redaction::Log,
     support::{App, Kinds, World, unix_seconds},
 };
@@ -334,6 +335,43 @@ async fn machine_token_is_addressed_to_us() {
     app.bearer(&ours)
         .await
         .assert_rejected(401, AuthErrorKind::WrongMachine);
+}
+
+#[tokio::test]
+async fn a_machine_token_for_another_machine_is_warned_of_with_the_option() {
+    // fault H5
+    let world = World::new();
+    let opaque = world.clerk.machine_token("mch_them").scopes(["mch_other"]);
+    let jwt = world
+        .clerk
+        .machine_token("mch_them")
+        .scopes(["mch_other"])
+        .jwt();
+    for token in [opaque.issue(), jwt.issue()] {
+        let log = Log::default();
+        let guard = log.subscribe();
+        let machines = MachineTokens::addressed_to(["mch_us"]).jwts();
+        let app = App::new(with_key(world.accepting(machines), &world));
+        for _ in 0..2 {
+            app.bearer(&token)
+                .await
+                .assert_rejected(401, AuthErrorKind::WrongMachine);
+        }
+        let warnings = warnings(&log);
+        let [warning] = &*warnings else {
+            panic!("{warnings:?}");
+        };
+        for part in [
+            "WrongMachine",
+            "mch_other",
+            "mch_us",
+            "`addressed_to`",
+            "CLERK_MACHINES",
+        ] {
+            assert!(warning.contains(part), "{part}: {warning}");
+        }
+        drop(guard);
+    }
 }
 
 #[tokio::test]
