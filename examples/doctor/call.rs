@@ -10,9 +10,13 @@ use serde_json::{Map, Value, json};
 use tower_clerk::TokenKind;
 use url::form_urlencoded::byte_serialize;
 
+use crate::settings::Settings;
+
 /// The two APIs of the instance.
 pub(crate) struct Clerk {
     issuer: String,
+    /// The base of the addresses of the Frontend API: a proxy's URL, or the issuer.
+    frontend_url: String,
     backend_url: String,
     client: Client,
 }
@@ -28,7 +32,7 @@ pub(crate) struct Answer {
 }
 
 impl Clerk {
-    pub(crate) fn new(issuer: &str, backend_url: &str) -> Result<Self, reqwest::Error> {
+    pub(crate) fn new(issuer: &str, settings: &Settings) -> Result<Self, reqwest::Error> {
         let client = ClientBuilder::new()
             .no_proxy()
             .redirect(redirect::Policy::none())
@@ -36,7 +40,8 @@ impl Clerk {
             .build()?;
         Ok(Self {
             issuer: issuer.to_owned(),
-            backend_url: backend_url.to_owned(),
+            frontend_url: settings.proxy_url.as_deref().unwrap_or(issuer).to_owned(),
+            backend_url: settings.backend_url.clone(),
             client,
         })
     }
@@ -45,9 +50,13 @@ impl Clerk {
         &self.issuer
     }
 
+    pub(crate) fn frontend_url(&self) -> &str {
+        &self.frontend_url
+    }
+
     /// Fetches a public document.
     pub(crate) async fn get(&self, path: &str) -> Result<Answer, String> {
-        send(self.client.get(format!("{}{path}", self.issuer))).await
+        send(self.client.get(format!("{}{path}", self.frontend_url))).await
     }
 
     /// Introspects a token (RFC 7662 §2.1). Id and secret are form-encoded before they become credentials (RFC 6749
@@ -59,7 +68,7 @@ impl Clerk {
     ) -> Result<Answer, String> {
         let encode = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
         let form = format!("token={}&token_type_hint=access_token", encode(token));
-        let url = format!("{}/oauth/token_info", self.issuer);
+        let url = format!("{}/oauth/token_info", self.frontend_url);
         let request = self.client.post(url);
         let request = request.basic_auth(encode(id), Some(encode(secret)));
         let request = request.header("content-type", "application/x-www-form-urlencoded");
@@ -67,7 +76,7 @@ impl Clerk {
     }
 
     pub(crate) async fn userinfo(&self, token: &str) -> Result<Answer, String> {
-        let url = format!("{}/oauth/userinfo", self.issuer);
+        let url = format!("{}/oauth/userinfo", self.frontend_url);
         send(self.client.get(url).bearer_auth(token)).await
     }
 

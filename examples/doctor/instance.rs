@@ -32,7 +32,7 @@ pub(crate) async fn examine(clerk: &Clerk, report: &mut Report) {
         ("userinfo_endpoint", "/oauth/userinfo"),
         ("jwks_uri", "/.well-known/jwks.json"),
     ] {
-        let expected = format!("{}{path}", clerk.issuer());
+        let expected = format!("{}{path}", clerk.frontend_url());
         match answer.text(member) {
             Some(url) if url == expected => report.good(&format!("{member} is {url}")),
             Some(url) => report.bad(
@@ -52,7 +52,7 @@ pub(crate) async fn examine(clerk: &Clerk, report: &mut Report) {
 }
 
 fn check_issuer(clerk: &Clerk, issuer: Option<&str>, report: &mut Report) {
-    if issuer == Some(clerk.issuer()) {
+    if issuer.is_some_and(|issuer| issuer == clerk.issuer() || issuer == clerk.frontend_url()) {
         return report.good("the issuer is ours, byte for byte");
     }
     let found = issuer.map_or("not named".to_owned(), |issuer| report.shown_text(issuer));

@@ -47,7 +47,7 @@ async fn examine() -> Result<bool, Box<dyn Error>> {
     let config = ClerkConfig::from_env()?;
     let settings = Settings::from_env();
     let mut report = Report::new(Settings::secrets().chain(token.clone()).collect());
-    let clerk = Clerk::new(config.issuer(), &settings.backend_url)?;
+    let clerk = Clerk::new(config.issuer(), &settings)?;
 
     report.section(&format!("The instance {}", clerk.issuer()));
     instance::examine(&clerk, &mut report).await;
@@ -85,6 +85,7 @@ async fn examine_token(token: &Token<'_>, clerk: &Clerk, settings: &Settings, re
         claims: &claims,
         settings,
         issuer: clerk.issuer(),
+        proxy: clerk.frontend_url(),
         now: now(),
     };
     rules.examine(report);

@@ -12,6 +12,8 @@ pub(crate) struct Settings {
     pub(crate) client: Option<(String, String)>,
     pub(crate) secret_key: Option<String>,
     pub(crate) machine_secret_key: Option<String>,
+    /// The URL of a proxy in front of the Frontend API.
+    pub(crate) proxy_url: Option<String>,
     pub(crate) backend_url: String,
     /// True if the Backend API verifies OAuth tokens.
     pub(crate) oauth_by_backend: bool,
@@ -61,6 +63,7 @@ impl Settings {
                 .filter(|_| accepts_oauth && !oauth_by_backend),
             secret_key: variable("CLERK_SECRET_KEY"),
             machine_secret_key: variable("CLERK_MACHINE_SECRET_KEY"),
+            proxy_url: variable("CLERK_PROXY_URL").map(|url| url.trim_end_matches('/').to_owned()),
             backend_url: backend_url(),
             oauth_by_backend,
             oauth_jwts_locally: accepts_oauth

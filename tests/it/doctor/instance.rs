@@ -199,3 +199,22 @@ async fn a_secret_that_is_part_of_a_word_changes_no_text() {
     examined.assert("e", false, &["FAIL  introspection cannot be reached: "]);
     assert!(!examined.text.contains("secret]"), "{}", examined.text);
 }
+
+#[tokio::test]
+async fn an_instance_behind_a_proxy_is_examined_there() {
+    let clerk = FakeClerk::builder().path("/__clerk").start().unwrap();
+    let url = clerk.url();
+    let token = clerk.token("user_ada").issue();
+    let variables = [
+        ("CLERK_DOMAIN", "clerk.example.com"),
+        ("CLERK_PROXY_URL", &*url),
+    ];
+    let lines = [
+        "The instance https://clerk.example.com",
+        "ok    the issuer is ours",
+        "ok    introspection accepts the client credentials",
+        "ok    the layer would accept the token",
+    ];
+    let examined = examine(&clerk, &token, &variables).await;
+    examined.assert("proxy", true, &lines);
+}
