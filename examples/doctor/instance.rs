@@ -40,7 +40,7 @@ pub(crate) async fn examine(clerk: &Clerk, report: &mut Report) {
                     "{member} is {}, but the layer calls {expected}",
                     report.shown_text(url)
                 ),
-                "set CLERK_DOMAIN to the origin of that endpoint, if it is Clerk's",
+                "set CLERK_DOMAIN to the origin of that endpoint, if Clerk serves it",
             ),
             None => report.note(&format!(
                 "{member} is not named; the layer calls {expected}"

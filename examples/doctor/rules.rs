@@ -82,7 +82,7 @@ impl<'a> Rules<'a> {
             Some(end) => Passes(format!("it expires in {} s", end - self.now)),
             None if self.is_verified_locally() => Fails(
                 "it names no expiry (`exp`)".to_owned(),
-                "it is no token of Clerk's: get a new one",
+                "Clerk issues no such token: get a new one",
             ),
             None => Passes("no expiry is stated, and Clerk reports that it is active".to_owned()),
         }
@@ -115,7 +115,7 @@ impl<'a> Rules<'a> {
             ),
             None if named.is_empty() && self.is_verified_locally() => Fails(
                 "it is not named".to_owned(),
-                "it is no token of Clerk's: get a new one",
+                "Clerk issues no such token: get a new one",
             ),
             None if named.is_empty() => Passes("it is not named, and need not be".to_owned()),
             None => Passes("it is the instance".to_owned()),

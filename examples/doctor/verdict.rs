@@ -61,11 +61,11 @@ fn advice(error: &AuthError) -> String {
         AuthErrorKind::InvalidSignature => {
             "it is of another instance, or was changed; with CLERK_JWT_KEY, Clerk's key may have changed"
         }
-        AuthErrorKind::MalformedToken => "it is no JWT of Clerk's: get a new one",
+        AuthErrorKind::MalformedToken => "Clerk issues no such JWT: get a new one",
         AuthErrorKind::MalformedCredentials => {
             "a token consists of letters, digits and -._~+/ with = at the end (RFC 6750 section 2.1)"
         }
-        AuthErrorKind::TokenTooLong => "raise `max_token_length`, if it is a token of Clerk's",
+        AuthErrorKind::TokenTooLong => "raise `max_token_length`, if Clerk issued the token",
         AuthErrorKind::NotAccessToken => {
             "nothing shows that it is an access token: it may be a refresh token"
         }
