@@ -156,12 +156,12 @@ pub(crate) fn deserialize_secret_option<'de, D: Deserializer<'de>>(
 }
 
 /// Reads a list of secrets. The error does not repeat a value of another type.
-#[cfg(feature = "webhooks")]
+#[cfg(any(feature = "webhooks", feature = "fleet"))]
 pub(crate) fn deserialize_secrets<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Vec<SecretString>, D::Error> {
     let secrets: Vec<String> = deserialize_list(deserializer)
-        .map_err(|_: D::Error| de::Error::custom("`webhook_secrets` must be a list of strings"))?;
+        .map_err(|_: D::Error| de::Error::custom("the secrets must be a list of strings"))?;
     Ok(secrets.into_iter().map(Into::into).collect())
 }
 

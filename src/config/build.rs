@@ -121,6 +121,10 @@ impl ClerkConfigBuilder {
             Enrichment::Off => Enrichment::BestEffort,
             Enrichment::BestEffort | Enrichment::Required => Enrichment::Off,
         };
+        #[cfg(feature = "fleet")]
+        let fleet = self.check_fleet(&mut problems);
+        #[cfg(not(feature = "fleet"))]
+        self.check_fleet(&mut problems);
         problems.into_result()?;
         #[cfg(feature = "jwt")]
         let Some(jwt_keys) = jwt_keys.flatten() else {
@@ -166,6 +170,8 @@ impl ClerkConfigBuilder {
             rate_limit: (rate_limit > 0).then_some(rate_limit),
             #[cfg(feature = "webhooks")]
             webhook_keys,
+            #[cfg(feature = "fleet")]
+            fleet,
             transport,
             clock: self.clock.unwrap_or_else(|| Arc::new(SystemClock)),
         })

@@ -8,6 +8,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Deserializer};
 
 use super::{JwtKeys, Resource, env::Environment};
+#[cfg(feature = "fleet")]
+use crate::fleet::Fleet;
 use crate::{
     ConfigError, TokenKind,
     checks::{Hidden, Problems, parse, problem::Origins, untyped::Untyped},
@@ -55,6 +57,10 @@ use crate::{
 /// [accept.machine]
 /// addressed_to = ["mch_1"]
 /// jwts = true
+///
+/// [fleet]                                 # features `fleet` and `redis`
+/// url = "rediss://cache.internal:6379"
+/// secret = "…"
 /// ```
 ///
 /// Further fields: `proxy_url`, `backend_api_url`, `backend_api_version`, `jwt_keys` (`"instance"`, `"backend-api"`, or a
@@ -64,7 +70,8 @@ use crate::{
 /// `resource.serve_authorization_server_metadata`; `accept.oauth.verification` (`"introspection"`, `"backend-api"`,
 /// `"signature"`), `accept.oauth.audiences`, `accept.oauth.userinfo`, `accept.oauth.unprefixed`;
 /// `accept.session.allow_pending`, `accept.session.audiences`, `accept.session.audience_policy`;
-/// `accept.api_key.required_scopes`; `accept.machine.machine_secret_key`.
+/// `accept.api_key.required_scopes`; `accept.machine.machine_secret_key`;
+/// `fleet.other_secrets`, `fleet.root_certificates`.
 /// `verified_by`, `scope_implies`, `transport` and `clock` are for code only.
 ///
 /// A value of a wrong type and an unknown field are problems of [`build`](Self::build), too, and not errors of the
@@ -107,6 +114,11 @@ pub struct ClerkConfigBuilder {
     #[serde(deserialize_with = "parse::deserialize_secrets")]
     pub(super) webhook_secrets: Vec<SecretString>,
     pub(super) log_token_ids: bool,
+    #[cfg(feature = "fleet")]
+    pub(super) fleet: Option<Fleet>,
+    /// Read even without the feature, so that the error can name the feature.
+    #[cfg(not(feature = "fleet"))]
+    pub(super) fleet: Option<serde::de::IgnoredAny>,
     pub(super) danger_allow_http: bool,
     /// The kinds from code, and those that were accepted twice.
     #[serde(skip)]
@@ -179,6 +191,7 @@ impl Default for ClerkConfigBuilder {
             #[cfg(feature = "webhooks")]
             webhook_secrets: Vec::new(),
             log_token_ids: false,
+            fleet: None,
             danger_allow_http: false,
             accept_in_code: Accepted::default(),
             accepted_twice: Vec::new(),
@@ -222,6 +235,7 @@ impl fmt::Debug for ClerkConfigBuilder {
             .field("timeout", &self.timeout)
             .field("attempt_timeout", &self.attempt_timeout)
             .field("rate_limit", &self.rate_limit)
+            .field("fleet", &self.fleet)
             .finish_non_exhaustive()
     }
 }

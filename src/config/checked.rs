@@ -4,6 +4,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use serde::Deserialize;
 
+#[cfg(feature = "fleet")]
+use crate::fleet::FleetConfig;
 #[cfg(feature = "jwt")]
 use crate::verify::jws::JwtAlgorithm;
 use crate::{
@@ -85,6 +87,8 @@ pub struct ClerkConfig {
     /// The keys that sign webhook events. Empty without secrets.
     #[cfg(feature = "webhooks")]
     pub(crate) webhook_keys: Arc<[aws_lc_rs::hmac::Key]>,
+    #[cfg(feature = "fleet")]
+    pub(crate) fleet: Option<FleetConfig>,
     pub(crate) transport: Arc<dyn Transport>,
     pub(crate) clock: Arc<dyn Clock>,
 }
@@ -128,7 +132,10 @@ impl TryFrom<ClerkConfigBuilder> for ClerkConfig {
 impl fmt::Debug for ClerkConfig {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let client_id = self.client_id.as_deref().unwrap_or_default();
-        f.debug_struct("ClerkConfig")
+        let mut shown = f.debug_struct("ClerkConfig");
+        #[cfg(feature = "fleet")]
+        shown.field("fleet", &self.fleet);
+        shown
             .field("issuer", &self.instance.issuer())
             .field("proxy_url", &self.proxy.as_ref().map(Instance::issuer))
             .field("client_id", &Hidden::text(client_id))

@@ -56,6 +56,7 @@ impl ClerkConfig {
     /// | `CLERK_TIMEOUT` | [`timeout`](ClerkConfigBuilder::timeout) | seconds or `500ms` |
     /// | `CLERK_RATE_LIMIT` | [`rate_limit`](ClerkConfigBuilder::rate_limit) | calls in ten seconds; `0` turns the limit off |
     /// | `CLERK_WEBHOOK_SIGNING_SECRET` | `webhook_secrets` | list; ignored without the feature `webhooks` |
+    /// | `CLERK_FLEET_URL`, `CLERK_FLEET_SECRET` | `fleet` | URL of Redis; list of secrets, the first of which is `secret` and the others `other_secrets` |
     /// | `CLERK_DANGER_ALLOW_HTTP` | [`danger_allow_http`](ClerkConfigBuilder::danger_allow_http) | `1`, `true` |
     ///
     /// White space around a value is removed. Quotes are part of a value, and problems. An empty variable counts as not
@@ -154,6 +155,10 @@ impl ClerkConfigBuilder {
             self.rate_limit = Some(calls);
             self.set_origin(name);
         }
+        self.read_fleet(
+            found.text("CLERK_FLEET_URL"),
+            found.list("CLERK_FLEET_SECRET"),
+        );
         self.danger_allow_http = found.switch("CLERK_DANGER_ALLOW_HTTP", &mut self.problems);
         let profiles = found.word("CLERK_PROFILE_SOURCE", &PROFILES, &mut self.problems);
         if profiles == Some(true) {

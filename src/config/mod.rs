@@ -10,6 +10,7 @@ mod build;
 pub(crate) mod builder;
 pub(crate) mod checked;
 mod env;
+mod fleet;
 mod frontend;
 pub(crate) mod keys;
 mod resource;

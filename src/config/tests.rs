@@ -5,6 +5,8 @@ mod bounds;
 mod discovery;
 mod env;
 mod file_secrets;
+#[cfg(all(feature = "redis", feature = "test-util"))]
+mod fleet;
 mod instance;
 mod names;
 mod proxy;

@@ -19,6 +19,7 @@ mod link;
 #[cfg(feature = "test-util")]
 mod memory;
 mod message;
+mod options;
 mod outbox;
 #[cfg(feature = "redis")]
 mod redis;
@@ -27,4 +28,6 @@ mod store;
 
 #[cfg(feature = "test-util")]
 pub use self::memory::{Fault, MemoryStore};
+pub use self::options::Fleet;
+pub(crate) use self::options::FleetConfig;
 pub use self::store::{Claim, Page, Position, SharedStore, StoreError};

@@ -25,7 +25,7 @@ use sha2::{Digest, Sha256};
 use crate::token::digest::TokenDigest;
 
 /// The secret that all replicas of a fleet have, 32 bytes.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub(crate) struct FleetSecret(Zeroizing<[u8; 32]>);
 
 impl FleetSecret {

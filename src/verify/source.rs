@@ -32,6 +32,16 @@ pub trait Verify: Send + Sync + 'static {
         &'a self,
         request: VerifyRequest<'a>,
     ) -> BoxFuture<'a, Result<TokenInfo, AuthError>>;
+
+    /// Returns the name under which a [fleet](crate::fleet) shares the results. `None`, the default, if they are not
+    /// shared: each replica then calls this verifier itself.
+    ///
+    /// Replicas with the same name, instance and client use each other's results, within the TTL after the call. Choose a
+    /// name that stands for everything that the result depends on, and change it with the code: `orders-directory/2`.
+    /// Without a fleet it has no effect.
+    fn shared_as(&self) -> Option<&str> {
+        None
+    }
 }
 
 /// The request to a [`Verify`].

@@ -118,6 +118,7 @@ fn the_guide_has_every_option() {
     for file in [
         "config/builder/setters.rs",
         "config/resource.rs",
+        "fleet/options.rs",
         "kinds/api_key.rs",
         "kinds/machine.rs",
         "kinds/oauth.rs",

@@ -13,6 +13,7 @@ use tower_clerk::{
     AuthError, ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder, RequireLayer, TokenKind, Tokens,
     config::{JwtKeys, Resource},
     fake_clerk::{Endpoint, Fault},
+    fleet::Fleet,
     kinds::{Enrichment, MachineTokens, OAuthTokens},
     verify::{BearerToken, TokenInfo, Verify, VerifyRequest},
 };
@@ -250,7 +251,7 @@ fn configuration_errors_show_no_secret() {
 }
 
 /// Texts that are secrets, or hold one. Each has the canary in it.
-const SECRETS: [&str; 9] = [
+const SECRETS: [&str; 10] = [
     "sk_live_canary",
     "https://user:canary@clerk.example.com",
     "https://user%40example.com:canary%40clerk.example.com",
@@ -259,8 +260,12 @@ const SECRETS: [&str; 9] = [
     "oat_canary",
     "eyJhbGciOiJSUzI1NiJ9.canary.c2ln",
     "-----BEGIN PRIVATE KEY-----\ncanary\n-----END PRIVATE KEY-----",
+    "AAECAwQFBgcICQoLDA0ODxAREcanaryAGBkaGxwdHh8",
     "canary",
 ];
+
+/// The secret of a fleet: 32 bytes.
+const FLEET_SECRET: &str = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// Sets one option, by its name, in a configuration that accepts these kinds.
 type Setter = (
@@ -287,7 +292,7 @@ fn resource(
 }
 
 /// All options that take a text.
-const TEXTS: [Setter; 24] = [
+const TEXTS: [Setter; 28] = [
     ("client_id", |it, mut kinds, text| {
         kinds.oauth = OAuthTokens::introspection(text, "secret");
         (it, kinds)
@@ -370,6 +375,21 @@ const TEXTS: [Setter; 24] = [
         (it, kinds)
     }),
     ("discover", |it, kinds, text| (it.discover([text]), kinds)),
+    ("the URL of a fleet", |it, kinds, text| {
+        (it.fleet(Fleet::redis(text, FLEET_SECRET)), kinds)
+    }),
+    ("the password of a fleet", |it, kinds, text| {
+        let url = format!("rediss://:{text}@cache.internal");
+        (it.fleet(Fleet::redis(url, FLEET_SECRET)), kinds)
+    }),
+    ("the secrets of a fleet", |it, kinds, text| {
+        let fleet = Fleet::redis("redis://localhost", text).other_secrets([text]);
+        (it.fleet(fleet), kinds)
+    }),
+    ("the certificates of a fleet", |it, kinds, text| {
+        let fleet = Fleet::redis("rediss://localhost", FLEET_SECRET).root_certificates(text);
+        (it.fleet(fleet), kinds)
+    }),
     ("an origin that is discovered", |it, kinds, text| {
         (it.discover([format!("https://{text}")]), kinds)
     }),
@@ -446,6 +466,11 @@ fn no_text_of_a_rule_or_a_file_shows_what_may_be_a_secret() {
             "jwt_keys",
             "users",
             "resource",
+            "fleet",
+            "fleet.url",
+            "fleet.secret",
+            "fleet.other_secrets",
+            "fleet.root_certificates",
         ] {
             let mut file = serde_json::json!({
                 "instance": "clerk.example.com",
@@ -453,9 +478,11 @@ fn no_text_of_a_rule_or_a_file_shows_what_may_be_a_secret() {
             });
             let table = match member {
                 "client_secret" => &mut file["accept"]["oauth"],
+                _ if member.contains('.') => &mut file["fleet"],
                 _ => &mut file,
             };
-            table[member] = secret.into();
+            let field = member.rsplit('.').next().unwrap();
+            table[field] = secret.into();
             let error = serde_json::from_value::<ClerkConfig>(file).err();
             assert_clean(member, &format!("{error:?}"), &["canary"]);
         }

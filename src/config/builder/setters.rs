@@ -8,6 +8,8 @@ use secrecy::SecretString;
 use super::ClerkConfigBuilder;
 #[cfg(feature = "test-util")]
 use crate::clock::ManualClock;
+#[cfg(feature = "fleet")]
+use crate::fleet::Fleet;
 use crate::{
     clerk::http::Transport,
     config::{JwtKeys, Resource},
@@ -243,6 +245,19 @@ impl ClerkConfigBuilder {
         let secrets = secrets.into_iter().map(Into::into);
         self.webhook_secrets = secrets.map(SecretString::from).collect();
         self.set_in_code("webhook_secrets")
+    }
+
+    /// Shares results and revocations with the other replicas of this service. Default: none, each replica for itself.
+    ///
+    /// A [`cache_ttl`](Self::cache_ttl) below 5 s is a problem then: the clocks of replicas differ, and the margins for that
+    /// would leave too little of it. `CLERK_FLEET_URL` and `CLERK_FLEET_SECRET` are ignored, and the table of a file.
+    #[cfg(feature = "fleet")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "fleet")))]
+    pub fn fleet(mut self, fleet: Fleet) -> Self {
+        self.fleet = Some(fleet);
+        self.set_in_code("fleet.url")
+            .set_in_code("fleet.secret")
+            .set_in_code("fleet.other_secrets")
     }
 
     /// Sets another HTTP client. Default: a pooled client without redirects and without the proxies of the environment.

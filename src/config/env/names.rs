@@ -108,6 +108,8 @@ pub(super) const KNOWN: &[Known] = &[
     single("CLERK_RATE_LIMIT", "rate_limit"),
     #[cfg(feature = "webhooks")]
     plain("CLERK_WEBHOOK_SIGNING_SECRET", "webhook_secrets"),
+    single("CLERK_FLEET_URL", "fleet.url"),
+    plain("CLERK_FLEET_SECRET", "fleet.secret"),
     single("CLERK_DANGER_ALLOW_HTTP", "danger_allow_http"),
 ];
 

@@ -36,11 +36,15 @@ fn base() -> Value {
             "api_key": {},
             "machine": { "addressed_to": ["mch_1"] },
         },
+        "fleet": {
+            "url": "redis://127.0.0.1:1",
+            "secret": "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=",
+        },
     })
 }
 
 /// All tables of a file.
-const TABLES: [&str; 7] = [
+const TABLES: [&str; 8] = [
     "",
     "/resource",
     "/accept",
@@ -48,6 +52,7 @@ const TABLES: [&str; 7] = [
     "/accept/session",
     "/accept/api_key",
     "/accept/machine",
+    "/fleet",
 ];
 
 /// Returns the fields of a table, from the error about an unknown one.

@@ -46,6 +46,7 @@ fn other_names_are_no_problem() {
         "CLERK_CACHE_TLL",
         "CLERK_SECRET_KEYS",
         "CLERK_STALE_IF_ERROR",
+        "CLERK_FLEET_SECRETS",
         // Three letters.
         "CLERK_REQUIRED_SCO",
         "CLERK_MACHINES_URL",

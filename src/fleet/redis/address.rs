@@ -5,6 +5,7 @@ use secrecy::SecretString;
 use url::{Host, Url};
 
 /// The parts of a URL `redis://user:password@host:port/database`. `rediss` is with TLS.
+#[derive(Clone)]
 pub(crate) struct Address {
     pub(super) tls: bool,
     pub(super) host: String,
@@ -61,6 +62,10 @@ impl Address {
             password: password.map(Into::into),
             database,
         })
+    }
+
+    pub(crate) fn has_tls(&self) -> bool {
+        self.tls
     }
 }
 

@@ -18,6 +18,7 @@ use tokio_rustls::{
 };
 
 /// The certificates of authorities that are trusted instead of the platform's.
+#[derive(Clone)]
 pub(crate) struct Roots(Arc<RootCertStore>);
 
 impl Roots {
