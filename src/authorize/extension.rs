@@ -23,6 +23,12 @@ impl Anonymous {
     }
 }
 
+/// Returns true if a scope was granted, or if a granted scope implies it.
+pub(super) fn is_granted(claims: &ClerkClaims, needed: &str) -> bool {
+    let claims = claims.shared();
+    claims.rules.is_granted(&claims.scope, needed)
+}
+
 /// Rejects a valid token for another reason than a missing scope.
 ///
 /// Rejections are boxed, so that the result of a request that passes is small.

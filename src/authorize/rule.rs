@@ -6,7 +6,7 @@ use http::Extensions;
 
 use super::{
     Reverification,
-    extension::{claims_of, forbidden, insufficient_scope, reverification_required},
+    extension::{claims_of, forbidden, insufficient_scope, is_granted, reverification_required},
 };
 use crate::{
     ClerkClaims, TokenKind,
@@ -62,13 +62,9 @@ impl Rule {
     }
 
     fn is_satisfied(&self, claims: &ClerkClaims) -> bool {
-        let is_granted = |needed: &str| {
-            let claims = claims.shared();
-            claims.rules.is_granted(&claims.scope, needed)
-        };
         match self {
-            Self::AllScopes(scopes) => scopes.iter().all(|scope| is_granted(scope)),
-            Self::AnyScope(scopes) => scopes.iter().any(|scope| is_granted(scope)),
+            Self::AllScopes(scopes) => scopes.iter().all(|scope| is_granted(claims, scope)),
+            Self::AnyScope(scopes) => scopes.iter().any(|scope| is_granted(claims, scope)),
             Self::AllPermissions(names) => names.iter().all(|name| claims.has_permission(name)),
             Self::AnyPermission(names) => names.iter().any(|name| claims.has_permission(name)),
             Self::AnyRole(roles) => roles.iter().any(|role| claims.has_role(role)),
