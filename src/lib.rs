@@ -74,6 +74,9 @@
 //
 // The modules are in the order in which a request meets them.
 
+#[cfg(feature = "mcp")]
+#[cfg_attr(docsrs, doc(cfg(feature = "mcp")))]
+pub mod mcp;
 mod layer;
 mod service;
 mod future;
@@ -116,13 +119,6 @@ pub mod fuzzing;
 /// The HTTP client that calls Clerk.
 pub mod transport {
     pub use crate::clerk::http::{Transport, TransportError};
-}
-
-/// Middleware for MCP servers.
-#[cfg(feature = "mcp")]
-#[cfg_attr(docsrs, doc(cfg(feature = "mcp")))]
-pub mod mcp {
-    pub use crate::authorize::mcp::{McpSession, McpSessionLayer, ResponseFuture};
 }
 
 #[cfg(feature = "axum")]

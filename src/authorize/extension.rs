@@ -23,6 +23,17 @@ impl Anonymous {
     }
 }
 
+/// Marks a request that may pass without claims by the rule for its MCP call.
+#[cfg(feature = "mcp")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PublicCall;
+
+/// Returns true if the layer accepted a request without credentials, and inserted no claims.
+#[cfg(feature = "mcp")]
+pub(super) fn is_anonymous(extensions: &Extensions) -> bool {
+    extensions.get::<ClerkClaims>().is_none() && extensions.get::<Anonymous>().is_some()
+}
+
 /// Returns true if a scope was granted, or if a granted scope implies it.
 pub(super) fn is_granted(claims: &ClerkClaims, needed: &str) -> bool {
     let claims = claims.shared();

@@ -24,6 +24,8 @@ use tower_service::Service;
 #[cfg(any(feature = "axum", feature = "mcp", feature = "tonic"))]
 pub(crate) use self::extension::claims_of;
 use self::rule::Rule;
+#[cfg(feature = "mcp")]
+pub(crate) use self::rule::check_scopes;
 pub use self::{future::ResponseFuture, reverification::Reverification};
 use crate::{reject, sync::give_up_readiness};
 

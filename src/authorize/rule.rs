@@ -128,7 +128,7 @@ fn shown(name: &str) -> &str {
 
 /// Checks scope tokens (RFC 6749 §3.3), since challenges contain them in a quoted string.
 #[track_caller]
-pub(super) fn check_scopes<T: Into<String>>(
+pub(crate) fn check_scopes<T: Into<String>>(
     scopes: impl IntoIterator<Item = T>,
 ) -> Arc<[Box<str>]> {
     check(
