@@ -21,7 +21,7 @@ use std::{
 use http::{Request, Response};
 use tower_service::Service;
 
-#[cfg(any(feature = "axum", feature = "mcp", feature = "tonic"))]
+#[cfg(any(feature = "axum", feature = "tonic"))]
 pub(crate) use self::extension::claims_of;
 use self::rule::Rule;
 #[cfg(feature = "mcp")]

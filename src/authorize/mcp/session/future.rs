@@ -11,8 +11,8 @@ use std::{
 use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 
-use super::{id::SessionId, rejection, store::Sessions};
-use crate::{ClerkClaims, authorize, observe, token::digest::TokenDigest};
+use super::{Principal, id::SessionId, rejection, store::Sessions};
+use crate::{authorize, observe, token::digest::TokenDigest};
 
 pin_project! {
     /// The future of [`McpSession`](crate::mcp::McpSession).
@@ -34,7 +34,7 @@ pub(super) enum After {
     /// Binds the session that the response names to the caller.
     Bind {
         sessions: Arc<Sessions>,
-        claims: ClerkClaims,
+        principal: Principal,
     },
     /// Ends the caller's own session.
     End {
@@ -89,10 +89,13 @@ impl After {
                 sessions.end(&key);
                 true
             }
-            Self::Bind { sessions, claims } => match SessionId::of(response.headers()) {
+            Self::Bind {
+                sessions,
+                principal,
+            } => match SessionId::of(response.headers()) {
                 SessionId::Absent => true,
                 SessionId::One(id) => {
-                    let is_theirs = sessions.bind(sessions.key(id), &claims);
+                    let is_theirs = sessions.bind(sessions.key(id), &principal);
                     if !is_theirs {
                         observe::session_of_another();
                     }

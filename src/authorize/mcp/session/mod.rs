@@ -21,9 +21,10 @@ use self::{future::After, id::SessionId, store::Sessions};
 use crate::testing::ManualClock;
 use crate::{
     ClerkClaims,
-    authorize::{claims_of, extension},
+    authorize::extension::{self, PublicCall, claims_of, is_anonymous},
     clock::{Clock, SystemClock},
-    observe, reject,
+    observe,
+    reject::{self, Rejection},
     sync::give_up_readiness,
 };
 
@@ -33,7 +34,7 @@ use crate::{
 /// its user. Without that binding, a client with any valid token that learns an id can send messages, receive messages
 /// and end the session in the name of the owner. This layer stores the principal of each id: the issuer,
 /// [kind](crate::TokenKind), client and subject of the token. Place the layer between
-/// [`ClerkAuthLayer`](crate::ClerkAuthLayer) and the server:
+/// [`McpAuthLayer`](crate::mcp::McpAuthLayer) or [`ClerkAuthLayer`](crate::ClerkAuthLayer) and the server:
 ///
 /// 1. A response with status 2xx and `Mcp-Session-Id` binds the id to the principal of the request. A bound id is never
 ///    bound again: a response with an id that is bound to another principal is replaced by a 500.
@@ -41,7 +42,9 @@ use crate::{
 ///    a 404, which the specification requires for sessions that do not exist. Clients then open a new session, and do
 ///    not learn if the id exists. Two such headers are a 400.
 /// 3. A `DELETE` by the owner that the server answers with 2xx ends the binding.
-/// 4. A request without claims is rejected in the same way as by [`RequireLayer`](crate::RequireLayer).
+/// 4. A request without claims is rejected in the same way as by [`RequireLayer`](crate::RequireLayer), unless its call
+///    is public by the rules of `McpAuthLayer`. A session that such a request opens serves only such requests: a
+///    request with a token gets a 404, and its client opens a new session.
 ///
 /// An unknown id also gets a 404: the layer fails closed. All requests of a session must therefore reach the process
 /// that opened it. **With several replicas**, configure the load balancer to route by `Mcp-Session-Id`, which servers
@@ -51,7 +54,8 @@ use crate::{
 /// **Each subject has a share of the capacity**, by default a hundredth of it
 /// ([`capacity_per_principal`](Self::capacity_per_principal)). The share covers all clients and token kinds of the
 /// subject, because a user can register any number of clients. A subject that opens more sessions loses its least
-/// recently used session. The sessions of other subjects stay.
+/// recently used session. The sessions of other subjects stay. All callers without a token have one share together.
+/// Between them, only the id protects a session.
 ///
 /// The layer stores ids as keyed digests, because a leaked id could be tried elsewhere. Logs contain no ids. Session
 /// ids in the query, as in MCP's older HTTP+SSE transport, are ignored.
@@ -95,6 +99,14 @@ pub struct McpSessionLayer {
 pub struct McpSession<S> {
     inner: S,
     sessions: Arc<Sessions>,
+}
+
+/// The caller of a request, to which sessions are bound.
+#[derive(Clone)]
+enum Principal {
+    /// A caller without a token, whose call is public.
+    Anonymous,
+    Token(ClerkClaims),
 }
 
 #[derive(Clone)]
@@ -225,14 +237,13 @@ impl<S> McpSession<S> {
         &self,
         request: &Request<ReqBody>,
     ) -> Result<After, Response<ResBody>> {
-        let is_grpc = || reject::is_grpc(request.method(), request.version(), request.headers());
-        let claims: &ClerkClaims = claims_of(request.extensions(), iter::empty(), is_grpc)
-            .map_err(|rejection| extension::reject(*rejection, None))?;
+        let principal =
+            Principal::of(request).map_err(|rejection| extension::reject(*rejection, None))?;
         let key = match SessionId::of(request.headers()) {
             SessionId::Absent => None,
             SessionId::One(id) => {
                 let key = self.sessions.key(id);
-                if !self.sessions.is_owned(&key, claims) {
+                if !self.sessions.is_owned(&key, &principal) {
                     observe::session_rejected();
                     return Err(rejection(StatusCode::NOT_FOUND));
                 }
@@ -247,9 +258,33 @@ impl<S> McpSession<S> {
             Some(key) if request.method() == Method::DELETE => After::End { sessions, key },
             _ => After::Bind {
                 sessions,
-                claims: claims.clone(),
+                principal,
             },
         })
+    }
+}
+
+impl Principal {
+    /// Returns the caller of a request.
+    ///
+    /// # Errors
+    ///
+    /// A 401 if the request has neither claims nor the mark of a public call, and a 500 if the layer is missing.
+    fn of<B>(request: &Request<B>) -> Result<Self, Box<Rejection>> {
+        let extensions = request.extensions();
+        if is_anonymous(extensions) && extensions.get::<PublicCall>().is_some() {
+            return Ok(Self::Anonymous);
+        }
+        let is_grpc = || reject::is_grpc(request.method(), request.version(), request.headers());
+        let claims = claims_of(extensions, iter::empty(), is_grpc)?;
+        Ok(Self::Token(claims.clone()))
+    }
+
+    fn claims(&self) -> Option<&ClerkClaims> {
+        match self {
+            Self::Anonymous => None,
+            Self::Token(claims) => Some(claims),
+        }
     }
 }
 

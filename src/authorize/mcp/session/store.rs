@@ -11,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use super::Principal;
 use crate::{
     ClerkClaims, TokenKind,
     clock::{Clock, millis},
@@ -40,17 +41,22 @@ struct Table {
 
 struct Session {
     holder: Arc<Holder>,
-    /// The token kind of the owner: a user's API key may not use the session of the user's browser.
-    kind: TokenKind,
+    /// The token kind of the owner: a user's API key may not use the session of the user's browser. `None` for a session
+    /// without a token.
+    kind: Option<TokenKind>,
     client_id: Option<Box<str>>,
     last_use: Use,
 }
 
-/// The subject whose share of the capacity a session uses.
+/// The holder whose share of the capacity a session uses.
 #[derive(PartialEq, Eq, Hash)]
-struct Holder {
-    issuer: Box<str>,
-    subject: Box<str>,
+enum Holder {
+    /// All callers without a token.
+    Anonymous,
+    Subject {
+        issuer: Box<str>,
+        subject: Box<str>,
+    },
 }
 
 /// One use of a session. Later uses are greater, and no two are equal.
@@ -93,19 +99,18 @@ impl Sessions {
         self.hasher.key(id)
     }
 
-    /// Returns true if a session exists and belongs to the principal of these claims. Records the use of the session.
-    pub(super) fn is_owned(&self, key: &TokenDigest, claims: &ClerkClaims) -> bool {
+    /// Returns true if a session exists and belongs to this principal. Records the use of the session.
+    pub(super) fn is_owned(&self, key: &TokenDigest, principal: &Principal) -> bool {
         let now = self.clock.now().mono;
-        self.table(now).touch(key, claims, now) == Some(true)
+        self.table(now).touch(key, principal, now) == Some(true)
     }
 
-    /// Binds a session to the principal of these claims, unless it is already bound. Returns true if it belongs to that
-    /// principal.
-    pub(super) fn bind(&self, key: TokenDigest, claims: &ClerkClaims) -> bool {
+    /// Binds a session to this principal, unless it is already bound. Returns true if it belongs to the principal.
+    pub(super) fn bind(&self, key: TokenDigest, principal: &Principal) -> bool {
         let now = self.clock.now().mono;
         let mut table = self.table(now);
-        table.touch(&key, claims, now).unwrap_or_else(|| {
-            table.open(key, claims, now);
+        table.touch(&key, principal, now).unwrap_or_else(|| {
+            table.open(key, principal, now);
             true
         })
     }
@@ -136,10 +141,10 @@ impl Sessions {
 impl Table {
     /// Records that the owner used a session. `None` if the session is unknown. `Some(false)` if it belongs to another
     /// principal, whose requests do not keep it alive.
-    fn touch(&mut self, key: &TokenDigest, claims: &ClerkClaims, now: u64) -> Option<bool> {
+    fn touch(&mut self, key: &TokenDigest, principal: &Principal, now: u64) -> Option<bool> {
         let used = self.next_use(now);
         let session = self.sessions.get_mut(key)?;
-        if !session.is_of(claims) {
+        if !session.is_of(principal) {
             return Some(false);
         }
         self.uses.remove(&session.last_use);
@@ -154,8 +159,8 @@ impl Table {
 
     /// Adds a new session. If its holder already has its full share, the holder's least recently used session is
     /// removed.
-    fn open(&mut self, key: TokenDigest, claims: &ClerkClaims, now: u64) {
-        let holder = Arc::new(Holder::of(claims));
+    fn open(&mut self, key: TokenDigest, principal: &Principal, now: u64) {
+        let holder = Arc::new(Holder::of(principal));
         let (holder, own) = match self.holders.get_key_value(&holder) {
             Some((holder, uses)) => (Arc::clone(holder), uses.first().copied()),
             None => (holder, None),
@@ -176,10 +181,11 @@ impl Table {
         self.uses.insert(last_use, key);
         let uses = self.holders.entry(Arc::clone(&holder)).or_default();
         uses.insert(last_use);
+        let claims = principal.claims();
         let session = Session {
             holder,
-            kind: claims.kind(),
-            client_id: claims.client_id().map(Into::into),
+            kind: claims.map(ClerkClaims::kind),
+            client_id: claims.and_then(ClerkClaims::client_id).map(Into::into),
             last_use,
         };
         self.sessions.insert(key, session);
@@ -232,27 +238,36 @@ impl Table {
 // === impl Session ===
 
 impl Session {
-    fn is_of(&self, claims: &ClerkClaims) -> bool {
-        *self.holder.subject == *claims.subject()
-            && self.kind == claims.kind()
-            && self.client_id.as_deref() == claims.client_id()
-            && *self.holder.issuer == *issuer(claims)
+    fn is_of(&self, principal: &Principal) -> bool {
+        match (&*self.holder, principal.claims()) {
+            (Holder::Anonymous, None) => true,
+            (Holder::Subject { issuer, subject }, Some(claims)) => {
+                **subject == *claims.subject()
+                    && self.kind == Some(claims.kind())
+                    && self.client_id.as_deref() == claims.client_id()
+                    && **issuer == *issuer_of(claims)
+            }
+            (Holder::Anonymous, Some(_)) | (Holder::Subject { .. }, None) => false,
+        }
     }
 }
 
 // === impl Holder ===
 
 impl Holder {
-    fn of(claims: &ClerkClaims) -> Self {
-        Self {
-            issuer: issuer(claims).into(),
-            subject: claims.subject().into(),
+    fn of(principal: &Principal) -> Self {
+        match principal.claims() {
+            None => Self::Anonymous,
+            Some(claims) => Self::Subject {
+                issuer: issuer_of(claims).into(),
+                subject: claims.subject().into(),
+            },
         }
     }
 }
 
 /// Returns the issuer that the layer is configured for. An issuer in an introspection response equals it.
-fn issuer(claims: &ClerkClaims) -> &str {
+fn issuer_of(claims: &ClerkClaims) -> &str {
     claims.shared().rules.issuer()
 }
 

@@ -7,7 +7,7 @@ use std::{
     time::Duration,
 };
 
-use super::Sessions;
+use super::{Principal, Sessions};
 use crate::{
     ClerkClaims, TokenKind,
     claims::Claims,
@@ -36,17 +36,17 @@ fn sessions(capacity: u64) -> (Sessions, Arc<Moved>) {
     (Sessions::new(capacity, capacity, idle, shared), clock)
 }
 
-fn claims(issuer: &str, client: Option<&str>, subject: &str) -> ClerkClaims {
+fn claims(issuer: &str, client: Option<&str>, subject: &str) -> Principal {
     let mut rules = Rules::usual();
     rules.issuer = issuer.to_owned();
-    ClerkClaims::new(Claims {
+    Principal::Token(ClerkClaims::new(Claims {
         client_id: client.map(Into::into),
         rules: Arc::new(ConfiguredRules::of(rules)),
         ..Claims::bare(subject)
-    })
+    }))
 }
 
-fn user(subject: &str) -> ClerkClaims {
+fn user(subject: &str) -> Principal {
     claims("https://a.example", Some("client_1"), subject)
 }
 
@@ -72,12 +72,13 @@ fn issuer_kind_client_and_subject_make_the_owner() {
         ),
         (
             "another kind of token",
-            ClerkClaims::new(Claims {
+            Principal::Token(ClerkClaims::new(Claims {
                 kind: TokenKind::ApiKey,
-                ..user("user_1").shared().clone()
-            }),
+                ..user("user_1").claims().unwrap().shared().clone()
+            })),
             false,
         ),
+        ("no token", Principal::Anonymous, false),
         (
             "another issuer",
             claims("https://b.example", Some("client_1"), "user_1"),
@@ -98,6 +99,31 @@ fn issuer_kind_client_and_subject_make_the_owner() {
         !sessions.is_owned(&sessions.key("S1"), &owner),
         "case matters"
     );
+}
+
+#[test]
+fn a_session_without_a_token_serves_callers_without_a_token() {
+    let (sessions, _) = sessions(10);
+    let key = sessions.key("s1");
+    assert!(sessions.bind(key, &Principal::Anonymous));
+    for _ in 0..2 {
+        assert!(sessions.is_owned(&key, &Principal::Anonymous));
+        assert!(!sessions.is_owned(&key, &user("user_1")));
+        assert!(!sessions.bind(key, &user("user_1")));
+    }
+}
+
+#[test]
+fn callers_without_a_token_take_no_session_of_a_user() {
+    let (sessions, _) = sessions(4);
+    let key = sessions.key("s1");
+    assert!(sessions.bind(key, &user("user_1")));
+    for number in 0..100 {
+        let other = sessions.key(&format!("anonymous {number}"));
+        assert!(sessions.bind(other, &Principal::Anonymous));
+    }
+    assert!(sessions.is_owned(&key, &user("user_1")));
+    assert_eq!(sessions.len(), 4);
 }
 
 #[test]
@@ -178,11 +204,7 @@ fn what_is_over_is_unknown() {
 }
 
 /// As many sessions as these of one owner are left.
-fn left(
-    sessions: &Sessions,
-    owner: &ClerkClaims,
-    ids: impl Iterator<Item = String>,
-) -> Vec<String> {
+fn left(sessions: &Sessions, owner: &Principal, ids: impl Iterator<Item = String>) -> Vec<String> {
     ids.filter(|id| sessions.is_owned(&sessions.key(id), owner))
         .collect()
 }
