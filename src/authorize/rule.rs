@@ -119,7 +119,7 @@ impl fmt::Debug for Rule {
 }
 
 /// Returns a name, unless it may be a misplaced secret.
-fn shown(name: &str) -> &str {
+pub(super) fn shown(name: &str) -> &str {
     match may_be_secret(name) {
         true => "[redacted]",
         false => name,

@@ -1,6 +1,9 @@
 //! The rules of a layer, and what a call needs by them. Pure: no I/O, no lock.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use http::{HeaderMap, Method, header::CONTENT_ENCODING};
 
@@ -8,9 +11,10 @@ use super::{
     headers::{self, ByHeaders},
     message::{self, Call},
 };
+use crate::authorize::rule::shown;
 
 /// The rules by method and tool.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Rules {
     pub(crate) public_methods: BTreeSet<Box<str>>,
     pub(crate) public_tools: BTreeSet<Box<str>>,
@@ -106,6 +110,27 @@ impl Rules {
             need.add(Need::scopes(scopes));
         }
         need
+    }
+}
+
+impl fmt::Debug for Rules {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = |names: &BTreeSet<Box<str>>| -> Vec<_> {
+            names.iter().map(|name| shown(name).to_owned()).collect()
+        };
+        let scopes = |scopes: &Vec<Box<str>>| -> Vec<_> {
+            scopes.iter().map(|scope| shown(scope).to_owned()).collect()
+        };
+        let tools = self.tools.iter();
+        let tools = tools.map(|(name, needed)| (shown(name), scopes(needed)));
+        f.debug_struct("Rules")
+            .field("public_methods", &names(&self.public_methods))
+            .field("public_tools", &names(&self.public_tools))
+            .field("tools", &tools.collect::<BTreeMap<_, _>>())
+            .field("default_scopes", &scopes(&self.default_scopes))
+            .field("trusts_headers", &self.trusts_headers)
+            .field("max_body", &self.max_body)
+            .finish()
     }
 }
 

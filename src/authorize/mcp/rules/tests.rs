@@ -178,3 +178,22 @@ fn headers_count_only_if_they_are_trusted() {
     headers.remove("mcp-name");
     assert_eq!(of_head(Method::POST, &headers), None);
 }
+
+#[test]
+fn debug_shows_rules_and_no_secret() {
+    let mut rules = rules();
+    let shown = format!("{rules:?}");
+    for name in ["ping", "open", "admin", "mcp:erase", "max_body: 1048576"] {
+        assert!(shown.contains(name), "{name}: {shown}");
+    }
+    let secret = format!("sk_live_{}", "a".repeat(20));
+    rules.public_methods.insert(secret.clone().into());
+    rules.public_tools.insert(secret.clone().into());
+    rules.default_scopes.push(secret.clone().into());
+    rules
+        .tools
+        .insert(secret.clone().into(), vec![secret.clone().into()]);
+    let shown = format!("{rules:?}");
+    assert!(!shown.contains(&secret), "{shown}");
+    assert_eq!(shown.matches("[redacted]").count(), 5, "{shown}");
+}
