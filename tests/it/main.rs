@@ -68,6 +68,7 @@ mod grpc_form;
 mod examples;
 mod nginx;
 mod mcp;
+mod mcp_rules;
 mod package;
 mod prometheus;
 mod doctor;
