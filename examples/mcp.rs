@@ -1,5 +1,5 @@
-//! An MCP server that accepts Clerk's access tokens. `/mcp` has two tools: `whoami` returns the caller's claims, and
-//! `admin` requires a token with the scope `mcp:admin`. `GET /health` is open.
+//! An MCP server that accepts Clerk's access tokens. `/mcp` has three tools: `whoami` returns the caller's claims,
+//! `admin` requires a token with the scope `mcp:admin`, and `version` needs no token. `GET /health` is open.
 //!
 //! ```sh
 //! CLERK_DOMAIN=verb-noun-00.clerk.accounts.dev CLERK_OAUTH_CLIENT_ID=… CLERK_OAUTH_CLIENT_SECRET=… \
@@ -14,13 +14,13 @@
 //!
 //! `LISTEN` (default `127.0.0.1:3000`) is the address of the process. `ALLOWED_ORIGINS`, separated by spaces, are the
 //! origins of web pages that may call the server; the default is the MCP Inspector on this machine.
-//! `MCP_EARLY_CLIENTS=1` is for clients of MCP's first revision. `RUST_LOG=mcp=debug` shows which headers the tools get: the one with the token is missing.
+//! `MCP_EARLY_CLIENTS=1` is for clients of MCP's first revision. `RUST_LOG=mcp=debug` shows which headers the tools get:
+//! the one with the token is missing.
 
-use std::{convert::Infallible, env, error::Error, iter, process::ExitCode};
+use std::{env, error::Error, iter, process::ExitCode};
 
-use axum::{Router, body::Body, response::IntoResponse, routing::get};
-use http::{HeaderName, Method, Request, Response, StatusCode, Uri, header, request::Parts};
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use axum::{Router, routing::get};
+use http::{HeaderName, Method, Uri, header, request::Parts};
 use rmcp::{
     ErrorData, ServerHandler,
     handler::server::tool::Extension,
@@ -30,23 +30,18 @@ use rmcp::{
         StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
     },
 };
-use serde_json::Value;
 use tokio::net::TcpListener;
-use tower::{Layer, ServiceBuilder, ServiceExt, service_fn};
+use tower::ServiceBuilder;
 use tower_clerk::{
-    ClerkAuthLayer, ClerkClaims, ClerkConfigBuilder, RequireLayer,
+    Authenticator, ClerkClaims, ClerkConfigBuilder,
     config::Resource,
     kinds::{AudiencePolicy, JwtVerification, OAuthTokens},
-    mcp::McpSessionLayer,
+    mcp::{McpAuthLayer, McpSessionLayer},
 };
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 /// The scope that the tool `admin` requires, beyond the scopes for all tools.
 const ADMIN: &str = "mcp:admin";
-
-/// The largest accepted request, in bytes, far more than these tools need. Requests are read in full, because the
-/// body names the tool.
-const MAX_BODY: usize = 1 << 20;
 
 // === the tools ===
 
@@ -72,13 +67,21 @@ impl Tools {
         annotations(read_only_hint = true)
     )]
     async fn admin(&self, Extension(parts): Extension<Parts>) -> Result<CallToolResult, ErrorData> {
-        // `by_tool` has rejected the request by HTTP already, which clients can act on. This check does not depend on
-        // how `by_tool` reads a request.
+        // `McpAuthLayer` has rejected the request by HTTP already, which clients can act on. This check does not depend
+        // on how that layer reads a request.
         if !claims(&parts)?.has_scope(ADMIN) {
             return Err(ErrorData::invalid_request("this needs mcp:admin", None));
         }
         let welcome = ContentBlock::text("Welcome, administrator.");
         Ok(CallToolResult::success(vec![welcome]))
+    }
+
+    #[tool(
+        description = "The version of this server, for everyone",
+        annotations(read_only_hint = true)
+    )]
+    async fn version(&self) -> String {
+        env!("CARGO_PKG_VERSION").to_owned()
     }
 }
 
@@ -89,54 +92,13 @@ impl ServerHandler for Tools {}
 fn claims(parts: &Parts) -> Result<&ClerkClaims, ErrorData> {
     tracing::debug!(names = ?parts.headers.keys(), "the headers that a tool sees");
     let claims = parts.extensions.get();
-    claims.ok_or_else(|| ErrorData::internal_error("there is no ClerkAuthLayer", None))
-}
-
-// === what a request needs ===
-
-/// Returns true if a request calls the tool `admin`. Only the body shows it: before version 2026-07-28 of the
-/// protocol, servers do not compare the header `Mcp-Name` with the body.
-fn calls_admin(body: &[u8]) -> bool {
-    let is_admin =
-        |message: &Value| message["method"] == "tools/call" && message["params"]["name"] == "admin";
-    match serde_json::from_slice(body) {
-        // Version 2025-03-26 has batches.
-        Ok(Value::Array(messages)) => messages.iter().any(is_admin),
-        Ok(message) => is_admin(&message),
-        // The server rejects this body, too.
-        Err(_) => false,
-    }
-}
-
-/// Reads a request, and sends it to the service for administrators or to the one for all callers.
-async fn by_tool<A, M>(request: Request<Body>, admin: A, mcp: M) -> Response<Body>
-where
-    A: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-    M: tower::Service<Request<Body>, Response = Response<Body>, Error = Infallible>,
-{
-    let (parts, body) = request.into_parts();
-    let body = match Limited::new(body, MAX_BODY).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-        }
-        Err(_) => return StatusCode::BAD_REQUEST.into_response(),
-    };
-    let needs_admin = calls_admin(&body);
-    let request = Request::from_parts(parts, Body::from(body));
-    let Ok(response) = if needs_admin {
-        admin.oneshot(request).await
-    } else {
-        mcp.oneshot(request).await
-    };
-    response
+    claims.ok_or_else(|| ErrorData::internal_error("there is no McpAuthLayer", None))
 }
 
 // === the server ===
 
-fn app(auth: ClerkAuthLayer) -> Result<Router, Box<dyn Error>> {
+fn app(auth: Authenticator) -> Result<Router, Box<dyn Error>> {
     let metadata = auth
-        .authenticator()
         .resource_metadata()
         .ok_or("CLERK_RESOURCE must be the address of this server, such as http://host/mcp")?;
     let resource = Uri::try_from(metadata.url())?;
@@ -148,16 +110,15 @@ fn app(auth: ClerkAuthLayer) -> Result<Router, Box<dyn Error>> {
     let config = StreamableHttpServerConfig::default()
         .with_allowed_hosts(resource.authority().map(ToString::to_string))
         .with_allowed_origins(&origins)
-        .enforce_origin_validation()
-        .with_max_request_body_bytes(MAX_BODY);
+        .enforce_origin_validation();
     let sessions = LocalSessionManager::default();
-    let mcp = StreamableHttpService::new(|| Ok(Tools), sessions.into(), config);
-    let mcp = ServiceBuilder::new()
-        .map_response(|response: Response<_>| response.map(Body::new))
-        .service(mcp);
-    let admin = RequireLayer::scopes([ADMIN]).layer(mcp.clone());
+    let tools = StreamableHttpService::new(|| Ok(Tools), sessions.into(), config);
 
-    // Outside of `auth`: a preflight request carries no token, and scripts have to read the challenge of a rejection.
+    // All other calls need a token with the required scopes of the configuration.
+    let rules = McpAuthLayer::new(auth)
+        .public_tools(["version"])
+        .tool("admin", [ADMIN]);
+    // Outside of `rules`: a preflight request carries no token, and scripts have to read the challenge of a rejection.
     let cors = CorsLayer::new()
         .allow_origin(AllowOrigin::predicate(move |origin, _| {
             origins.iter().any(|allowed| origin == allowed)
@@ -169,17 +130,13 @@ fn app(auth: ClerkAuthLayer) -> Result<Router, Box<dyn Error>> {
             header::WWW_AUTHENTICATE,
             HeaderName::from_static("mcp-session-id"),
         ]);
-    let protected = ServiceBuilder::new()
+    let mcp = ServiceBuilder::new()
         .layer(cors)
-        // A tool without the token cannot pass it on.
-        .layer(auth.strip_authorization())
+        .layer(rules)
         .layer(McpSessionLayer::new())
-        .service(service_fn(move |request| {
-            let (admin, mcp) = (admin.clone(), mcp.clone());
-            async { Ok::<_, Infallible>(by_tool(request, admin, mcp).await) }
-        }));
+        .service(tools);
     Ok(Router::new()
-        .route_service("/mcp", protected)
+        .route_service("/mcp", mcp)
         .route("/health", get(|| async { "ok\n" }))
         .merge(metadata.router()))
 }
@@ -213,9 +170,9 @@ async fn serve() -> Result<(), Box<dyn Error>> {
         .accept(oauth)
         .resource(resource)
         .build()?;
-    let auth = ClerkAuthLayer::new(config);
+    let auth = Authenticator::new(config);
     // Without an answer from Clerk, the next request that needs a document fetches it.
-    let _ = auth.authenticator().warm_up().await;
+    let _ = auth.warm_up().await;
     let app = app(auth)?;
 
     let address = env::var("LISTEN").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());

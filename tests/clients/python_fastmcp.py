@@ -35,7 +35,9 @@ async def main():
     webbrowser.open = browse
     async with Client(SERVER, auth="oauth") as client:
         tools = sorted(tool.name for tool in await client.list_tools())
-        assert tools == ["admin", "whoami"], tools
+        assert tools == ["admin", "version", "whoami"], tools
+        version = await client.call_tool("version")
+        assert version.content[0].text.count(".") == 2, version
         me = (await client.call_tool("whoami")).structured_content
         assert "mcp:tools" in me["scopes"] and "mcp:admin" not in me["scopes"], me
         assert me["aud"] == [SERVER], me

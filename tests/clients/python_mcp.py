@@ -72,6 +72,8 @@ async def run(mode, version):
             assert client.protocol_version == version, client.protocol_version
             # It asks for a refresh token of its own accord.
             assert browser.scopes == ["mcp:tools offline_access"], browser.scopes
+            version = await client.call_tool("version")
+            assert version.content[0].text.count(".") == 2, version
             me = (await client.call_tool("whoami")).structured_content
             assert me["client_id"] == storage.client.client_id, me
             assert "mcp:tools" in me["scopes"] and "mcp:admin" not in me["scopes"], me

@@ -107,7 +107,9 @@ start mcp "$port" CLERK_OAUTH_CLIENT_ID=$id CLERK_OAUTH_CLIENT_SECRET=$secret CL
 
 if command -v npm >/dev/null && node -e 'process.exit(+(process.versions.node.split(".")[0] < 18))'; then
     check "npm: install" install_node
-    check "npm: @modelcontextprotocol/sdk" timeout 120 node "$work/node/typescript.mjs" "$server"
+    for version in $(sed -n 's/.*"sdk-\(.*\)": .*/\1/p' "$here/package.json"); do
+        check "npm: @modelcontextprotocol/sdk $version" timeout 120 node "$work/node/typescript.mjs" "$server" "$version"
+    done
     check "npm: has() of @clerk/shared" compare_with_has
     # MCP's first revision: the client finds Clerk by metadata at the server itself.
     port=$(free_port)

@@ -1,11 +1,19 @@
-// The official TypeScript SDK against the example `mcp`: all that it is told is the address.
+// The official TypeScript SDK against the example `mcp`: all that it is told is the address. The arguments are the
+// address and the version of the SDK, as in package.json. SDKs before 1.12 do not find Clerk by RFC 9728, and before 1.13
+// they request no resource, so that their tokens have no audience.
 
 import assert from "node:assert/strict";
-import { Client } from "@modelcontextprotocol/sdk/client/index.js";
-import { UnauthorizedError } from "@modelcontextprotocol/sdk/client/auth.js";
-import { StreamableHTTPClientTransport } from "@modelcontextprotocol/sdk/client/streamableHttp.js";
 
 const server = new URL(process.argv[2]);
+const sdk = `sdk-${process.argv[3]}`;
+const minor = Number(process.argv[3].split(".")[1]);
+// Earlier versions request the scopes that the client names.
+const readsScopeOfChallenge = minor >= 21;
+// Earlier versions report a 403 as an error, and the user connects again.
+const stepsUp = minor >= 25;
+const { Client } = await import(`${sdk}/client/index.js`);
+const { UnauthorizedError } = await import(`${sdk}/client/auth.js`);
+const { StreamableHTTPClientTransport } = await import(`${sdk}/client/streamableHttp.js`);
 
 /** Plays the browser: the consent is given by itself, so that one redirection leads back. */
 class Provider {
@@ -50,6 +58,7 @@ class Provider {
 }
 
 const provider = new Provider();
+if (!readsScopeOfChallenge) provider.clientMetadata.scope = "mcp:tools";
 
 /** Connects; where the user is asked to consent, once more with what came of that. */
 async function connect() {
@@ -70,7 +79,11 @@ const { client, transport } = await connect();
 assert.equal(provider.registrations, 1);
 assert.equal(provider.scopes[0], "mcp:tools");
 const { tools } = await client.listTools();
-assert.deepEqual(tools.map((tool) => tool.name).sort(), ["admin", "whoami"]);
+assert.deepEqual(tools.map((tool) => tool.name).sort(), ["admin", "version", "whoami"]);
+
+// A public tool.
+const version = await client.callTool({ name: "version" });
+assert.match(version.content[0].text, /^\d+\.\d+/);
 
 const me = await client.callTool({ name: "whoami" });
 assert.equal(me.structuredContent.client_id, provider.client.client_id);
@@ -78,14 +91,30 @@ assert.deepEqual(me.structuredContent.scopes, ["mcp:tools"]);
 assert.deepEqual(me.structuredContent.aud, [server.href]);
 assert.ok(transport.sessionId);
 
-// The step up: the client asks for what the challenge names, within the same session.
-await assert.rejects(client.callTool({ name: "admin" }), UnauthorizedError);
-assert.equal(provider.scopes[1], "mcp:tools mcp:admin");
-await transport.finishAuth(provider.code);
-const admin = await client.callTool({ name: "admin" });
-assert.equal(admin.content[0].text, "Welcome, administrator.");
+// The step up.
+let last = { client, transport };
+if (stepsUp) {
+  // The client asks for what the challenge names, within the same session.
+  await assert.rejects(client.callTool({ name: "admin" }), UnauthorizedError);
+  await transport.finishAuth(provider.code);
+} else {
+  await assert.rejects(client.callTool({ name: "admin" }), /403/);
+}
+if (!readsScopeOfChallenge) {
+  await transport.terminateSession();
+  await client.close();
+  provider.clientMetadata.scope = "mcp:tools mcp:admin";
+  provider.saved = undefined;
+  last = await connect();
+}
+// The versions between the two always request what the first challenge names.
+if (stepsUp || !readsScopeOfChallenge) {
+  assert.equal(provider.scopes[1], "mcp:tools mcp:admin");
+  const admin = await last.client.callTool({ name: "admin" });
+  assert.equal(admin.content[0].text, "Welcome, administrator.");
+}
 assert.equal(provider.registrations, 1);
 
-await transport.terminateSession();
-await client.close();
-console.log("typescript: ok");
+await last.transport.terminateSession();
+await last.client.close();
+console.log(`typescript ${process.argv[3]}: ok`);

@@ -60,6 +60,9 @@ await assert.rejects(connect(), UnauthorizedError);
 const transport = new StreamableHTTPClientTransport(server, { authProvider: provider });
 await transport.finishAuth(provider.code);
 const client = await connect();
+// A public tool, and one that needs the token.
+const version = await client.callTool({ name: "version" });
+assert.match(version.content[0].text, /^\d+\.\d+/);
 const me = await client.callTool({ name: "whoami" });
 assert.ok(JSON.stringify(me).includes(provider.client.client_id));
 await client.close();

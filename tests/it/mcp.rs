@@ -242,14 +242,14 @@ async fn what_the_body_calls_counts_whatever_the_headers_say() {
             named(r#"{"name":"whoami","name":"admin"}"#),
             403,
         ),
-        // The server takes that for no call of a tool, and says so in a JSON-RPC error.
         (
             "its first name",
             named(r#"{"name":"admin","name":"whoami"}"#),
-            200,
+            403,
         ),
         ("another case", named(r#"{"name":"Admin"}"#), 200),
-        ("no JSON", format!("{admin}}}"), 415),
+        // A server could read a call in it.
+        ("no JSON", format!("{admin}}}"), 403),
         ("another tool", whoami.clone(), 200),
     ];
     for (name, body, expected) in cases {
@@ -275,6 +275,47 @@ async fn what_the_body_calls_counts_whatever_the_headers_say() {
     let request = request.header("mcp-session-id", &session);
     let response = request.header("mcp-name", "admin").send().await.unwrap();
     assert_eq!(response.status(), StatusCode::OK);
+}
+
+#[tokio::test]
+async fn a_public_tool_needs_no_token() {
+    let world = World::start().await;
+    let token = world.token("user_ada").issue();
+    let session = world.open(&token).await;
+    // A version without sessions, in which a client calls a tool at once.
+    let modern = |name: &str| {
+        let mut message = tool(name);
+        message["params"]["_meta"] = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientInfo": {"name": "by hand", "version": "1"},
+            "io.modelcontextprotocol/clientCapabilities": {},
+        });
+        let request = http_client().post(&world.url).json(&message);
+        request
+            .header("accept", "application/json, text/event-stream")
+            .header("mcp-protocol-version", "2026-07-28")
+            .header("mcp-method", "tools/call")
+            .header("mcp-name", name)
+    };
+    for _ in 0..2 {
+        let response = modern("version").send().await.unwrap();
+        assert_eq!(response.status(), StatusCode::OK);
+        let text = response.text().await.unwrap();
+        assert!(text.contains(env!("CARGO_PKG_VERSION")), "{text}");
+        for (name, scope) in [("whoami", "mcp:tools"), ("admin", "mcp:tools mcp:admin")] {
+            let response = modern(name).send().await.unwrap();
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "{name}");
+            let challenge = response.headers()["www-authenticate"].to_str().unwrap();
+            let expected = world.challenge(&format!("scope=\"{scope}\""));
+            assert_eq!(challenge, expected, "{name}");
+        }
+        let rejected = modern("version").bearer_auth("oat_x").send().await.unwrap();
+        assert_eq!(rejected.status(), StatusCode::UNAUTHORIZED);
+        // With a token, in its session.
+        let request = world.request(Method::POST, &token).json(&tool("version"));
+        let response = request.header("mcp-session-id", &session);
+        assert_eq!(response.send().await.unwrap().status(), StatusCode::OK);
+    }
 }
 
 #[tokio::test]
