@@ -5,6 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use http::HeaderMap;
 
+#[cfg(feature = "mcp")]
+use crate::authorize::mcp::message::{self, Call};
 #[cfg(feature = "jwt")]
 use crate::verify::{JwtAlgorithm, jwt};
 use crate::{
@@ -71,4 +73,19 @@ pub fn is_signed(headers: &HeaderMap, body: &[u8], secret: &[u8], now: SystemTim
 pub fn event(body: &[u8]) -> Option<bool> {
     let event = event::read(body).ok()?;
     Some(event != Event::Other)
+}
+
+/// Returns the calls in the body of an MCP request, each as the name of a tool, a method, or neither for a response.
+/// `None` if they are ambiguous.
+#[cfg(feature = "mcp")]
+pub fn mcp_calls(body: &[u8]) -> Option<Vec<(Option<String>, Option<String>)>> {
+    let mut calls = Vec::new();
+    let read = message::read(body, |call| {
+        calls.push(match call {
+            Call::Tool(name) => (Some(name.to_owned()), None),
+            Call::Method(name) => (None, Some(name.to_owned())),
+            Call::Response => (None, None),
+        });
+    });
+    read.ok().map(|()| calls)
 }

@@ -5,12 +5,14 @@
 //! property are tried; without them a run is always the same.
 
 mod bodies;
+mod calls;
 mod configuration;
 mod forms;
 mod grammar;
 mod headers;
 mod json;
 mod jwt;
+mod messages;
 mod mutate;
 mod order;
 mod places;

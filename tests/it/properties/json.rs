@@ -12,8 +12,8 @@ pub enum Json {
     Object(Vec<(String, Self)>),
 }
 
-/// The members of a document that is one object and nothing else, none of them twice.
-pub fn members(document: &[u8]) -> Option<Vec<(String, Json)>> {
+/// The value that a document is, and nothing else.
+pub fn document(document: &[u8]) -> Option<Json> {
     let mut reader = Reader {
         rest: document,
         depth: 0,
@@ -21,14 +21,19 @@ pub fn members(document: &[u8]) -> Option<Vec<(String, Json)>> {
     reader.skip_space();
     let value = reader.value()?;
     reader.skip_space();
-    let Json::Object(members) = value else {
+    reader.rest.is_empty().then_some(value)
+}
+
+/// The members of a document that is one object and nothing else, none of them twice.
+pub fn members(bytes: &[u8]) -> Option<Vec<(String, Json)>> {
+    let Json::Object(members) = document(bytes)? else {
         return None;
     };
     let is_unique = members
         .iter()
         .enumerate()
         .all(|(at, (name, _))| members[..at].iter().all(|(other, _)| other != name));
-    (reader.rest.is_empty() && is_unique).then_some(members)
+    is_unique.then_some(members)
 }
 
 /// A time: rounded down, and cut off at what fits.
