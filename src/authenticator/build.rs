@@ -1,8 +1,10 @@
 //! Builds the parts of an [`Authenticator`](super::Authenticator) from a configuration.
 
-use std::sync::{Arc, Once};
+use std::sync::{Arc, Once, Weak};
 
 use super::Shared;
+#[cfg(feature = "fleet")]
+use super::fleet::Fleet;
 use crate::{
     ClerkConfig,
     cache::{Cache, UserCache},
@@ -30,7 +32,8 @@ use crate::{
 };
 
 impl Shared {
-    pub(super) fn new(config: ClerkConfig) -> Self {
+    /// `shared`: the result, for tasks that do not keep it alive.
+    pub(super) fn new(config: ClerkConfig, shared: &Weak<Self>) -> Self {
         let upstream = Upstream::new(
             Arc::clone(&config.transport),
             config.attempt_timeout,
@@ -89,13 +92,36 @@ impl Shared {
             None => metadata,
         });
         let hasher = TokenHasher::new(secret(), &[config.instance.issuer(), client_id]);
+        #[cfg(feature = "fleet")]
+        let fleet = config.fleet.as_ref();
+        #[cfg(feature = "fleet")]
+        let hasher = fleet.map_or(hasher, |fleet| {
+            crate::fleet::hasher(&fleet.keys[0], config.instance.issuer())
+        });
         let lifetimes = Lifetimes::new(config.cache_ttl, config.stale_if_error);
+        #[cfg(feature = "fleet")]
+        let lifetimes = match fleet {
+            Some(_) => lifetimes.of_replica(fastrand::u64(..)),
+            None => lifetimes,
+        };
+        let cache = Cache::new(hasher, lifetimes, config.cache_capacity, config.timeout);
+        #[cfg(feature = "fleet")]
+        let cache = match fleet {
+            Some(_) => cache.with_evidence_of_others(),
+            None => cache,
+        };
+        #[cfg(feature = "fleet")]
+        let fleet = fleet.map(|fleet| Fleet::new(fleet, &config, Weak::clone(shared)));
+        #[cfg(not(feature = "fleet"))]
+        let _ = shared;
         let challenges = Arc::new(Challenges::new(
             config.rules.challenged_scopes(),
             metadata.as_ref().map(ResourceMetadata::url),
         ));
         Self {
-            cache: Cache::new(hasher, lifetimes, config.cache_capacity, config.timeout),
+            cache,
+            #[cfg(feature = "fleet")]
+            fleet,
             challenges: Arc::clone(&challenges),
             metadata,
             server_metadata,

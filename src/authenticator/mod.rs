@@ -4,6 +4,8 @@
 //! asynchronous half. `revoke` invalidates verdicts. `build` makes the parts from a configuration.
 
 mod build;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod lookup;
 mod revoke;
 mod verify;
@@ -78,6 +80,8 @@ struct Shared {
     #[cfg(feature = "jwt")]
     local: Option<Arc<Local>>,
     observer: Observer,
+    #[cfg(feature = "fleet")]
+    fleet: Option<fleet::Fleet>,
     health: Arc<HealthState>,
     clock: Arc<dyn Clock>,
     #[cfg(feature = "webhooks")]
@@ -98,7 +102,7 @@ impl Authenticator {
     #[must_use]
     pub fn new(config: ClerkConfig) -> Self {
         Self {
-            shared: Arc::new(Shared::new(config)),
+            shared: Arc::new_cyclic(|shared| Shared::new(config, shared)),
         }
     }
 
@@ -167,7 +171,11 @@ impl Authenticator {
         let server_metadata = self.shared.server_metadata.clone();
         #[cfg(feature = "jwt")]
         let local = self.shared.local.clone();
+        #[cfg(feature = "fleet")]
+        let shared = Arc::clone(&self.shared);
         async move {
+            #[cfg(feature = "fleet")]
+            shared.join_fleet().await;
             if let Some(discovery) = discovery {
                 discovery.warm_up().await?;
             }

@@ -1,6 +1,6 @@
 //! Invalidation and revocation: verdicts that no longer count.
 
-use super::Authenticator;
+use super::{Authenticator, Shared};
 use crate::{
     Tokens,
     cache::{Made, Scope},
@@ -46,11 +46,10 @@ impl Authenticator {
         self.apply(tokens, Effect::End, Origin::Local);
     }
 
-    /// The one place where an invalidation takes effect.
+    /// Invalidates in this process, and publishes to the fleet.
     pub(crate) fn apply(&self, tokens: Tokens<'_>, effect: Effect, origin: Origin) {
-        let (cache, enrich) = (&self.shared.cache, &self.shared.verifier.enrich);
         let scope = match tokens.0 {
-            Selection::One(token) => Scope::Token(cache.key(token)),
+            Selection::One(token) => Scope::Token(self.shared.cache.key(token)),
             Selection::OfSession(id) => Scope::Session(id),
             Selection::OfSubject(id) => Scope::Subject(id),
             Selection::OfMember {
@@ -63,6 +62,37 @@ impl Authenticator {
             Selection::OfOrganization(id) => Scope::Organization(id),
             Selection::All => Scope::All,
         };
+        let made = Made::here(self.shared.clock.now());
+        #[cfg(feature = "fleet")]
+        if let Some(fleet) = &self.shared.fleet {
+            let token = match tokens.0 {
+                Selection::One(token) => Some(token),
+                _ => None,
+            };
+            let (id, message) = fleet.message(scope, effect);
+            self.shared
+                .invalidate(scope, effect, origin, made.with_id(id));
+            return message.publish(token);
+        }
+        self.shared.invalidate(scope, effect, origin, made);
+    }
+}
+
+#[cfg(feature = "webhooks")]
+impl Authenticator {
+    /// Waits until the other replicas have what was applied before. Returns false if they do not have it in time.
+    pub(crate) async fn publishes(&self) -> bool {
+        #[cfg(feature = "fleet")]
+        return self.flush().await.is_ok();
+        #[cfg(not(feature = "fleet"))]
+        true
+    }
+}
+
+impl Shared {
+    /// The one place where an invalidation takes effect.
+    pub(super) fn invalidate(&self, scope: Scope<'_>, effect: Effect, origin: Origin, made: Made) {
+        let enrich = &self.verifier.enrich;
         // Ordering: users before tokens. A verification that starts after the tokens are invalidated must not find
         // the old user.
         match scope {
@@ -70,10 +100,8 @@ impl Authenticator {
             Scope::All => enrich.clear(),
             _ => {}
         }
-        let now = self.shared.clock.now();
-        let are_dropped = cache.invalidate(scope, effect, Made::here(now));
-        self.shared
-            .observer
-            .invalidated(effect, origin, are_dropped, now);
+        let are_dropped = self.cache.invalidate(scope, effect, made);
+        let now = self.clock.now();
+        self.observer.invalidated(effect, origin, are_dropped, now);
     }
 }

@@ -5,16 +5,18 @@ use std::future::Future;
 
 use tokio::time::Instant;
 
+#[cfg(feature = "fleet")]
+use crate::fleet::Verification;
 use crate::{
     AuthError, AuthErrorKind, ClerkClaims,
-    authenticator::{Authenticator, Rejected},
+    authenticator::{Authenticator, Rejected, Shared},
     cache::{Arrival, Lookup, Outcome},
     clerk::http::Priority,
     extract::{Credentials, SecretToken},
     observe::{CacheState, Seen},
     sync::single_flight::{self, Join, Landed},
     token::{TokenFormat, digest::TokenDigest},
-    verify::Verified,
+    verify::{Inquiry, Verified},
 };
 
 /// A token to verify, and the priority of its verification.
@@ -169,14 +171,14 @@ impl Authenticator {
         let (key, format) = (task.key, task.format);
         let auth = self.clone();
         let verification = async move {
-            // The epoch is read before Clerk is called: earlier invalidations do not affect the outcome.
-            let epoch = auth.shared.cache.epoch();
             let start = Instant::now();
-            let verification = auth
-                .shared
-                .verifier
-                .verify(&task.token, format, task.priority);
-            let result = verification.await;
+            let inquiry = Inquiry {
+                token: &task.token,
+                format,
+                priority: task.priority,
+                deadline: start + auth.shared.verifier.timeout,
+            };
+            let (epoch, result) = auth.shared.verify(key, inquiry).await;
             let verified = result.as_ref().map(Verified::logged_id);
             auth.shared
                 .observer
@@ -191,6 +193,33 @@ impl Authenticator {
                 .remember(key, epoch, outcome, calls, self.shared.clock.now());
         };
         (verification, remember)
+    }
+}
+
+impl Shared {
+    /// Verifies a token, by the evidence that replicas share, or by calls to Clerk. Returns the epoch before which
+    /// invalidations do not affect the result.
+    async fn verify(
+        &self,
+        key: TokenDigest,
+        inquiry: Inquiry<'_>,
+    ) -> (u64, Result<Verified, AuthError>) {
+        let (cache, verifier) = (&self.cache, &self.verifier);
+        #[cfg(feature = "fleet")]
+        if let Some(fleet) = &self.fleet {
+            let verification = Verification {
+                key,
+                inquiry,
+                cache,
+                verifier,
+            };
+            return fleet.replica.verify(verification).await;
+        }
+        #[cfg(not(feature = "fleet"))]
+        let _ = key;
+        // Read before Clerk is called: earlier invalidations do not affect the outcome.
+        let epoch = cache.epoch();
+        (epoch, verifier.verify(inquiry).await)
     }
 }
 

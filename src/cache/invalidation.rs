@@ -14,11 +14,6 @@
 //! The number of marks is bounded. When there are many, the cache is swept: all invalidated entries are removed. After
 //! that, the marks concern only verifications in flight. One floor replaces them: those verifications are not cached.
 
-#![cfg_attr(
-    feature = "fleet",
-    allow(dead_code, reason = "the fleet does not use all of it yet")
-)]
-
 mod by_age;
 mod ends;
 mod scope;

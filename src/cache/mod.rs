@@ -15,6 +15,8 @@ mod verdict;
 
 use std::{sync::Arc, time::Duration};
 
+#[cfg(feature = "fleet")]
+pub(crate) use self::invalidation::InvalidationId;
 use self::{
     invalidation::{Dropped, Invalidations, Many},
     negative::Negative,
@@ -258,6 +260,44 @@ impl Cache {
             self.sweep();
         }
         are_dropped
+    }
+
+    /// Takes evidence from other replicas as well.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn with_evidence_of_others(self) -> Self {
+        Self {
+            invalidations: self.invalidations.with_times(),
+            ..self
+        }
+    }
+
+    /// Raises the time of an invalidation that was applied before.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn repeat(&self, scope: Scope<'_>, made: Made) {
+        self.invalidations.repeat(scope, made);
+    }
+
+    /// Returns true if an invalidation rejects the evidence of another replica, see
+    /// [`Invalidations::rejects_evidence`].
+    #[cfg(feature = "fleet")]
+    pub(crate) fn rejects_evidence(
+        &self,
+        token: Properties<'_>,
+        called_at: u64,
+        after: &[InvalidationId],
+    ) -> bool {
+        self.invalidations.rejects_evidence(token, called_at, after)
+    }
+
+    /// Returns the recent invalidations that concern a token and that were applied up to an epoch.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn applied(
+        &self,
+        token: Properties<'_>,
+        epoch: u64,
+        now: Now,
+    ) -> Vec<InvalidationId> {
+        self.invalidations.applied(token, epoch, now)
     }
 
     /// Returns true if evidence comes from other replicas. Then every invalidation is kept: the store may have evidence

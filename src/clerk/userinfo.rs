@@ -27,6 +27,14 @@ pub(crate) struct Userinfo {
     pub(crate) profile: Profile,
 }
 
+#[cfg(feature = "fleet")]
+impl Userinfo {
+    /// Returns the whole object, as [`parse`] reads it.
+    pub(crate) fn to_value(&self) -> serde_json::Value {
+        self.profile.userinfo()
+    }
+}
+
 /// The userinfo endpoint.
 pub(crate) struct UserinfoEndpoint {
     client: EndpointClient<Userinfo>,
@@ -85,7 +93,7 @@ fn decode(response: &Response<Bytes>) -> Result<Userinfo, AuthError> {
 
 /// Reads a userinfo object. `sub` is read strictly. If it is absent, so is `user_id`, Clerk's own name for it. Any
 /// other member counts as unknown if its type is unexpected.
-fn parse(body: &[u8]) -> Result<Userinfo, AuthError> {
+pub(crate) fn parse(body: &[u8]) -> Result<Userinfo, AuthError> {
     let Members(members) = members(body)?;
     let member = |name: &str| text(members.get(name).cloned()).map_err(violation);
     let (sub, is_user_id) = match member("sub")? {

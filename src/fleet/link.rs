@@ -36,7 +36,7 @@ use crate::{
 };
 
 /// The table of invalidations in this replica.
-pub(super) trait Apply: Send + Sync + 'static {
+pub(crate) trait Apply: Send + Sync + 'static {
     /// Applies a message from the log. The position is its time by the store's clock, in milliseconds. A message may
     /// come more than once, and those of this replica come, too.
     fn apply(&self, message: Message, position: u64);

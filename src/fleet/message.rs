@@ -9,7 +9,11 @@ use std::fmt;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
-use crate::token::{digest::TokenDigest, json::Members};
+use crate::{
+    cache,
+    observe::Effect,
+    token::{digest::TokenDigest, json::Members},
+};
 
 /// One invalidation, as replicas send it to each other.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,15 +28,6 @@ pub(crate) struct Message {
 /// The random id of a message. A message that the store repeats is applied once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct MessageId(pub(crate) [u8; 16]);
-
-/// The effect of an invalidation on verdicts that Clerk gave before it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) enum Effect {
-    /// The token is verified again before it counts.
-    Again,
-    /// The verdict never counts again.
-    End,
-}
 
 /// The tokens that an invalidation concerns. `Debug` shows no id.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -50,6 +45,16 @@ pub(crate) enum Scope {
 }
 
 impl Message {
+    /// Makes the message of an invalidation at `at`, by the wall clock in milliseconds.
+    pub(crate) fn new(scope: cache::Scope<'_>, effect: Effect, at: u64) -> Self {
+        Self {
+            id: MessageId(std::array::from_fn(|_| fastrand::u8(..))),
+            at,
+            effect,
+            scope: Scope::new(scope),
+        }
+    }
+
     /// Returns the content to seal.
     pub(crate) fn encode(&self) -> Vec<u8> {
         let how = match self.effect {
@@ -99,6 +104,43 @@ impl Message {
             at: at.unwrap_or(u64::MAX),
             effect: Effect::Again,
             scope: Scope::All,
+        }
+    }
+}
+
+impl Scope {
+    fn new(scope: cache::Scope<'_>) -> Self {
+        match scope {
+            cache::Scope::Token(digest) => Self::Token(digest),
+            cache::Scope::Session(id) => Self::Session(id.into()),
+            cache::Scope::Subject(id) => Self::Subject(id.into()),
+            cache::Scope::Member {
+                subject,
+                organization,
+            } => Self::Member {
+                subject: subject.into(),
+                organization: organization.into(),
+            },
+            cache::Scope::Organization(id) => Self::Organization(id.into()),
+            cache::Scope::All => Self::All,
+        }
+    }
+
+    /// Returns the scope as the cache takes it.
+    pub(crate) fn as_scope(&self) -> cache::Scope<'_> {
+        match self {
+            Self::Token(digest) => cache::Scope::Token(*digest),
+            Self::Session(id) => cache::Scope::Session(id),
+            Self::Subject(id) => cache::Scope::Subject(id),
+            Self::Member {
+                subject,
+                organization,
+            } => cache::Scope::Member {
+                subject,
+                organization,
+            },
+            Self::Organization(id) => cache::Scope::Organization(id),
+            Self::All => cache::Scope::All,
         }
     }
 }

@@ -10,24 +10,30 @@
 //! 5. Only the state of the link permits the use of the store: the log was read to its end within the last second, and the
 //!    clocks agree.
 
-#![cfg_attr(
-    not(test),
-    allow(dead_code, reason = "the authenticator does not use it yet")
-)]
-
 mod link;
 #[cfg(feature = "test-util")]
 mod memory;
 mod message;
 mod options;
 mod outbox;
+mod record;
 #[cfg(feature = "redis")]
 mod redis;
+mod replica;
 mod seal;
+mod share;
 mod store;
 
 #[cfg(feature = "test-util")]
 pub use self::memory::{Fault, MemoryStore};
-pub use self::options::Fleet;
-pub(crate) use self::options::FleetConfig;
-pub use self::store::{Claim, Page, Position, SharedStore, StoreError};
+pub(crate) use self::{
+    link::Apply,
+    message::Message,
+    options::FleetConfig,
+    replica::{Replica, hasher},
+    share::{Settings, Verification, realm},
+};
+pub use self::{
+    options::Fleet,
+    store::{Claim, FleetError, Page, Position, SharedStore, StoreError},
+};

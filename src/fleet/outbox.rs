@@ -2,15 +2,15 @@
 //!
 //! There is one log for each configured secret. A message leaves once all logs have it.
 
-use std::{collections::BTreeMap, mem};
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
 use super::{
-    message::{Effect, Message, Scope},
+    message::{Message, Scope},
     seal::LogSeal,
 };
-use crate::token::digest::TokenDigest;
+use crate::{observe::Effect, token::digest::TokenDigest};
 
 pub(super) struct Outbox {
     /// By rank and number: the order in which messages are published.
@@ -152,13 +152,15 @@ impl Outbox {
         self.next
     }
 
+    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.messages.len()
     }
 
     /// Returns the number of messages dropped since the last call.
+    #[cfg(test)]
     pub(super) fn take_dropped(&mut self) -> u64 {
-        mem::take(&mut self.dropped)
+        std::mem::take(&mut self.dropped)
     }
 
     fn first(&self, rank: Rank) -> Option<Place> {

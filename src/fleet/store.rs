@@ -160,5 +160,14 @@ impl Error for StoreError {
     }
 }
 
+/// The error of [`Authenticator::flush`](crate::Authenticator::flush): the store did not accept all messages in time.
+#[derive(Debug, thiserror::Error)]
+#[error("the invalidations are not published to the fleet yet")]
+pub struct FleetError(());
+
+impl FleetError {
+    pub(crate) const NOT_PUBLISHED: Self = Self(());
+}
+
 #[cfg(test)]
 mod tests;

@@ -220,7 +220,7 @@ impl Priority {
 }
 
 /// The effect of an invalidation: the label `effect`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Effect {
     /// The token is verified again before it is accepted.
     Again,
@@ -247,19 +247,64 @@ pub(crate) enum Origin {
     /// An event of Clerk's webhooks.
     #[cfg(feature = "webhooks")]
     Webhook,
+    /// A message of another replica.
+    #[cfg(feature = "fleet")]
+    Fleet,
 }
 
 impl Origin {
-    #[cfg(not(feature = "webhooks"))]
-    pub(super) const ALL: [Self; 1] = [Self::Local];
-    #[cfg(feature = "webhooks")]
-    pub(super) const ALL: [Self; 2] = [Self::Local, Self::Webhook];
+    pub(super) const ALL: &[Self] = &[
+        Self::Local,
+        #[cfg(feature = "webhooks")]
+        Self::Webhook,
+        #[cfg(feature = "fleet")]
+        Self::Fleet,
+    ];
 
     pub(super) fn as_str(self) -> &'static str {
         match self {
             Self::Local => "local",
             #[cfg(feature = "webhooks")]
             Self::Webhook => "webhook",
+            #[cfg(feature = "fleet")]
+            Self::Fleet => "fleet",
+        }
+    }
+}
+
+/// What a look in the store of a fleet found, or why there was none: the label `event` of the store `shared`.
+#[cfg(feature = "fleet")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SharedEvent {
+    Hit,
+    Miss,
+    Insert,
+    /// A value that does not open or cannot be read.
+    Unreadable,
+    Timeout,
+    /// Too many looks for tokens that were not seen before.
+    Skipped,
+}
+
+#[cfg(feature = "fleet")]
+impl SharedEvent {
+    pub(super) const ALL: [Self; 6] = [
+        Self::Hit,
+        Self::Miss,
+        Self::Insert,
+        Self::Unreadable,
+        Self::Timeout,
+        Self::Skipped,
+    ];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Hit => "hit",
+            Self::Miss => "miss",
+            Self::Insert => "insert",
+            Self::Unreadable => "unreadable",
+            Self::Timeout => "timeout",
+            Self::Skipped => "skipped",
         }
     }
 }

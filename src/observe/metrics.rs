@@ -3,6 +3,8 @@
 //! The handles are created with the layer and kept, so that counting needs no lookup. They belong to the recorder that
 //! is installed at that time. A recorder that is installed later receives nothing.
 
+#[cfg(feature = "fleet")]
+use super::SharedEvent;
 use super::{
     AudienceVerdict, BreakerState, CallResult, Effect, Origin, Outcome,
     handle::{Counter, Gauge, Histogram, counter, describe, gauge, histogram},
@@ -142,7 +144,7 @@ impl RequestMetrics {
 
 /// The metrics of invalidations.
 pub(super) struct RevocationMetrics {
-    counters: [[Counter; Effect::ALL.len()]; Origin::ALL.len()],
+    counters: Vec<[Counter; Effect::ALL.len()]>,
 }
 
 impl RevocationMetrics {
@@ -152,7 +154,10 @@ impl RevocationMetrics {
             counter(REVOCATIONS, &labels)
         };
         Self {
-            counters: Origin::ALL.map(|origin| Effect::ALL.map(|effect| counter(origin, effect))),
+            counters: Origin::ALL
+                .iter()
+                .map(|origin| Effect::ALL.map(|effect| counter(*origin, effect)))
+                .collect(),
         }
     }
 
@@ -180,6 +185,28 @@ impl AudienceMetrics {
     pub(super) fn verified(&self, verdict: AudienceVerdict) {
         for (other, counter) in &self.0 {
             if *other == verdict {
+                counter.increment(1);
+            }
+        }
+    }
+}
+
+/// The metrics of the store that replicas share.
+#[cfg(feature = "fleet")]
+pub(crate) struct SharedMetrics([(SharedEvent, Counter); SharedEvent::ALL.len()]);
+
+#[cfg(feature = "fleet")]
+impl SharedMetrics {
+    pub(crate) fn new() -> Self {
+        Self(SharedEvent::ALL.map(|event| {
+            let labels = [("store", "shared"), ("event", event.as_str())];
+            (event, counter(CACHE_EVENTS, &labels))
+        }))
+    }
+
+    pub(crate) fn count(&self, event: SharedEvent) {
+        for (other, counter) in &self.0 {
+            if *other == event {
                 counter.increment(1);
             }
         }

@@ -40,6 +40,8 @@ pub use self::{
     health::{BreakerState, FleetState, Health},
     stats::Stats,
 };
+#[cfg(feature = "fleet")]
+pub(crate) use self::{labels::SharedEvent, metrics::SharedMetrics};
 use self::{
     metrics::{RequestMetrics, RevocationMetrics},
     per_minute::PerMinute,

@@ -21,15 +21,18 @@ pub(crate) enum WebhookResult {
     Unsigned,
     /// A request or an event could not be read.
     Malformed,
+    /// The event was applied here, and the store of the fleet did not accept it in time.
+    Unpublished,
 }
 
 impl WebhookResult {
-    const ALL: [Self; 5] = [
+    const ALL: [Self; 6] = [
         Self::Done,
         Self::Repeated,
         Self::Ignored,
         Self::Unsigned,
         Self::Malformed,
+        Self::Unpublished,
     ];
 
     fn as_str(self) -> &'static str {
@@ -39,6 +42,7 @@ impl WebhookResult {
             Self::Ignored => "ignored",
             Self::Unsigned => "unsigned",
             Self::Malformed => "malformed",
+            Self::Unpublished => "unpublished",
         }
     }
 }
@@ -99,6 +103,15 @@ impl WebhookObserver {
         tracing::error!(
             cause,
             "a signed webhook event cannot be read, so the tokens that it concerns are not revoked: update tower-clerk"
+        );
+    }
+
+    /// Records an event that only this replica has.
+    pub(crate) fn unpublished(&self) {
+        self.count(WebhookResult::Unpublished);
+        tracing::debug!(
+            webhook.result = WebhookResult::Unpublished.as_str(),
+            "webhook applied, and not published to the other replicas: it will come again"
         );
     }
 

@@ -138,6 +138,10 @@ impl Acceptance for HandMade {
         false
     }
 
+    fn age(&self) -> u64 {
+        0
+    }
+
     fn into_claims(self) -> Claims {
         self.0
     }

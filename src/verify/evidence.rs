@@ -20,6 +20,8 @@ use crate::{
 
 /// Clerk's answers about a token.
 pub(crate) struct Evidence {
+    /// The time before the first call, by the wall clock in milliseconds.
+    pub(crate) called_at: u64,
     /// The answer about the token itself. Without a call, the claims that the token's signature vouches for.
     pub(crate) answer: TokenInfo,
     /// Userinfo about the subject of the token.
@@ -64,6 +66,26 @@ impl Evidence {
 }
 
 impl Verifier {
+    /// Returns true if evidence that this replica did not gather passes the rules now.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn accepts(
+        &self,
+        evidence: &Evidence,
+        statement: &Statement,
+        format: TokenFormat,
+    ) -> bool {
+        let now = self.clock.now();
+        let known = self.weigh(&evidence.answer, statement, kind_of(format), now);
+        known.is_ok_and(|known| {
+            let policy = self.userinfo_policy(&known, format);
+            let is_of_the_subject = |userinfo: &Userinfo| known.sub.as_ref() == Some(&userinfo.sub);
+            match &evidence.userinfo {
+                Some(userinfo) => known.sub.is_none() || is_of_the_subject(userinfo),
+                None => !policy.any(),
+            }
+        })
+    }
+
     /// Applies the rules to an answer, with what the token states about itself. Returns what is known about the token.
     pub(super) fn weigh(
         &self,

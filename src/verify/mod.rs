@@ -41,7 +41,8 @@ pub(crate) use strategy::JwtVerification;
 pub(crate) use strategy::Verifiers;
 
 pub(crate) use self::evidence::Evidence;
-use self::{statement::Statement, strategy::Strategy};
+pub(crate) use self::statement::Statement;
+use self::strategy::Strategy;
 use crate::{
     AuthError, AuthErrorKind, TokenKind,
     clerk::{
@@ -77,6 +78,25 @@ pub(crate) struct Verifier {
     pub(crate) kind_log: KindLog,
 }
 
+/// The question about one token.
+#[derive(Clone, Copy)]
+pub(crate) struct Inquiry<'a> {
+    pub(crate) token: &'a SecretToken,
+    pub(crate) format: TokenFormat,
+    pub(crate) priority: Priority,
+    pub(crate) deadline: Instant,
+}
+
+impl<'a> Inquiry<'a> {
+    fn request(self) -> VerifyRequest<'a> {
+        VerifyRequest {
+            token: self.token,
+            kind: kind_of(self.format),
+            priority: self.priority,
+        }
+    }
+}
+
 impl Verifier {
     /// Rejects, without a call to Clerk, a token of a kind that is not accepted and a JWT that has expired.
     pub(crate) fn precheck(&self, format: TokenFormat, now: i64) -> Result<(), AuthErrorKind> {
@@ -105,36 +125,44 @@ impl Verifier {
         !matches!(self.verifiers.strategy(format), Some(Strategy::Local(_)))
     }
 
-    /// Verifies a token, within the configured time.
-    pub(crate) async fn verify(
+    /// Returns true if replicas share the evidence about a token: Clerk is called about it, or a custom verifier with a
+    /// name for it.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn is_shared(&self, format: TokenFormat) -> bool {
+        let is_custom = self.verifiers.oauth_is_custom && kind_of(format) == TokenKind::OAuth;
+        let custom = self.verifiers.oauth.as_ref().filter(|_| is_custom);
+        self.calls(format) && custom.is_none_or(|verify| verify.shared_as().is_some())
+    }
+
+    /// Verifies a token.
+    pub(crate) async fn verify(&self, inquiry: Inquiry<'_>) -> Result<Verified, AuthError> {
+        let statement = self.statement(inquiry).await?;
+        let evidence = self.gather(inquiry, &statement).await?;
+        self.conclude(evidence, &statement, inquiry).await
+    }
+
+    /// Returns the proof that evidence makes. Fetches the user of the Backend API, if claims are enriched with it.
+    pub(crate) async fn conclude(
         &self,
-        token: &SecretToken,
-        format: TokenFormat,
-        priority: Priority,
+        evidence: Evidence,
+        statement: &Statement,
+        inquiry: Inquiry<'_>,
     ) -> Result<Verified, AuthError> {
-        let deadline = Instant::now() + self.timeout;
-        let request = VerifyRequest {
-            token,
-            kind: kind_of(format),
-            priority,
-        };
-        let statement = within(deadline, self.statement(request, format)).await?;
-        let evidence = self.gather(request, format, &statement, deadline).await?;
         let subject = evidence.subject().unwrap_or_default();
-        let user = self.enrich.user(subject, priority, deadline).await?;
-        evidence.into_verified(self, &statement, user, format, self.clock.now())
+        let user = self
+            .enrich
+            .user(subject, inquiry.priority, inquiry.deadline)
+            .await?;
+        evidence.into_verified(self, statement, user, inquiry.format, self.clock.now())
     }
 
     /// Returns what a token states about itself. If its signature has to be valid before a server is called, a token
     /// with another signature is rejected here.
-    async fn statement(
-        &self,
-        request: VerifyRequest<'_>,
-        format: TokenFormat,
-    ) -> Result<Statement, AuthError> {
-        match self.strategy(format)? {
+    pub(crate) async fn statement(&self, inquiry: Inquiry<'_>) -> Result<Statement, AuthError> {
+        match self.strategy(inquiry.format)? {
             Strategy::LocalThenOnline { local, .. } => {
-                let stated = local.verify(request).await?;
+                let verification = local.verify(inquiry.request());
+                let stated = within(inquiry.deadline, verification).await?;
                 let now = self.clock.now();
                 let verdict = self.rules.check_verified(&stated, now.unix_seconds());
                 if verdict == Err(AuthErrorKind::WrongAudience) {
@@ -146,36 +174,37 @@ impl Verifier {
                 Ok(Statement::Verified(stated))
             }
             Strategy::Online(_)
-                if matches!(format, TokenFormat::Jwt { .. }) && !self.verifiers.oauth_is_custom =>
+                if matches!(inquiry.format, TokenFormat::Jwt { .. })
+                    && !self.verifiers.oauth_is_custom =>
             {
-                Ok(Statement::Unverified(statement::read(
-                    request.token.expose(),
-                )))
+                let token = inquiry.token.expose();
+                Ok(Statement::Unverified(statement::read(token)))
             }
             Strategy::Online(_) | Strategy::Local(_) => Ok(Statement::None),
         }
     }
 
     /// Gathers the evidence about a token: calls Clerk, and applies the rules between the calls.
-    async fn gather(
+    pub(crate) async fn gather(
         &self,
-        request: VerifyRequest<'_>,
-        format: TokenFormat,
+        inquiry: Inquiry<'_>,
         statement: &Statement,
-        deadline: Instant,
     ) -> Result<Evidence, AuthError> {
-        let VerifyRequest {
+        let Inquiry {
             token,
-            kind,
+            format,
             priority,
-        } = request;
+            deadline,
+        } = inquiry;
+        let kind = kind_of(format);
+        let called_at = self.clock.now().wall;
         // A profile that is not required must not use the last moment: the requests that wait stop at `deadline`, and
         // the result has to reach them before.
         let optional_until = deadline - self.timeout / 20;
         let until = |is_needed| if is_needed { deadline } else { optional_until };
         let enriches = self.enrich.is_by_userinfo(kind);
         let is_required = enriches && self.enrich.is_required();
-        let mut introspection = pin!(within(deadline, self.ask(request, format, statement)));
+        let mut introspection = pin!(within(deadline, self.ask(inquiry, statement)));
         let (answer, early) = if priority == Priority::Refresh && enriches {
             match poll!(&mut introspection) {
                 // An immediate error, as with an open circuit breaker: userinfo is not called either.
@@ -216,6 +245,7 @@ impl Verifier {
             None => (None, true),
         };
         Ok(Evidence {
+            called_at,
             // The id appears in logs.
             answer: answer.without_id_that_shows(token.expose()),
             userinfo,
@@ -226,11 +256,11 @@ impl Verifier {
     /// Calls the source of truth for the token's format.
     async fn ask(
         &self,
-        request: VerifyRequest<'_>,
-        format: TokenFormat,
+        inquiry: Inquiry<'_>,
         statement: &Statement,
     ) -> Result<TokenInfo, AuthError> {
-        match self.strategy(format)? {
+        let request = inquiry.request();
+        match self.strategy(inquiry.format)? {
             Strategy::Online(source) | Strategy::Local(source) => source.verify(request).await,
             Strategy::LocalThenOnline { online, .. } => {
                 match (online.verify(request).await, statement) {

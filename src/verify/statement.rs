@@ -8,7 +8,7 @@ use super::{jws, payload, policy::check_agreement};
 use crate::{AuthErrorKind, TokenKind, clerk::TokenInfo};
 
 /// What a token states about itself, beside an answer about it.
-pub(super) enum Statement {
+pub(crate) enum Statement {
     /// The answer alone counts.
     None,
     /// The signature is not verified, so the statement can only reject the token. An error: the token is unreadable.

@@ -207,7 +207,12 @@ async fn verify(
     priority: Priority,
 ) -> Result<Verified, AuthError> {
     verifier
-        .verify(&SecretToken::new("oat_1"), format, priority)
+        .verify(super::Inquiry {
+            token: &SecretToken::new("oat_1"),
+            format,
+            priority,
+            deadline: tokio::time::Instant::now() + verifier.timeout,
+        })
         .await
 }
 

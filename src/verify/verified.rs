@@ -21,6 +21,8 @@ pub(crate) struct Verified {
     cacheable_until: Option<i64>,
     complete: bool,
     is_local: bool,
+    /// The age of the evidence, in milliseconds.
+    age: u64,
 }
 
 impl Verified {
@@ -47,6 +49,10 @@ impl Acceptance for Verified {
         self.is_local
     }
 
+    fn age(&self) -> u64 {
+        self.age
+    }
+
     fn into_claims(self) -> Claims {
         self.claims
     }
@@ -55,6 +61,18 @@ impl Acceptance for Verified {
 impl fmt::Debug for Verified {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Verified").finish_non_exhaustive()
+    }
+}
+
+#[cfg(feature = "fleet")]
+impl Verified {
+    pub(crate) fn as_claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Shortens the life of the entry by the age of the evidence, in milliseconds.
+    pub(crate) fn aged(self, age: u64) -> Self {
+        Self { age, ..self }
     }
 }
 
@@ -81,6 +99,7 @@ impl Verified {
             cacheable_until,
             complete,
             is_local: false,
+            age: 0,
         }
     }
 }
@@ -154,6 +173,7 @@ impl Verifier {
             cacheable_until: earliest([expires, presumed_end]),
             complete: details.complete,
             is_local: answer.is_local,
+            age: 0,
         })
     }
 }

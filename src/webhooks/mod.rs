@@ -131,6 +131,8 @@ enum Rejected {
     Body(BodyError),
     Signature(Flaw),
     Event(Unreadable),
+    /// The other replicas do not have the event.
+    Unpublished,
 }
 
 impl ClerkWebhooks {
@@ -167,7 +169,11 @@ impl ClerkWebhooks {
         }
         let event = event::read(&body).map_err(Rejected::Event)?;
         let result = self.apply(&event);
-        // With a fleet, `flush` belongs here: an event that is not published is a 503, and its id is not remembered.
+        // Svix sends an event again that is not published to the other replicas, so its id is not remembered. This
+        // replica has applied it.
+        if !self.0.authenticator.publishes().await {
+            return Err(Rejected::Unpublished);
+        }
         self.0.recent.insert(signed.id, now);
         Ok(result)
     }
@@ -199,6 +205,7 @@ impl ClerkWebhooks {
                 observer.unsigned(cause, self.0.authenticator.now());
             }
             Rejected::Event(unreadable) => observer.unreadable(unreadable.as_str()),
+            Rejected::Unpublished => observer.unpublished(),
         }
     }
 }
@@ -210,6 +217,7 @@ impl Rejected {
             Self::Body(BodyError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Body(BodyError::Slow) => StatusCode::REQUEST_TIMEOUT,
             Self::Signature(Flaw::Unsigned(_)) => StatusCode::UNAUTHORIZED,
+            Self::Unpublished => StatusCode::SERVICE_UNAVAILABLE,
             Self::Body(BodyError::Broken)
             | Self::Signature(Flaw::Malformed(_))
             | Self::Event(_) => StatusCode::BAD_REQUEST,

@@ -18,6 +18,7 @@ mod outcomes;
 mod options;
 mod caching;
 mod enrichment;
+mod fleet;
 mod flights;
 mod readiness;
 mod isolation;

@@ -102,6 +102,8 @@ const PROMISED: &[(&str, &[&str])] = &[
             r#"source="local",effect="end""#,
             r#"source="webhook",effect="again""#,
             r#"source="webhook",effect="end""#,
+            r#"source="fleet",effect="again""#,
+            r#"source="fleet",effect="end""#,
         ],
     ),
     (
@@ -112,6 +114,7 @@ const PROMISED: &[(&str, &[&str])] = &[
             r#"result="ignored""#,
             r#"result="unsigned""#,
             r#"result="malformed""#,
+            r#"result="unpublished""#,
         ],
     ),
     ("clerk_auth_upstream_in_flight", &[""]),

@@ -10,9 +10,10 @@ use super::*;
 use crate::{
     fleet::{
         Fault, MemoryStore,
-        message::{Effect, MessageId, Scope},
+        message::{MessageId, Scope},
         seal::{FleetKeys, FleetSecret},
     },
+    observe::Effect,
     token::digest::TokenHasher,
 };
 

@@ -1,0 +1,227 @@
+//! The fleet of an authenticator: what it publishes to other replicas, and what it applies.
+
+use std::{
+    collections::{HashSet, VecDeque},
+    future::Future,
+    sync::{Arc, PoisonError, Weak},
+};
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use sha2::{Digest, Sha256};
+use tokio::time::{Instant, timeout};
+
+use super::{Authenticator, Shared};
+use crate::{
+    ClerkConfig,
+    cache::{InvalidationId, Made, Scope},
+    clerk::backend_api::Backend,
+    clock::Now,
+    fleet::{Apply, FleetConfig, FleetError, Message, Replica, Settings, realm},
+    kinds::OAuthSource,
+    observe::{Effect, Origin},
+    sync::Mutex,
+};
+
+/// The part of an authenticator that shares with other replicas.
+pub(super) struct Fleet {
+    pub(super) replica: Replica,
+    applied: Arc<Mutex<Applied>>,
+    clock: Arc<dyn crate::clock::Clock>,
+}
+
+/// A message that is not published yet.
+pub(super) struct Unpublished<'a> {
+    replica: &'a Replica,
+    message: Message,
+}
+
+impl Fleet {
+    pub(super) fn new(
+        fleet: &FleetConfig,
+        config: &ClerkConfig,
+        authenticator: Weak<Shared>,
+    ) -> Self {
+        let applied = Arc::<Mutex<Applied>>::default();
+        let arrivals = Arrivals {
+            authenticator,
+            applied: Arc::clone(&applied),
+        };
+        let settings = Settings {
+            ttl: config.cache_ttl,
+            timeout: config.timeout,
+            // Ten looks for each call that the limit allows in ten seconds.
+            looks_per_second: config.rate_limit,
+        };
+        let clock = Arc::clone(&config.clock);
+        Self {
+            replica: Replica::new(
+                fleet,
+                config.instance.issuer(),
+                realm(&realm_of(config)),
+                settings,
+                Box::new(arrivals),
+                Arc::clone(&clock),
+            ),
+            applied,
+            clock,
+        }
+    }
+
+    /// Makes the message of an invalidation. It counts as applied here, so that it has no second effect when it
+    /// comes back.
+    pub(super) fn message(
+        &self,
+        scope: Scope<'_>,
+        effect: Effect,
+    ) -> (InvalidationId, Unpublished<'_>) {
+        let now = self.clock.now();
+        let message = Message::new(scope, effect, now.wall);
+        let id = message.id.0;
+        add(&self.applied, id, now);
+        let replica = &self.replica;
+        (id, Unpublished { replica, message })
+    }
+}
+
+impl Unpublished<'_> {
+    /// Publishes to all logs. `token`: the token, if the invalidation concerns a single one.
+    pub(super) fn publish(self, token: Option<&str>) {
+        self.replica.publish(self.message, token);
+    }
+}
+
+/// Returns everything that Clerk's answers depend on. The rules are not in it: each replica applies its own.
+fn realm_of(config: &ClerkConfig) -> Vec<String> {
+    let (source, name) = match &config.oauth {
+        OAuthSource::None => ("none", None),
+        OAuthSource::Introspection(_) => ("introspection", None),
+        OAuthSource::BackendApi => ("backend-api", None),
+        OAuthSource::Custom(verify) => ("custom", verify.shared_as()),
+    };
+    let backend = |backend: &Option<Backend>| {
+        backend.as_ref().map(|backend| {
+            let version = String::from_utf8_lossy(backend.version.as_bytes());
+            format!("{} {version}", backend.base)
+        })
+    };
+    let machine_key = config.machine_backend.as_ref().map(|backend| {
+        let digest = Sha256::digest(backend.credentials.as_bytes());
+        URL_SAFE_NO_PAD.encode(digest)
+    });
+    [
+        Some(config.instance.issuer().to_owned()),
+        Some(config.frontend().issuer().to_owned()),
+        config.client_id.clone(),
+        Some(source.to_owned()),
+        name.map(ToOwned::to_owned),
+        backend(&config.backend),
+        backend(&config.machine_backend),
+        machine_key,
+        Some(format!("{:?}", config.userinfo)),
+    ]
+    .map(Option::unwrap_or_default)
+    .into()
+}
+
+impl Authenticator {
+    /// Waits until the invalidations and revocations that were made here are published to the fleet: all replicas that
+    /// are connected to the store apply them within a second from then on. Returns at once without a fleet.
+    ///
+    /// # Errors
+    ///
+    /// If they are not published within the [`timeout`](crate::ClerkConfigBuilder::timeout). They hold in this
+    /// process, and are still published as soon as the store accepts them.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels nothing but the wait.
+    pub fn flush(&self) -> impl Future<Output = Result<(), FleetError>> + Send + use<> {
+        let shared = Arc::clone(&self.shared);
+        async move {
+            let Some(fleet) = &shared.fleet else {
+                return Ok(());
+            };
+            let flushed = timeout(shared.verifier.timeout, fleet.replica.flush()).await;
+            flushed.map_err(|_| FleetError::NOT_PUBLISHED)
+        }
+    }
+}
+
+impl Shared {
+    /// Joins the fleet, within the configured time.
+    pub(super) async fn join_fleet(&self) {
+        if let Some(fleet) = &self.fleet {
+            let deadline = Instant::now() + self.verifier.timeout;
+            fleet.replica.join_until(deadline).await;
+        }
+    }
+}
+
+/// The invalidations that arrive from the log.
+struct Arrivals {
+    /// Weak: the link belongs to the authenticator.
+    authenticator: Weak<Shared>,
+    applied: Arc<Mutex<Applied>>,
+}
+
+/// The ids of the messages that were applied in the last quarter of an hour.
+#[derive(Default)]
+struct Applied {
+    ids: HashSet<InvalidationId>,
+    by_age: VecDeque<(u64, InvalidationId)>,
+}
+
+impl Apply for Arrivals {
+    fn apply(&self, message: Message, position: u64) {
+        let Some(shared) = self.authenticator.upgrade() else {
+            return;
+        };
+        let now = shared.clock.now();
+        let id = message.id.0;
+        let made = Made::elsewhere(id, message.at, position, now);
+        let scope = message.scope.as_scope();
+        if add(&self.applied, id, now) {
+            shared.invalidate(scope, message.effect, Origin::Fleet, made);
+        } else {
+            shared.cache.repeat(scope, made);
+        }
+    }
+
+    fn apply_all(&self) {
+        if let Some(shared) = self.authenticator.upgrade() {
+            let made = Made::here(shared.clock.now());
+            shared.invalidate(Scope::All, Effect::Again, Origin::Fleet, made);
+        }
+    }
+}
+
+impl Applied {
+    /// Adds a message. Returns false if it was applied before.
+    fn add(&mut self, id: InvalidationId, now: Now) -> bool {
+        while let Some((at, oldest)) = self.by_age.front()
+            && (at.saturating_add(KEPT) < now.mono || self.by_age.len() > MOST)
+        {
+            self.ids.remove(oldest);
+            self.by_age.pop_front();
+        }
+        let is_new = self.ids.insert(id);
+        if is_new {
+            self.by_age.push_back((now.mono, id));
+        }
+        is_new
+    }
+}
+
+/// Adds a message. Returns false if it was applied before.
+fn add(applied: &Mutex<Applied>, id: InvalidationId, now: Now) -> bool {
+    applied
+        .lock()
+        .unwrap_or_else(PoisonError::into_inner)
+        .add(id, now)
+}
+
+/// The time for which ids are kept, in milliseconds: the log keeps messages for as long.
+const KEPT: u64 = 900_000;
+
+/// The number of ids that are kept. An older message that comes again is applied again, which is harmless.
+const MOST: usize = 500_000;

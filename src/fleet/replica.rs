@@ -1,0 +1,140 @@
+//! The part of an authenticator that shares with other replicas: the link, the shared evidence, and what is published.
+
+use std::{sync::Arc, time::Duration};
+
+use tokio::{
+    sync::OnceCell,
+    time::{Instant, sleep},
+};
+
+use super::{
+    FleetConfig,
+    link::{Apply, Link},
+    message::Message,
+    seal::{FleetKeys, Realm},
+    share::{Settings, Share, Verification},
+};
+use crate::{
+    AuthError,
+    clock::Clock,
+    observe::{FleetState, Priority},
+    token::digest::TokenHasher,
+    verify::Verified,
+};
+
+/// One replica of a fleet.
+pub(crate) struct Replica {
+    link: Arc<Link<Box<dyn Apply>>>,
+    share: Share,
+    /// The digests of tokens under the further secrets. A message about a token names the digest of its log.
+    others: Box<[TokenHasher]>,
+    clock: Arc<dyn Clock>,
+    /// The time of the first verification.
+    started: OnceCell<Instant>,
+}
+
+impl Replica {
+    /// `apply`: the table of invalidations.
+    pub(crate) fn new(
+        config: &FleetConfig,
+        issuer: &str,
+        realm: Realm,
+        settings: Settings,
+        apply: Box<dyn Apply>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        let (store, keys) = (config.store(), &config.keys);
+        let logs: Vec<_> = keys.iter().map(|keys| keys.log(issuer)).collect();
+        let others = keys.iter().skip(1).map(|keys| hasher(keys, issuer));
+        let share = Share::new(
+            Arc::clone(&store),
+            keys[0].records(realm),
+            settings,
+            Arc::clone(&clock),
+        );
+        Self {
+            link: Arc::new(Link::new(store, logs, apply, Arc::clone(&clock))),
+            share,
+            others: others.collect(),
+            clock,
+            started: OnceCell::new(),
+        }
+    }
+
+    /// Verifies a token, by the evidence in the store or by calls to Clerk.
+    pub(crate) async fn verify(
+        &self,
+        verification: Verification<'_>,
+    ) -> (u64, Result<Verified, AuthError>) {
+        let is_started = self.start().is_ok();
+        if is_started && verification.inquiry.priority != Priority::Refresh {
+            self.join().await;
+        }
+        self.share.verify(verification, || self.state()).await
+    }
+
+    /// Publishes an invalidation as soon as the store accepts it. `token`: the token, if it concerns a single one.
+    pub(crate) fn publish(&self, message: Message, token: Option<&str>) {
+        let others = self.others.iter();
+        let digests: Vec<_> = token
+            .map(|token| others.map(|hasher| hasher.key(token)).collect())
+            .unwrap_or_default();
+        // Without a runtime, the first verification starts the link.
+        _ = self.start();
+        self.link.publish(message, digests);
+    }
+
+    /// Waits until all logs have the invalidations that were made here before this call.
+    pub(crate) async fn flush(&self) {
+        if self.start().is_ok() {
+            self.link.flush().await;
+        }
+    }
+
+    /// Waits until the store may be used.
+    pub(crate) async fn join_until(&self, deadline: Instant) {
+        while self.start().is_ok() && self.state() != FleetState::Live && Instant::now() < deadline
+        {
+            sleep(JOIN_POLL).await;
+        }
+    }
+
+    pub(crate) fn state(&self) -> FleetState {
+        self.link.state(self.clock.now())
+    }
+
+    fn start(&self) -> Result<(), AuthError> {
+        _ = self.started.set(Instant::now());
+        self.link.start()
+    }
+
+    /// Waits at the start of a replica, so that it takes the evidence that others have.
+    async fn join(&self) {
+        let Some(started) = self.started.get() else {
+            return;
+        };
+        while self.state() == FleetState::Joining && started.elapsed() < JOIN {
+            sleep(JOIN_POLL).await;
+        }
+    }
+}
+
+impl Apply for Box<dyn Apply> {
+    fn apply(&self, message: Message, position: u64) {
+        (**self).apply(message, position);
+    }
+
+    fn apply_all(&self) {
+        (**self).apply_all();
+    }
+}
+
+/// Returns the hasher that gives a token the same digest in all replicas with this secret.
+pub(crate) fn hasher(keys: &FleetKeys, issuer: &str) -> TokenHasher {
+    TokenHasher::new(keys.token_secret(), &[issuer])
+}
+
+/// The time after the start for which verifications wait for the store.
+const JOIN: Duration = Duration::from_millis(250);
+
+const JOIN_POLL: Duration = Duration::from_millis(10);
