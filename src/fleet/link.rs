@@ -219,8 +219,14 @@ impl<A: Apply> Link<A> {
                 outbox.published(log, *place, sealed);
             }
         }
+        let accepted = |accepted: &&bool| **accepted;
+        let accepted = page.accepted.iter().filter(accepted).count();
+        if let Some((last, _)) = batch.last() {
+            outbox.ended(log, *last, accepted < batch.len());
+        }
         drop(outbox);
-        let is_full = batch.len() == BATCH && page.accepted.iter().all(|accepted| *accepted);
+        // A store that rejects everything is not tried again at once.
+        let is_full = batch.len() == BATCH && accepted > 0;
         self.progress().batch_was_full(is_full);
         self.published.notify_waiters();
     }

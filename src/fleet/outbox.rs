@@ -2,7 +2,10 @@
 //!
 //! There is one log for each configured secret. A message leaves once all logs have it.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::BTreeMap,
+    ops::Bound::{Excluded, Unbounded},
+};
 
 use bytes::Bytes;
 
@@ -13,9 +16,11 @@ use super::{
 use crate::{observe::Effect, token::digest::TokenDigest};
 
 pub(super) struct Outbox {
-    /// By rank and number: the order in which messages are published.
-    messages: BTreeMap<(Rank, u64), Entry>,
+    /// In the order in which messages are published.
+    messages: BTreeMap<Place, Entry>,
     lengths: [usize; 3],
+    /// For each log that rejected a message of its last batch, the last place of that batch.
+    rejected: BTreeMap<usize, Place>,
     next: u64,
     dropped: u64,
 }
@@ -28,8 +33,8 @@ enum Rank {
     Token,
 }
 
-/// The place of a message in the outbox.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// The place of a message in the outbox. The order is that of publication.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place(Rank, u64);
 
 struct Entry {
@@ -48,6 +53,7 @@ impl Outbox {
         Self {
             messages: BTreeMap::new(),
             lengths: [0; 3],
+            rejected: BTreeMap::new(),
             next: 0,
             dropped: 0,
         }
@@ -93,24 +99,43 @@ impl Outbox {
             }
         }
         self.lengths[rank.index()] += 1;
-        self.messages.insert((rank, number), entry);
+        self.messages.insert(Place(rank, number), entry);
     }
 
     /// Returns up to `most` messages that a log does not have, with their places, in the order of publication.
+    ///
+    /// After a batch of which the log rejected a message, the next one begins behind that batch, and comes to its messages
+    /// after all others. So a message that is always rejected delays the others and does not stop them.
     pub(super) fn batch(&mut self, log: usize, seal: &LogSeal, most: usize) -> Vec<(Place, Bytes)> {
-        let missing = self
+        let (behind, before) = match self.rejected.get(&log) {
+            Some(last) => ((Excluded(*last), Unbounded), Some(..=*last)),
+            None => ((Unbounded, Unbounded), None),
+        };
+        let before = before.map(|before| self.messages.range(before));
+        let in_order = self
             .messages
-            .iter_mut()
-            .filter(|(_, entry)| !entry.has[log]);
-        let sealed = missing.filter_map(|((rank, number), entry)| {
-            Some((Place(*rank, *number), entry.seal(log, seal)?))
+            .range(behind)
+            .chain(before.into_iter().flatten());
+        let missing = in_order.filter(|(_, entry)| !entry.has[log]);
+        let places: Vec<_> = missing.map(|(place, _)| *place).take(most).collect();
+        let sealed = places.into_iter().filter_map(|place| {
+            let entry = self.messages.get_mut(&place)?;
+            Some((place, entry.seal(log, seal)?))
         });
-        sealed.take(most).collect()
+        sealed.collect()
+    }
+
+    /// Notes the last place of a batch if the log rejected a message of it.
+    pub(super) fn ended(&mut self, log: usize, last: Place, has_rejected: bool) {
+        match has_rejected {
+            true => self.rejected.insert(log, last),
+            false => self.rejected.remove(&log),
+        };
     }
 
     /// Notes that a log has a message.
-    pub(super) fn published(&mut self, log: usize, Place(rank, number): Place, sealed: &Bytes) {
-        let Some(entry) = self.messages.get_mut(&(rank, number)) else {
+    pub(super) fn published(&mut self, log: usize, place: Place, sealed: &Bytes) {
+        let Some(entry) = self.messages.get_mut(&place) else {
             return;
         };
         // Another message may have taken the place: one about all.
@@ -119,7 +144,7 @@ impl Outbox {
         }
         entry.has[log] = true;
         if entry.has.iter().all(|has| *has) {
-            self.remove(Place(rank, number));
+            self.remove(place);
         }
     }
 
@@ -128,11 +153,9 @@ impl Outbox {
         let is_late = |entry: &Entry| {
             entry.message.effect == Effect::Again && now.saturating_sub(entry.since) >= TOKEN_LIFE
         };
-        let tokens = self.messages.range((Rank::Token, 0)..);
+        let tokens = self.messages.range(Place(Rank::Token, 0)..);
         let late = tokens.filter(|(_, entry)| is_late(entry));
-        let late: Vec<_> = late
-            .map(|((rank, number), _)| Place(*rank, *number))
-            .collect();
+        let late: Vec<_> = late.map(|(place, _)| *place).collect();
         for place in late {
             self.remove(place);
         }
@@ -164,13 +187,13 @@ impl Outbox {
     }
 
     fn first(&self, rank: Rank) -> Option<Place> {
-        let (first, _) = self.messages.range((rank, 0)..=(rank, u64::MAX)).next()?;
-        Some(Place(first.0, first.1))
+        let all = Place(rank, 0)..=Place(rank, u64::MAX);
+        self.messages.range(all).next().map(|(place, _)| *place)
     }
 
-    fn remove(&mut self, Place(rank, number): Place) -> Option<Entry> {
-        let entry = self.messages.remove(&(rank, number))?;
-        self.lengths[rank.index()] -= 1;
+    fn remove(&mut self, place: Place) -> Option<Entry> {
+        let entry = self.messages.remove(&place)?;
+        self.lengths[place.0.index()] -= 1;
         Some(entry)
     }
 }

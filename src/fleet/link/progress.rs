@@ -1,6 +1,6 @@
 //! What the link has read, and the state that follows from it. Pure.
 
-use std::time::Duration;
+use std::{collections::VecDeque, time::Duration};
 
 use super::super::{Page, Position};
 use crate::{
@@ -19,6 +19,10 @@ pub(super) struct Progress {
     has_completed: bool,
     /// The position up to which the log was read. `None` before the store's time was read.
     position: Option<Position>,
+    /// The positions of the last messages, in ascending order, at most [`REPEATED`].
+    recent: VecDeque<Position>,
+    /// True until the log was read to its end on this connection.
+    is_reopened: bool,
     /// The read under way. `None` between two reads.
     under_way: Option<UnderWay>,
     /// The last complete read. `None` if there was none.
@@ -76,6 +80,8 @@ impl Progress {
             is_connected: false,
             has_completed: false,
             position: None,
+            recent: VecDeque::new(),
+            is_reopened: true,
             under_way: None,
             last: None,
             seen: now,
@@ -115,9 +121,9 @@ impl Progress {
             (true, None) => (Step::Time, super::EXCHANGE),
             (true, Some(position)) => {
                 let publishes = self.under_way.is_none() && self.last.is_some();
+                let first = self.first(position);
                 let under_way = self.under_way.get_or_insert(UnderWay {
-                    // The last second is read once more: after a fail-over, the store's clock can be behind.
-                    from: earlier(position, OVERLAP),
+                    from: first,
                     clocks_agree: true,
                 });
                 let from = under_way.from;
@@ -128,9 +134,24 @@ impl Progress {
         Some(step)
     }
 
+    /// Returns the position from which the next read begins.
+    ///
+    /// The last second is read once more: after a fail-over, the store's clock can be behind. On a connection that stays
+    /// open this is half a page at most. After a burst, each poll would otherwise read all of it again.
+    fn first(&self, position: Position) -> Position {
+        let overlap = earlier(position, OVERLAP);
+        match self.recent.front() {
+            Some(oldest) if !self.is_reopened && self.recent.len() == REPEATED => {
+                overlap.max(*oldest)
+            }
+            _ => overlap,
+        }
+    }
+
     /// Notes that the connection is open.
     pub(super) fn opened(&mut self) {
         self.is_connected = true;
+        self.is_reopened = true;
     }
 
     /// Notes the store's time, from which the first read begins.
@@ -158,6 +179,22 @@ impl Progress {
         // The position of a message can be in the future, and the store's time can be behind the position.
         let last = page.messages.iter().map(|(position, _)| *position).max();
         self.position = last.or(self.position).map(|last| last.min(time));
+        for (position, _) in &page.messages {
+            if self.recent.back().is_none_or(|last| last < position) {
+                self.recent.push_back(*position);
+            }
+        }
+        // What is beyond the position is read once more, and counts then.
+        let end = self.position.map_or(0, |position| position.milliseconds);
+        while self
+            .recent
+            .back()
+            .is_some_and(|last| last.milliseconds > end)
+        {
+            self.recent.pop_back();
+        }
+        let surplus = self.recent.len().saturating_sub(REPEATED);
+        self.recent.drain(..surplus);
         // A page that does not advance is the last one. A store could otherwise repeat it without end.
         if let Some(next) = page.next.filter(|next| *next > under_way.from) {
             under_way.from = next;
@@ -169,6 +206,7 @@ impl Progress {
             is_connected: true,
         });
         self.has_completed = true;
+        self.is_reopened = false;
         self.under_way = None;
         let since = |then: u64, now: u64| now.saturating_sub(then) > MISSED;
         let has_missed = since(self.seen.mono, before.mono) || since(self.seen.wall, before.wall);
@@ -252,6 +290,9 @@ const MAX_STEP: u64 = 250;
 
 /// The part of the log that is read once more.
 const OVERLAP: u64 = 1_000;
+
+/// The most messages that are read once more on a connection that stays open: half a page, which leaves room for new ones.
+const REPEATED: usize = 500;
 
 /// The log keeps messages for so long.
 const KEPT: u64 = 15 * 60 * 1000;

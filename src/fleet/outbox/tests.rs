@@ -217,3 +217,46 @@ fn a_flush_waits_for_earlier_messages_only() {
     }
     assert!(!outbox.has_before(flush) && outbox.has_before(outbox.next_number()));
 }
+
+#[test]
+fn messages_that_are_rejected_do_not_stop_the_others() {
+    let (mut outbox, log) = (Outbox::new(), log(1));
+    let sent: Vec<_> = (0..10)
+        .map(|at| message(Effect::End, subject(at)))
+        .collect();
+    for message in &sent {
+        outbox.push(message.clone(), [], 1, 0);
+    }
+    // The log rejects the first five, always.
+    let accepts = |message: &Message| !sent[..5].contains(message);
+    let mut published = Vec::new();
+    let round = |outbox: &mut Outbox, published: &mut Vec<Message>| {
+        let batch = outbox.batch(0, &log, 3);
+        let messages = read(&log, &batch);
+        for ((place, sealed), message) in batch.iter().zip(&messages) {
+            if accepts(message) {
+                outbox.published(0, *place, sealed);
+                published.push(message.clone());
+            }
+        }
+        let has_rejected = !messages.iter().all(accepts);
+        outbox.ended(0, batch.last().unwrap().0, has_rejected);
+        messages
+    };
+    for (name, expected) in [
+        ("from the first on", &sent[..3]),
+        ("behind a batch with a rejected message", &sent[3..6]),
+        ("once more", &sent[6..9]),
+        ("without a rejection, from the first on", &sent[..3]),
+        ("to the end", &[&sent[3..5], &sent[9..]].concat()),
+    ] {
+        assert_eq!(round(&mut outbox, &mut published), expected, "{name}");
+    }
+    assert_eq!(published, sent[5..]);
+    assert_eq!(outbox.len(), 5);
+    // At the end, it goes on with the first one.
+    let rest: Vec<_> = (0..2)
+        .flat_map(|_| round(&mut outbox, &mut published))
+        .collect();
+    assert_eq!(rest, [&sent[..3], &sent[3..5], &sent[..1]].concat());
+}

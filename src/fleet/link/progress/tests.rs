@@ -336,3 +336,46 @@ fn a_task_is_replaced_two_seconds_after_it_should_have_acted() {
     assert_eq!(progress.start(at(13_198)), None);
     assert_eq!(progress.start(at(13_199)), Some(3));
 }
+
+#[test]
+fn a_connection_that_stays_open_reads_half_a_page_once_more() {
+    /// The position from which the next read begins.
+    fn from(progress: &mut Progress) -> u64 {
+        match progress.next(1, at(1)) {
+            Some(Step::Read { from, .. }) => from.milliseconds,
+            step => panic!("{step:?}"),
+        }
+    }
+
+    // Messages of the last 800 ms, one each.
+    let messages: Vec<_> = (WALL - 799..=WALL).collect();
+    let mut progress = live();
+    let first = WALL - 15 * 60 * 1_000 - 1_000;
+    assert_eq!(from(&mut progress), first, "nothing was read");
+    progress.read(&page(WALL, &messages[..400], None), at(1), at(1));
+    let first = messages[399] - 1_000;
+    assert_eq!(
+        from(&mut progress),
+        first,
+        "400 messages are within half a page"
+    );
+    progress.read(&page(WALL, &messages, None), at(1), at(1));
+    assert_eq!(from(&mut progress), WALL - 499, "the last 500");
+    progress.read(&page(WALL, &messages[300..], None), at(1), at(1));
+    assert_eq!(from(&mut progress), WALL - 499, "the same ones once more");
+    // After a fail-over, the store's clock is behind.
+    progress.read(&page(WALL - 700, &messages[300..], None), at(1), at(1));
+    assert_eq!(
+        from(&mut progress),
+        WALL - 1_700,
+        "few of them are before the position"
+    );
+    progress.read(&page(WALL, &messages, None), at(1), at(1));
+    // A connection that was opened anew may lead to another server.
+    assert!(matches!(progress.fail(at(1), 0.0), Pause::Retry(_)));
+    assert_eq!(progress.next(1, at(1)), Some(Step::Open));
+    progress.opened();
+    assert_eq!(from(&mut progress), WALL - 1_000);
+    progress.read(&page(WALL, &messages, None), at(1), at(1));
+    assert_eq!(from(&mut progress), WALL - 499);
+}
