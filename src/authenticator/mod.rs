@@ -235,7 +235,12 @@ impl Authenticator {
     /// [`credentials_rejected`](Health::credentials_rejected) is different: the configuration of this replica is
     /// wrong. A new replica may stay unready because of it.
     pub fn health(&self) -> Health {
-        self.shared.health.health()
+        let health = self.shared.health.health();
+        #[cfg(feature = "fleet")]
+        let fleet = self.shared.fleet.as_ref().map(|it| it.replica.state());
+        #[cfg(not(feature = "fleet"))]
+        let fleet = None;
+        Health { fleet, ..health }
     }
 
     /// Waits for a decision.

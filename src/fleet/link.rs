@@ -30,7 +30,7 @@ use super::{
 use crate::{
     AuthError,
     clock::{Clock, Now},
-    observe::FleetState,
+    observe::{FleetObserver, FleetState},
     sync::{Mutex, MutexGuard, Spawner},
     token::digest::TokenDigest,
 };
@@ -52,6 +52,7 @@ pub(super) struct Link<A> {
     logs: Box<[LogSeal]>,
     apply: A,
     clock: Arc<dyn Clock>,
+    observer: FleetObserver,
     progress: Mutex<Progress>,
     outbox: Mutex<Outbox>,
     wake: Arc<Notify>,
@@ -72,6 +73,7 @@ impl<A: Apply> Link<A> {
             apply,
             progress: Mutex::new(Progress::new(clock.now())),
             clock,
+            observer: FleetObserver::new(),
             outbox: Mutex::new(Outbox::new()),
             wake: Arc::default(),
             published: Notify::new(),
@@ -121,18 +123,29 @@ impl<A: Apply> Link<A> {
 
     /// Makes one step of the task. Returns the pause after it. `None` if another task has taken its place.
     async fn step(&self, task: u64) -> Option<Pause> {
-        let step = self.progress().next(task, self.clock.now())?;
+        let now = self.clock.now();
+        let step = self.progress().next(task, now)?;
+        self.observer.state(self.state(now));
         let result = match step {
             Step::Open => self.open().await,
             Step::Time => self.read_time().await,
             Step::Read { from, publishes } => self.read(from, publishes).await,
         };
         let now = self.clock.now();
-        let mut progress = self.progress();
-        Some(match result {
-            Ok(()) => progress.pause(now),
-            Err(_) => progress.fail(now, fastrand::f64()),
-        })
+        let pause = match &result {
+            Ok(()) => self.progress().pause(now),
+            Err(_) => self.progress().fail(now, fastrand::f64()),
+        };
+        let state = self.state(now);
+        match &result {
+            Ok(()) => self.observer.state(state),
+            Err(error) => self.observer.failed(error, error.fault(), state),
+        }
+        let mut outbox = self.outbox();
+        let (len, dropped) = (outbox.len(), outbox.take_dropped());
+        drop(outbox);
+        self.observer.outbox(len, dropped, now);
+        Some(pause)
     }
 
     async fn open(&self) -> Result<(), StoreError> {
@@ -162,11 +175,17 @@ impl<A: Apply> Link<A> {
         self.note(0, &batch, &page);
         for (position, sealed) in &page.messages {
             if let Some(content) = self.logs[0].open(sealed) {
-                self.apply
-                    .apply(Message::decode(&content), position.milliseconds);
+                let message = Message::decode(&content);
+                if self.progress().is_new(*position) {
+                    let lag = after.wall.saturating_sub(message.at);
+                    self.observer.received(Duration::from_millis(lag));
+                }
+                self.apply.apply(message, position.milliseconds);
             }
         }
         let has_missed = self.progress().read(&page, before, after);
+        let clocks_agree = self.progress().clocks_agree();
+        self.observer.exchanged(clocks_agree, skew(&page, after));
         if has_missed {
             self.apply.apply_all();
         }
@@ -222,7 +241,9 @@ impl<A: Apply> Link<A> {
         let accepted = |accepted: &&bool| **accepted;
         let accepted = page.accepted.iter().filter(accepted).count();
         if let Some((last, _)) = batch.last() {
-            outbox.ended(log, *last, accepted < batch.len());
+            let has_rejected = accepted < batch.len();
+            outbox.ended(log, *last, has_rejected);
+            self.observer.sent(has_rejected);
         }
         drop(outbox);
         // A store that rejects everything is not tried again at once.
@@ -257,6 +278,12 @@ async fn run<A: Apply>(link: Weak<Link<A>>, task: u64, wake: Arc<Notify>) {
             Pause::Retry(pause) => sleep(pause).await,
         }
     }
+}
+
+/// Returns the store's clock minus ours, in milliseconds.
+fn skew(page: &Page, now: Now) -> i64 {
+    let skew = i128::from(page.time) - i128::from(now.wall);
+    i64::try_from(skew).unwrap_or(i64::MAX)
 }
 
 async fn within<T>(

@@ -15,6 +15,7 @@ use super::{Claim, Page, Position, SharedStore, StoreError};
 use crate::{
     BoxFuture,
     clock::{Clock, millis},
+    observe::StoreFault,
     sync::{Mutex, MutexGuard},
     testing::ManualClock,
 };
@@ -377,7 +378,8 @@ impl SharedStore for MemoryStore {
             self.call().await?;
             let mut values = self.values();
             if values.has(Fault::ReadOnly) {
-                return Err(StoreError::new("the store can only be read"));
+                let error = StoreError::new("the store can only be read");
+                return Err(error.with_fault(StoreFault::ReadOnly));
             }
             let accepts = values.is_writable();
             let copies = match (values.has(Fault::Lossy), values.has(Fault::Repeating)) {

@@ -15,6 +15,8 @@ use super::{
     seal::{FleetKeys, FleetSecret},
 };
 use crate::checks::{Flaw, Problems, parse};
+#[cfg(feature = "redis")]
+use crate::observe::clear_text_password;
 
 /// The replicas of a service: the store that they share, and their secrets.
 ///
@@ -144,6 +146,9 @@ impl Fleet {
             Store::Redis(url) => {
                 let address = Address::parse(url.expose_secret().trim());
                 let address = problems.check("fleet.url", address.map_err(Flaw::hidden))?;
+                if address.shows_password() {
+                    clear_text_password();
+                }
                 let roots = self.root_certificates.as_deref();
                 let roots = roots.map(|pem| check_roots(pem, &address));
                 let roots = problems.check("fleet.root_certificates", roots.transpose())?;

@@ -175,13 +175,11 @@ impl Outbox {
         self.next
     }
 
-    #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.messages.len()
     }
 
     /// Returns the number of messages dropped since the last call.
-    #[cfg(test)]
     pub(super) fn take_dropped(&mut self) -> u64 {
         std::mem::take(&mut self.dropped)
     }

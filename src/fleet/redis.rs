@@ -23,7 +23,7 @@ use self::{
     tls::Tls,
 };
 use super::{Claim, Page, Position, SharedStore, StoreError};
-use crate::{BoxFuture, sync::Mutex};
+use crate::{BoxFuture, observe::StoreFault, sync::Mutex};
 
 /// Redis from version 6.2 or Valkey from 7.2, at one address.
 pub(crate) struct RedisStore {
@@ -379,9 +379,24 @@ fn number(digits: &[u8]) -> Option<u64> {
 fn rejected(reply: Value) -> StoreError {
     match reply {
         Value::ServerError(error) if is_code(error.code()) => {
-            StoreError::new(format!("the server rejected a command: {}", error.code()))
+            let text = format!("the server rejected a command: {}", error.code());
+            let rejected = StoreError::new(text);
+            match fault_of(error.code(), error.details()) {
+                Some(fault) => rejected.with_fault(fault),
+                None => rejected,
+            }
         }
         _ => unexpected(),
+    }
+}
+
+/// Returns the problem of which an error is the sign. Servers have no code of their own for a command that they lack.
+fn fault_of(code: &str, details: Option<&str>) -> Option<StoreFault> {
+    let is_unknown = || details.is_some_and(|it| it.starts_with("unknown command"));
+    match code {
+        "READONLY" => Some(StoreFault::ReadOnly),
+        "ERR" if is_unknown() => Some(StoreFault::LacksCommand),
+        _ => None,
     }
 }
 

@@ -4,7 +4,7 @@ use std::{error::Error, fmt, time::Duration};
 
 use bytes::Bytes;
 
-use crate::BoxFuture;
+use crate::{BoxFuture, observe::StoreFault};
 
 /// A store that all replicas share.
 ///
@@ -130,6 +130,7 @@ pub struct Position {
 
 /// The failure of a [`SharedStore`].
 pub struct StoreError {
+    fault: Option<StoreFault>,
     source: Box<dyn Error + Send + Sync>,
 }
 
@@ -137,8 +138,21 @@ impl StoreError {
     /// Creates an error from its cause. The cause must contain no password.
     pub fn new(source: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self {
+            fault: None,
             source: source.into(),
         }
+    }
+
+    /// Adds the problem that the operator of the store has to solve.
+    pub(super) fn with_fault(self, fault: StoreFault) -> Self {
+        Self {
+            fault: Some(fault),
+            ..self
+        }
+    }
+
+    pub(super) fn fault(&self) -> Option<StoreFault> {
+        self.fault
     }
 }
 

@@ -269,7 +269,7 @@ pub(crate) fn audience_cannot_be_shown() {
 }
 
 /// Returns the innermost cause. It describes what happened; the outer errors describe the consequences.
-fn cause(error: &(dyn Error + 'static)) -> DisplayValue<String> {
+pub(super) fn cause(error: &(dyn Error + 'static)) -> DisplayValue<String> {
     let mut cause = error;
     while let Some(source) = cause.source() {
         cause = source;

@@ -46,6 +46,8 @@ pub struct Health {
     /// The circuit breakers of the Backend API. Each of its endpoints has its own; this is the one furthest from
     /// closed.
     pub backend_api: BreakerState,
+    /// The state of the connection to the store that replicas share. `None` without a fleet.
+    pub fleet: Option<FleetState>,
 }
 
 /// The state of an endpoint's circuit breaker.
@@ -85,6 +87,17 @@ impl BreakerState {
     }
 }
 
+#[cfg(feature = "fleet")]
+impl FleetState {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Joining => "joining",
+            Self::Live => "live",
+            Self::Cut => "cut",
+        }
+    }
+}
+
 /// The shared state from which [`Health`] is read.
 #[derive(Debug, Default)]
 pub(crate) struct HealthState {
@@ -119,6 +132,7 @@ impl HealthState {
                 .into_iter()
                 .max()
                 .unwrap_or_default(),
+            fleet: None,
         }
     }
 

@@ -27,6 +27,14 @@ const REVOCATIONS: &str = "clerk_auth_revocations_total";
 const AUDIENCE: &str = "clerk_auth_audience_total";
 #[cfg(feature = "webhooks")]
 pub(super) const WEBHOOKS: &str = "clerk_auth_webhooks_total";
+#[cfg(feature = "fleet")]
+pub(super) const FLEET_STATE: &str = "clerk_auth_fleet_state";
+#[cfg(feature = "fleet")]
+pub(super) const FLEET_OUTBOX: &str = "clerk_auth_fleet_outbox";
+#[cfg(feature = "fleet")]
+pub(super) const FLEET_DROPPED: &str = "clerk_auth_fleet_dropped_total";
+#[cfg(feature = "fleet")]
+pub(super) const REVOCATION_LAG: &str = "clerk_auth_revocation_lag_seconds";
 
 /// The type of a metric.
 #[derive(Clone, Copy, Debug)]
@@ -106,6 +114,30 @@ pub(super) fn describe_all() {
             WEBHOOKS,
             Kind::Counter,
             "Requests to the webhook endpoint, by result.",
+        ),
+        #[cfg(feature = "fleet")]
+        (
+            FLEET_STATE,
+            Kind::Gauge,
+            "State of the connection to the shared store: 0 joining, 1 live, 2 cut off.",
+        ),
+        #[cfg(feature = "fleet")]
+        (
+            FLEET_OUTBOX,
+            Kind::Gauge,
+            "Invalidations that wait to be published to the shared store.",
+        ),
+        #[cfg(feature = "fleet")]
+        (
+            FLEET_DROPPED,
+            Kind::Counter,
+            "Invalidations of single tokens that were dropped before they were published.",
+        ),
+        #[cfg(feature = "fleet")]
+        (
+            REVOCATION_LAG,
+            Kind::Seconds,
+            "Time from an invalidation on any replica until its message came here.",
         ),
     ];
     for (name, kind, text) in texts {

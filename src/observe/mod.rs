@@ -3,6 +3,8 @@
 
 mod audience;
 mod events;
+#[cfg(feature = "fleet")]
+mod fleet;
 mod handle;
 mod health;
 mod kinds;
@@ -11,6 +13,8 @@ mod per_minute;
 mod stats;
 mod endpoint;
 mod labels;
+#[cfg(test)]
+pub(crate) mod recorded;
 #[cfg(feature = "webhooks")]
 mod webhooks;
 
@@ -20,6 +24,10 @@ use tracing::level_filters::LevelFilter;
 
 #[cfg(feature = "mcp")]
 pub(crate) use self::events::{session_of_another, session_rejected, session_unusable};
+#[cfg(feature = "redis")]
+pub(crate) use self::fleet::clear_text_password;
+#[cfg(feature = "fleet")]
+pub(crate) use self::fleet::{FleetObserver, StoreFault};
 #[cfg(feature = "webhooks")]
 pub(crate) use self::webhooks::{WebhookObserver, WebhookResult};
 pub(crate) use self::{

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use tower_clerk::{
-    AuthErrorKind, ClerkConfigBuilder, Tokens,
+    AuthErrorKind, Tokens,
     fake_clerk::Endpoint,
     fleet::{Fault, Fleet, MemoryStore},
     kinds::SessionTokens,
+    observe::FleetState,
 };
 
 use crate::{
@@ -25,20 +26,12 @@ struct Replicas {
 
 impl Replicas {
     async fn new(count: usize) -> Self {
-        Self::with(count, |_, config| config).await
-    }
-
-    /// Replicas whose configurations differ.
-    async fn with(
-        count: usize,
-        change: impl Fn(usize, ClerkConfigBuilder) -> ClerkConfigBuilder,
-    ) -> Self {
         let world = World::new();
         let store = MemoryStore::new(world.clock.clone());
         let apps = (0..count).map(|number| {
             let config = world.config().accept(SessionTokens::new());
             let fleet = Fleet::store(store.replica(number), SECRET);
-            App::new(change(number, config.fleet(fleet)))
+            App::new(config.fleet(fleet))
         });
         let apps: Vec<_> = apps.collect();
         for app in &apps {
@@ -73,6 +66,23 @@ async fn token_is_introspected_once() {
         pass(10).await;
     }
     assert_eq!(replicas.introspections(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn health_has_the_state_of_the_store() {
+    let replicas = Replicas::new(1).await;
+    let state = || replicas.apps[0].layer.authenticator().health().fleet;
+    assert_eq!(state(), Some(FleetState::Live));
+    replicas.store.inject(Fault::Unreachable);
+    pass(500).await;
+    assert_eq!(state(), Some(FleetState::Cut));
+    replicas.store.heal();
+    pass(6_000).await;
+    assert_eq!(state(), Some(FleetState::Live));
+    assert_eq!(
+        replicas.world.app().layer.authenticator().health().fleet,
+        None
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,11 +138,7 @@ async fn revocation_reaches_all_replicas_within_a_second() {
 
 #[tokio::test(start_paused = true)]
 async fn each_replica_applies_its_own_rules() {
-    let replicas = Replicas::with(2, |number, config| match number {
-        0 => config,
-        _ => config,
-    })
-    .await;
+    let replicas = Replicas::new(2).await;
     let narrow = {
         let fleet = Fleet::store(replicas.store.replica(2), SECRET);
         let oauth = replicas.world.oauth().required_scopes(["admin"]);

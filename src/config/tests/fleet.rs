@@ -8,6 +8,7 @@ use super::{Silent, builder};
 use crate::{
     ClerkConfigBuilder,
     fleet::{Fleet, FleetConfig, MemoryStore},
+    observe::recorded::Lines,
     testing::ManualClock,
 };
 
@@ -189,6 +190,34 @@ fn certificates_of_an_authority_are_read() {
     assert!(built(builder().fleet(with(&both))).is_some());
     let table = json!({ "url": URL, "secret": SECRETS[0], "root_certificates": pem });
     assert!(built(file(&table)).is_some());
+}
+
+#[test]
+fn a_password_in_clear_text_is_a_warning() {
+    for (url, expected) in [
+        ("redis://:canary@cache.internal", 1),
+        ("redis://user:canary@10.0.0.1", 1),
+        ("redis://:canary@[fd00::1]", 1),
+        ("rediss://:canary@cache.internal", 0),
+        ("redis://cache.internal", 0),
+        ("redis://:canary@localhost", 0),
+        ("redis://:canary@127.0.0.1", 0),
+        ("redis://:canary@[::1]", 0),
+    ] {
+        let log = Lines::default();
+        let guard = log.subscribe();
+        built(builder().fleet(Fleet::redis(url, SECRETS[0])));
+        drop(guard);
+        let lines = log.take();
+        assert_eq!(lines.len(), expected, "{url}: {lines:?}");
+        for line in lines {
+            assert!(
+                line.starts_with("WARN the password of the shared store"),
+                "{line}"
+            );
+            assert!(!line.contains("canary"), "{line}");
+        }
+    }
 }
 
 #[test]

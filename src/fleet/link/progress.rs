@@ -134,6 +134,12 @@ impl Progress {
         Some(step)
     }
 
+    /// Returns true if no message at this position or a later one was read before. While a replica joins, what it reads
+    /// was published before it started, and is not new.
+    pub(super) fn is_new(&self, position: Position) -> bool {
+        self.last.is_some() && self.recent.back().is_none_or(|last| *last < position)
+    }
+
     /// Returns the position from which the next read begins.
     ///
     /// The last second is read once more: after a fail-over, the store's clock can be behind. On a connection that stays
@@ -212,6 +218,11 @@ impl Progress {
         let has_missed = since(self.seen.mono, before.mono) || since(self.seen.wall, before.wall);
         self.seen = before;
         has_missed
+    }
+
+    /// Returns true if the clocks agreed at the last complete read.
+    pub(super) fn clocks_agree(&self) -> bool {
+        self.last.is_none_or(|last| last.clocks_agree)
     }
 
     /// Notes if a batch was as large as possible and the store accepted all of it.

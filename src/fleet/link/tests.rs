@@ -13,7 +13,10 @@ use crate::{
         message::{MessageId, Scope},
         seal::{FleetKeys, FleetSecret},
     },
-    observe::Effect,
+    observe::{
+        Effect,
+        recorded::{Lines, Meter},
+    },
     token::digest::TokenHasher,
 };
 
@@ -458,6 +461,75 @@ async fn a_long_cut_has_all_tokens_verified_again() {
         assert_eq!(replica.state(), FleetState::Live);
         assert_eq!(*replica.applied.all.lock().unwrap(), expected, "{minutes}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn metrics_and_log_lines_show_what_happens() {
+    let meter = Meter::new();
+    let log = Lines::default();
+    let guard = log.subscribe();
+    let store = store();
+    let replicas: Vec<_> = (0..2)
+        .map(|number| meter.record(|| Replica::new(&store, number, &[1])))
+        .collect();
+    let [publisher, reader] = &*replicas else {
+        unreachable!("there are two");
+    };
+    assert_eq!(meter.get("fleet_state"), 0.0);
+    pass(10).await;
+    assert_eq!(meter.get("fleet_state"), 1.0);
+    assert_eq!(
+        log.take(),
+        ["INFO clerk fleet is live fleet.state=\"live\""; 2]
+    );
+
+    store.inject(Fault::Full);
+    publisher.revoke("sess_1");
+    pass(600).await;
+    assert_eq!(meter.get("revocation_lag_seconds_count"), 0.0);
+    assert_eq!(
+        log.take(),
+        [
+            "ERROR store rejects revocations: they have effect on this replica only. It is full, or its access rules lack `XADD`"
+        ]
+    );
+    store.heal();
+    pass(450).await;
+    assert_eq!(reader.received().len(), 1);
+    pass(2_000).await;
+    assert_eq!(
+        meter.get("revocation_lag_seconds_count"),
+        2.0,
+        "once on each replica, though it is read more than once"
+    );
+    let lag = meter.get("revocation_lag_seconds_sum");
+    assert!((1.2..2.1).contains(&lag), "{lag}");
+
+    store.inject(Fault::WrongTime(700));
+    pass(400).await;
+    assert_eq!(meter.get("fleet_state"), 2.0);
+    let line = log.take();
+    assert_eq!(line.len(), 4, "{line:#?}");
+    assert!(line.contains(
+        &"ERROR clock differs from the store's: the store is not used until they agree fleet.skew_ms=700".to_owned()
+    ), "{line:#?}");
+    store.heal();
+    pass(400).await;
+    assert_eq!(log.take().len(), 2);
+
+    for (fault, lines) in [(Fault::Unreachable, 1), (Fault::ReadOnly, 2)] {
+        store.inject(fault);
+        pass(30_000).await;
+        assert_eq!(meter.get("fleet_state"), 2.0);
+        assert_eq!(log.take().len(), 2 * lines, "once for each cut: {fault:?}");
+        store.heal();
+        pass(7_100).await;
+        assert_eq!(
+            log.take(),
+            ["INFO clerk fleet is live fleet.state=\"live\""; 2]
+        );
+    }
+    drop(guard);
 }
 
 #[tokio::test(start_paused = true)]

@@ -1,5 +1,7 @@
 //! The address of a Redis server, read from its URL. Pure.
 
+use std::net::IpAddr;
+
 use percent_encoding::percent_decode_str;
 use secrecy::SecretString;
 use url::{Host, Url};
@@ -66,6 +68,15 @@ impl Address {
 
     pub(crate) fn has_tls(&self) -> bool {
         self.tls
+    }
+
+    /// Returns true if the password would cross a network in clear text.
+    pub(crate) fn shows_password(&self) -> bool {
+        let is_here = match self.host.parse::<IpAddr>() {
+            Ok(address) => address.is_loopback(),
+            Err(_) => self.host.eq_ignore_ascii_case("localhost"),
+        };
+        self.password.is_some() && !self.tls && !is_here
     }
 }
 

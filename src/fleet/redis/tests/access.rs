@@ -3,7 +3,10 @@ use std::{error::Error, time::Duration};
 use bytes::Bytes;
 
 use super::server::{Server, installed, store, store_with_root};
-use crate::fleet::{Position, SharedStore, redis::Roots};
+use crate::{
+    fleet::{Position, SharedStore, redis::Roots},
+    observe::StoreFault,
+};
 
 const NAME: &str = "tc1:{abc}";
 const SECOND: Duration = Duration::from_secs(1);
@@ -94,6 +97,20 @@ async fn without_access_to_a_needed_command_the_exchange_fails() {
             let error = store.exchange(NAME, &[], FROM).await.unwrap_err();
             let text = error.source().unwrap().to_string();
             assert!(text.contains("NOPERM"), "{command}: {text}");
+            assert_eq!(error.fault(), None, "{command}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_command_that_the_server_lacks_is_named_as_the_fault() {
+    for program in installed() {
+        for command in ["TIME", "XRANGE", "SET"] {
+            let server = Server::start(program, &["--rename-command", command, ""]).await;
+            let store = store(&format!("redis://127.0.0.1:{}", server.port));
+            store.open().await.unwrap();
+            let error = store.exchange(NAME, &[], FROM).await.unwrap_err();
+            assert_eq!(error.fault(), Some(StoreFault::LacksCommand), "{command}");
         }
     }
 }

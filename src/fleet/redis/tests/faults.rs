@@ -15,7 +15,10 @@ use tokio::{
 };
 
 use super::server::{PATIENCE, Server, installed, store};
-use crate::fleet::{Position, SharedStore, redis::RedisStore};
+use crate::{
+    fleet::{Position, SharedStore, redis::RedisStore},
+    observe::StoreFault,
+};
 
 const NAME: &str = "tc1:{abc}";
 const SECOND: Duration = Duration::from_secs(1);
@@ -96,7 +99,8 @@ async fn a_read_only_copy_is_not_used() {
             .command(&format!("REPLICAOF 127.0.0.1 {}", primary.port))
             .await;
         for publish in [&[][..], &[Bytes::from_static(b"m")]] {
-            assert!(store.exchange(NAME, publish, FROM).await.is_err());
+            let error = store.exchange(NAME, publish, FROM).await.unwrap_err();
+            assert_eq!(error.fault(), Some(StoreFault::ReadOnly));
             assert_closed(&store).await;
             store.open().await.unwrap();
         }
