@@ -96,22 +96,18 @@ impl Authenticator {
                 }
                 Decision::Pass(claims)
             }
-            Lookup::Stale { claims } => self.pass_stale(claims),
+            Lookup::Stale { claims } => {
+                let seen = Seen {
+                    cache: Some(CacheState::Stale),
+                    ..Seen::default()
+                };
+                self.shared.observer.passed(seen, &claims);
+                Decision::Pass(claims)
+            }
             Lookup::Unknown { was_good } => {
                 self.lookup_unknown(credentials, IS_COOKIE, key, was_good, now)
             }
         }
-    }
-
-    /// Accepts a request by a stale entry. Out of line, to keep the hit path small.
-    #[inline(never)]
-    fn pass_stale(&self, claims: ClerkClaims) -> Decision {
-        let seen = Seen {
-            cache: Some(CacheState::Stale),
-            ..Seen::default()
-        };
-        self.shared.observer.passed(seen, &claims);
-        Decision::Pass(claims)
     }
 
     /// Continues after a lookup that found no positive entry. Out of line, to keep the hit path small.

@@ -152,6 +152,9 @@ impl ResourceMetadata {
     /// Returns true if a document is at this path: one of [`paths`](Self::paths), or one of the authorization server,
     /// byte for byte. Another spelling belongs to another resource. Every request calls this: it usually compares only
     /// the beginning.
+    ///
+    /// Out of line, to keep the path of a request small if there is no metadata.
+    #[inline(never)]
     pub(crate) fn is_at(&self, path: &str) -> bool {
         path.starts_with(BEGINNING)
             && (path == WELL_KNOWN
@@ -179,6 +182,7 @@ impl ResourceMetadata {
     ///
     /// The layer rejects such a request as any other. To pass it on would open the path: the layer cannot know what the
     /// inner service does with it, and a service that responds at every path would respond without authentication.
+    #[cold]
     pub(crate) fn note_rejected(&self, path: &str) {
         let rest = path.strip_prefix(WELL_KNOWN);
         if rest.is_some_and(|rest| rest.starts_with('/')) && !self.is_at(path) {
