@@ -103,7 +103,7 @@ struct Message {
 }
 
 impl MemoryStore {
-    /// Creates an empty store with a clock of its own.
+    /// Creates an empty store with this clock.
     pub fn new(clock: ManualClock) -> Self {
         Self::with_clock(Arc::new(clock))
     }

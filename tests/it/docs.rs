@@ -280,6 +280,27 @@ fn links_of_the_guide_lead_to_headings() {
     assert!(links > 20, "only {links} were found");
 }
 
+/// A merge can join two rows. rustdoc then drops the cells beyond those of the heading.
+#[test]
+fn rows_of_a_table_have_the_cells_of_its_heading() {
+    let mut rows = 0;
+    for (page, text) in GUIDE {
+        let mut heading = None;
+        for line in text.lines() {
+            let line = line.trim();
+            if !line.starts_with('|') {
+                heading = None;
+                continue;
+            }
+            rows += 1;
+            let cells = line.matches('|').count() - line.matches("\\|").count();
+            let expected = *heading.get_or_insert(cells);
+            assert_eq!(cells, expected, "{page}: {line}");
+        }
+    }
+    assert!(rows > 150, "only {rows} were found");
+}
+
 /// The anchor that rustdoc derives from a heading.
 fn anchor_of(heading: &str) -> String {
     let text = heading.trim_start_matches('#').trim();
