@@ -53,7 +53,8 @@
 //!
 //! The [`guide`] has pages about the [start in each stack](guide::quick_start), [options](guide::options),
 //! [kinds of tokens](guide::tokens), [security](guide::security), [testing](guide::testing),
-//! [observation](guide::observation), [webhooks](guide::webhooks), [troubleshooting](guide::troubleshooting) and [migration](guide::migration).
+//! [observation](guide::observation), [webhooks](guide::webhooks), [several replicas](guide::replicas),
+//! [troubleshooting](guide::troubleshooting) and [migration](guide::migration).
 //! [`Authenticator`] is the core without a middleware. Features: `rustls` and `jwt` (defaults), `native-tls`, `axum`,
 //! `tonic`, `mcp`, `metrics`, `fleet`, `redis`, `webhooks`, `test-util`. A feature adds items, and never changes what a configuration accepts.
 

@@ -10,8 +10,9 @@
 //! 7. [Troubleshooting](troubleshooting): by status, error kind, log line and compile error.
 //! 8. [Observation](observation): log lines, metrics, health.
 //! 9. [Webhooks](webhooks): sessions and users that end at once.
-//! 10. [Migration](migration): from `clerk-rs`, from FastMCP's Clerk provider, and from the `ClerkAuthLayer` of
-//!    `dioxus-clerk`.
+//! 10. [Several replicas](replicas): a store that they share.
+//! 11. [Migration](migration): from `clerk-rs`, from FastMCP's Clerk provider, and from the `ClerkAuthLayer` of
+//!     `dioxus-clerk`.
 
 #[doc = include_str!("quick_start.md")]
 pub mod quick_start {}
@@ -36,6 +37,9 @@ pub mod observation {}
 
 #[doc = include_str!("webhooks.md")]
 pub mod webhooks {}
+
+#[doc = include_str!("replicas.md")]
+pub mod replicas {}
 
 #[doc = include_str!("migration.md")]
 pub mod migration {}

@@ -13,16 +13,18 @@ const OBSERVATION: &str = include_str!("../../src/guide/observation.md");
 const ARCHITECTURE: &str = include_str!("../../ARCHITECTURE.md");
 const OPTIONS: &str = include_str!("../../src/guide/options.md");
 const QUICK_START: &str = include_str!("../../src/guide/quick_start.md");
+const REPLICAS: &str = include_str!("../../src/guide/replicas.md");
 const SECURITY: &str = include_str!("../../src/guide/security.md");
 const TESTING: &str = include_str!("../../src/guide/testing.md");
 const TOKENS: &str = include_str!("../../src/guide/tokens.md");
 const TROUBLESHOOTING: &str = include_str!("../../src/guide/troubleshooting.md");
 const WEBHOOKS: &str = include_str!("../../src/guide/webhooks.md");
-const GUIDE: [(&str, &str); 9] = [
+const GUIDE: [(&str, &str); 10] = [
     ("migration", MIGRATION),
     ("observation", OBSERVATION),
     ("options", OPTIONS),
     ("quick_start", QUICK_START),
+    ("replicas", REPLICAS),
     ("security", SECURITY),
     ("testing", TESTING),
     ("tokens", TOKENS),
