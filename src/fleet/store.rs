@@ -144,6 +144,7 @@ impl StoreError {
     }
 
     /// Adds the problem that the operator of the store has to solve.
+    #[cfg(any(feature = "redis", feature = "test-util"))]
     pub(super) fn with_fault(self, fault: StoreFault) -> Self {
         Self {
             fault: Some(fault),
