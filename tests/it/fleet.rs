@@ -1,5 +1,9 @@
 //! Several replicas with one store: what they share, what reaches them, and what a store cannot do.
 
+mod canary;
+#[cfg(target_os = "linux")]
+mod redis;
+
 use std::time::Duration;
 
 use tower_clerk::{
