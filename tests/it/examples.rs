@@ -38,7 +38,7 @@ use tonic_reflection::pb::v1::{
 use tower_clerk::fake_clerk::{Endpoint, FakeClerk, Fault};
 
 use crate::{
-    support::GRPC,
+    support::{GRPC, skip},
     wire::{one, send, send_h2},
 };
 
@@ -296,6 +296,26 @@ async fn webhooks_ends_a_session() {
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
     for line in ["signed in:            200 OK", "401 Unauthorized"] {
+        assert!(text.contains(line), "{line:?} is not in:\n{text}");
+    }
+    assert_fits_a_terminal(&text);
+}
+
+#[tokio::test]
+async fn fleet_shares_and_revokes() {
+    let output = run(&mut command("fleet")).await;
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{text}");
+    if text.contains("is not installed") {
+        skip("redis", "no redis-server");
+        return;
+    }
+    for line in [
+        "accepted by two replicas:  1 introspection",
+        "rejected by the other one after",
+        "each replica calls Clerk itself",
+        "a revocation made meanwhile arrives",
+    ] {
         assert!(text.contains(line), "{line:?} is not in:\n{text}");
     }
     assert_fits_a_terminal(&text);
