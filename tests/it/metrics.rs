@@ -15,6 +15,7 @@ use tower::ServiceExt;
 use tower_clerk::{
     ClerkAuthLayer, ClerkConfigBuilder, Tokens,
     fake_clerk::{Endpoint, Fault, Field},
+    fleet::{Fleet, MemoryStore},
     testing::ManualClock,
     webhooks::ClerkWebhooks,
 };
@@ -62,6 +63,12 @@ const PROMISED: &[(&str, &[&str])] = &[
             r#"store="negative",event="expire""#,
             r#"store="negative",event="evict""#,
             r#"store="negative",event="invalidate""#,
+            r#"store="shared",event="hit""#,
+            r#"store="shared",event="miss""#,
+            r#"store="shared",event="insert""#,
+            r#"store="shared",event="unreadable""#,
+            r#"store="shared",event="timeout""#,
+            r#"store="shared",event="skipped""#,
         ],
     ),
     (
@@ -136,6 +143,10 @@ const PROMISED: &[(&str, &[&str])] = &[
             r#"priority="first_seen""#,
         ],
     ),
+    ("clerk_auth_fleet_state", &[""]),
+    ("clerk_auth_fleet_outbox", &[""]),
+    ("clerk_auth_fleet_dropped_total", &[""]),
+    ("clerk_auth_revocation_lag_seconds", &[""]),
     ("clerk_auth_stale_served_total", &[""]),
     ("clerk_auth_credentials_rejected_total", &[""]),
     (
@@ -249,7 +260,9 @@ async fn the_names_and_labels_are_the_promised_ones_and_no_others() {
     let world = World::new();
     let meter = Meter::new();
     let secret = "whsec_Q2FuYXJ5Q2FuYXJ5Q2FuYXJ5Q2FuYXJ5";
-    let app = meter.app(world.config().webhook_secrets([secret]));
+    let store = MemoryStore::new(world.clock.clone());
+    let fleet = Fleet::store(store, "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=");
+    let app = meter.app(world.config().webhook_secrets([secret]).fleet(fleet));
     let _webhooks = meter.webhooks(&app);
     app.bearer(&world.clerk.token("user_1").issue())
         .await
