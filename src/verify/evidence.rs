@@ -21,6 +21,10 @@ use crate::{
 /// Clerk's answers about a token.
 pub(crate) struct Evidence {
     /// The time before the first call, by the wall clock in milliseconds.
+    #[cfg_attr(
+        not(feature = "fleet"),
+        expect(dead_code, reason = "only replicas that share it read it")
+    )]
     pub(crate) called_at: u64,
     /// The answer about the token itself. Without a call, the claims that the token's signature vouches for.
     pub(crate) answer: TokenInfo,
