@@ -13,6 +13,9 @@
 //! 10. [Several replicas](replicas): a store that they share.
 //! 11. [Migration](migration): from `clerk-rs`, from FastMCP's Clerk provider, and from the `ClerkAuthLayer` of
 //!     `dioxus-clerk`.
+//! 10. [Without a middleware](without_middleware): WebSockets, queues, frameworks that are not built on tower.
+//! 11. [Migration](migration): from `clerk-rs`, from FastMCP's Clerk provider, and from the `ClerkAuthLayer` of
+//!    `dioxus-clerk`.
 
 #[doc = include_str!("quick_start.md")]
 pub mod quick_start {}
@@ -40,6 +43,8 @@ pub mod webhooks {}
 
 #[doc = include_str!("replicas.md")]
 pub mod replicas {}
+#[doc = include_str!("without_middleware.md")]
+pub mod without_middleware {}
 
 #[doc = include_str!("migration.md")]
 pub mod migration {}

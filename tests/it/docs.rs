@@ -19,6 +19,7 @@ const TESTING: &str = include_str!("../../src/guide/testing.md");
 const TOKENS: &str = include_str!("../../src/guide/tokens.md");
 const TROUBLESHOOTING: &str = include_str!("../../src/guide/troubleshooting.md");
 const WEBHOOKS: &str = include_str!("../../src/guide/webhooks.md");
+const WITHOUT_MIDDLEWARE: &str = include_str!("../../src/guide/without_middleware.md");
 const GUIDE: [(&str, &str); 10] = [
     ("migration", MIGRATION),
     ("observation", OBSERVATION),
@@ -30,6 +31,7 @@ const GUIDE: [(&str, &str); 10] = [
     ("tokens", TOKENS),
     ("troubleshooting", TROUBLESHOOTING),
     ("webhooks", WEBHOOKS),
+    ("without_middleware", WITHOUT_MIDDLEWARE),
 ];
 
 /// The value of a key in the manifest's first table that has it.
