@@ -11,11 +11,9 @@
 //! 8. [Observation](observation): log lines, metrics, health.
 //! 9. [Webhooks](webhooks): sessions and users that end at once.
 //! 10. [Several replicas](replicas): a store that they share.
-//! 11. [Migration](migration): from `clerk-rs`, from FastMCP's Clerk provider, and from the `ClerkAuthLayer` of
+//! 11. [Without a middleware](without_middleware): WebSockets, queues, frameworks that are not built on tower.
+//! 12. [Migration](migration): from `clerk-rs`, from FastMCP's Clerk provider, and from the `ClerkAuthLayer` of
 //!     `dioxus-clerk`.
-//! 10. [Without a middleware](without_middleware): WebSockets, queues, frameworks that are not built on tower.
-//! 11. [Migration](migration): from `clerk-rs`, from FastMCP's Clerk provider, and from the `ClerkAuthLayer` of
-//!    `dioxus-clerk`.
 
 #[doc = include_str!("quick_start.md")]
 pub mod quick_start {}
@@ -43,6 +41,7 @@ pub mod webhooks {}
 
 #[doc = include_str!("replicas.md")]
 pub mod replicas {}
+
 #[doc = include_str!("without_middleware.md")]
 pub mod without_middleware {}
 

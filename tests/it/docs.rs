@@ -20,7 +20,7 @@ const TOKENS: &str = include_str!("../../src/guide/tokens.md");
 const TROUBLESHOOTING: &str = include_str!("../../src/guide/troubleshooting.md");
 const WEBHOOKS: &str = include_str!("../../src/guide/webhooks.md");
 const WITHOUT_MIDDLEWARE: &str = include_str!("../../src/guide/without_middleware.md");
-const GUIDE: [(&str, &str); 10] = [
+const GUIDE: [(&str, &str); 11] = [
     ("migration", MIGRATION),
     ("observation", OBSERVATION),
     ("options", OPTIONS),

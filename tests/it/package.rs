@@ -53,5 +53,6 @@ fn no_link_of_the_package_can_break() {
     assert!(links > 5, "{links}");
     // The check finds what is missing.
     assert!(!is_in_package(&root.join("crates/fake-clerk/README.md")));
+    assert!(!is_in_package(&root.join("examples/frameworks/src/lib.rs")));
     assert!(!is_in_package(&root.join("fuzz/Cargo.toml")));
 }
