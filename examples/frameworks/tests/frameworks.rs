@@ -179,7 +179,7 @@ fn listen() -> (TcpListener, SocketAddr) {
     (listener, address)
 }
 
-/// Runs a server in a thread with a runtime of its own, until the process ends.
+/// Runs a server in a thread with a separate runtime, until the process ends.
 fn run<F: Future>(server: impl FnOnce() -> F + Send + 'static) {
     thread::spawn(|| {
         let mut runtime = tokio::runtime::Builder::new_current_thread();
