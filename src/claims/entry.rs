@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, Ordering},
     time::Duration,
 };
 
@@ -10,6 +10,7 @@ use crate::{
     AuthError, AuthErrorKind,
     claims::Claims,
     clock::{Deadline, Now, millis},
+    sync::{AtomicU32, AtomicU64},
     token::digest::TokenDigest,
 };
 
