@@ -1,4 +1,4 @@
-//! The oracle for the place of an instance: `https`, or `http` on loopback; a host and perhaps a port,
+//! The oracle for the place of an instance: `https`, or `http` on loopback; a host, perhaps a port and a path,
 //! and nothing else.
 
 /// Checks what was accepted as a domain, by the `Debug` text of the configuration, which shows the
@@ -7,14 +7,16 @@
 pub fn check(domain: &str, shown: &str) {
     let origin = shown
         .split_once("issuer: \"")
-        .and_then(|(_, rest)| rest.split_once("\", client_id"))
+        .and_then(|(_, rest)| rest.split_once("\", "))
         .map(|(origin, _)| origin)
         .unwrap_or_else(|| panic!("{shown} shows the issuer"));
     let what = format!("{domain:?} became {origin:?}");
-    let (scheme, authority) = origin.split_once("://").expect("an origin has a scheme");
+    let (scheme, place) = origin.split_once("://").expect("an origin has a scheme");
+    // A path is that of an instance behind a proxy.
+    let (authority, kept) = place.split_once('/').unwrap_or((place, ""));
     assert!(
-        !authority.is_empty() && !authority.contains(['/', '?', '#', '@', ' ']),
-        "{what}: more than a host"
+        !authority.is_empty() && !place.contains(['?', '#', '@', ' ']) && !kept.ends_with('/'),
+        "{what}: more than a host and a path"
     );
     match scheme {
         "https" => {}
@@ -34,7 +36,11 @@ pub fn check(domain: &str, shown: &str) {
     // Everybody who reads URLs of the web skips slashes too many.
     let rest = rest.trim_start_matches('/');
     let (given, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
-    assert!(comes_to_nothing(path), "{what}: a path");
+    assert_eq!(comes_to_nothing(path), kept.is_empty(), "{what}: a path");
+    assert!(
+        !path.contains(['?', '#']) || comes_to_nothing(path),
+        "{what}: more than a path"
+    );
     if let Some(expected) = plain(given, scheme) {
         assert_eq!(authority, expected, "{what}: another host");
     }
