@@ -26,13 +26,6 @@ use crate::{
 pub(super) struct Fleet {
     pub(super) replica: Replica,
     applied: Arc<Mutex<Applied>>,
-    clock: Arc<dyn crate::clock::Clock>,
-}
-
-/// A message that is not published yet.
-pub(super) struct Unpublished<'a> {
-    replica: &'a Replica,
-    message: Message,
 }
 
 impl Fleet {
@@ -52,7 +45,6 @@ impl Fleet {
             // Ten looks for each call that the limit allows in ten seconds.
             looks_per_second: config.rate_limit,
         };
-        let clock = Arc::clone(&config.clock);
         Self {
             replica: Replica::new(
                 fleet,
@@ -60,33 +52,18 @@ impl Fleet {
                 realm(&realm_of(config)),
                 settings,
                 Box::new(arrivals),
-                Arc::clone(&clock),
+                Arc::clone(&config.clock),
             ),
             applied,
-            clock,
         }
     }
 
     /// Makes the message of an invalidation. It counts as applied here, so that it has no second effect when it
     /// comes back.
-    pub(super) fn message(
-        &self,
-        scope: Scope<'_>,
-        effect: Effect,
-    ) -> (InvalidationId, Unpublished<'_>) {
-        let now = self.clock.now();
+    pub(super) fn message(&self, scope: Scope<&str>, effect: Effect, now: Now) -> Message {
         let message = Message::new(scope, effect, now.wall);
-        let id = message.id.0;
-        add(&self.applied, id, now);
-        let replica = &self.replica;
-        (id, Unpublished { replica, message })
-    }
-}
-
-impl Unpublished<'_> {
-    /// Publishes to all logs. `token`: the token, if the invalidation concerns a single one.
-    pub(super) fn publish(self, token: Option<&str>) {
-        self.replica.publish(self.message, token);
+        add(&self.applied, message.id.0, now);
+        message
     }
 }
 
@@ -179,7 +156,7 @@ impl Apply for Arrivals {
         let now = shared.clock.now();
         let id = message.id.0;
         let made = Made::elsewhere(id, message.at, position, now);
-        let scope = message.scope.as_scope();
+        let scope = message.scope.as_deref();
         if add(&self.applied, id, now) {
             shared.invalidate(scope, message.effect, Origin::Fleet, made);
         } else {

@@ -18,7 +18,7 @@ impl Authenticator {
     /// Other tokens keep their entries. A token that is neither cached nor being verified leaves no trace, so
     /// invalidating it costs no memory.
     pub fn invalidate(&self, tokens: Tokens<'_>) {
-        self.apply(tokens, Effect::Again, Origin::Local);
+        self.select(tokens, Effect::Again);
     }
 
     /// Revokes tokens in this service: no verdict from before this call counts again, for any request that has not
@@ -43,37 +43,36 @@ impl Authenticator {
     /// Up to 100,000 single tokens are kept. If there are more, the oldest one is dropped, with a warning in the log.
     /// If there are more than 50,000 others, a revocation of all tokens replaces them.
     pub fn revoke(&self, tokens: Tokens<'_>) {
-        self.apply(tokens, Effect::End, Origin::Local);
+        self.select(tokens, Effect::End);
     }
 
-    /// Invalidates in this process, and publishes to the fleet.
-    pub(crate) fn apply(&self, tokens: Tokens<'_>, effect: Effect, origin: Origin) {
-        let scope = match tokens.0 {
-            Selection::One(token) => Scope::Token(self.shared.cache.key(token)),
-            Selection::OfSession(id) => Scope::Session(id),
-            Selection::OfSubject(id) => Scope::Subject(id),
-            Selection::OfMember {
-                subject,
-                organization,
-            } => Scope::Member {
-                subject,
-                organization,
-            },
-            Selection::OfOrganization(id) => Scope::Organization(id),
-            Selection::All => Scope::All,
+    fn select(&self, tokens: Tokens<'_>, effect: Effect) {
+        let (scope, token) = match tokens.0 {
+            Selection::One(token) => (Scope::Token(self.shared.cache.key(token)), Some(token)),
+            Selection::Of(scope) => (scope, None),
         };
-        let made = Made::here(self.shared.clock.now());
+        self.apply(scope, token, effect, Origin::Local);
+    }
+
+    /// Invalidates in this process, and publishes to the fleet. `token`: the token, if the scope is a single one.
+    pub(crate) fn apply(
+        &self,
+        scope: Scope<&str>,
+        token: Option<&str>,
+        effect: Effect,
+        origin: Origin,
+    ) {
+        let now = self.shared.clock.now();
+        let made = Made::here(now);
         #[cfg(feature = "fleet")]
         if let Some(fleet) = &self.shared.fleet {
-            let token = match tokens.0 {
-                Selection::One(token) => Some(token),
-                _ => None,
-            };
-            let (id, message) = fleet.message(scope, effect);
+            let message = fleet.message(scope, effect, now);
             self.shared
-                .invalidate(scope, effect, origin, made.with_id(id));
-            return message.publish(token);
+                .invalidate(scope, effect, origin, made.with_id(message.id.0));
+            return fleet.replica.publish(message, token);
         }
+        #[cfg(not(feature = "fleet"))]
+        let _ = token;
         self.shared.invalidate(scope, effect, origin, made);
     }
 }
@@ -91,7 +90,13 @@ impl Authenticator {
 
 impl Shared {
     /// The one place where an invalidation takes effect.
-    pub(super) fn invalidate(&self, scope: Scope<'_>, effect: Effect, origin: Origin, made: Made) {
+    pub(super) fn invalidate(
+        &self,
+        scope: Scope<&str>,
+        effect: Effect,
+        origin: Origin,
+        made: Made,
+    ) {
         let enrich = &self.verifier.enrich;
         // Ordering: users before tokens. A verification that starts after the tokens are invalidated must not find
         // the old user.

@@ -149,12 +149,12 @@ impl Invalidations {
     }
 
     /// Invalidates all earlier results of a scope in this replica.
-    pub(super) fn again(&self, scope: Scope<'_>) -> Many {
+    pub(super) fn again(&self, scope: Scope<&str>) -> Many {
         self.invalidate(|marks, epoch| marks.invalidate(scope, epoch))
     }
 
     /// Adds an invalidation.
-    pub(super) fn apply(&self, scope: Scope<'_>, effect: Effect, made: Made) -> (Many, Dropped) {
+    pub(super) fn apply(&self, scope: Scope<&str>, effect: Effect, made: Made) -> (Many, Dropped) {
         let mut dropped = Dropped(false);
         let many = self.invalidate(|marks, epoch| {
             marks.invalidate(scope, epoch);
@@ -176,7 +176,7 @@ impl Invalidations {
 
     /// Raises the time of an invalidation that was applied before.
     #[cfg(feature = "fleet")]
-    pub(super) fn repeat(&self, scope: Scope<'_>, made: Made) {
+    pub(super) fn repeat(&self, scope: Scope<&str>, made: Made) {
         let mut marks = self.write();
         let name = marks.names.hash_one(scope);
         let epoch = self.latest.load(Ordering::Relaxed);
@@ -347,7 +347,7 @@ impl Invalidations {
 }
 
 impl Marks {
-    fn invalidate(&mut self, scope: Scope<'_>, epoch: u64) {
+    fn invalidate(&mut self, scope: Scope<&str>, epoch: u64) {
         if scope == Scope::All {
             self.floor = epoch;
             self.latest.clear();
@@ -357,7 +357,7 @@ impl Marks {
     }
 
     #[cfg(feature = "fleet")]
-    fn date(&mut self, scope: Scope<'_>, name: u64, epoch: u64, made: Made, life: u64) {
+    fn date(&mut self, scope: Scope<&str>, name: u64, epoch: u64, made: Made, life: u64) {
         if let Some(times) = &mut self.times {
             let dated = Dated {
                 epoch,
@@ -375,7 +375,7 @@ impl Marks {
     }
 
     /// Returns the scopes that concern a token, with their names.
-    fn named<'a>(&self, token: Properties<'a>) -> impl Iterator<Item = (Scope<'a>, u64)> {
+    fn named<'a>(&self, token: Properties<'a>) -> impl Iterator<Item = (Scope<&'a str>, u64)> {
         token
             .scopes()
             .map(|scope| (scope, self.names.hash_one(scope)))

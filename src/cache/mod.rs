@@ -228,7 +228,7 @@ impl Cache {
 
     /// Invalidates tokens. A verification in flight does not count for requests that arrive after this, and is not
     /// cached. Returns true if the effect is [`Effect::End`] and older revocations of single tokens were dropped.
-    pub(crate) fn invalidate(&self, scope: Scope<'_>, effect: Effect, made: Made) -> bool {
+    pub(crate) fn invalidate(&self, scope: Scope<&str>, effect: Effect, made: Made) -> bool {
         let (Many(are_many), Dropped(are_dropped)) = match (effect, scope) {
             (Effect::Again, Scope::Token(key)) if !self.takes_evidence() => {
                 let many = self.invalidations.again_under_way(&self.flights, key);
@@ -273,7 +273,7 @@ impl Cache {
 
     /// Raises the time of an invalidation that was applied before.
     #[cfg(feature = "fleet")]
-    pub(crate) fn repeat(&self, scope: Scope<'_>, made: Made) {
+    pub(crate) fn repeat(&self, scope: Scope<&str>, made: Made) {
         self.invalidations.repeat(scope, made);
     }
 

@@ -4,13 +4,11 @@
 //! ignored. Any other content that this version cannot read counts as an invalidation of all tokens, because it is from
 //! a replica of a newer version, which may mean any of them.
 
-use std::fmt;
-
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value, json};
 
 use crate::{
-    cache,
+    cache::Scope,
     observe::Effect,
     token::{digest::TokenDigest, json::Members},
 };
@@ -29,29 +27,14 @@ pub(crate) struct Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct MessageId(pub(crate) [u8; 16]);
 
-/// The tokens that an invalidation concerns. `Debug` shows no id.
-#[derive(Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Scope {
-    Token(TokenDigest),
-    Session(Box<str>),
-    Subject(Box<str>),
-    /// The tokens of a subject in an organization.
-    Member {
-        subject: Box<str>,
-        organization: Box<str>,
-    },
-    Organization(Box<str>),
-    All,
-}
-
 impl Message {
     /// Makes the message of an invalidation at `at`, by the wall clock in milliseconds.
-    pub(crate) fn new(scope: cache::Scope<'_>, effect: Effect, at: u64) -> Self {
+    pub(crate) fn new(scope: Scope<&str>, effect: Effect, at: u64) -> Self {
         Self {
             id: MessageId(std::array::from_fn(|_| fastrand::u8(..))),
             at,
             effect,
-            scope: Scope::new(scope),
+            scope: scope.to_owned(),
         }
     }
 
@@ -105,56 +88,6 @@ impl Message {
             effect: Effect::Again,
             scope: Scope::All,
         }
-    }
-}
-
-impl Scope {
-    fn new(scope: cache::Scope<'_>) -> Self {
-        match scope {
-            cache::Scope::Token(digest) => Self::Token(digest),
-            cache::Scope::Session(id) => Self::Session(id.into()),
-            cache::Scope::Subject(id) => Self::Subject(id.into()),
-            cache::Scope::Member {
-                subject,
-                organization,
-            } => Self::Member {
-                subject: subject.into(),
-                organization: organization.into(),
-            },
-            cache::Scope::Organization(id) => Self::Organization(id.into()),
-            cache::Scope::All => Self::All,
-        }
-    }
-
-    /// Returns the scope as the cache takes it.
-    pub(crate) fn as_scope(&self) -> cache::Scope<'_> {
-        match self {
-            Self::Token(digest) => cache::Scope::Token(*digest),
-            Self::Session(id) => cache::Scope::Session(id),
-            Self::Subject(id) => cache::Scope::Subject(id),
-            Self::Member {
-                subject,
-                organization,
-            } => cache::Scope::Member {
-                subject,
-                organization,
-            },
-            Self::Organization(id) => cache::Scope::Organization(id),
-            Self::All => cache::Scope::All,
-        }
-    }
-}
-
-impl fmt::Debug for Scope {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Token(_) => "Token",
-            Self::Session(_) => "Session",
-            Self::Subject(_) => "Subject",
-            Self::Member { .. } => "Member",
-            Self::Organization(_) => "Organization",
-            Self::All => "All",
-        })
     }
 }
 

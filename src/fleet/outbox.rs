@@ -9,11 +9,8 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{
-    message::{Message, Scope},
-    seal::LogSeal,
-};
-use crate::{observe::Effect, token::digest::TokenDigest};
+use super::{message::Message, seal::LogSeal};
+use crate::{cache::Scope, observe::Effect, token::digest::TokenDigest};
 
 pub(super) struct Outbox {
     /// In the order in which messages are published.

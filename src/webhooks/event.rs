@@ -8,7 +8,7 @@ use serde::{
     de::{MapAccess, Visitor, value::MapAccessDeserializer},
 };
 
-use crate::{Tokens, observe::Effect};
+use crate::{cache::Scope, observe::Effect};
 
 /// An event, read.
 #[derive(Debug, PartialEq, Eq)]
@@ -21,30 +21,6 @@ pub(crate) enum Event {
         effect: Effect,
         scope: Scope,
     },
-}
-
-/// The tokens that an event concerns.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Scope {
-    Session(String),
-    Subject(String),
-    Member { user: String, organization: String },
-    Organization(String),
-    All,
-}
-
-impl Scope {
-    pub(super) fn tokens(&self) -> Tokens<'_> {
-        match self {
-            Self::Session(id) => Tokens::of_session(id),
-            Self::Subject(id) => Tokens::of_subject(id),
-            Self::Member { user, organization } => {
-                Tokens::of_subject(user).in_organization(organization)
-            }
-            Self::Organization(id) => Tokens::of_organization(id),
-            Self::All => Tokens::all(),
-        }
-    }
 }
 
 /// Reads an event, as Clerk's description of webhooks (2025-04-15) has it.
@@ -91,7 +67,7 @@ pub(crate) fn read(body: &[u8]) -> Result<Event, Unreadable> {
             (
                 "organization.updated",
                 Effect::Again,
-                Scope::Organization(id.0),
+                Scope::Organization(id.0.into()),
             )
         }
         _ => return Ok(Event::Other),
@@ -130,14 +106,14 @@ impl From<serde_json::Error> for Unreadable {
 
 fn session(body: &[u8]) -> Result<Scope, Unreadable> {
     let Named { id } = data(body)?;
-    Ok(Scope::Session(id.0))
+    Ok(Scope::Session(id.0.into()))
 }
 
 /// Clerk's description does not require the id of a deleted object. Without it, every token is verified again.
-fn deleted(body: &[u8], scope: fn(String) -> Scope) -> Result<(Effect, Scope), Unreadable> {
+fn deleted(body: &[u8], scope: fn(Box<str>) -> Scope) -> Result<(Effect, Scope), Unreadable> {
     let Deleted { id } = data(body)?;
     Ok(match id {
-        Some(id) => (Effect::End, scope(id.0)),
+        Some(id) => (Effect::End, scope(id.0.into())),
         None => (Effect::Again, Scope::All),
     })
 }
@@ -152,7 +128,7 @@ fn user(body: &[u8]) -> Result<(Effect, Scope), Unreadable> {
         true => Effect::End,
         false => Effect::Again,
     };
-    Ok((effect, Scope::Subject(id.0)))
+    Ok((effect, Scope::Subject(id.0.into())))
 }
 
 /// Clerk's description does not require the user of a membership. Without it, all members are concerned.
@@ -163,10 +139,10 @@ fn membership(body: &[u8]) -> Result<Scope, Unreadable> {
     } = data(body)?;
     Ok(match public_user_data {
         Some(Object(Member { user_id })) => Scope::Member {
-            user: user_id.0,
-            organization: id.0,
+            subject: user_id.0.into(),
+            organization: id.0.into(),
         },
-        None => Scope::Organization(id.0),
+        None => Scope::Organization(id.0.into()),
     })
 }
 

@@ -188,7 +188,7 @@ impl ClerkWebhooks {
             return WebhookResult::Ignored;
         };
         let authenticator = &self.0.authenticator;
-        authenticator.apply(scope.tokens(), *effect, Origin::Webhook);
+        authenticator.apply(scope.as_deref(), None, *effect, Origin::Webhook);
         self.0.observer.applied(name, *effect);
         WebhookResult::Done
     }

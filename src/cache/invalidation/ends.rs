@@ -38,7 +38,7 @@ pub(in crate::cache) struct Dropped(pub(in crate::cache) bool);
 impl Ends {
     /// Adds a revocation. `name`: the hash of the scope. `life`: the time for which revocations are kept, in
     /// milliseconds.
-    pub(super) fn add(&mut self, scope: Scope<'_>, name: u64, end: End, life: u64) -> Dropped {
+    pub(super) fn add(&mut self, scope: Scope<&str>, name: u64, end: End, life: u64) -> Dropped {
         self.tokens.drop_older_than(end.set.saturating_sub(life));
         self.others.drop_older_than(end.set.saturating_sub(life));
         match scope {
@@ -74,7 +74,7 @@ impl Ends {
     /// seconds, so one that was issued in the second of the revocation is rejected as well.
     pub(super) fn reject<'a>(
         &self,
-        scopes: impl Iterator<Item = (Scope<'a>, u64)>,
+        scopes: impl Iterator<Item = (Scope<&'a str>, u64)>,
         issued_at: Option<i64>,
     ) -> bool {
         let issued_at = issued_at.unwrap_or(0).max(0).cast_unsigned();
@@ -91,7 +91,7 @@ impl Ends {
     pub(super) fn is_later<'a>(
         &self,
         epoch: u64,
-        scopes: impl Iterator<Item = (Scope<'a>, u64)>,
+        scopes: impl Iterator<Item = (Scope<&'a str>, u64)>,
     ) -> bool {
         let is_later = |end: &End| end.epoch > epoch;
         self.all.as_ref().is_some_and(is_later) || self.of(scopes).any(|(_, end)| is_later(end))
@@ -99,8 +99,8 @@ impl Ends {
 
     fn of<'a>(
         &self,
-        scopes: impl Iterator<Item = (Scope<'a>, u64)>,
-    ) -> impl Iterator<Item = (Scope<'a>, &End)> {
+        scopes: impl Iterator<Item = (Scope<&'a str>, u64)>,
+    ) -> impl Iterator<Item = (Scope<&'a str>, &End)> {
         scopes.filter_map(|(scope, name)| {
             let ends = match scope {
                 Scope::Token(_) => &self.tokens,

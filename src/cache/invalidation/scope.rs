@@ -1,23 +1,72 @@
 //! The selection of an invalidation, and the properties of a token that it is compared with.
 
+use std::fmt;
+
 use crate::{claims::Claims, token::digest::TokenDigest};
 
-/// The tokens that an invalidation concerns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Scope<'a> {
+/// The tokens that an invalidation concerns. `Debug` shows no id.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum Scope<T = Box<str>> {
     Token(TokenDigest),
     /// The tokens of a session (`sess_…`).
-    Session(&'a str),
+    Session(T),
     /// The tokens of a user, an organization or a machine.
-    Subject(&'a str),
+    Subject(T),
     /// The tokens of a subject that act in an organization.
     Member {
-        subject: &'a str,
-        organization: &'a str,
+        subject: T,
+        organization: T,
     },
     /// The tokens that act in an organization (`org_…`), and those that belong to it.
-    Organization(&'a str),
+    Organization(T),
     All,
+}
+
+#[cfg(any(feature = "fleet", feature = "webhooks"))]
+impl<T> Scope<T> {
+    fn map<'a, U>(&'a self, id: impl Fn(&'a T) -> U) -> Scope<U> {
+        match self {
+            Self::Token(digest) => Scope::Token(*digest),
+            Self::Session(it) => Scope::Session(id(it)),
+            Self::Subject(it) => Scope::Subject(id(it)),
+            Self::Member {
+                subject,
+                organization,
+            } => Scope::Member {
+                subject: id(subject),
+                organization: id(organization),
+            },
+            Self::Organization(it) => Scope::Organization(id(it)),
+            Self::All => Scope::All,
+        }
+    }
+}
+
+#[cfg(any(feature = "fleet", feature = "webhooks"))]
+impl Scope {
+    pub(crate) fn as_deref(&self) -> Scope<&str> {
+        self.map(|id| &**id)
+    }
+}
+
+#[cfg(feature = "fleet")]
+impl Scope<&str> {
+    pub(crate) fn to_owned(self) -> Scope {
+        self.map(|id| Box::from(*id))
+    }
+}
+
+impl<T> fmt::Debug for Scope<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Token(_) => "Token",
+            Self::Session(_) => "Session",
+            Self::Subject(_) => "Subject",
+            Self::Member { .. } => "Member",
+            Self::Organization(_) => "Organization",
+            Self::All => "All",
+        })
+    }
 }
 
 /// The properties by which an invalidation concerns a token.
@@ -51,7 +100,7 @@ impl<'a> Properties<'a> {
     }
 
     /// Returns all scopes that concern the token, except [`Scope::All`].
-    pub(super) fn scopes(self) -> impl Iterator<Item = Scope<'a>> {
+    pub(super) fn scopes(self) -> impl Iterator<Item = Scope<&'a str>> {
         let Self {
             token,
             session,

@@ -39,7 +39,7 @@ pub(super) struct Dated {
 
 impl Times {
     /// Adds an invalidation. `life`: the longest time for which evidence is used, in milliseconds.
-    pub(super) fn add(&mut self, scope: Scope<'_>, name: u64, dated: Dated, life: u64) {
+    pub(super) fn add(&mut self, scope: Scope<&str>, name: u64, dated: Dated, life: u64) {
         let Dated { epoch, set, .. } = dated;
         self.tokens.drop_older_than(set.saturating_sub(life));
         self.others.drop_older_than(set.saturating_sub(life));
@@ -74,7 +74,7 @@ impl Times {
         &self,
         called_at: u64,
         after: &[InvalidationId],
-        scopes: impl Iterator<Item = (Scope<'a>, u64)>,
+        scopes: impl Iterator<Item = (Scope<&'a str>, u64)>,
     ) -> bool {
         self.of(scopes).any(|time| {
             let margin = if time.is_covered_by(after) { 0 } else { MARGIN };
@@ -88,7 +88,7 @@ impl Times {
         &self,
         epoch: u64,
         now: u64,
-        scopes: impl Iterator<Item = (Scope<'a>, u64)>,
+        scopes: impl Iterator<Item = (Scope<&'a str>, u64)>,
     ) -> Vec<InvalidationId> {
         let is_applied =
             |time: &&Time| time.epoch <= epoch && time.time.saturating_add(RECENT) >= now;
@@ -99,9 +99,9 @@ impl Times {
 
     fn of<'a>(
         &self,
-        scopes: impl Iterator<Item = (Scope<'a>, u64)>,
+        scopes: impl Iterator<Item = (Scope<&'a str>, u64)>,
     ) -> impl Iterator<Item = &Time> {
-        let of_scope = |(scope, name): (Scope<'a>, u64)| match scope {
+        let of_scope = |(scope, name): (Scope<&'a str>, u64)| match scope {
             Scope::Token(_) => self.tokens.get(name),
             _ => self.others.get(name),
         };

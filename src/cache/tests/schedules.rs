@@ -133,7 +133,7 @@ const WAYS: [Invalidate; 6] = [
     |cache, _| invalidate(cache, Scope::All, Effect::End),
 ];
 
-fn invalidate(cache: &Cache, scope: Scope<'_>, effect: Effect) {
+fn invalidate(cache: &Cache, scope: Scope<&str>, effect: Effect) {
     cache.invalidate(scope, effect, Made::here(START));
 }
 

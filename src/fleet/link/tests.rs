@@ -8,9 +8,10 @@ use tokio::time::{Instant, advance};
 
 use super::*;
 use crate::{
+    cache::Scope,
     fleet::{
         Fault, MemoryStore,
-        message::{MessageId, Scope},
+        message::MessageId,
         seal::{FleetKeys, FleetSecret},
     },
     observe::{

@@ -16,11 +16,15 @@ fn outcome(body: &[u8]) -> String {
             match scope {
                 Scope::Session(id) => format!("{effect} session {id}"),
                 Scope::Subject(id) => format!("{effect} subject {id}"),
-                Scope::Member { user, organization } => {
-                    format!("{effect} member {user} {organization}")
+                Scope::Member {
+                    subject,
+                    organization,
+                } => {
+                    format!("{effect} member {subject} {organization}")
                 }
                 Scope::Organization(id) => format!("{effect} organization {id}"),
                 Scope::All => format!("{effect} all"),
+                Scope::Token(_) => unreachable!("no event names a token"),
             }
         }
         Err(Unreadable::Json) => "not JSON".to_owned(),

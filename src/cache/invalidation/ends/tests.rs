@@ -9,7 +9,7 @@ fn digest(token: &str) -> TokenDigest {
 }
 
 /// Adds a revocation at a number of milliseconds on both clocks, with that number as its epoch.
-fn add(ends: &mut Ends, scope: Scope<'_>, name: u64, at: u64) -> Dropped {
+fn add(ends: &mut Ends, scope: Scope<&str>, name: u64, at: u64) -> Dropped {
     let end = End {
         epoch: at,
         at,
@@ -22,7 +22,7 @@ fn add(ends: &mut Ends, scope: Scope<'_>, name: u64, at: u64) -> Dropped {
 fn revocation_rejects_what_it_concerns() {
     struct Case {
         name: &'static str,
-        scope: Scope<'static>,
+        scope: Scope<&'static str>,
         /// Unix seconds.
         issued_at: Option<i64>,
         expected: bool,

@@ -23,12 +23,12 @@ fn dated(epoch: u64, time: u64, number: u8) -> Dated {
     }
 }
 
-fn rejects(times: &Times, called_at: u64, after: &[InvalidationId], scope: Scope<'_>) -> bool {
+fn rejects(times: &Times, called_at: u64, after: &[InvalidationId], scope: Scope<&str>) -> bool {
     let scopes = [(scope, 7)].into_iter().filter(|it| it.0 != Scope::All);
     times.reject(called_at, after, scopes)
 }
 
-const SCOPES: [Scope<'static>; 3] = [Scope::Session("s"), Scope::Subject("u"), Scope::All];
+const SCOPES: [Scope<&'static str>; 3] = [Scope::Session("s"), Scope::Subject("u"), Scope::All];
 
 #[test]
 fn evidence_counts_if_it_is_later_by_the_margin() {
