@@ -14,7 +14,7 @@
 //! The number of marks is bounded. When there are many, the cache is swept: all invalidated entries are removed. After
 //! that, the marks concern only verifications in flight. One floor replaces them: those verifications are not cached.
 
-mod by_age;
+mod by_scope;
 mod ends;
 mod scope;
 #[cfg(feature = "fleet")]
@@ -26,13 +26,13 @@ use std::{
     sync::{PoisonError, atomic::Ordering},
 };
 
-pub(super) use self::ends::Dropped;
-use self::ends::{End, Ends};
+pub(super) use self::by_scope::Dropped;
 pub(crate) use self::scope::{Properties, Scope};
 #[cfg(feature = "fleet")]
 pub(crate) use self::times::InvalidationId;
 #[cfg(feature = "fleet")]
-use self::times::{Dated, Times};
+use self::times::Times;
+use self::{by_scope::Age, ends::Ends};
 use crate::{
     clock::Now,
     observe::Effect,
@@ -150,25 +150,27 @@ impl Invalidations {
 
     /// Invalidates all earlier results of a scope in this replica.
     pub(super) fn again(&self, scope: Scope<&str>) -> Many {
-        self.invalidate(|marks, epoch| marks.invalidate(scope, epoch))
+        self.invalidate(|marks, epoch| {
+            let name = marks.names.hash_one(scope);
+            marks.invalidate(scope, name, epoch);
+        })
     }
 
     /// Adds an invalidation.
     pub(super) fn apply(&self, scope: Scope<&str>, effect: Effect, made: Made) -> (Many, Dropped) {
         let mut dropped = Dropped(false);
         let many = self.invalidate(|marks, epoch| {
-            marks.invalidate(scope, epoch);
             let name = marks.names.hash_one(scope);
+            let age = Age {
+                epoch,
+                set: made.now.mono,
+            };
+            marks.invalidate(scope, name, epoch);
             #[cfg(feature = "fleet")]
-            marks.date(scope, name, epoch, made, self.longest_life);
+            marks.date(scope, name, age, made, self.longest_life);
             if effect == Effect::End {
-                let end = End {
-                    epoch,
-                    at: made.at,
-                    set: made.now.mono,
-                };
                 let life = self.longest_life.max(ends::LIFE);
-                dropped = marks.ends.add(scope, name, end, life);
+                dropped = marks.ends.add(scope, name, age, made.at, life);
             }
         });
         (many, dropped)
@@ -179,8 +181,11 @@ impl Invalidations {
     pub(super) fn repeat(&self, scope: Scope<&str>, made: Made) {
         let mut marks = self.write();
         let name = marks.names.hash_one(scope);
-        let epoch = self.latest.load(Ordering::Relaxed);
-        marks.date(scope, name, epoch, made, self.longest_life);
+        let age = Age {
+            epoch: self.latest.load(Ordering::Relaxed),
+            set: made.now.mono,
+        };
+        marks.date(scope, name, age, made, self.longest_life);
     }
 
     /// Returns true if an invalidation rejects evidence of another replica, for which Clerk was called at `called_at`.
@@ -263,11 +268,7 @@ impl Invalidations {
 
     /// Returns true if a result of this epoch that is not in the cache was invalidated since. It must not be cached.
     pub(super) fn is_invalid(&self, epoch: u64, token: Properties<'_>) -> bool {
-        if self.is_latest(epoch) {
-            return false;
-        }
-        let marks = self.read();
-        marks.under_way_floor > epoch || marks.is_invalid(epoch, token)
+        !self.is_latest(epoch) && self.read().is_under_way_invalid(epoch, token)
     }
 
     /// Returns true if a token that is verified by its signature alone was revoked. `issued_at`: in Unix seconds.
@@ -307,8 +308,8 @@ impl Invalidations {
             return true;
         }
         let marks = self.read();
-        let is_invalid = || marks.under_way_floor > called || marks.is_invalid(called, token);
-        !marks.ends.is_later(called, marks.named(token)) && (called >= arrived || !is_invalid())
+        !marks.ends.is_later(called, marks.named(token))
+            && (called >= arrived || !marks.is_under_way_invalid(called, token))
     }
 
     /// Replaces all marks by a floor for verifications in flight.
@@ -347,31 +348,30 @@ impl Invalidations {
 }
 
 impl Marks {
-    fn invalidate(&mut self, scope: Scope<&str>, epoch: u64) {
+    fn invalidate(&mut self, scope: Scope<&str>, name: u64, epoch: u64) {
         if scope == Scope::All {
             self.floor = epoch;
             self.latest.clear();
         } else {
-            self.latest.insert(self.names.hash_one(scope), epoch);
+            self.latest.insert(name, epoch);
         }
     }
 
     #[cfg(feature = "fleet")]
-    fn date(&mut self, scope: Scope<&str>, name: u64, epoch: u64, made: Made, life: u64) {
+    fn date(&mut self, scope: Scope<&str>, name: u64, age: Age, made: Made, life: u64) {
         if let Some(times) = &mut self.times {
-            let dated = Dated {
-                epoch,
-                time: made.time,
-                id: made.id,
-                set: made.now.mono,
-            };
-            times.add(scope, name, dated, life);
+            times.add(scope, name, age, (made.time, made.id), life);
         }
     }
 
     fn is_invalid(&self, epoch: u64, token: Properties<'_>) -> bool {
         let is_later = |(_, name)| self.latest.get(&name).is_some_and(|mark| *mark > epoch);
         self.floor > epoch || self.named(token).any(is_later)
+    }
+
+    /// Returns the same for a result that is not in the cache.
+    fn is_under_way_invalid(&self, epoch: u64, token: Properties<'_>) -> bool {
+        self.under_way_floor > epoch || self.is_invalid(epoch, token)
     }
 
     /// Returns the scopes that concern a token, with their names.

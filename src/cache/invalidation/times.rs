@@ -4,18 +4,17 @@
 //! so evidence must be [`MARGIN`] later than an invalidation. In that second, evidence counts if the replica that made it
 //! names the invalidation: it had applied it before it called Clerk.
 
-use super::{by_age::ByAge, scope::Scope};
+use super::{
+    by_scope::{Age, ByScope, Dropped},
+    scope::Scope,
+};
 
 /// The id of an invalidation, which is the same in all replicas.
 pub(crate) type InvalidationId = [u8; 16];
 
-/// The times of the latest invalidations, by the name of their scope.
+/// The times of the latest invalidations. Evidence about a token that was dropped counts for its own life.
 #[derive(Debug, Default)]
-pub(super) struct Times {
-    all: Option<Time>,
-    tokens: ByAge<Time>,
-    others: ByAge<Time>,
-}
+pub(super) struct Times(ByScope<Time>);
 
 /// The latest invalidation of one scope.
 #[derive(Clone, Debug)]
@@ -27,44 +26,23 @@ struct Time {
     ids: Option<Vec<(InvalidationId, u64)>>,
 }
 
-/// An invalidation, as it concerns evidence.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Dated {
-    pub(super) epoch: u64,
-    pub(super) time: u64,
-    pub(super) id: Option<InvalidationId>,
-    /// On the monotonic clock, in milliseconds.
-    pub(super) set: u64,
-}
-
 impl Times {
-    /// Adds an invalidation. `life`: the longest time for which evidence is used, in milliseconds.
-    pub(super) fn add(&mut self, scope: Scope<&str>, name: u64, dated: Dated, life: u64) {
-        let Dated { epoch, set, .. } = dated;
-        self.tokens.drop_older_than(set.saturating_sub(life));
-        self.others.drop_older_than(set.saturating_sub(life));
-        match scope {
-            Scope::All => self.all = Some(Time::raise(self.all.take(), dated)),
-            Scope::Token(_) => {
-                self.tokens
-                    .raise(name, epoch, set, |it| Time::raise(it, dated));
-                if self.tokens.len() > MAX_TOKENS {
-                    self.tokens.drop_oldest();
-                }
-            }
-            Scope::Session(_)
-            | Scope::Subject(_)
-            | Scope::Member { .. }
-            | Scope::Organization(_) => {
-                self.others
-                    .raise(name, epoch, set, |it| Time::raise(it, dated));
-                if self.others.len() > MAX_OTHERS {
-                    self.others = ByAge::default();
-                    let floor = Dated { id: None, ..dated };
-                    self.all = Some(Time::raise(self.all.take(), floor));
-                }
-            }
-        }
+    /// Adds an invalidation at `time`, by the wall clock in milliseconds. `life`: the longest time for which evidence is
+    /// used, in milliseconds.
+    pub(super) fn add(
+        &mut self,
+        scope: Scope<&str>,
+        name: u64,
+        age: Age,
+        (time, id): (u64, Option<InvalidationId>),
+        life: u64,
+    ) {
+        let raise = |earlier: Option<Time>, stands_for_others: bool| {
+            let id = id.filter(|_| !stands_for_others);
+            Time::raise(earlier, age.epoch, time, id)
+        };
+        // A token that is dropped is no more than evidence that lives out its time.
+        let Dropped(_) = self.0.raise(scope, name, age, life, raise);
     }
 
     /// Returns true if an invalidation rejects evidence for which Clerk was called at `called_at`, in milliseconds of
@@ -76,7 +54,7 @@ impl Times {
         after: &[InvalidationId],
         scopes: impl Iterator<Item = (Scope<&'a str>, u64)>,
     ) -> bool {
-        self.of(scopes).any(|time| {
+        self.0.of(scopes).any(|(_, time)| {
             let margin = if time.is_covered_by(after) { 0 } else { MARGIN };
             called_at <= time.time.saturating_add(margin)
         })
@@ -92,28 +70,15 @@ impl Times {
     ) -> Vec<InvalidationId> {
         let is_applied =
             |time: &&Time| time.epoch <= epoch && time.time.saturating_add(RECENT) >= now;
-        let times = self.of(scopes).filter(is_applied);
+        let times = self.0.of(scopes).map(|(_, time)| time);
+        let times = times.filter(is_applied);
         let ids = times.flat_map(|time| time.ids.iter().flatten().map(|(id, _)| *id));
         ids.take(MAX_APPLIED).collect()
-    }
-
-    fn of<'a>(
-        &self,
-        scopes: impl Iterator<Item = (Scope<&'a str>, u64)>,
-    ) -> impl Iterator<Item = &Time> {
-        let of_scope = |(scope, name): (Scope<&'a str>, u64)| match scope {
-            Scope::Token(_) => self.tokens.get(name),
-            _ => self.others.get(name),
-        };
-        self.all.iter().chain(scopes.filter_map(of_scope))
     }
 }
 
 impl Time {
-    fn raise(earlier: Option<Self>, dated: Dated) -> Self {
-        let Dated {
-            epoch, time, id, ..
-        } = dated;
+    fn raise(earlier: Option<Self>, epoch: u64, time: u64, id: Option<InvalidationId>) -> Self {
         let Some(earlier) = earlier else {
             return Self {
                 epoch,
@@ -160,12 +125,6 @@ const MAX_IDS: usize = 4;
 
 /// The number of ids that evidence names.
 const MAX_APPLIED: usize = 16;
-
-/// The number of single tokens. The oldest one is dropped for one more: evidence about it then counts for its own life.
-const MAX_TOKENS: usize = 100_000;
-
-/// The number of other scopes. One more becomes an invalidation of all evidence.
-const MAX_OTHERS: usize = 50_000;
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,9 @@
-use super::{Dropped, End, Ends, LIFE, MAX_OTHERS, MAX_TOKENS};
+use super::{Ends, LIFE};
 use crate::{
-    cache::invalidation::scope::Scope,
+    cache::invalidation::{
+        by_scope::{Age, Dropped, MAX_OTHERS, MAX_TOKENS},
+        scope::Scope,
+    },
     token::digest::{TokenDigest, TokenHasher},
 };
 
@@ -10,12 +13,8 @@ fn digest(token: &str) -> TokenDigest {
 
 /// Adds a revocation at a number of milliseconds on both clocks, with that number as its epoch.
 fn add(ends: &mut Ends, scope: Scope<&str>, name: u64, at: u64) -> Dropped {
-    let end = End {
-        epoch: at,
-        at,
-        set: at,
-    };
-    ends.add(scope, name, end, LIFE)
+    let age = Age { epoch: at, set: at };
+    ends.add(scope, name, age, at, LIFE)
 }
 
 #[test]
@@ -104,7 +103,7 @@ fn later_revocation_never_shortens_an_earlier_one() {
         let times = [(1, 200_000, 0), (2, 100_000, 10)];
         for (epoch, at, set) in times {
             assert_eq!(
-                ends.add(scope, 7, End { epoch, at, set }, LIFE),
+                ends.add(scope, 7, Age { epoch, set }, at, LIFE),
                 Dropped(false)
             );
         }
@@ -152,7 +151,7 @@ fn repeated_revocation_takes_no_more_memory() {
             Dropped(false)
         );
     }
-    assert_eq!((ends.tokens.len(), ends.others.len()), (1, 1));
+    assert_eq!(ends.0.len(), (1, 1));
 }
 
 #[test]

@@ -1,6 +1,9 @@
-use super::{Dated, InvalidationId, MAX_OTHERS, MAX_TOKENS, Times};
+use super::{InvalidationId, Times};
 use crate::{
-    cache::invalidation::scope::Scope,
+    cache::invalidation::{
+        by_scope::{Age, MAX_OTHERS, MAX_TOKENS},
+        scope::Scope,
+    },
     token::digest::{TokenDigest, TokenHasher},
 };
 
@@ -14,13 +17,23 @@ fn id(number: u8) -> InvalidationId {
     [number; 16]
 }
 
+/// An invalidation at a time on both clocks.
+struct Dated {
+    age: Age,
+    time: u64,
+    id: Option<InvalidationId>,
+}
+
 fn dated(epoch: u64, time: u64, number: u8) -> Dated {
     Dated {
-        epoch,
+        age: Age { epoch, set: time },
         time,
         id: Some(id(number)),
-        set: time,
     }
+}
+
+fn add(times: &mut Times, scope: Scope<&str>, name: u64, dated: Dated) {
+    times.add(scope, name, dated.age, (dated.time, dated.id), LIFE);
 }
 
 fn rejects(times: &Times, called_at: u64, after: &[InvalidationId], scope: Scope<&str>) -> bool {
@@ -34,7 +47,7 @@ const SCOPES: [Scope<&'static str>; 3] = [Scope::Session("s"), Scope::Subject("u
 fn evidence_counts_if_it_is_later_by_the_margin() {
     for scope in SCOPES.into_iter().chain([Scope::Token(digest())]) {
         let mut times = Times::default();
-        times.add(scope, 7, dated(1, 50_000, 1), LIFE);
+        add(&mut times, scope, 7, dated(1, 50_000, 1));
         for (called_at, after, expected) in [
             (0, vec![], true),
             (50_000, vec![], true),
@@ -55,16 +68,16 @@ fn evidence_counts_if_it_is_later_by_the_margin() {
 fn evidence_has_to_name_all_recent_invalidations() {
     for scope in SCOPES {
         let mut times = Times::default();
-        times.add(scope, 7, dated(1, 50_000, 1), LIFE);
-        times.add(scope, 7, dated(2, 50_100, 2), LIFE);
+        add(&mut times, scope, 7, dated(1, 50_000, 1));
+        add(&mut times, scope, 7, dated(2, 50_100, 2));
         assert!(rejects(&times, 50_200, &[id(2)], scope));
         assert!(!rejects(&times, 50_200, &[id(2), id(1)], scope));
         // The first one is no longer recent.
-        times.add(scope, 7, dated(3, 52_050, 3), LIFE);
+        add(&mut times, scope, 7, dated(3, 52_050, 3));
         assert!(!rejects(&times, 52_051, &[id(2), id(3)], scope));
         assert!(rejects(&times, 52_051, &[id(3)], scope));
         // An earlier time does not move the value back, and is named as well.
-        times.add(scope, 7, dated(4, 51_000, 4), LIFE);
+        add(&mut times, scope, 7, dated(4, 51_000, 4));
         assert!(rejects(&times, 52_050, &[id(2), id(3), id(4)], scope));
         assert!(!rejects(&times, 52_051, &[id(2), id(3), id(4)], scope));
         assert!(rejects(&times, 52_051, &[id(2), id(3)], scope));
@@ -78,18 +91,23 @@ fn margin_applies_if_not_all_invalidations_are_known() {
         let mut times = Times::default();
         for number in 0..5 {
             assert!(!rejects(&times, 50_001, &all, scope));
-            times.add(scope, 7, dated(u64::from(number) + 1, 50_000, number), LIFE);
+            add(
+                &mut times,
+                scope,
+                7,
+                dated(u64::from(number) + 1, 50_000, number),
+            );
         }
         assert!(rejects(&times, 51_000, &all, scope), "five ids");
-        times.add(scope, 7, dated(6, 50_500, 6), LIFE);
+        add(&mut times, scope, 7, dated(6, 50_500, 6));
         assert!(rejects(&times, 51_500, &all, scope), "still");
-        times.add(scope, 7, dated(7, 53_000, 7), LIFE);
+        add(&mut times, scope, 7, dated(7, 53_000, 7));
         assert!(!rejects(&times, 53_001, &all, scope), "those are over");
         let without = Dated {
             id: None,
             ..dated(8, 53_500, 0)
         };
-        times.add(scope, 7, without, LIFE);
+        add(&mut times, scope, 7, without);
         assert!(rejects(&times, 54_500, &all, scope), "one without id");
     }
 }
@@ -98,10 +116,10 @@ fn margin_applies_if_not_all_invalidations_are_known() {
 fn evidence_names_what_its_replica_had_applied() {
     let scopes = || [(Scope::Subject("u"), 7), (Scope::Session("s"), 8)].into_iter();
     let mut times = Times::default();
-    times.add(Scope::Subject("u"), 7, dated(1, 50_000, 1), LIFE);
-    times.add(Scope::Session("s"), 8, dated(2, 50_000, 2), LIFE);
-    times.add(Scope::All, 0, dated(3, 50_000, 3), LIFE);
-    times.add(Scope::Subject("other"), 9, dated(4, 50_000, 4), LIFE);
+    add(&mut times, Scope::Subject("u"), 7, dated(1, 50_000, 1));
+    add(&mut times, Scope::Session("s"), 8, dated(2, 50_000, 2));
+    add(&mut times, Scope::All, 0, dated(3, 50_000, 3));
+    add(&mut times, Scope::Subject("other"), 9, dated(4, 50_000, 4));
     let mut applied = times.applied(4, 52_000, scopes());
     applied.sort_unstable();
     assert_eq!(applied, [id(1), id(2), id(3)]);
@@ -122,9 +140,9 @@ fn memory_is_bounded() {
     let mut times = Times::default();
     let token = Scope::Token(digest());
     for number in 0..=u64::try_from(MAX_TOKENS).unwrap() {
-        times.add(token, number, dated(number + 1, 50_000, 1), LIFE);
+        add(&mut times, token, number, dated(number + 1, 50_000, 1));
     }
-    assert_eq!(times.tokens.len(), MAX_TOKENS);
+    assert_eq!(times.0.len().0, MAX_TOKENS);
     assert!(
         !times.reject(0, &[], [(token, 0)].into_iter()),
         "the oldest one"
@@ -132,13 +150,23 @@ fn memory_is_bounded() {
     assert!(times.reject(0, &[], [(token, 1)].into_iter()));
     for number in 0..=u64::try_from(MAX_OTHERS).unwrap() {
         let epoch = 1_000_000 + number;
-        times.add(Scope::Subject("u"), number, dated(epoch, 50_000, 1), LIFE);
+        add(
+            &mut times,
+            Scope::Subject("u"),
+            number,
+            dated(epoch, 50_000, 1),
+        );
     }
-    assert_eq!(times.others.len(), 0);
+    assert_eq!(times.0.len().1, 0);
     // All evidence, with the margin.
     assert!(times.reject(51_000, &[id(1)], [].into_iter()));
     assert!(!times.reject(51_001, &[], [].into_iter()));
     // Values end with the evidence that they concern.
-    times.add(Scope::Subject("u"), 0, dated(2_000_000, 150_001, 1), LIFE);
-    assert_eq!((times.tokens.len(), times.others.len()), (0, 1));
+    add(
+        &mut times,
+        Scope::Subject("u"),
+        0,
+        dated(2_000_000, 150_001, 1),
+    );
+    assert_eq!(times.0.len(), (0, 1));
 }
