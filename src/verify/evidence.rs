@@ -6,6 +6,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "fleet")]
+use super::userinfo_policy::is_of_subject;
 use super::{
     Verified, Verifier, enrich::SubjectDetails, kind_of, statement::Statement,
     userinfo_policy::UserinfoPolicy,
@@ -80,13 +82,9 @@ impl Verifier {
     ) -> bool {
         let now = self.clock.now();
         let known = self.weigh(&evidence.answer, statement, kind_of(format), now);
-        known.is_ok_and(|known| {
-            let policy = self.userinfo_policy(&known, format);
-            let is_of_the_subject = |userinfo: &Userinfo| known.sub.as_ref() == Some(&userinfo.sub);
-            match &evidence.userinfo {
-                Some(userinfo) => known.sub.is_none() || is_of_the_subject(userinfo),
-                None => !policy.any(),
-            }
+        known.is_ok_and(|known| match &evidence.userinfo {
+            Some(userinfo) => is_of_subject(&known, userinfo),
+            None => !self.userinfo_policy(&known, format).any(),
         })
     }
 

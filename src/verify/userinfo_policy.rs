@@ -29,12 +29,7 @@ impl UserinfoPolicy {
     ) -> Result<(Option<Userinfo>, bool), AuthError> {
         let error = match userinfo {
             // OpenID Connect Core §5.3.2: userinfo of another subject must not be used.
-            Ok(userinfo)
-                if match &answer.sub {
-                    Some(sub) => *sub == userinfo.sub,
-                    None => !userinfo.is_user_id,
-                } =>
-            {
+            Ok(userinfo) if is_of_subject(answer, &userinfo) => {
                 return Ok((Some(userinfo), true));
             }
             // A `user_id` alone supplies no subject, and there is none to confirm.
@@ -63,6 +58,14 @@ impl UserinfoPolicy {
             return Err(error);
         }
         Err(unavailable(error))
+    }
+}
+
+/// Returns true if userinfo is about the subject of an answer, or names the subject that the answer lacks.
+pub(super) fn is_of_subject(answer: &TokenInfo, userinfo: &Userinfo) -> bool {
+    match &answer.sub {
+        Some(sub) => *sub == userinfo.sub,
+        None => !userinfo.is_user_id,
     }
 }
 
