@@ -24,7 +24,7 @@ use crate::{
     AuthError,
     cache::{Cache, Properties},
     clock::{Clock, millis},
-    observe::{FleetState, Priority, SharedEvent, SharedMetrics},
+    observe::{FleetState, LabelledCounters, Priority, SharedEvent, shared_store},
     sync::Spawner,
     token::digest::TokenDigest,
     verify::{Inquiry, Statement, Verified, Verifier},
@@ -39,7 +39,7 @@ pub(crate) struct Share {
     lease: Duration,
     looks: Looks,
     patience: Patience,
-    metrics: SharedMetrics,
+    metrics: LabelledCounters<SharedEvent>,
     clock: Arc<dyn Clock>,
 }
 
@@ -76,7 +76,7 @@ impl Share {
             lease: settings.timeout * 3 / 10,
             looks: Looks::new(settings.looks_per_second),
             patience: Patience::new(settings.timeout),
-            metrics: SharedMetrics::new(),
+            metrics: shared_store(),
             clock,
         }
     }
@@ -210,12 +210,12 @@ impl Share {
             verifier,
         } = verification;
         let Some(sealed) = sealed else {
-            self.metrics.count(SharedEvent::Miss);
+            self.metrics.increment(SharedEvent::Miss);
             return None;
         };
         let content = self.seal.open(inquiry.token.expose(), &sealed);
         let Some(record) = content.and_then(|content| record::decode(&content)) else {
-            self.metrics.count(SharedEvent::Unreadable);
+            self.metrics.increment(SharedEvent::Unreadable);
             return None;
         };
         let now = self.clock.now();
@@ -230,7 +230,7 @@ impl Share {
             && called_at <= now.wall.saturating_add(SKEW)
             && called_at.saturating_add(self.ttl).saturating_sub(SKEW) > now.wall;
         if !is_timely || !verifier.accepts(&record.evidence, statement, inquiry.format) {
-            self.metrics.count(SharedEvent::Miss);
+            self.metrics.increment(SharedEvent::Miss);
             return None;
         }
         let verified = match verifier.conclude(record.evidence, statement, inquiry).await {
@@ -239,10 +239,10 @@ impl Share {
         };
         let token = Properties::of(key, verified.as_claims());
         if cache.rejects_evidence(token, called_at, &record.after) {
-            self.metrics.count(SharedEvent::Miss);
+            self.metrics.increment(SharedEvent::Miss);
             return None;
         }
-        self.metrics.count(SharedEvent::Hit);
+        self.metrics.increment(SharedEvent::Hit);
         // The margin for clocks that differ shortens the life of the entry.
         let age = now.wall.saturating_add(SKEW).saturating_sub(called_at);
         Some(Ok(verified.aged(age)))
@@ -255,14 +255,14 @@ impl Share {
         look: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, Unanswered> {
         let Some(_place) = self.looks.place(priority, self.clock.now()).await else {
-            self.metrics.count(SharedEvent::Skipped);
+            self.metrics.increment(SharedEvent::Skipped);
             return Err(Unanswered::Failed);
         };
         match timeout(LOOK, look).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(_)) => Err(Unanswered::Failed),
             Err(_) => {
-                self.metrics.count(SharedEvent::Timeout);
+                self.metrics.increment(SharedEvent::Timeout);
                 Err(Unanswered::Late)
             }
         }
@@ -271,7 +271,7 @@ impl Share {
     /// Ends the lease, and stores a record if there is one. The request does not wait for it.
     fn release(&self, name: String, record: Option<(Bytes, Duration)>) {
         if record.is_some() {
-            self.metrics.count(SharedEvent::Insert);
+            self.metrics.increment(SharedEvent::Insert);
         }
         let store = Arc::clone(&self.store);
         if let Ok(spawner) = Spawner::current() {

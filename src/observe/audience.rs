@@ -5,7 +5,11 @@ use std::fmt::Write as _;
 
 use tracing::field::display;
 
-use super::{AudienceVerdict, Outcome, metrics::AudienceMetrics, per_minute::PerMinute};
+use super::{
+    AudienceVerdict, Outcome,
+    metrics::{LabelledCounters, audiences},
+    per_minute::PerMinute,
+};
 use crate::{AuthErrorKind, TokenKind, clock::Now};
 
 /// A token that was rejected because of its audience. Clerk issued it, so a client without a token cannot cause a log
@@ -24,20 +28,20 @@ pub(crate) struct AudienceRejection<'a> {
 #[derive(Debug)]
 pub(crate) struct AudienceObserver {
     warnings: PerMinute,
-    metrics: AudienceMetrics,
+    verdicts: LabelledCounters<AudienceVerdict>,
 }
 
 impl AudienceObserver {
     pub(crate) fn new() -> Self {
         Self {
             warnings: PerMinute::default(),
-            metrics: AudienceMetrics::new(),
+            verdicts: audiences(),
         }
     }
 
     /// Counts a verification that reached the rule about the audience.
     pub(crate) fn verified(&self, verdict: AudienceVerdict) {
-        self.metrics.verified(verdict);
+        self.verdicts.increment(verdict);
     }
 
     /// Logs a token that was rejected because of its audience.

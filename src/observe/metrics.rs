@@ -145,11 +145,30 @@ pub(super) fn describe_all() {
     }
 }
 
+/// One counter for each value of a label.
+#[derive(Debug)]
+pub(crate) struct LabelledCounters<T>(Box<[(T, Counter)]>);
+
+impl<T: Copy + PartialEq> LabelledCounters<T> {
+    pub(super) fn new(values: impl IntoIterator<Item = T>, counter: impl Fn(T) -> Counter) -> Self {
+        let counters = values.into_iter().map(|value| (value, counter(value)));
+        Self(counters.collect())
+    }
+
+    pub(crate) fn increment(&self, value: T) {
+        for (other, counter) in &self.0 {
+            if *other == value {
+                counter.increment(1);
+            }
+        }
+    }
+}
+
 /// The metrics of requests and verifications.
 pub(super) struct RequestMetrics {
     /// Separate from the others, so that a hit needs no lookup.
     pub(super) ok: Counter,
-    others: [(Outcome, Counter); Outcome::OTHERS.len()],
+    others: LabelledCounters<Outcome>,
     pub(super) coalesced: Counter,
     pub(super) stale_served: Counter,
     pub(super) credentials_rejected: Counter,
@@ -160,7 +179,7 @@ impl RequestMetrics {
         let requests = |outcome: Outcome| counter(REQUESTS, &[("outcome", outcome.as_str())]);
         Self {
             ok: requests(Outcome::Ok),
-            others: Outcome::OTHERS.map(|outcome| (outcome, requests(outcome))),
+            others: LabelledCounters::new(Outcome::OTHERS, requests),
             coalesced: counter(COALESCED, &[]),
             stale_served: counter(STALE_SERVED, &[]),
             credentials_rejected: counter(CREDENTIALS_REJECTED, &[]),
@@ -168,81 +187,38 @@ impl RequestMetrics {
     }
 
     pub(super) fn request(&self, outcome: Outcome) {
-        let mut others = self.others.iter();
-        let counter = others.find_map(|(other, counter)| (*other == outcome).then_some(counter));
-        counter.unwrap_or(&self.ok).increment(1);
-    }
-}
-
-/// The metrics of invalidations.
-pub(super) struct RevocationMetrics {
-    counters: Vec<[Counter; Effect::ALL.len()]>,
-}
-
-impl RevocationMetrics {
-    pub(super) fn new() -> Self {
-        let counter = |origin: Origin, effect: Effect| {
-            let labels = [("source", origin.as_str()), ("effect", effect.as_str())];
-            counter(REVOCATIONS, &labels)
-        };
-        Self {
-            counters: Origin::ALL
-                .iter()
-                .map(|origin| Effect::ALL.map(|effect| counter(*origin, effect)))
-                .collect(),
-        }
-    }
-
-    pub(super) fn count(&self, effect: Effect, origin: Origin) {
-        for (one, counters) in Origin::ALL.iter().zip(&self.counters) {
-            for (other, counter) in Effect::ALL.iter().zip(counters) {
-                if (*one, *other) == (origin, effect) {
-                    counter.increment(1);
-                }
-            }
+        if outcome == Outcome::Ok {
+            self.ok.increment(1);
+        } else {
+            self.others.increment(outcome);
         }
     }
 }
 
-/// The metrics of the audiences of verified tokens.
-#[derive(Debug)]
-pub(super) struct AudienceMetrics([(AudienceVerdict, Counter); AudienceVerdict::ALL.len()]);
-
-impl AudienceMetrics {
-    pub(super) fn new() -> Self {
-        let count = |verdict: AudienceVerdict| counter(AUDIENCE, &[("verdict", verdict.as_str())]);
-        Self(AudienceVerdict::ALL.map(|verdict| (verdict, count(verdict))))
-    }
-
-    pub(super) fn verified(&self, verdict: AudienceVerdict) {
-        for (other, counter) in &self.0 {
-            if *other == verdict {
-                counter.increment(1);
-            }
-        }
-    }
+/// Creates the counters of invalidations.
+pub(super) fn revocations() -> LabelledCounters<(Origin, Effect)> {
+    let all = Origin::ALL.iter().copied();
+    let all = all.flat_map(|origin| Effect::ALL.map(|effect| (origin, effect)));
+    LabelledCounters::new(all, |(origin, effect)| {
+        let labels = [("source", origin.as_str()), ("effect", effect.as_str())];
+        counter(REVOCATIONS, &labels)
+    })
 }
 
-/// The metrics of the store that replicas share.
+/// Creates the counters of the audiences of verified tokens.
+pub(super) fn audiences() -> LabelledCounters<AudienceVerdict> {
+    LabelledCounters::new(AudienceVerdict::ALL, |verdict| {
+        counter(AUDIENCE, &[("verdict", verdict.as_str())])
+    })
+}
+
+/// Creates the counters of looks in the store that replicas share.
 #[cfg(feature = "fleet")]
-pub(crate) struct SharedMetrics([(SharedEvent, Counter); SharedEvent::ALL.len()]);
-
-#[cfg(feature = "fleet")]
-impl SharedMetrics {
-    pub(crate) fn new() -> Self {
-        Self(SharedEvent::ALL.map(|event| {
-            let labels = [("store", "shared"), ("event", event.as_str())];
-            (event, counter(CACHE_EVENTS, &labels))
-        }))
-    }
-
-    pub(crate) fn count(&self, event: SharedEvent) {
-        for (other, counter) in &self.0 {
-            if *other == event {
-                counter.increment(1);
-            }
-        }
-    }
+pub(crate) fn shared_store() -> LabelledCounters<SharedEvent> {
+    LabelledCounters::new(SharedEvent::ALL, |event| {
+        let labels = [("store", "shared"), ("event", event.as_str())];
+        counter(CACHE_EVENTS, &labels)
+    })
 }
 
 /// The metrics of one store of the cache.
@@ -325,12 +301,12 @@ impl StoreMetrics {
 
 /// The metrics of one endpoint.
 pub(super) struct UpstreamMetrics {
-    requests: [(CallResult, Counter); CallResult::ALL.len()],
+    requests: LabelledCounters<CallResult>,
     pub(super) duration: Histogram,
     pub(super) in_flight: Gauge,
     retries_granted: Counter,
     retries_denied: Counter,
-    overloaded: [(Priority, Counter); Priority::ALL.len()],
+    overloaded: LabelledCounters<Priority>,
     breaker_state: Gauge,
 }
 
@@ -339,20 +315,20 @@ impl UpstreamMetrics {
         let endpoint = ("endpoint", endpoint.as_str());
         let requests = |result: CallResult| {
             let labels = [endpoint, ("result", result.as_str())];
-            (result, counter(UPSTREAM_REQUESTS, &labels))
+            counter(UPSTREAM_REQUESTS, &labels)
         };
         let retries = |decision| counter(RETRIES, &[("decision", decision)]);
         let overloaded = |priority: Priority| {
             let labels = [("priority", priority.as_str())];
-            (priority, counter(OVERLOADED, &labels))
+            counter(OVERLOADED, &labels)
         };
         let metrics = Self {
-            requests: CallResult::ALL.map(requests),
+            requests: LabelledCounters::new(CallResult::ALL, requests),
             duration: histogram(UPSTREAM_DURATION, &[endpoint]),
             in_flight: gauge(UPSTREAM_IN_FLIGHT, &[]),
             retries_granted: retries("granted"),
             retries_denied: retries("denied"),
-            overloaded: Priority::ALL.map(overloaded),
+            overloaded: LabelledCounters::new(Priority::ALL, overloaded),
             breaker_state: gauge(BREAKER_STATE, &[endpoint]),
         };
         metrics.breaker(BreakerState::Closed);
@@ -360,11 +336,7 @@ impl UpstreamMetrics {
     }
 
     pub(super) fn request(&self, result: CallResult) {
-        for (other, counter) in &self.requests {
-            if *other == result {
-                counter.increment(1);
-            }
-        }
+        self.requests.increment(result);
     }
 
     pub(super) fn retry(&self, is_granted: bool) {
@@ -376,11 +348,7 @@ impl UpstreamMetrics {
     }
 
     pub(super) fn shed(&self, priority: Priority) {
-        for (other, counter) in &self.overloaded {
-            if *other == priority {
-                counter.increment(1);
-            }
-        }
+        self.overloaded.increment(priority);
     }
 
     pub(super) fn breaker(&self, state: BreakerState) {

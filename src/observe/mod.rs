@@ -42,16 +42,16 @@ pub(crate) use self::{
     labels::{
         AudienceVerdict, CacheState, CallResult, Effect, Endpoint, Origin, Outcome, Priority,
     },
-    metrics::StoreMetrics,
+    metrics::{LabelledCounters, StoreMetrics},
 };
 pub use self::{
     health::{BreakerState, FleetState, Health},
     stats::Stats,
 };
 #[cfg(feature = "fleet")]
-pub(crate) use self::{labels::SharedEvent, metrics::SharedMetrics};
+pub(crate) use self::{labels::SharedEvent, metrics::shared_store};
 use self::{
-    metrics::{RequestMetrics, RevocationMetrics},
+    metrics::{RequestMetrics, revocations},
     per_minute::PerMinute,
     stats::Counters,
 };
@@ -86,7 +86,7 @@ pub(crate) fn rejected_behind(error: &AuthError, id: Option<&str>) {
 pub(crate) struct Observer {
     counters: Counters,
     metrics: RequestMetrics,
-    revocations: RevocationMetrics,
+    revocations: LabelledCounters<(Origin, Effect)>,
     dropped: PerMinute,
 }
 
@@ -96,7 +96,7 @@ impl Observer {
         Self {
             counters: Counters::default(),
             metrics: RequestMetrics::new(),
-            revocations: RevocationMetrics::new(),
+            revocations: revocations(),
             dropped: PerMinute::default(),
         }
     }
@@ -182,7 +182,7 @@ impl Observer {
 
     /// Records an invalidation. `are_dropped`: true if the oldest revocations of single tokens were dropped for it.
     pub(crate) fn invalidated(&self, effect: Effect, origin: Origin, are_dropped: bool, now: Now) {
-        self.revocations.count(effect, origin);
+        self.revocations.increment((origin, effect));
         if are_dropped && self.dropped.allows((), now) {
             events::revocations_dropped();
         }

@@ -2,8 +2,8 @@
 
 use super::{
     Effect,
-    handle::{Counter, counter},
-    metrics::WEBHOOKS,
+    handle::counter,
+    metrics::{LabelledCounters, WEBHOOKS},
     per_minute::PerMinute,
 };
 use crate::clock::Now;
@@ -50,24 +50,23 @@ impl WebhookResult {
 /// Records what happens to requests to the webhook endpoint.
 #[derive(Debug)]
 pub(crate) struct WebhookObserver {
-    results: [(WebhookResult, Counter); WebhookResult::ALL.len()],
+    results: LabelledCounters<WebhookResult>,
     /// Each caller can cause the warning, without a signature.
     unsigned: PerMinute,
 }
 
 impl WebhookObserver {
     pub(crate) fn new() -> Self {
-        let results =
-            |result: WebhookResult| (result, counter(WEBHOOKS, &[("result", result.as_str())]));
+        let results = |result: WebhookResult| counter(WEBHOOKS, &[("result", result.as_str())]);
         Self {
-            results: WebhookResult::ALL.map(results),
+            results: LabelledCounters::new(WebhookResult::ALL, results),
             unsigned: PerMinute::default(),
         }
     }
 
     /// Records a request that is answered with success.
     pub(crate) fn received(&self, result: WebhookResult) {
-        self.count(result);
+        self.results.increment(result);
         tracing::debug!(webhook.result = result.as_str(), "webhook received");
     }
 
@@ -82,7 +81,7 @@ impl WebhookObserver {
 
     /// Records a request whose signature is absent or wrong.
     pub(crate) fn unsigned(&self, cause: &'static str, now: Now) {
-        self.count(WebhookResult::Unsigned);
+        self.results.increment(WebhookResult::Unsigned);
         if self.unsigned.allows(cause, now) {
             tracing::warn!(
                 cause,
@@ -93,13 +92,13 @@ impl WebhookObserver {
 
     /// Records a request that cannot be an event.
     pub(crate) fn malformed(&self, cause: &'static str) {
-        self.count(WebhookResult::Malformed);
+        self.results.increment(WebhookResult::Malformed);
         tracing::debug!(cause, "webhook rejected: the request is malformed");
     }
 
     /// Records a signed event that cannot be read.
     pub(crate) fn unreadable(&self, cause: &'static str) {
-        self.count(WebhookResult::Malformed);
+        self.results.increment(WebhookResult::Malformed);
         tracing::error!(
             cause,
             "a signed webhook event cannot be read, so the tokens that it concerns are not revoked: update tower-clerk"
@@ -108,18 +107,10 @@ impl WebhookObserver {
 
     /// Records an event that only this replica has.
     pub(crate) fn unpublished(&self) {
-        self.count(WebhookResult::Unpublished);
+        self.results.increment(WebhookResult::Unpublished);
         tracing::debug!(
             webhook.result = WebhookResult::Unpublished.as_str(),
             "webhook applied, and not published to the other replicas: it will come again"
         );
-    }
-
-    fn count(&self, result: WebhookResult) {
-        for (other, counter) in &self.results {
-            if *other == result {
-                counter.increment(1);
-            }
-        }
     }
 }
