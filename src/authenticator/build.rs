@@ -82,14 +82,13 @@ impl Shared {
             users: users(&config, &upstream),
         };
         let client_id = config.client_id.as_deref().unwrap_or_default();
-        let server_metadata = config.serves_server_metadata.then(|| {
-            let (frontend, timeout) = (config.frontend(), config.timeout);
-            Arc::new(ServerMetadata::new(frontend, &issuers, timeout, &upstream))
-        });
         let metadata = config.resource_metadata.clone();
-        let metadata = metadata.map(|metadata| match &server_metadata {
-            Some(server) => metadata.with_server(Arc::clone(server)),
-            None => metadata,
+        let metadata = metadata.map(|metadata| match config.serves_server_metadata {
+            true => {
+                let (frontend, timeout) = (config.frontend(), config.timeout);
+                metadata.with_server(ServerMetadata::new(frontend, &issuers, timeout, &upstream))
+            }
+            false => metadata,
         });
         let hasher = TokenHasher::new(secret(), &[config.instance.issuer(), client_id]);
         #[cfg(feature = "fleet")]
@@ -124,7 +123,6 @@ impl Shared {
             fleet,
             challenges: Arc::clone(&challenges),
             metadata,
-            server_metadata,
             discovery: addresses.discovery,
             #[cfg(feature = "jwt")]
             local,

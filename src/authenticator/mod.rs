@@ -12,6 +12,8 @@ mod verify;
 
 use std::{fmt, future::Future, sync::Arc};
 
+#[cfg(feature = "fleet")]
+use futures_util::future;
 use http::{
     HeaderMap,
     header::{AUTHORIZATION, COOKIE},
@@ -26,7 +28,7 @@ use crate::verify::jwt::Local;
 use crate::{
     AuthError, ClerkClaims, ClerkConfig,
     cache::Cache,
-    clerk::{discovery::Discovery, server_metadata::ServerMetadata},
+    clerk::discovery::Discovery,
     clock::Clock,
     extract::CookieNames,
     observe::{Health, HealthState, Observer, Stats},
@@ -74,8 +76,6 @@ struct Shared {
     challenges: Arc<Challenges>,
     /// `None` without a resource that is a web address.
     metadata: Option<ResourceMetadata>,
-    /// The metadata of the authorization server. `None` unless it is served.
-    server_metadata: Option<Arc<ServerMetadata>>,
     discovery: Option<Arc<Discovery>>,
     #[cfg(feature = "jwt")]
     local: Option<Arc<Local>>,
@@ -155,7 +155,8 @@ impl Authenticator {
     }
 
     /// Fetches the discovery metadata, the key set and the metadata of the authorization server, if the configuration
-    /// needs them, before the first token arrives. Without anything to fetch it returns at once.
+    /// needs them, and joins the fleet, if there is one, before the first token arrives. Without anything to do it
+    /// returns at once. A store that cannot be reached is no error.
     ///
     /// # Errors
     ///
@@ -167,26 +168,13 @@ impl Authenticator {
     /// Dropping the future does not cancel the fetch. It continues in its own task, for at most the
     /// [`timeout`](crate::ClerkConfigBuilder::timeout).
     pub fn warm_up(&self) -> impl Future<Output = Result<(), AuthError>> + Send + use<> {
-        let discovery = self.shared.discovery.clone();
-        let server_metadata = self.shared.server_metadata.clone();
-        #[cfg(feature = "jwt")]
-        let local = self.shared.local.clone();
-        #[cfg(feature = "fleet")]
         let shared = Arc::clone(&self.shared);
         async move {
             #[cfg(feature = "fleet")]
-            shared.join_fleet().await;
-            if let Some(discovery) = discovery {
-                discovery.warm_up().await?;
-            }
-            #[cfg(feature = "jwt")]
-            if let Some(local) = local {
-                local.warm_up().await?;
-            }
-            if let Some(server_metadata) = server_metadata {
-                server_metadata.warm_up().await?;
-            }
-            Ok(())
+            let ((), documents) = future::join(shared.join_fleet(), shared.fetch_documents()).await;
+            #[cfg(not(feature = "fleet"))]
+            let documents = shared.fetch_documents().await;
+            documents
         }
     }
 
@@ -268,6 +256,23 @@ impl Authenticator {
     pub(crate) fn pass_anonymous(&self) -> Arc<Challenges> {
         self.shared.observer.passed_anonymous();
         Arc::clone(&self.shared.challenges)
+    }
+}
+
+impl Shared {
+    /// Fetches the documents that the configuration needs.
+    async fn fetch_documents(&self) -> Result<(), AuthError> {
+        if let Some(discovery) = &self.discovery {
+            discovery.warm_up().await?;
+        }
+        #[cfg(feature = "jwt")]
+        if let Some(local) = &self.local {
+            local.warm_up().await?;
+        }
+        if let Some(metadata) = &self.metadata {
+            metadata.warm_up().await?;
+        }
+        Ok(())
     }
 }
 

@@ -152,14 +152,15 @@ impl ResourceMetadata {
     /// Returns true if a document is at this path: one of [`paths`](Self::paths), or one of the authorization server,
     /// byte for byte. Another spelling belongs to another resource. Every request calls this: it usually compares only
     /// the beginning.
-    ///
-    /// Out of line, to keep the path of a request small if there is no metadata.
-    #[inline(never)]
+    #[inline]
     pub(crate) fn is_at(&self, path: &str) -> bool {
-        path.starts_with(BEGINNING)
-            && (path == WELL_KNOWN
-                || self.0.path.as_deref() == Some(path)
-                || self.server_at(path).is_some())
+        path.starts_with(BEGINNING) && self.has(path)
+    }
+
+    /// Out of line, to keep the path of other requests small.
+    #[cold]
+    fn has(&self, path: &str) -> bool {
+        path == WELL_KNOWN || self.0.path.as_deref() == Some(path) || self.server_at(path).is_some()
     }
 
     /// Returns the layer's response with a body of the inner service's type. `None` if it cannot create such a body.

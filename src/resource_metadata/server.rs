@@ -6,12 +6,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{Inner, Once, ResourceMetadata, WELL_KNOWN};
-use crate::clerk::server_metadata::ServerMetadata;
+use crate::{AuthError, clerk::server_metadata::ServerMetadata};
 
 /// The document, and its paths.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(super) struct Server {
-    document: Arc<ServerMetadata>,
+    document: ServerMetadata,
     /// The path of a resource with a path. `None` without one.
     path: Option<String>,
 }
@@ -29,7 +29,7 @@ impl Server {
 
 impl ResourceMetadata {
     /// Adds the metadata of the authorization server.
-    pub(crate) fn with_server(self, document: Arc<ServerMetadata>) -> Self {
+    pub(crate) fn with_server(self, document: ServerMetadata) -> Self {
         let suffix = self
             .0
             .path
@@ -47,6 +47,14 @@ impl ResourceMetadata {
             unserved: Once::new(),
             foreign: Once::new(),
         }))
+    }
+
+    /// Fetches the document of the authorization server, if it is served.
+    pub(crate) async fn warm_up(&self) -> Result<(), AuthError> {
+        match &self.0.server {
+            Some(server) => server.document.warm_up().await,
+            None => Ok(()),
+        }
     }
 
     /// Returns the authorization server whose document is at this path.
