@@ -16,7 +16,7 @@ use crate::{
     cache::{InvalidationId, Made, Scope},
     clerk::backend_api::Backend,
     clock::Now,
-    fleet::{Apply, FleetConfig, FleetError, Message, Replica, Settings, realm},
+    fleet::{Apply, FleetConfig, FleetError, LOG_LIFE, Message, Realm, Replica, Settings},
     kinds::OAuthSource,
     observe::{Effect, Origin},
     sync::Mutex,
@@ -49,7 +49,7 @@ impl Fleet {
             replica: Replica::new(
                 fleet,
                 config.instance.issuer(),
-                realm(&realm_of(config)),
+                realm(config),
                 settings,
                 Box::new(arrivals),
                 Arc::clone(&config.clock),
@@ -68,7 +68,7 @@ impl Fleet {
 }
 
 /// Returns everything that Clerk's answers depend on. The rules are not in it: each replica applies its own.
-fn realm_of(config: &ClerkConfig) -> Vec<String> {
+fn realm(config: &ClerkConfig) -> Realm {
     let (source, name) = match &config.oauth {
         OAuthSource::None => ("none", None),
         OAuthSource::Introspection(_) => ("introspection", None),
@@ -81,23 +81,24 @@ fn realm_of(config: &ClerkConfig) -> Vec<String> {
             format!("{} {version}", backend.base)
         })
     };
+    let (instance, machine) = (backend(&config.backend), backend(&config.machine_backend));
     let machine_key = config.machine_backend.as_ref().map(|backend| {
         let digest = Sha256::digest(backend.credentials.as_bytes());
         URL_SAFE_NO_PAD.encode(digest)
     });
-    [
-        Some(config.instance.issuer().to_owned()),
-        Some(config.frontend().issuer().to_owned()),
-        config.client_id.clone(),
-        Some(source.to_owned()),
-        name.map(ToOwned::to_owned),
-        backend(&config.backend),
-        backend(&config.machine_backend),
-        machine_key,
-        Some(format!("{:?}", config.userinfo)),
-    ]
-    .map(Option::unwrap_or_default)
-    .into()
+    let userinfo = format!("{:?}", config.userinfo);
+    let parts = [
+        Some(config.instance.issuer()),
+        Some(config.frontend().issuer()),
+        config.client_id.as_deref(),
+        Some(source),
+        name,
+        instance.as_deref(),
+        machine.as_deref(),
+        machine_key.as_deref(),
+        Some(&*userinfo),
+    ];
+    Realm::new(&parts.map(Option::unwrap_or_default))
 }
 
 impl Authenticator {
@@ -141,7 +142,7 @@ struct Arrivals {
     applied: Arc<Mutex<Applied>>,
 }
 
-/// The ids of the messages that were applied in the last quarter of an hour.
+/// The ids of the messages that were applied, for as long as the log keeps messages.
 #[derive(Default)]
 struct Applied {
     ids: HashSet<InvalidationId>,
@@ -176,7 +177,7 @@ impl Applied {
     /// Adds a message. Returns false if it was applied before.
     fn add(&mut self, id: InvalidationId, now: Now) -> bool {
         while let Some((at, oldest)) = self.by_age.front()
-            && (at.saturating_add(KEPT) < now.mono || self.by_age.len() > MOST)
+            && (at.saturating_add(LOG_LIFE) < now.mono || self.by_age.len() > MOST)
         {
             self.ids.remove(oldest);
             self.by_age.pop_front();
@@ -196,9 +197,6 @@ fn add(applied: &Mutex<Applied>, id: InvalidationId, now: Now) -> bool {
         .unwrap_or_else(PoisonError::into_inner)
         .add(id, now)
 }
-
-/// The time for which ids are kept, in milliseconds: the log keeps messages for as long.
-const KEPT: u64 = 900_000;
 
 /// The number of ids that are kept. An older message that comes again is applied again, which is harmless.
 const MOST: usize = 500_000;

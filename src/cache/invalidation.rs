@@ -29,9 +29,9 @@ use std::{
 pub(super) use self::by_scope::Dropped;
 pub(crate) use self::scope::{Properties, Scope};
 #[cfg(feature = "fleet")]
-pub(crate) use self::times::InvalidationId;
-#[cfg(feature = "fleet")]
 use self::times::Times;
+#[cfg(feature = "fleet")]
+pub(crate) use self::times::{CLOCK_MARGIN, InvalidationId};
 use self::{by_scope::Age, ends::Ends};
 use crate::{
     clock::Now,

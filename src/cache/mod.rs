@@ -16,7 +16,7 @@ mod verdict;
 use std::{sync::Arc, time::Duration};
 
 #[cfg(feature = "fleet")]
-pub(crate) use self::invalidation::InvalidationId;
+pub(crate) use self::invalidation::{CLOCK_MARGIN, InvalidationId};
 use self::{
     invalidation::{Dropped, Invalidations, Many},
     negative::Negative,

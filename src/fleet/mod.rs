@@ -27,11 +27,12 @@ mod store;
 #[cfg(feature = "test-util")]
 pub use self::memory::{Fault, MemoryStore};
 pub(crate) use self::{
-    link::Apply,
+    link::{Apply, LOG_LIFE},
     message::Message,
     options::FleetConfig,
     replica::{Replica, hasher},
-    share::{Settings, Verification, realm},
+    seal::Realm,
+    share::{Settings, Verification},
 };
 pub use self::{
     options::Fleet,

@@ -1,11 +1,11 @@
 //! The part of an authenticator that shares with other replicas: the link, the shared evidence, and what is published.
 
-use std::{sync::Arc, time::Duration};
-
-use tokio::{
-    sync::OnceCell,
-    time::{Instant, sleep},
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
 };
+
+use tokio::time::{Instant, sleep};
 
 use super::{
     FleetConfig,
@@ -29,8 +29,8 @@ pub(crate) struct Replica {
     /// The digests of tokens under the further secrets. A message about a token names the digest of its log.
     others: Box<[TokenHasher]>,
     clock: Arc<dyn Clock>,
-    /// The time of the first verification.
-    started: OnceCell<Instant>,
+    /// The time of the first start of the link.
+    started: OnceLock<Instant>,
 }
 
 impl Replica {
@@ -57,7 +57,7 @@ impl Replica {
             share,
             others: others.collect(),
             clock,
-            started: OnceCell::new(),
+            started: OnceLock::new(),
         }
     }
 
@@ -66,9 +66,12 @@ impl Replica {
         &self,
         verification: Verification<'_>,
     ) -> (u64, Result<Verified, AuthError>) {
-        let is_started = self.start().is_ok();
-        if is_started && verification.inquiry.priority != Priority::Refresh {
-            self.join().await;
+        // At the start of a replica, so that it takes the evidence that others have.
+        if let Ok(started) = self.start()
+            && verification.inquiry.priority != Priority::Refresh
+        {
+            let is_joining = |state| state == FleetState::Joining;
+            self.wait_while(is_joining, started + JOIN).await;
         }
         self.share.verify(verification, || self.state()).await
     }
@@ -93,27 +96,22 @@ impl Replica {
 
     /// Waits until the store may be used.
     pub(crate) async fn join_until(&self, deadline: Instant) {
-        while self.start().is_ok() && self.state() != FleetState::Live && Instant::now() < deadline
-        {
-            sleep(JOIN_POLL).await;
-        }
+        self.wait_while(|state| state != FleetState::Live, deadline)
+            .await;
     }
 
     pub(crate) fn state(&self) -> FleetState {
         self.link.state(self.clock.now())
     }
 
-    fn start(&self) -> Result<(), AuthError> {
-        _ = self.started.set(Instant::now());
-        self.link.start()
+    /// Starts the link unless it runs. Returns the time of the first start.
+    fn start(&self) -> Result<Instant, AuthError> {
+        self.link.start()?;
+        Ok(*self.started.get_or_init(Instant::now))
     }
 
-    /// Waits at the start of a replica, so that it takes the evidence that others have.
-    async fn join(&self) {
-        let Some(started) = self.started.get() else {
-            return;
-        };
-        while self.state() == FleetState::Joining && started.elapsed() < JOIN {
+    async fn wait_while(&self, waits: impl Fn(FleetState) -> bool, deadline: Instant) {
+        while self.start().is_ok() && waits(self.state()) && Instant::now() < deadline {
             sleep(JOIN_POLL).await;
         }
     }

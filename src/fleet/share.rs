@@ -16,13 +16,10 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::bounds::{Looks, Patience};
-use super::{
-    SharedStore, StoreError, record,
-    seal::{Realm, RecordSeal},
-};
+use super::{SharedStore, StoreError, record, seal::RecordSeal};
 use crate::{
     AuthError,
-    cache::{Cache, Properties},
+    cache::{CLOCK_MARGIN, Cache, Properties},
     clock::{Clock, millis},
     observe::{FleetState, LabelledCounters, Priority, SharedEvent, shared_store},
     sync::Spawner,
@@ -227,8 +224,11 @@ impl Share {
             _ => 0,
         };
         let is_timely = called_at > newer_than
-            && called_at <= now.wall.saturating_add(SKEW)
-            && called_at.saturating_add(self.ttl).saturating_sub(SKEW) > now.wall;
+            && called_at <= now.wall.saturating_add(CLOCK_MARGIN)
+            && called_at
+                .saturating_add(self.ttl)
+                .saturating_sub(CLOCK_MARGIN)
+                > now.wall;
         if !is_timely || !verifier.accepts(&record.evidence, statement, inquiry.format) {
             self.metrics.increment(SharedEvent::Miss);
             return None;
@@ -244,7 +244,10 @@ impl Share {
         }
         self.metrics.increment(SharedEvent::Hit);
         // The margin for clocks that differ shortens the life of the entry.
-        let age = now.wall.saturating_add(SKEW).saturating_sub(called_at);
+        let age = now
+            .wall
+            .saturating_add(CLOCK_MARGIN)
+            .saturating_sub(called_at);
         Some(Ok(verified.aged(age)))
     }
 
@@ -328,17 +331,8 @@ impl Pause {
     }
 }
 
-/// Returns the realm: everything that Clerk's answers depend on.
-pub(crate) fn realm(parts: &[String]) -> Realm {
-    let parts: Vec<_> = parts.iter().map(|part| &**part).collect();
-    Realm::new(&parts)
-}
-
 /// The time for one look.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// The time for storing a record.
 const RELEASE: Duration = Duration::from_millis(250);
-
-/// The margin for clocks that differ, in milliseconds.
-const SKEW: u64 = 1000;

@@ -55,7 +55,11 @@ impl Times {
         scopes: impl Iterator<Item = (Scope<&'a str>, u64)>,
     ) -> bool {
         self.0.of(scopes).any(|(_, time)| {
-            let margin = if time.is_covered_by(after) { 0 } else { MARGIN };
+            let margin = if time.is_covered_by(after) {
+                0
+            } else {
+                CLOCK_MARGIN
+            };
             called_at <= time.time.saturating_add(margin)
         })
     }
@@ -114,11 +118,11 @@ impl Time {
     }
 }
 
-/// The clocks of two replicas that use the store differ by at most half of it, in milliseconds.
-const MARGIN: u64 = 1000;
+/// The margin for clocks that differ, in milliseconds. Each clock is within half of it of the store's.
+pub(crate) const CLOCK_MARGIN: u64 = 1000;
 
 /// The time after which evidence needs no name of an invalidation, in milliseconds: twice the margin.
-const RECENT: u64 = 2 * MARGIN;
+const RECENT: u64 = 2 * CLOCK_MARGIN;
 
 /// The number of ids that are kept for one scope. With more, the margin applies.
 const MAX_IDS: usize = 4;

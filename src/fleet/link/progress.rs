@@ -166,7 +166,7 @@ impl Progress {
             milliseconds: time,
             sequence: 0,
         };
-        self.position = Some(earlier(now, KEPT));
+        self.position = Some(earlier(now, LOG_LIFE));
     }
 
     /// Notes a page, with the time before it was requested and the time after it came. Returns true if messages may have
@@ -305,8 +305,8 @@ const OVERLAP: u64 = 1_000;
 /// The most messages that are read once more on a connection that stays open: half a page, which leaves room for new ones.
 const REPEATED: usize = 500;
 
-/// The log keeps messages for so long.
-const KEPT: u64 = 15 * 60 * 1000;
+/// The time for which the log keeps messages, in milliseconds: 15 minutes.
+pub(crate) const LOG_LIFE: u64 = 15 * 60 * 1000;
 
 /// The time without a complete read after which messages may have been missed.
 const MISSED: u64 = 14 * 60 * 1000;
