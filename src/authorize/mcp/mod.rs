@@ -6,6 +6,8 @@
 //! 3. `require_call` compares the claims with the need. [`McpAuthLayer`](crate::mcp::McpAuthLayer) puts the
 //!    authentication in front of it.
 
+use http::{HeaderValue, Response, StatusCode, header::CACHE_CONTROL};
+
 mod body;
 mod headers;
 pub(crate) mod message;
@@ -18,3 +20,12 @@ pub use self::{
     session::{McpSession, McpSessionLayer, ResponseFuture},
 };
 pub(crate) use self::{require_call::RequireCall, rules::Rules};
+
+/// Returns the response to a request that is not rejected because of its claims: a status, and no body.
+fn rejection<B: Default>(status: StatusCode) -> Response<B> {
+    let mut response = Response::<B>::default();
+    *response.status_mut() = status;
+    let no_store = HeaderValue::from_static("no-store");
+    response.headers_mut().insert(CACHE_CONTROL, no_store);
+    response
+}

@@ -8,7 +8,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, StatusCode, header::CACHE_CONTROL, request::Parts};
+use http::{Request, Response, StatusCode, request::Parts};
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tower_service::Service;
@@ -16,6 +16,7 @@ use tower_service::Service;
 use super::{
     super::{
         body::{Reading, RequestBody, Unread},
+        rejection,
         rules::Rules,
     },
     check,
@@ -115,15 +116,12 @@ where
 
     /// Rejects a body that was not read.
     fn reject_body(reason: &Unread) -> Self {
-        let mut response = Response::<ResBody>::default();
-        *response.status_mut() = match reason {
+        let status = match reason {
             Unread::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
             Unread::Failed => StatusCode::BAD_REQUEST,
         };
-        let no_store = HeaderValue::from_static("no-store");
-        response.headers_mut().insert(CACHE_CONTROL, no_store);
         Self::Reject {
-            response: Some(response),
+            response: Some(rejection(status)),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::{
 use http::{Response, StatusCode};
 use pin_project_lite::pin_project;
 
-use super::{Principal, id::SessionId, rejection, store::Sessions};
+use super::{super::rejection, Principal, id::SessionId, store::Sessions};
 use crate::{authorize, observe, token::digest::TokenDigest};
 
 pin_project! {

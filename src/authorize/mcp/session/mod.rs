@@ -11,12 +11,13 @@ use std::{
     time::Duration,
 };
 
-use http::{HeaderValue, Method, Request, Response, StatusCode, header::CACHE_CONTROL};
+use http::{Method, Request, Response, StatusCode};
 use tower_layer::Layer;
 use tower_service::Service;
 
 pub use self::future::ResponseFuture;
 use self::{future::After, id::SessionId, store::Sessions};
+use super::rejection;
 #[cfg(feature = "test-util")]
 use crate::testing::ManualClock;
 use crate::{
@@ -320,12 +321,4 @@ impl<S: fmt::Debug> fmt::Debug for McpSession<S> {
             .field("inner", &self.inner)
             .finish_non_exhaustive()
     }
-}
-
-fn rejection<B: Default>(status: StatusCode) -> Response<B> {
-    let mut response = Response::<B>::default();
-    *response.status_mut() = status;
-    let no_store = HeaderValue::from_static("no-store");
-    response.headers_mut().insert(CACHE_CONTROL, no_store);
-    response
 }
