@@ -30,9 +30,12 @@ pub(super) use self::by_scope::Dropped;
 pub(crate) use self::scope::{Properties, Scope};
 #[cfg(feature = "fleet")]
 use self::times::Times;
-#[cfg(feature = "fleet")]
-pub(crate) use self::times::{CLOCK_MARGIN, InvalidationId};
 use self::{by_scope::Age, ends::Ends};
+#[cfg(feature = "fleet")]
+pub(crate) use self::{
+    by_scope::{MAX_OTHERS, MAX_TOKENS},
+    times::{CLOCK_MARGIN, InvalidationId},
+};
 use crate::{
     clock::Now,
     observe::Effect,

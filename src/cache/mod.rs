@@ -16,7 +16,7 @@ mod verdict;
 use std::{sync::Arc, time::Duration};
 
 #[cfg(feature = "fleet")]
-pub(crate) use self::invalidation::{CLOCK_MARGIN, InvalidationId};
+pub(crate) use self::invalidation::{CLOCK_MARGIN, InvalidationId, MAX_OTHERS, MAX_TOKENS};
 use self::{
     invalidation::{Dropped, Invalidations, Many},
     negative::Negative,

@@ -20,7 +20,6 @@ use tokio::{
     time::{sleep, timeout},
 };
 
-pub(crate) use self::progress::LOG_LIFE;
 use self::progress::{Pause, Progress, Step};
 use super::{
     Page, Position, SharedStore, StoreError,

@@ -27,12 +27,13 @@ mod store;
 #[cfg(feature = "test-util")]
 pub use self::memory::{Fault, MemoryStore};
 pub(crate) use self::{
-    link::{Apply, LOG_LIFE},
+    link::Apply,
     message::Message,
     options::FleetConfig,
     replica::{Replica, hasher},
     seal::Realm,
     share::{Settings, Verification},
+    store::LOG_LIFE,
 };
 pub use self::{
     options::Fleet,

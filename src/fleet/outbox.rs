@@ -9,8 +9,12 @@ use std::{
 
 use bytes::Bytes;
 
-use super::{message::Message, seal::LogSeal};
-use crate::{cache::Scope, observe::Effect, token::digest::TokenDigest};
+use super::{message::Message, seal::LogSeal, store::LOG_LIFE};
+use crate::{
+    cache::{MAX_OTHERS, MAX_TOKENS, Scope},
+    observe::Effect,
+    token::digest::TokenDigest,
+};
 
 pub(super) struct Outbox {
     /// In the order in which messages are published.
@@ -148,7 +152,7 @@ impl Outbox {
     /// Drops each `again` of a token that has waited for longer than a log keeps messages.
     pub(super) fn expire(&mut self, now: u64) {
         let is_late = |entry: &Entry| {
-            entry.message.effect == Effect::Again && now.saturating_sub(entry.since) >= TOKEN_LIFE
+            entry.message.effect == Effect::Again && now.saturating_sub(entry.since) >= LOG_LIFE
         };
         let tokens = self.messages.range(Place(Rank::Token, 0)..);
         let late = tokens.filter(|(_, entry)| is_late(entry));
@@ -235,14 +239,11 @@ impl Rank {
     /// The bounds are those of the table of invalidations.
     fn bound(self) -> usize {
         match self {
-            Self::End | Self::Again => 50_000,
-            Self::Token => 100_000,
+            Self::End | Self::Again => MAX_OTHERS,
+            Self::Token => MAX_TOKENS,
         }
     }
 }
-
-/// The time after which an `again` of a token is dropped, in milliseconds.
-const TOKEN_LIFE: u64 = 15 * 60 * 1000;
 
 #[cfg(test)]
 mod tests;

@@ -22,7 +22,7 @@ use self::{
     stream::{Budget, Stream},
     tls::Tls,
 };
-use super::{Claim, Page, Position, SharedStore, StoreError};
+use super::{Claim, LOG_LIFE, Page, Position, SharedStore, StoreError};
 use crate::{BoxFuture, observe::StoreFault, sync::Mutex};
 
 /// Redis from version 6.2 or Valkey from 7.2, at one address.
@@ -262,7 +262,7 @@ fn exchange_commands(log: &str, publish: &[Bytes], from: Position) -> Pipeline {
         commands.cmd("XADD").arg(&stream);
         // The trim uses the store's time alone: a replica whose clock is ahead would empty the log.
         if from != Position::default() {
-            let oldest = from.milliseconds.saturating_sub(KEPT);
+            let oldest = from.milliseconds.saturating_sub(LOG_LIFE);
             commands.arg("MINID").arg("~").arg(oldest);
         }
         commands.arg("*").arg("m").arg(&**message);
@@ -427,9 +427,6 @@ const ELSEWHERE: [&str; 3] = ["READONLY", "MOVED", "NOREPLICAS"];
 
 /// The most messages of a page.
 const PAGE: usize = 1_000;
-
-/// Messages are kept for so long before the position of a reader, in milliseconds.
-const KEPT: u64 = 15 * 60 * 1000;
 
 /// The most bytes that may arrive between two exchanges. A hostile server could otherwise fill the memory.
 const MAX_RECEIVED: u64 = 16 * 1024 * 1024;

@@ -175,6 +175,9 @@ impl Error for StoreError {
     }
 }
 
+/// The time for which the log keeps messages, in milliseconds: 15 minutes.
+pub(crate) const LOG_LIFE: u64 = 15 * 60 * 1000;
+
 /// The error of [`Authenticator::flush`](crate::Authenticator::flush): the store did not accept all messages in time.
 #[derive(Debug, thiserror::Error)]
 #[error("the invalidations are not published to the fleet yet")]

@@ -164,7 +164,7 @@ impl<V> ByAge<V> {
 }
 
 /// The number of single tokens. They take about 10 MiB.
-pub(super) const MAX_TOKENS: usize = 100_000;
+pub(crate) const MAX_TOKENS: usize = 100_000;
 
 /// The number of sessions, subjects, memberships and organizations.
-pub(super) const MAX_OTHERS: usize = 50_000;
+pub(crate) const MAX_OTHERS: usize = 50_000;

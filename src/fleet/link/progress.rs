@@ -2,7 +2,7 @@
 
 use std::{collections::VecDeque, time::Duration};
 
-use super::super::{Page, Position};
+use super::super::{Page, Position, store::LOG_LIFE};
 use crate::{
     clock::{Now, millis},
     observe::FleetState,
@@ -304,9 +304,6 @@ const OVERLAP: u64 = 1_000;
 
 /// The most messages that are read once more on a connection that stays open: half a page, which leaves room for new ones.
 const REPEATED: usize = 500;
-
-/// The time for which the log keeps messages, in milliseconds: 15 minutes.
-pub(crate) const LOG_LIFE: u64 = 15 * 60 * 1000;
 
 /// The time without a complete read after which messages may have been missed.
 const MISSED: u64 = 14 * 60 * 1000;
