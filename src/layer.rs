@@ -58,7 +58,7 @@ impl<R> ClerkAuthLayer<R> {
     ///
     /// A request has no credentials if it has no `Authorization` header, or one of another scheme than `Bearer`. The
     /// layer leaves such a header in the request, for the service that understands the scheme. If the
-    /// [cookie](crate::kinds::SessionTokens::cookie) is enabled, it must also be absent. A bearer token is always
+    /// [cookie](crate::kinds) is enabled, it must also be absent. A bearer token is always
     /// verified: a token that is invalid, malformed or cannot be verified is rejected, never treated as absent. Claims
     /// that another layer inserted into the request are removed: only the claims of this layer count.
     ///

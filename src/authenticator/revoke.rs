@@ -36,7 +36,7 @@ impl Authenticator {
     ///
     /// A revocation is kept for 15 minutes, or for as long as an entry can be used if that is longer. Session tokens
     /// live for a minute, so a revoked one never comes back. An OAuth JWT that is verified
-    /// [by its signature alone](crate::kinds::OAuthTokens::signature) lives for a day, and passes again after that
+    /// [by its signature alone](crate::kinds) lives for a day, and passes again after that
     /// time. [`Tokens::all`] is kept until the end of the process. The actor of a token is not selected: revoking the
     /// tokens of a staff member does not revoke tokens of users as which this member acts.
     ///

@@ -300,8 +300,7 @@ impl ClerkClaims {
     /// # #[tokio::main(flavor = "current_thread")]
     /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
     /// # let clerk = FakeClerk::start()?;
-    /// # let cfg = ClerkConfig::builder(clerk.url())
-    /// #     .accept(tower_clerk::kinds::OAuthTokens::introspection(clerk.client_id(), clerk.client_secret())).build()?;
+    /// # let cfg: ClerkConfig = serde_json::from_value(clerk.settings())?;
     /// # let handler = service_fn(async |request: Request<()>| {
     /// # let claims: ClerkClaims = request.extensions().get().cloned().unwrap();
     /// let Tenant { sub, tenant } = claims.claims_as().unwrap();

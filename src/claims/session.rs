@@ -27,7 +27,7 @@ pub enum SessionStatus {
     /// The user is signed in.
     Active,
     /// The user still has a task to complete, such as the choice of an organization. Only
-    /// [`allow_pending`](crate::kinds::SessionTokens::allow_pending) accepts such a session.
+    /// [`allow_pending`](crate::kinds) accepts such a session.
     Pending,
 }
 

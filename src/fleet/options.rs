@@ -29,15 +29,19 @@ use crate::observe::clear_text_password;
 ///
 #[cfg_attr(feature = "redis", doc = "```")]
 #[cfg_attr(not(feature = "redis"), doc = "```ignore")]
-/// use tower_clerk::{ClerkConfig, fleet::Fleet, kinds::OAuthTokens};
+/// use tower_clerk::fleet::Fleet;
 ///
+/// # let settings = serde_json::json!({
+/// #     "instance": "clerk.example.com",
+/// #     "accept": { "oauth": { "client_id": "id", "client_secret": "secret" } },
+/// # });
+/// # let builder: tower_clerk::ClerkConfigBuilder = serde_json::from_value(settings)?;
 /// # let secret = "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 /// // `secret`: `openssl rand -base64 32`, the same on all replicas.
-/// let cfg = ClerkConfig::builder("clerk.example.com")
-///     .accept(OAuthTokens::introspection("client_id", "client_secret"))
+/// let cfg = builder
 ///     .fleet(Fleet::redis("rediss://cache.internal:6379", secret))
 ///     .build()?;
-/// # Ok::<_, tower_clerk::ConfigError>(())
+/// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 #[must_use = "pass it to `ClerkConfigBuilder::fleet`"]

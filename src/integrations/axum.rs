@@ -44,7 +44,7 @@ use crate::{
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clerk = tower_clerk::fake_clerk::FakeClerk::start()?;
-/// # let cfg = ClerkConfig::builder(clerk.url()).accept(tower_clerk::kinds::OAuthTokens::introspection(clerk.client_id(), clerk.client_secret())).build()?;
+/// # let cfg: ClerkConfig = serde_json::from_value(clerk.settings())?;
 /// # let token = clerk.token("user_1").issue();
 /// let app: Router = Router::new()
 ///     .route("/me", get(me))

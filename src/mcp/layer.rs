@@ -30,7 +30,7 @@ use crate::{
 /// | a body whose calls cannot be determined without doubt; any other HTTP method | a token with all scopes that any rule names |
 ///
 /// The scopes of a rule are in addition to the
-/// [required scopes](crate::kinds::OAuthTokens::required_scopes) of the configuration, which every token needs. A scope
+/// [required scopes](crate::kinds) of the configuration, which every token needs. A scope
 /// can [imply](crate::ClerkConfigBuilder::scope_implies) another.
 ///
 /// | rejection | HTTP | challenge (RFC 6750 §3) |
@@ -64,7 +64,7 @@ use crate::{
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clerk = tower_clerk::fake_clerk::FakeClerk::start()?;
-/// # let cfg = ClerkConfig::builder(clerk.url()).accept(tower_clerk::kinds::OAuthTokens::introspection(clerk.client_id(), clerk.client_secret())).build()?;
+/// # let cfg: ClerkConfig = serde_json::from_value(clerk.settings())?;
 /// # let token = clerk.token("user_1").scopes(["notes:read"]).issue();
 /// // Stands for an MCP server.
 /// let server = post(async || "{}");

@@ -263,8 +263,8 @@ pub(crate) fn foreign_metadata() {
 pub(crate) fn audience_cannot_be_shown() {
     tracing::warn!(
         "the audience policy is `require`, but Clerk's introspection responses contain no audience: every token that is \
-         verified only by introspection is rejected. Verify JWTs with `local-then-introspect` (`OAuthTokens::jwts`), and \
-         opaque tokens with the Backend API (`OAuthTokens::backend_api`), whose responses contain `aud`"
+         verified only by introspection is rejected. Verify JWTs with `local-then-introspect` (option \
+         `jwts`), and opaque tokens with the Backend API (option `backend_api`), whose responses contain `aud`"
     );
 }
 

@@ -33,8 +33,8 @@ pub struct Health {
     pub credentials_rejected: bool,
     /// The time of the last response from Clerk that was understood. `None` if there was none.
     pub last_success: Option<SystemTime>,
-    /// The circuit breaker of introspection. With [a verifier of your
-    /// own](crate::kinds::OAuthTokens::verified_by) it stays closed, since it is never used.
+    /// The circuit breaker of introspection. With a [verifier](crate::verify::Verify) of your own it stays closed, since it is
+    /// never used.
     pub introspection: BreakerState,
     /// The circuit breaker of userinfo.
     pub userinfo: BreakerState,

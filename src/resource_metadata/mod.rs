@@ -33,15 +33,18 @@ use crate::{observe, reject::RejectResponse};
 /// service, mount this service beside it:
 ///
 /// ```
-/// # use tower_clerk::{Authenticator, ClerkConfig};
+/// # use tower_clerk::{Authenticator, ClerkConfigBuilder};
 /// use http::Request;
 /// use tower::ServiceExt;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let cfg = ClerkConfig::builder("verb-noun-00.clerk.accounts.dev").accept(tower_clerk::kinds::OAuthTokens::introspection("aB3dE5gH7jK9mN1p", "from a file that only the service can read").required_scopes(["email"]))
-///     .resource("https://api.example.com/mcp")
-///     .build()?;
+/// # let settings = serde_json::json!({
+/// #     "instance": "clerk.example.com",
+/// #     "accept": { "oauth": { "client_id": "id", "client_secret": "secret" } },
+/// # });
+/// # let builder: ClerkConfigBuilder = serde_json::from_value(settings)?;
+/// let cfg = builder.resource("https://api.example.com/mcp").build()?;
 /// let auth = Authenticator::new(cfg);
 /// let metadata = auth.resource_metadata().expect("a resource is configured");
 /// let paths: Vec<_> = metadata.paths().collect();

@@ -1,4 +1,4 @@
-//! The structure of the source: no import cycle between top-level modules.
+//! The structure of the source: no import cycle between top-level modules, and kinds of tokens named in few places.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -26,6 +26,19 @@ fn no_top_level_modules_import_each_other_in_a_cycle() {
         })
         .collect();
     assert!(cycles.is_empty(), "{}", cycles.join("\n"));
+}
+
+#[test]
+fn a_kind_of_token_is_named_in_few_files() {
+    for kind in ["OAuthTokens", "SessionTokens", "ApiKeys", "MachineTokens"] {
+        let naming: Vec<_> = files("src")
+            .into_iter()
+            .filter(|file| !file.to_str().unwrap().contains("tests"))
+            .filter(|file| fs::read_to_string(file).unwrap().contains(kind))
+            .collect();
+        // The type, its list, and one place for each thing that differs by kind.
+        assert!((3..=8).contains(&naming.len()), "{kind}: {naming:#?}");
+    }
 }
 
 #[test]

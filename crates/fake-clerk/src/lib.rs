@@ -173,6 +173,15 @@ impl FakeClerk {
         self.state.client_secret.clone()
     }
 
+    /// Returns the settings of a service that introspects OAuth access tokens with this client, in the format of
+    /// `tower-clerk`'s configuration files. They can be deserialized as a `ClerkConfigBuilder` or a `ClerkConfig`.
+    #[must_use]
+    pub fn settings(&self) -> serde_json::Value {
+        let (client_id, client_secret) = (self.client_id(), self.client_secret());
+        let oauth = serde_json::json!({ "client_id": client_id, "client_secret": client_secret });
+        serde_json::json!({ "instance": self.url(), "accept": { "oauth": oauth } })
+    }
+
     /// Registers another confidential client, or changes the secret of one.
     ///
     /// The client can use the authorization code flow once it has a redirect URI, see

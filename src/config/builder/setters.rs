@@ -56,7 +56,7 @@ impl ClerkConfigBuilder {
     ///
     /// It is the base of introspection, userinfo, the key set, the metadata of [`discover`](Self::discover), and the
     /// authorization server in the resource's metadata. The instance still determines the suffix of Clerk's
-    /// [cookie](crate::kinds::SessionTokens::cookie) if it is given as the publishable key. If it is a URL with a path
+    /// [cookie](crate::kinds) if it is given as the publishable key. If it is a URL with a path
     /// instead, that is a problem.
     ///
     /// Two issuers are accepted: the [instance's](crate::ClerkConfig::issuer) and this URL, byte for byte and without a

@@ -38,8 +38,7 @@ pub enum AudiencePolicy {
     /// Clerk's documented introspection responses have no `aud`, and the payload of a JWT counts only once its
     /// signature is verified. So this policy needs
     /// [`JwtVerification::LocalThenIntrospect`](crate::kinds::JwtVerification::LocalThenIntrospect) for JWTs, or
-    /// [`OAuthTokens::backend_api`](crate::kinds::OAuthTokens::backend_api), whose responses for opaque tokens have an
-    /// `aud`. With introspection alone, all tokens are rejected unless the instance returns more than is documented.
+    /// the [Backend API](crate::kinds) for opaque tokens, whose responses have an `aud`. With introspection alone, all tokens are rejected unless the instance returns more than is documented.
     /// Without the feature `jwt`, that combination is a problem of [`build`](crate::ClerkConfigBuilder::build). With the
     /// feature, a warning is logged.
     Require,

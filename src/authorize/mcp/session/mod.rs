@@ -68,7 +68,7 @@ use crate::{
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clerk = tower_clerk::fake_clerk::FakeClerk::start()?;
-/// # let cfg = ClerkConfig::builder(clerk.url()).accept(tower_clerk::kinds::OAuthTokens::introspection(clerk.client_id(), clerk.client_secret())).build()?;
+/// # let cfg: ClerkConfig = serde_json::from_value(clerk.settings())?;
 /// # let (ada, eve) = (clerk.token("user_ada").issue(), clerk.token("user_eve").issue());
 /// // Stands for an MCP server.
 /// let mcp = any(|| async { [("mcp-session-id", "0d5ec7f1")] });
