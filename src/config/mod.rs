@@ -6,6 +6,7 @@
 //! 2. `build` checks all options, and either makes a `ClerkConfig` or reports all problems at once.
 
 mod backend;
+mod bounds;
 mod build;
 pub(crate) mod builder;
 pub(crate) mod checked;

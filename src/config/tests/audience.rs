@@ -3,7 +3,7 @@
 use super::{accepting, oauth};
 use crate::{
     checks::Problems,
-    config::build::check_audience_can_be_shown,
+    config::bounds::check_audience_can_be_shown,
     kinds::{AudiencePolicy, OAuthTokens},
     verify::JwtVerification,
 };
