@@ -1,11 +1,11 @@
 //! A strict reader for JSON from Clerk and from tokens: no member may appear twice, and none may have another type
 //! than expected. Nothing is guessed.
 
-use std::fmt;
+use std::{fmt, marker::PhantomData};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{self, MapAccess, Visitor},
+    de::{self, MapAccess, Visitor, value::MapAccessDeserializer},
 };
 use serde_json::{Map, Value};
 
@@ -39,6 +39,30 @@ impl<'de> Deserialize<'de> for Members {
         }
 
         deserializer.deserialize_map(Unique)
+    }
+}
+
+/// A JSON object of which only the members of `T` are read. The others are skipped, even if they are nested too deeply for
+/// a tree of values. Serde's derived readers also accept an array in the place of an object.
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Typed<T>(PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Typed<T> {
+            type Value = Object<T>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(access)).map(Object)
+            }
+        }
+
+        deserializer.deserialize_map(Typed(PhantomData))
     }
 }
 

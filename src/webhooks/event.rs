@@ -1,14 +1,9 @@
 //! From an event to the invalidation that it causes. Strict about the members that it reads, and indifferent to all
 //! others: Clerk adds members without notice.
 
-use std::{fmt, marker::PhantomData};
+use serde::Deserialize;
 
-use serde::{
-    Deserialize, Deserializer,
-    de::{MapAccess, Visitor, value::MapAccessDeserializer},
-};
-
-use crate::{cache::Scope, observe::Effect};
+use crate::{cache::Scope, observe::Effect, token::json::Object};
 
 /// An event, read.
 #[derive(Debug, PartialEq, Eq)]
@@ -207,29 +202,6 @@ impl TryFrom<String> for Id {
             true => Err("an id is empty"),
             false => Ok(Self(id)),
         }
-    }
-}
-
-/// A JSON object. Serde's derived readers also accept an array in its place.
-struct Object<T>(T);
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Members<T>(PhantomData<T>);
-
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for Members<T> {
-            type Value = Object<T>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a JSON object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, access: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(access)).map(Object)
-            }
-        }
-
-        deserializer.deserialize_map(Members(PhantomData))
     }
 }
 

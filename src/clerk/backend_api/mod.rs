@@ -27,14 +27,6 @@ use crate::{
     token::json::Members,
 };
 
-/// The outcome of a call, before the object is read.
-enum Answer {
-    /// 200, and the object.
-    Found(Map<String, Value>),
-    /// 404, or a 400: there is no such token or user.
-    Unknown,
-}
-
 /// Builds a request with the secret key. `body`: a JSON object to post; without one, the request is a `GET`.
 fn request(backend: &Backend, endpoint: Uri, body: Option<Value>) -> Request<Bytes> {
     let json = HeaderValue::from_static("application/json");
@@ -53,30 +45,34 @@ fn request(backend: &Backend, endpoint: Uri, body: Option<Value>) -> Request<Byt
     request
 }
 
-/// Reads status, content type and body. `object`: the expected value of the member `object`, if there is one.
+/// Returns the body of an answer by its status and content type; `None` for a 404 or a 400: there is no such token or
+/// user.
 ///
 /// All requests to an endpoint differ only in the token or the id. So a 400 is about the token or the id, as a 404
 /// is, and neither shows an outage. Both count only if they have Clerk's error form: a proxy's 404 shows
 /// nothing about a token.
-fn read(response: &Response<Bytes>, object: &str) -> Result<Answer, AuthError> {
+fn found(response: &Response<Bytes>) -> Result<Option<&[u8]>, AuthError> {
     match response.status() {
-        StatusCode::OK => {
-            let Members(members) = response::object(response)?;
-            match members.get("object") {
-                None => Ok(Answer::Found(members)),
-                Some(Value::String(name)) if name == object => Ok(Answer::Found(members)),
-                Some(_) => Err(violation("`object` has another value than expected")),
-            }
-        }
-        StatusCode::NOT_FOUND if clerk_codes(response).is_some() => Ok(Answer::Unknown),
+        StatusCode::OK => response::body(response).map(Some),
+        StatusCode::NOT_FOUND if clerk_codes(response).is_some() => Ok(None),
         // A 400 about an unknown version of the API is an error of the configuration.
         StatusCode::BAD_REQUEST
             if clerk_codes(response)
                 .is_some_and(|codes| !codes.iter().any(|code| code.contains("version"))) =>
         {
-            Ok(Answer::Unknown)
+            Ok(None)
         }
         _ => Err(failure(response)),
+    }
+}
+
+/// Reads the members of a body. `object`: the expected value of the member `object`, if there is one.
+fn members(body: &[u8], object: &str) -> Result<Map<String, Value>, AuthError> {
+    let Members(members) = response::members(body)?;
+    match members.get("object") {
+        None => Ok(members),
+        Some(Value::String(name)) if name == object => Ok(members),
+        Some(_) => Err(violation("`object` has another value than expected")),
     }
 }
 

@@ -2,7 +2,7 @@ use bytes::Bytes;
 use http::{Method, Response, header};
 use serde_json::json;
 
-use super::{Answer, read, request};
+use super::{found, members, request};
 
 use crate::{
     AuthErrorKind, ClerkConfig, clerk::backend_api::Backend, error::is_secret_key_rejected,
@@ -66,8 +66,10 @@ fn status_says_whose_fault_it_is() {
     #[track_caller]
     fn check(case: &Case) {
         let (status, content_type, body) = case.input;
-        let found = read(&response(status, content_type, body), "api_key")
-            .map(|answer| matches!(answer, Answer::Found(_)))
+        let response = response(status, content_type, body);
+        let found = found(&response)
+            .and_then(|body| body.map(|body| members(body, "api_key")).transpose())
+            .map(|members| members.is_some())
             .map_err(|error| (error.kind(), is_secret_key_rejected(&error)));
         assert_eq!(found, case.expected, "{}", case.name);
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Response, Uri};
 use serde_json::{Map, Value};
 
-use super::{Answer, read, request};
+use super::{found, members, request};
 use crate::{
     AuthError, TokenKind,
     claims::{ActiveOrganization, actor},
@@ -117,10 +117,11 @@ impl TokenEndpoint {
 }
 
 fn decode(response: &Response<Bytes>, credential: Credential) -> Result<TokenInfo, AuthError> {
-    match read(response, credential.object())? {
-        Answer::Found(members) => parse(members, credential).map_err(violation),
-        Answer::Unknown => Ok(TokenInfo::default()),
-    }
+    let Some(body) = found(response)? else {
+        return Ok(TokenInfo::default());
+    };
+    let members = members(body, credential.object())?;
+    parse(members, credential).map_err(violation)
 }
 
 /// Reads an answer into the terms of introspection. `active: false` alone decides. Otherwise all members are read

@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::Response;
-use serde_json::{Map, Value};
+use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::{Answer, read, request};
+use super::{found, members, request};
 use crate::{
     AuthError, AuthErrorKind,
     claims::User,
@@ -16,7 +16,7 @@ use crate::{
         http::{Endpoint, EndpointClient, Priority, Purpose, Upstream, within},
         response::violation,
     },
-    token::json::flag,
+    token::json::Object,
 };
 
 /// The endpoint for users.
@@ -68,29 +68,37 @@ pub(crate) fn is_id(id: &str) -> bool {
     id.len() <= 255 && id.starts_with("user_") && id.bytes().all(is_id_byte)
 }
 
-fn decode(response: &Response<Bytes>) -> Result<Fetched, AuthError> {
-    match read(response, "user")? {
-        Answer::Found(members) => parse(members).map_err(violation),
-        Answer::Unknown => Ok(None),
-    }
-}
-
-/// Reads a user. `id`, `banned` and `deprovisioned` are read strictly; any other member counts as unknown if its
+/// Reads an answer. `id`, `banned` and `deprovisioned` are read strictly; any other member counts as unknown if its
 /// type is unexpected.
-fn parse(mut members: Map<String, Value>) -> Result<Fetched, &'static str> {
-    let Some(Value::String(id)) = members.remove("id") else {
-        return Err("`id` is not a string");
+///
+/// A ban counts although the other members cannot be read. Users write some of them, such as `unsafe_metadata`. One
+/// that is nested too deeply would otherwise hide the ban if the profile is optional.
+fn decode(response: &Response<Bytes>) -> Result<Fetched, AuthError> {
+    let Some(body) = found(response)? else {
+        return Ok(None);
     };
-    let Some(Value::Bool(is_banned)) = members.remove("banned") else {
-        return Err("`banned` is not a boolean");
-    };
-    // This member is newer than `banned`: not every version of the API has it.
-    let is_deprovisioned = flag(members.remove("deprovisioned").as_ref())?;
-    if is_banned || is_deprovisioned {
+    let Object(standing) = serde_json::from_slice::<Object<Standing>>(body)
+        .map_err(|_| violation("`id`, `banned` or `deprovisioned` cannot be read"))?;
+    if standing.may_not_act() {
         return Ok(None);
     }
-    let user = Arc::new(User::new(&id, members));
-    Ok(Some((id, user)))
+    let user = User::new(&standing.id, members(body, "user")?);
+    Ok(Some((standing.id, Arc::new(user))))
+}
+
+/// The members that decide if a user may act.
+#[derive(Deserialize)]
+struct Standing {
+    id: String,
+    banned: bool,
+    /// Newer than `banned`: not every version of the API has it.
+    deprovisioned: Option<bool>,
+}
+
+impl Standing {
+    fn may_not_act(&self) -> bool {
+        self.banned || self.deprovisioned == Some(true)
+    }
 }
 
 #[cfg(test)]

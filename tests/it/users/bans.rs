@@ -1,5 +1,6 @@
 //! Users who may not act any more, whatever tokens they have.
 
+use serde_json::{Value, json};
 use tower_clerk::{
     AuthErrorKind,
     fake_clerk::{Endpoint, Fault},
@@ -62,5 +63,30 @@ async fn a_flood_does_not_get_a_banned_user_in() {
         }
         let answer = app.bearer("ak_nobodys").await;
         answer.assert_rejected(503, AuthErrorKind::RateLimited);
+    }
+}
+
+#[tokio::test]
+async fn metadata_of_the_user_does_not_hide_a_ban() {
+    // A user may write `unsafe_metadata`. No tree of values has room for this one.
+    let deep = (0..200).fold(Value::Null, |inner, _| json!([inner]));
+    for enrichment in [Enrichment::BestEffort, Enrichment::Required] {
+        for is_banned in [false, true] {
+            let world = World::new();
+            let user = world.clerk.user("user_1").banned(is_banned);
+            user.unsafe_metadata(json!({"deep": deep})).save();
+            let app = App::new(config(&world).users(enrichment));
+            let key = world.clerk.api_key("user_1").issue();
+            for _ in 0..2 {
+                let answer = app.bearer(&key).await;
+                match (is_banned, enrichment) {
+                    (true, _) => answer.assert_rejected(401, AuthErrorKind::Inactive),
+                    (false, Enrichment::Required) => {
+                        answer.assert_rejected(503, AuthErrorKind::ProfileUnavailable);
+                    }
+                    (false, _) => assert!(answer.claims().user().is_none()),
+                }
+            }
+        }
     }
 }

@@ -1,8 +1,8 @@
 use serde_json::{Value, json};
 
 use super::{
-    super::{read, tests::response},
-    Answer, Credential, TokenInfo,
+    super::{found, tests::response},
+    Credential, TokenInfo,
 };
 use crate::{AuthErrorKind, TokenKind};
 
@@ -309,7 +309,7 @@ fn unknown_token_is_not_active() {
     let body = r#"{"errors":[{"code":"resource_not_found"}]}"#;
     for status in [400, 404] {
         let response = response(status, "application/json", body);
-        assert!(matches!(read(&response, OBJECT), Ok(Answer::Unknown)));
+        assert!(matches!(found(&response), Ok(None)));
         let token = Credential::OAuthToken.decode()(&response).unwrap();
         assert!(!token.active, "{status}");
     }

@@ -36,6 +36,11 @@ fn answer_is_a_user_or_says_that_there_is_none() {
 
     let broken = Err(AuthErrorKind::InvalidUpstreamResponse);
     let with = |name, value| (200, user(&[(name, value)]));
+    let hidden = |banned, metadata: &str| {
+        let with_metadata = format!(r#"{{"unsafe_metadata":{metadata},"#);
+        let user = user(&[("banned", json!(banned))]);
+        (200, user.replacen('{', &with_metadata, 1))
+    };
     let errors = r#"{"errors":[{"code":"resource_not_found"}]}"#.to_owned();
     for (name, input, expected) in [
         ("as documented", (200, user(&[])), Ok(Some("user_1"))),
@@ -74,6 +79,33 @@ fn answer_is_a_user_or_says_that_there_is_none() {
                 200,
                 user(&[("banned", json!(true)), ("deprovisioned", json!(1))]),
             ),
+            broken,
+        ),
+        // No tree of values has room for these.
+        (
+            "nested too deeply",
+            hidden(false, &format!("{}{}", "[".repeat(200), "]".repeat(200))),
+            broken,
+        ),
+        (
+            "banned, and nested too deeply",
+            hidden(true, &format!("{}{}", "[".repeat(200), "]".repeat(200))),
+            Ok(None),
+        ),
+        ("banned, and a number", hidden(true, "1e999"), Ok(None)),
+        (
+            "banned, and half a character",
+            hidden(true, r#""\ud800""#),
+            Ok(None),
+        ),
+        (
+            "banned twice",
+            (200, user(&[]).replacen('{', r#"{"banned":true,"#, 1)),
+            broken,
+        ),
+        (
+            "an array",
+            (200, r#"["user_1",true,null]"#.to_owned()),
             broken,
         ),
         // It keeps from signing in, for a while, and anybody can bring it about.
