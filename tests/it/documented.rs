@@ -1,8 +1,10 @@
 //! The fake's answers against tables of what Clerk documents: version 2026-05-12 of the descriptions of its
-//! Frontend API and its Backend API.
+//! Frontend API and its Backend API. Random answers of the same shapes, against the library.
 
+mod answers;
 mod backend;
 mod frontend;
+pub mod generate;
 pub mod shape;
 pub mod tables;
 

@@ -26,7 +26,7 @@ use http::{Request, Response};
 use tower_clerk::transport::{Transport, TransportError};
 
 /// Tries a property, each case with a random source of its own.
-fn for_each_case(cases: u64, mut property: impl FnMut(&mut Rng)) {
+pub fn for_each_case(cases: u64, mut property: impl FnMut(&mut Rng)) {
     let first = setting("PROPERTY_SEED").unwrap_or(1);
     for seed in (first..).take(count(cases)) {
         let _named = NamedOnPanic(seed);

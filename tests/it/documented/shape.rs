@@ -7,7 +7,7 @@ use super::tables::{CLERK_ERRORS, OAUTH_ERROR, named};
 /// The members of an object. One a line: `name type`, with `!` behind the name of a member that is required,
 /// and `?` behind the type of one that may be null. An object has no other members.
 ///
-/// The types: `string`, `boolean`, `integer`, `object`, `any`, `strings`, `list:NAME` and `one:NAME` for
+/// The types: `string`, `boolean`, `integer`, `number`, `object`, `any`, `strings`, `list:NAME` and `one:NAME` for
 /// objects with a table of their own, `empty` for an empty list, `id:PREFIX` for a prefix with 32 hexadecimal digits behind it, and
 /// `=VALUE` for a text that is always the same.
 pub type Shape = &'static str;
@@ -110,6 +110,7 @@ fn is_of(value: &Value, kind: &str) -> bool {
         "string" => value.is_string(),
         "boolean" => value.is_boolean(),
         "integer" => value.is_u64(),
+        "number" => value.is_number(),
         "object" => value.is_object(),
         "any" => true,
         "empty" => value.as_array().is_some_and(Vec::is_empty),

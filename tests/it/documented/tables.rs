@@ -160,9 +160,9 @@ pub const OAUTH_TOKEN: Shape = "
     revoked!           boolean
     revocation_reason! string?
     expired!           boolean
-    expiration!        integer?
-    created_at!        integer
-    updated_at!        integer
+    expiration!        number?
+    created_at!        number
+    updated_at!        number
 ";
 
 pub const MACHINE_TOKEN: Shape = "
@@ -174,10 +174,10 @@ pub const MACHINE_TOKEN: Shape = "
     revoked!           boolean
     revocation_reason! string?
     expired!           boolean
-    expiration!        integer?
-    last_used_at!      integer?
-    created_at!        integer
-    updated_at!        integer
+    expiration!        number?
+    last_used_at!      number?
+    created_at!        number
+    updated_at!        number
 ";
 
 pub const API_KEY: Shape = "
@@ -192,11 +192,11 @@ pub const API_KEY: Shape = "
     revoked!           boolean
     revocation_reason! string?
     expired!           boolean
-    expiration!        integer?
+    expiration!        number?
     created_by!        string?
-    last_used_at!      integer?
-    created_at!        integer
-    updated_at!        integer
+    last_used_at!      number?
+    created_at!        number
+    updated_at!        number
 ";
 
 /// Lists of which the fake has none are empty, so that they need no tables.
