@@ -57,6 +57,7 @@ fn signatures_are_compared_with_every_secret() {
         ("of another secret", foreign.clone(), UNSIGNED),
         ("the second of two", format!("{foreign} {good}"), ACCEPTED),
         ("the first of two", format!("{good} {foreign}"), ACCEPTED),
+        ("twice", format!("{good} {good}"), ACCEPTED),
         ("two spaces", format!("{foreign}  {good}"), ACCEPTED),
         (
             "of another version beside",
