@@ -6,8 +6,8 @@ use aws_lc_rs::{
     encoding::{AsDer, PublicKeyX509Der},
     rsa::PublicEncryptingKey,
     signature::{
-        RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384, RSA_PKCS1_2048_8192_SHA512,
-        RsaParameters, RsaPublicKeyComponents, UnparsedPublicKey,
+        ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_2048_8192_SHA384,
+        RSA_PKCS1_2048_8192_SHA512, RsaPublicKeyComponents,
     },
 };
 use base64::{
@@ -20,11 +20,16 @@ use serde_json::{Map, Value};
 
 use crate::{token::json::Members, verify::jws::JwtAlgorithm};
 
-/// An RSA key of 2048 to 8192 bits.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PublicKey {
-    /// A `SubjectPublicKeyInfo` (RFC 5280 §4.1).
-    der: Arc<[u8]>,
+/// An RSA key of 2048 to 8192 bits. It is parsed when it is read, and not for every signature.
+#[derive(Clone, Debug)]
+pub(crate) struct PublicKey(Arc<ByAlgorithm>);
+
+/// The key, once per algorithm: aws-lc-rs ties a parsed key to one of them.
+#[derive(Debug)]
+struct ByAlgorithm {
+    rs256: ParsedPublicKey,
+    rs384: ParsedPublicKey,
+    rs512: ParsedPublicKey,
 }
 
 impl PublicKey {
@@ -57,7 +62,14 @@ impl PublicKey {
         let key = PublicEncryptingKey::from_der(der).ok()?;
         let canonical: PublicKeyX509Der<'_> = key.as_der().ok()?;
         // There must be no bytes after the key.
-        (canonical.as_ref() == der).then(|| Self { der: der.into() })
+        if canonical.as_ref() != der {
+            return None;
+        }
+        Some(Self(Arc::new(ByAlgorithm {
+            rs256: ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, der).ok()?,
+            rs384: ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA384, der).ok()?,
+            rs512: ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA512, der).ok()?,
+        })))
     }
 
     /// Returns true if this key has signed the message.
@@ -67,9 +79,12 @@ impl PublicKey {
         message: &[u8],
         signature: &[u8],
     ) -> bool {
-        UnparsedPublicKey::new(parameters(algorithm), &self.der)
-            .verify(message, signature)
-            .is_ok()
+        let key = match algorithm {
+            JwtAlgorithm::Rs256 => &self.0.rs256,
+            JwtAlgorithm::Rs384 => &self.0.rs384,
+            JwtAlgorithm::Rs512 => &self.0.rs512,
+        };
+        key.verify_sig(message, signature).is_ok()
     }
 }
 
@@ -152,14 +167,6 @@ fn is_for_signatures(members: &Map<String, Value>) -> bool {
                 .as_array()
                 .is_some_and(|operations| operations.iter().any(|one| one == "verify"))
         })
-}
-
-fn parameters(algorithm: JwtAlgorithm) -> &'static RsaParameters {
-    match algorithm {
-        JwtAlgorithm::Rs256 => &RSA_PKCS1_2048_8192_SHA256,
-        JwtAlgorithm::Rs384 => &RSA_PKCS1_2048_8192_SHA384,
-        JwtAlgorithm::Rs512 => &RSA_PKCS1_2048_8192_SHA512,
-    }
 }
 
 /// The largest accepted set. Clerk publishes one or two keys. Each key of a name costs one signature check.

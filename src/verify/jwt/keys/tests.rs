@@ -267,9 +267,10 @@ fn pem_is_read_however_it_was_copied() {
     let der = der(pair);
     let text = pem(&der);
     let bare = STANDARD.encode(&der);
-    let expected = PublicKey::from_der(&der).unwrap();
+    // Every algorithm's key comes from these bytes.
+    let bytes = |key: PublicKey| key.0.rs256.as_ref().to_vec();
     let (n, e) = components(pair);
-    assert_eq!(PublicKey::from_components(&n, &e), Some(expected.clone()));
+    assert_eq!(bytes(PublicKey::from_components(&n, &e).unwrap()), der);
     let with = |body: &str| format!("-----BEGIN PUBLIC KEY-----{body}-----END PUBLIC KEY-----");
     let other = |label: &str| text.replace("PUBLIC KEY", label);
     let small = |bytes: usize| {
@@ -329,8 +330,10 @@ fn pem_is_read_however_it_was_copied() {
     ] {
         let key = PublicKey::from_pem(&input);
         assert_eq!(key.is_some(), is_read, "{name}");
-        if is_read && !name.starts_with("of ") {
-            assert_eq!(key, Some(expected.clone()), "{name}");
+        if let Some(key) = key
+            && !name.starts_with("of ")
+        {
+            assert_eq!(bytes(key), der, "{name}");
         }
     }
 }
