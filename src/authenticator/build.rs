@@ -6,7 +6,7 @@ use super::Shared;
 #[cfg(feature = "fleet")]
 use super::fleet::Fleet;
 use crate::{
-    ClerkConfig,
+    ClerkConfig, TokenKind,
     cache::{Cache, UserCache},
     claims::entry::Lifetimes,
     clerk::{
@@ -22,7 +22,6 @@ use crate::{
 };
 #[cfg(feature = "jwt")]
 use crate::{
-    TokenKind,
     clerk::{backend_api::KeysEndpoint, discovery::Address},
     config::keys::CheckedKeys,
     verify::{
@@ -98,6 +97,10 @@ impl Shared {
             crate::fleet::hasher(&fleet.keys[0], config.instance.issuer())
         });
         let lifetimes = Lifetimes::new(config.cache_ttl, config.stale_if_error);
+        let lifetimes = match config.rules.accept.contains(TokenKind::Session) {
+            true => lifetimes.with_self_contained(),
+            false => lifetimes,
+        };
         #[cfg(feature = "fleet")]
         let lifetimes = match fleet {
             Some(_) => lifetimes.of_replica(fastrand::u64(..)),

@@ -29,6 +29,10 @@ pub(crate) trait Acceptance {
     /// Returns true if the token was verified by its signature alone.
     fn is_local(&self) -> bool;
 
+    /// Returns true if nothing but the token supports the result: another verification has the same one. The result
+    /// may then be used to the end of the token.
+    fn is_self_contained(&self) -> bool;
+
     /// Returns the age of the evidence, in milliseconds. It shortens the life of the entry.
     fn age(&self) -> u64;
 
@@ -39,6 +43,8 @@ pub(crate) trait Acceptance {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Lifetimes {
     ttl: u64,
+    /// The TTL of results that are self-contained.
+    self_contained_ttl: u64,
     stale_if_error: u64,
     /// A random number of this replica, by which it refreshes at another time than others. `None` without others.
     replica: Option<u64>,
@@ -48,8 +54,17 @@ impl Lifetimes {
     pub(crate) fn new(ttl: Duration, stale_if_error: Duration) -> Self {
         Self {
             ttl: millis(ttl),
+            self_contained_ttl: millis(ttl),
             stale_if_error: millis(stale_if_error),
             replica: None,
+        }
+    }
+
+    /// Uses a self-contained result to the end of its token, for at most a minute. If the cache is off, it stays off.
+    pub(crate) fn with_self_contained(self) -> Self {
+        Self {
+            self_contained_ttl: if self.is_off() { 0 } else { SELF_CONTAINED_TTL },
+            ..self
         }
     }
 
@@ -60,6 +75,21 @@ impl Lifetimes {
             replica: Some(replica),
             ..self
         }
+    }
+
+    /// Returns the longest life of an entry, apart from the end of its token.
+    fn ttl_of(self, verified: &impl Acceptance, key: TokenDigest) -> u64 {
+        if verified.is_self_contained() {
+            return self.self_contained_ttl;
+        }
+        let ttl = if verified.is_complete() {
+            self.ttl
+        } else {
+            self.ttl.min(INCOMPLETE_TTL)
+        };
+        // The jitter spreads the refreshes of tokens that were verified together. It comes from the digest, so no
+        // random number is needed.
+        ttl - ttl / 1000 * (key.prefix() % MAX_JITTER_PER_MILLE)
     }
 
     /// Returns the age at which an entry is refreshed: four fifths of its life, with other replicas up to nine tenths.
@@ -78,7 +108,8 @@ impl Lifetimes {
 
     /// Returns the longest time for which any entry can be used.
     pub(crate) fn longest(self) -> Duration {
-        Duration::from_millis(self.ttl.saturating_add(self.stale_if_error))
+        let ttl = self.ttl.max(self.self_contained_ttl);
+        Duration::from_millis(ttl.saturating_add(self.stale_if_error))
             .max(Duration::from_millis(NEGATIVE_TTL))
     }
 }
@@ -118,20 +149,18 @@ impl Entry {
         lifetimes: Lifetimes,
         now: Now,
     ) -> Self {
-        let ttl = if verified.is_complete() {
-            lifetimes.ttl
-        } else {
-            lifetimes.ttl.min(INCOMPLETE_TTL)
-        };
-        // The jitter spreads the refreshes of tokens that were verified together. It comes from the digest, so no
-        // random number is needed.
-        let ttl = ttl - ttl / 1000 * (key.prefix() % MAX_JITTER_PER_MILLE);
+        let ttl = lifetimes.ttl_of(&verified, key);
         let remaining = now.millis_until(verified.cacheable_until());
         let age = verified.age();
         // The life of evidence begins when Clerk is called.
         let whole = ttl.min(remaining.saturating_add(age));
         let life = whole.saturating_sub(age).min(remaining);
-        let refresh_from = lifetimes.refresh_from(key, whole);
+        let refresh_from = if verified.is_self_contained() {
+            // A refresh ahead would have the same result, and no request would wait for Clerk without it.
+            whole
+        } else {
+            lifetimes.refresh_from(key, whole)
+        };
         Self {
             key,
             epoch: AtomicU64::new(epoch),
@@ -308,6 +337,10 @@ pub(crate) const NEGATIVE_TTL: u64 = 5_000;
 
 /// The lifetime of an entry without its profile, in milliseconds, so that the profile is soon fetched again.
 const INCOMPLETE_TTL: u64 = 5_000;
+
+/// The longest lifetime of a self-contained result, in milliseconds: that of Clerk's session tokens. It also bounds how
+/// long a key that was withdrawn has an effect.
+const SELF_CONTAINED_TTL: u64 = 60_000;
 
 /// The upper bound of the jitter, exclusive: at most a tenth of the lifetime is cut off.
 const MAX_JITTER_PER_MILLE: u64 = 101;

@@ -138,6 +138,10 @@ impl Acceptance for HandMade {
         false
     }
 
+    fn is_self_contained(&self) -> bool {
+        false
+    }
+
     fn age(&self) -> u64 {
         0
     }

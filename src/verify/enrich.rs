@@ -48,6 +48,11 @@ impl Enrich {
         self.enrichment != Enrichment::Off && kind == TokenKind::OAuth
     }
 
+    /// Returns true if something may be fetched to enrich the claims of a token of this kind.
+    pub(super) fn fetches_for(&self, kind: TokenKind) -> bool {
+        self.is_by_userinfo(kind) || self.users.is_some()
+    }
+
     /// Fetches userinfo, for a profile or for another fact that it shows. `is_needed`: true if the verification fails
     /// without userinfo.
     pub(super) async fn userinfo(

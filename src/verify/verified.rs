@@ -21,6 +21,7 @@ pub(crate) struct Verified {
     cacheable_until: Option<i64>,
     complete: bool,
     is_local: bool,
+    is_self_contained: bool,
     /// The age of the evidence, in milliseconds.
     age: u64,
 }
@@ -47,6 +48,10 @@ impl Acceptance for Verified {
 
     fn is_local(&self) -> bool {
         self.is_local
+    }
+
+    fn is_self_contained(&self) -> bool {
+        self.is_self_contained
     }
 
     fn age(&self) -> u64 {
@@ -99,7 +104,17 @@ impl Verified {
             cacheable_until,
             complete,
             is_local: false,
+            is_self_contained: false,
             age: 0,
+        }
+    }
+
+    /// The same proof, as that of a session token for which nothing was fetched.
+    pub(crate) fn self_contained(self) -> Self {
+        Self {
+            is_local: true,
+            is_self_contained: true,
+            ..self
         }
     }
 }
@@ -173,6 +188,9 @@ impl Verifier {
             cacheable_until: earliest([expires, presumed_end]),
             complete: details.complete,
             is_local: answer.is_local,
+            is_self_contained: answer.is_local
+                && kind == TokenKind::Session
+                && !self.enrich.fetches_for(kind),
             age: 0,
         })
     }

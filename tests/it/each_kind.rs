@@ -104,6 +104,14 @@ impl Kind {
         if self.is_local() { 5 } else { 0 }
     }
 
+    /// How much longer than for the TTL of 30 s a verdict is kept: a session token vouches for itself, for a minute.
+    fn kept_longer(self) -> Duration {
+        match self.token_kind() {
+            TokenKind::Session => 30 * SECOND,
+            _ => Duration::ZERO,
+        }
+    }
+
     fn subject(self) -> &'static str {
         match self.token_kind() {
             TokenKind::Machine => "mch_canary",

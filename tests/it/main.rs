@@ -44,6 +44,7 @@ mod frameworks;
 mod extractors;
 mod rules;
 mod sessions;
+mod session_life;
 mod session_tokens;
 mod cookies;
 mod each_kind;

@@ -75,6 +75,7 @@ fn lifetimes(ttl: u64, stale_if_error: u64) -> Lifetimes {
         Duration::from_millis(ttl),
         Duration::from_millis(stale_if_error),
     )
+    .with_self_contained()
 }
 
 fn entry(ttl: u64, stale_if_error: u64, per_mille: u64, verified: Verified) -> Entry {
@@ -250,6 +251,41 @@ fn entry_lives_as_long_as_its_shortest_bound() {
             (30_000, 60_000, 100, verified(None)),
             (27_000, 87_000),
         ),
+        (
+            "self-contained: a minute, without jitter",
+            (30_000, 0, 100, until(61).self_contained()),
+            (60_000, 60_000),
+        ),
+        (
+            "self-contained: to the end of the token",
+            (30_000, 60_000, 100, until(60).self_contained()),
+            (59_500, 59_500),
+        ),
+        (
+            "self-contained: a shorter TTL",
+            (1, 0, 0, verified(None).self_contained()),
+            (60_000, 60_000),
+        ),
+        (
+            "self-contained: a longer TTL",
+            (300_000, 0, 0, verified(None).self_contained()),
+            (60_000, 60_000),
+        ),
+        (
+            "self-contained: stale until the token ends",
+            (30_000, 60_000, 0, until(90).self_contained()),
+            (60_000, 89_500),
+        ),
+        (
+            "self-contained: the token ends now",
+            (30_000, 60_000, 0, until(0).self_contained()),
+            (0, 0),
+        ),
+        (
+            "self-contained: the cache is off",
+            (0, 0, 0, verified(None).self_contained()),
+            (0, 0),
+        ),
         // C110
         (
             "stale until the token ends",
@@ -361,6 +397,17 @@ fn refresh_is_due_in_the_last_fifth_once() {
             !entry.is_bridging(later(from + 1_001)),
             "{name}: nothing has failed"
         );
+    }
+}
+
+#[test]
+fn refresh_of_a_self_contained_result_is_never_due() {
+    for end in [None, Some(START_SECONDS + 50)] {
+        let entry = entry(30_000, 60_000, 0, verified(end).self_contained());
+        let life = end.map_or(60_000, |_| 49_500);
+        assert!(entry.is_young(later(life - 1)));
+        assert!(!entry.claim_refresh(later(life - 1)));
+        assert!(!entry.is_fresh(later(life)));
     }
 }
 
@@ -514,8 +561,16 @@ fn longest_life_covers_rejections_too() {
         ("both", 30_000, 60_000, 90_000),
         ("saturated", u64::MAX, 1, u64::MAX),
     ] {
-        let longest = lifetimes(ttl, stale_if_error).longest();
-        assert_eq!(longest, Duration::from_millis(expected), "{name}");
+        let ms = Duration::from_millis;
+        let without = Lifetimes::new(ms(ttl), ms(stale_if_error));
+        assert_eq!(without.longest(), ms(expected), "{name}");
+        let least = if ttl == 0 {
+            0
+        } else {
+            60_000_u64.saturating_add(stale_if_error)
+        };
+        let with = without.with_self_contained().longest();
+        assert_eq!(with, ms(expected.max(least)), "{name}, self-contained");
     }
 }
 

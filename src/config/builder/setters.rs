@@ -168,6 +168,10 @@ impl ClerkConfigBuilder {
     ///
     /// Each entry lives up to a tenth less, so that tokens that were verified together are not verified again together.
     /// No entry outlives its token.
+    ///
+    /// A session token is cached to its `exp` (plus [`leeway`](Self::leeway)), at most 60 s, whatever this option is
+    /// unless it is zero: its signature alone verifies it, so another verification has the same result. With
+    /// [`users`](Self::users), this option applies to session tokens, too.
     pub fn cache_ttl(mut self, ttl: Duration) -> Self {
         self.cache_ttl = ttl;
         self.set_in_code("cache_ttl")

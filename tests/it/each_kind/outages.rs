@@ -206,7 +206,7 @@ async fn without_keys_local_verdicts_are_bridged_and_never_beyond_the_end_of_a_t
             assert!(!answer.claims().is_stale(), "{kind:?}");
         }
         settled(&app).await;
-        world.clock.advance(40 * SECOND);
+        world.clock.advance(40 * SECOND + kind.kept_longer());
         for token in [&short, &long] {
             let answer = kind.send(&app, token).await;
             assert_eq!(answer.kind(), None, "{kind:?}");
