@@ -12,6 +12,7 @@ pub(crate) mod read;
 mod serialize;
 mod session;
 mod shared;
+mod texts;
 mod time;
 mod token_id;
 mod user;

@@ -237,7 +237,7 @@ impl Organization {
     }
 
     /// Returns the approximate size in memory, in bytes.
-    fn size(&self) -> usize {
+    pub(super) fn size(&self) -> usize {
         let text = |text: &Option<Box<str>>| text.as_ref().map_or(0, |text| text.len());
         let membership = self.membership.as_ref().map_or(0, |membership| {
             let permissions = membership.permissions.iter();

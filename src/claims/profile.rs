@@ -4,26 +4,32 @@ use std::fmt;
 
 use serde_json::{Map, Value};
 
-use super::Organization;
+use super::{Organization, texts::Texts};
 
 /// The profile of the subject, from userinfo (OpenID Connect Core §5.3.2).
 ///
 /// Its members depend on the granted scopes: `email`, `profile`, `public_metadata`, `user:org:read`.
 #[derive(Clone)]
 pub struct Profile {
-    email: Option<Box<str>>,
+    /// The members that [`TEXTS`] names.
+    texts: Texts<{ TEXTS.len() }>,
     email_verified: Option<bool>,
-    name: Option<Box<str>>,
-    given_name: Option<Box<str>>,
-    family_name: Option<Box<str>>,
-    preferred_username: Option<Box<str>>,
-    username: Option<Box<str>>,
-    picture: Option<Box<str>>,
     /// Boxed, because most subjects act in no organization.
     organization: Option<Box<Organization>>,
     /// The members that have no field here, as JSON text. A tree of values would be several times as large.
     rest: Box<str>,
 }
+
+/// The members that are stored as texts.
+const TEXTS: [&str; 7] = [
+    "email",
+    "name",
+    "given_name",
+    "family_name",
+    "preferred_username",
+    "username",
+    "picture",
+];
 
 // === impl Profile ===
 
@@ -42,14 +48,8 @@ impl Profile {
             }
         };
         Self {
-            email: take("email"),
+            texts: Texts::new(TEXTS.map(&mut take)),
             email_verified,
-            name: take("name"),
-            given_name: take("given_name"),
-            family_name: take("family_name"),
-            preferred_username: take("preferred_username"),
-            username: take("username"),
-            picture: take("picture"),
             organization: take("org_id")
                 .map(|id| Box::new(Organization::new(id, take("org_name"), take("org_slug")))),
             rest: Value::Object(members).to_string().into_boxed_str(),
@@ -58,7 +58,7 @@ impl Profile {
 
     /// The primary e-mail address (scope `email`). Check [`email_verified`](Self::email_verified) before you trust it.
     pub fn email(&self) -> Option<&str> {
-        self.email.as_deref()
+        self.text("email")
     }
 
     /// True if the address is verified to belong to the user. `None` if this is not known.
@@ -68,30 +68,29 @@ impl Profile {
 
     /// The full name (scope `profile`).
     pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.text("name")
     }
 
     /// The given name (scope `profile`).
     pub fn given_name(&self) -> Option<&str> {
-        self.given_name.as_deref()
+        self.text("given_name")
     }
 
     /// The family name (scope `profile`).
     pub fn family_name(&self) -> Option<&str> {
-        self.family_name.as_deref()
+        self.text("family_name")
     }
 
     /// The name by which the user is known in the application (scope `profile`).
     pub fn preferred_username(&self) -> Option<&str> {
         // `username` is Clerk's deprecated name for the same member.
-        self.preferred_username
-            .as_deref()
-            .or(self.username.as_deref())
+        self.text("preferred_username")
+            .or_else(|| self.text("username"))
     }
 
     /// The URL of a picture of the user (scope `profile`).
     pub fn picture(&self) -> Option<&str> {
-        self.picture.as_deref()
+        self.text("picture")
     }
 
     /// The organization of the subject, with its name (scope `user:org:read`).
@@ -130,29 +129,25 @@ impl Profile {
 
     /// Returns the approximate size in memory, in bytes.
     pub(super) fn size(&self) -> usize {
-        let texts = self.texts().map(|(_, text)| text.map_or(0, str::len));
-        let organization = self
-            .organization
-            .as_ref()
-            .map_or(0, |_| size_of::<Organization>());
-        size_of::<Self>() + texts.iter().sum::<usize>() + self.rest.len() + organization
+        let organization = self.organization().map_or(0, Organization::size);
+        size_of::<Self>() + self.texts.len() + self.rest.len() + organization
     }
 
-    /// Returns the text members that have a field, with their names in userinfo.
-    fn texts(&self) -> [(&'static str, Option<&str>); 10] {
+    fn text(&self, name: &str) -> Option<&str> {
+        let place = TEXTS.iter().position(|text| *text == name)?;
+        self.texts.get(place)
+    }
+
+    /// Returns the members that are stored as texts, with their names in userinfo.
+    fn texts(&self) -> impl Iterator<Item = (&'static str, Option<&str>)> {
         let organization = self.organization();
-        [
-            ("email", self.email.as_deref()),
-            ("name", self.name.as_deref()),
-            ("given_name", self.given_name.as_deref()),
-            ("family_name", self.family_name.as_deref()),
-            ("preferred_username", self.preferred_username.as_deref()),
-            ("username", self.username.as_deref()),
-            ("picture", self.picture.as_deref()),
+        let of_organization = [
             ("org_id", organization.map(Organization::id)),
             ("org_name", organization.and_then(Organization::name)),
             ("org_slug", organization.and_then(Organization::slug)),
-        ]
+        ];
+        let texts = TEXTS.into_iter().map(|name| (name, self.text(name)));
+        texts.chain(of_organization)
     }
 
     fn rest(&self) -> Map<String, Value> {
