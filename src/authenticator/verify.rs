@@ -1,12 +1,15 @@
 //! The asynchronous half of authentication. Each token has at most one verification at a time, which runs in its own
 //! task. All requests with this token share it, and each request derives its own result from the outcome.
 
-use std::future::Future;
+use std::{
+    future::Future,
+    sync::{Arc, OnceLock},
+};
 
 use tokio::time::Instant;
 
 #[cfg(feature = "fleet")]
-use crate::fleet::Verification;
+use crate::fleet::{Sharing, Verification};
 use crate::{
     AuthError, AuthErrorKind, ClerkClaims,
     authenticator::{Authenticator, Rejected, Shared},
@@ -18,6 +21,9 @@ use crate::{
     token::{TokenFormat, digest::TokenDigest},
     verify::{Inquiry, Verified},
 };
+
+/// The source of a verification's result. Set when the verification ends.
+type Source = Arc<OnceLock<CacheState>>;
 
 /// A token to verify, and the priority of its verification.
 #[derive(Clone)]
@@ -44,6 +50,7 @@ impl Authenticator {
             token: Some(task.format),
             cache: Some(state),
         };
+        self.shared.observer.verdict_from(state);
         match verdict {
             Ok(claims) => {
                 self.shared.observer.passed(seen, &claims);
@@ -65,13 +72,14 @@ impl Authenticator {
         // A verdict that was invalidated in the meantime does not count. The second verdict always counts, since its
         // verification began after the request arrived.
         for again in [false, true] {
+            let source = Source::default();
             let join = || {
                 let join = self.shared.cache.flights.join(
                     key,
                     |epoch| self.shared.cache.may_join(key, epoch, arrival, again),
                     || self.known(key),
                     || self.shared.cache.epoch(),
-                    |_| self.clone().run(task.clone()),
+                    |_| self.clone().run(task.clone(), Arc::clone(&source)),
                 )?;
                 if let Join::Pending(waiter) = &join
                     && waiter.is_shared
@@ -90,6 +98,8 @@ impl Authenticator {
                     if !self.shared.cache.counts(key, epoch, arrival, &outcome) {
                         continue;
                     }
+                    // Not set by a verification that another request started.
+                    *state = source.get().copied().unwrap_or(*state);
                     let entry = outcome?;
                     if entry.has_expired(self.shared.clock.now()) {
                         return Err(AuthErrorKind::Expired.into());
@@ -150,7 +160,7 @@ impl Authenticator {
             |_| true,
             || None::<()>,
             || self.shared.cache.epoch(),
-            |_| self.clone().run(task),
+            |_| self.clone().run(task, Source::default()),
         );
         if let Ok(Join::Pending(waiter)) = join
             && !waiter.is_shared
@@ -160,10 +170,11 @@ impl Authenticator {
         }
     }
 
-    /// Runs one verification and stores its outcome in the cache.
+    /// Runs one verification and stores its outcome in the cache. `source` is set to the source of its result.
     fn run(
         self,
         task: Task,
+        source: Source,
     ) -> (
         impl Future<Output = (u64, Outcome)> + Send,
         impl FnOnce(u64, &Outcome) + Send,
@@ -178,7 +189,8 @@ impl Authenticator {
                 priority: task.priority,
                 deadline: start + auth.shared.verifier.timeout,
             };
-            let (epoch, result) = auth.shared.verify(key, inquiry).await;
+            let (state, epoch, result) = auth.shared.verify(key, inquiry).await;
+            _ = source.set(state);
             let verified = result.as_ref().map(Verified::logged_id);
             auth.shared
                 .observer
@@ -197,13 +209,13 @@ impl Authenticator {
 }
 
 impl Shared {
-    /// Verifies a token, by the evidence that replicas share, or by calls to Clerk. Returns the epoch before which
-    /// invalidations do not affect the result.
+    /// Verifies a token, by the evidence that replicas share, or by calls to Clerk. Returns the source of the result, and the
+    /// epoch before which invalidations do not affect it.
     async fn verify(
         &self,
         key: TokenDigest,
         inquiry: Inquiry<'_>,
-    ) -> (u64, Result<Verified, AuthError>) {
+    ) -> (CacheState, u64, Result<Verified, AuthError>) {
         let (cache, verifier) = (&self.cache, &self.verifier);
         #[cfg(feature = "fleet")]
         if let Some(fleet) = &self.fleet {
@@ -213,13 +225,18 @@ impl Shared {
                 cache,
                 verifier,
             };
-            return fleet.replica.verify(verification).await;
+            let Sharing {
+                state,
+                epoch,
+                result,
+            } = fleet.replica.verify(verification).await;
+            return (state, epoch, result);
         }
         #[cfg(not(feature = "fleet"))]
         let _ = key;
         // Read before Clerk is called: earlier invalidations do not affect the outcome.
         let epoch = cache.epoch();
-        (epoch, verifier.verify(inquiry).await)
+        (CacheState::Miss, epoch, verifier.verify(inquiry).await)
     }
 }
 

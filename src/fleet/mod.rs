@@ -32,7 +32,7 @@ pub(crate) use self::{
     options::FleetConfig,
     replica::{Replica, hasher},
     seal::Realm,
-    share::{Settings, Verification},
+    share::{Settings, Sharing, Verification},
     store::LOG_LIFE,
 };
 pub use self::{

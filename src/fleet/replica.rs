@@ -12,20 +12,19 @@ use super::{
     link::{Apply, Link},
     message::Message,
     seal::{FleetKeys, Realm},
-    share::{Settings, Share, Verification},
+    share::{IsLive, Settings, Share, SharedTokens, Sharing, Verification},
 };
 use crate::{
     AuthError,
     clock::Clock,
     observe::{FleetState, Priority},
     token::digest::TokenHasher,
-    verify::Verified,
 };
 
 /// One replica of a fleet.
 pub(crate) struct Replica {
     link: Arc<Link<Box<dyn Apply>>>,
-    share: Share,
+    tokens: SharedTokens,
     /// The digests of tokens under the further secrets. A message about a token names the digest of its log.
     others: Box<[TokenHasher]>,
     clock: Arc<dyn Clock>,
@@ -46,26 +45,30 @@ impl Replica {
         let (store, keys) = (config.store(), &config.keys);
         let logs: Vec<_> = keys.iter().map(|keys| keys.log(issuer)).collect();
         let others = keys.iter().skip(1).map(|keys| hasher(keys, issuer));
-        let share = Share::new(
+        let link = Arc::new(Link::new(
             Arc::clone(&store),
+            logs,
+            apply,
+            Arc::clone(&clock),
+        ));
+        let tokens = Share::new(
+            store,
             keys[0].records(realm),
+            is_live(&link, &clock),
             settings,
             Arc::clone(&clock),
         );
         Self {
-            link: Arc::new(Link::new(store, logs, apply, Arc::clone(&clock))),
-            share,
             others: others.collect(),
+            link,
+            tokens: SharedTokens(tokens),
             clock,
             started: OnceLock::new(),
         }
     }
 
     /// Verifies a token, by the evidence in the store or by calls to Clerk.
-    pub(crate) async fn verify(
-        &self,
-        verification: Verification<'_>,
-    ) -> (u64, Result<Verified, AuthError>) {
+    pub(crate) async fn verify(&self, verification: Verification<'_>) -> Sharing {
         // At the start of a replica, so that it takes the evidence that others have.
         if let Ok(started) = self.start()
             && verification.inquiry.priority != Priority::Refresh
@@ -73,7 +76,7 @@ impl Replica {
             let is_joining = |state| state == FleetState::Joining;
             self.wait_while(is_joining, started + JOIN).await;
         }
-        self.share.verify(verification, || self.state()).await
+        self.tokens.verify(verification).await
     }
 
     /// Publishes an invalidation as soon as the store accepts it. `token`: the token, if it concerns a single one.
@@ -125,6 +128,11 @@ impl Apply for Box<dyn Apply> {
     fn apply_all(&self) {
         (**self).apply_all();
     }
+}
+
+fn is_live(link: &Arc<Link<Box<dyn Apply>>>, clock: &Arc<dyn Clock>) -> IsLive {
+    let (link, clock) = (Arc::clone(link), Arc::clone(clock));
+    Arc::new(move || link.state(clock.now()) == FleetState::Live)
 }
 
 /// Returns the hasher that gives a token the same digest in all replicas with this secret.

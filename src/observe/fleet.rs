@@ -7,10 +7,12 @@ use std::{
 };
 
 use super::{
-    FleetState,
+    FleetState, FleetWait, LabelledCounters, Priority, SharedEvent,
     events::cause,
     handle::{Counter, Gauge, Histogram, counter, gauge, histogram},
-    metrics::{FLEET_DROPPED, FLEET_OUTBOX, FLEET_STATE, REVOCATION_LAG},
+    metrics::{
+        CACHE_EVENTS, FLEET_DROPPED, FLEET_OUTBOX, FLEET_STATE, FLEET_WAITS, REVOCATION_LAG,
+    },
     per_minute::PerMinute,
 };
 use crate::clock::Now;
@@ -166,6 +168,26 @@ impl FleetObserver {
     fn logged(&self) -> MutexGuard<'_, Logged> {
         self.logged.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Creates the counters of looks in the store.
+pub(crate) fn shared_store() -> LabelledCounters<SharedEvent> {
+    LabelledCounters::new(SharedEvent::ALL, |event| {
+        let labels = [("store", "shared"), ("event", event.as_str())];
+        counter(CACHE_EVENTS, &labels)
+    })
+}
+
+/// Creates the counters of waits for the evidence of other replicas.
+pub(crate) fn fleet_waits() -> LabelledCounters<(FleetWait, Priority)> {
+    // Documents are not shared.
+    let priorities = [Priority::Refresh, Priority::Returning, Priority::FirstSeen];
+    let all = FleetWait::ALL.into_iter();
+    let all = all.flat_map(|result| priorities.map(|priority| (result, priority)));
+    LabelledCounters::new(all, |(result, priority)| {
+        let labels = [("result", result.as_str()), ("priority", priority.as_str())];
+        counter(FLEET_WAITS, &labels)
+    })
 }
 
 /// Logs a URL by which a password would cross a network in clear text.

@@ -15,6 +15,12 @@ pub(crate) enum CacheState {
     Coalesced,
     /// A stale entry was used, because Clerk was unavailable.
     Stale,
+    /// This request started a verification, and the shared store had the evidence.
+    #[cfg(feature = "fleet")]
+    Shared,
+    /// The same, and the verification waited until another replica had the evidence.
+    #[cfg(feature = "fleet")]
+    Awaited,
 }
 
 impl CacheState {
@@ -25,6 +31,10 @@ impl CacheState {
             Self::Miss => "miss",
             Self::Coalesced => "coalesced",
             Self::Stale => "stale",
+            #[cfg(feature = "fleet")]
+            Self::Shared => "shared",
+            #[cfg(feature = "fleet")]
+            Self::Awaited => "awaited",
         }
     }
 }
@@ -279,6 +289,8 @@ pub(crate) enum SharedEvent {
     Hit,
     Miss,
     Insert,
+    /// An invalidation rejects the evidence.
+    Invalidate,
     /// A value that does not open or cannot be read.
     Unreadable,
     Timeout,
@@ -288,10 +300,11 @@ pub(crate) enum SharedEvent {
 
 #[cfg(feature = "fleet")]
 impl SharedEvent {
-    pub(super) const ALL: [Self; 6] = [
+    pub(super) const ALL: [Self; 7] = [
         Self::Hit,
         Self::Miss,
         Self::Insert,
+        Self::Invalidate,
         Self::Unreadable,
         Self::Timeout,
         Self::Skipped,
@@ -302,9 +315,35 @@ impl SharedEvent {
             Self::Hit => "hit",
             Self::Miss => "miss",
             Self::Insert => "insert",
+            Self::Invalidate => "invalidate",
             Self::Unreadable => "unreadable",
             Self::Timeout => "timeout",
             Self::Skipped => "skipped",
+        }
+    }
+}
+
+/// The end of a wait for the evidence of another replica: the label `result`.
+#[cfg(feature = "fleet")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum FleetWait {
+    /// The other replica stored its evidence.
+    Adopted,
+    /// This replica took the lease.
+    Led,
+    /// Clerk is called without the lease.
+    Alone,
+}
+
+#[cfg(feature = "fleet")]
+impl FleetWait {
+    pub(super) const ALL: [Self; 3] = [Self::Adopted, Self::Led, Self::Alone];
+
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Self::Adopted => "adopted",
+            Self::Led => "led",
+            Self::Alone => "alone",
         }
     }
 }

@@ -3,8 +3,6 @@
 //! The handles are created with the layer and kept, so that counting needs no lookup. They belong to the recorder that
 //! is installed at that time. A recorder that is installed later receives nothing.
 
-#[cfg(feature = "fleet")]
-use super::SharedEvent;
 use super::{
     AudienceVerdict, BreakerState, CallResult, Effect, Origin, Outcome,
     handle::{Counter, Gauge, Histogram, counter, describe, gauge, histogram},
@@ -12,7 +10,7 @@ use super::{
 use crate::observe::{Endpoint, Priority};
 
 const REQUESTS: &str = "clerk_auth_requests_total";
-const CACHE_EVENTS: &str = "clerk_auth_cache_events_total";
+pub(super) const CACHE_EVENTS: &str = "clerk_auth_cache_events_total";
 const CACHE_ENTRIES: &str = "clerk_auth_cache_entries";
 const UPSTREAM_REQUESTS: &str = "clerk_auth_upstream_requests_total";
 const UPSTREAM_DURATION: &str = "clerk_auth_upstream_duration_seconds";
@@ -33,6 +31,8 @@ pub(super) const FLEET_STATE: &str = "clerk_auth_fleet_state";
 pub(super) const FLEET_OUTBOX: &str = "clerk_auth_fleet_outbox";
 #[cfg(feature = "fleet")]
 pub(super) const FLEET_DROPPED: &str = "clerk_auth_fleet_dropped_total";
+#[cfg(feature = "fleet")]
+pub(super) const FLEET_WAITS: &str = "clerk_auth_fleet_waits_total";
 #[cfg(feature = "fleet")]
 pub(super) const REVOCATION_LAG: &str = "clerk_auth_revocation_lag_seconds";
 
@@ -135,6 +135,12 @@ pub(super) fn describe_all() {
         ),
         #[cfg(feature = "fleet")]
         (
+            FLEET_WAITS,
+            Kind::Counter,
+            "Evidence that the shared store lacked at first, by whether another replica or this one got it.",
+        ),
+        #[cfg(feature = "fleet")]
+        (
             REVOCATION_LAG,
             Kind::Seconds,
             "Time from an invalidation on any replica until its message came here.",
@@ -209,15 +215,6 @@ pub(super) fn revocations() -> LabelledCounters<(Origin, Effect)> {
 pub(super) fn audiences() -> LabelledCounters<AudienceVerdict> {
     LabelledCounters::new(AudienceVerdict::ALL, |verdict| {
         counter(AUDIENCE, &[("verdict", verdict.as_str())])
-    })
-}
-
-/// Creates the counters of looks in the store that replicas share.
-#[cfg(feature = "fleet")]
-pub(crate) fn shared_store() -> LabelledCounters<SharedEvent> {
-    LabelledCounters::new(SharedEvent::ALL, |event| {
-        let labels = [("store", "shared"), ("event", event.as_str())];
-        counter(CACHE_EVENTS, &labels)
     })
 }
 

@@ -44,12 +44,15 @@ pub(crate) use self::{
     },
     metrics::{LabelledCounters, StoreMetrics},
 };
+#[cfg(feature = "fleet")]
+pub(crate) use self::{
+    fleet::{fleet_waits, shared_store},
+    labels::{FleetWait, SharedEvent},
+};
 pub use self::{
     health::{BreakerState, FleetState, Health},
     stats::Stats,
 };
-#[cfg(feature = "fleet")]
-pub(crate) use self::{labels::SharedEvent, metrics::shared_store};
 use self::{
     metrics::{RequestMetrics, revocations},
     per_minute::PerMinute,
@@ -153,6 +156,17 @@ impl Observer {
         self.metrics.coalesced.increment(1);
     }
 
+    /// Records a verdict that did not come from the cache.
+    pub(crate) fn verdict_from(&self, state: CacheState) {
+        match state {
+            #[cfg(feature = "fleet")]
+            CacheState::Shared => self.counters.shared.increment(),
+            #[cfg(feature = "fleet")]
+            CacheState::Awaited => self.counters.awaited.increment(),
+            _ => {}
+        }
+    }
+
     /// Records a verification that was started ahead of the entry's end.
     pub(crate) fn refreshing(&self) {
         self.counters.refreshes.increment();
@@ -199,6 +213,8 @@ impl Observer {
             refreshes: counters.refreshes.get(),
             rejected: counters.rejected.get(),
             anonymous: counters.anonymous.get(),
+            shared: counters.shared.get(),
+            awaited: counters.awaited.get(),
             entries,
             negative_entries,
             in_flight: u64::try_from(in_flight).unwrap_or(u64::MAX),

@@ -27,6 +27,10 @@ pub struct Stats {
     /// Requests that passed without credentials, because the layer is
     /// [optional](crate::ClerkAuthLayer::optional).
     pub anonymous: u64,
+    /// Misses whose verdict came from evidence that the store of a [fleet](crate::fleet) had.
+    pub shared: u64,
+    /// Misses whose verdict came from evidence that another replica stored while this one waited for it.
+    pub awaited: u64,
     /// The current number of positive entries.
     pub entries: u64,
     /// The current number of negative entries.
@@ -46,6 +50,8 @@ pub(super) struct Counters {
     pub(super) refreshes: Counter,
     pub(super) rejected: Counter,
     pub(super) anonymous: Counter,
+    pub(super) shared: Counter,
+    pub(super) awaited: Counter,
 }
 
 /// A number that only grows.

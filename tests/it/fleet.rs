@@ -3,11 +3,12 @@
 mod canary;
 #[cfg(target_os = "linux")]
 mod redis;
+mod sources;
 
 use std::time::Duration;
 
 use tower_clerk::{
-    AuthErrorKind, Tokens,
+    AuthErrorKind, ClerkConfigBuilder, Tokens,
     fake_clerk::Endpoint,
     fleet::{Fault, Fleet, MemoryStore},
     kinds::SessionTokens,
@@ -30,12 +31,16 @@ struct Replicas {
 
 impl Replicas {
     async fn new(count: usize) -> Self {
+        Self::with(count, |world| world.config().accept(SessionTokens::new())).await
+    }
+
+    /// Replicas with another configuration.
+    async fn with(count: usize, config: impl Fn(&World) -> ClerkConfigBuilder) -> Self {
         let world = World::new();
         let store = MemoryStore::new(world.clock.clone());
         let apps = (0..count).map(|number| {
-            let config = world.config().accept(SessionTokens::new());
             let fleet = Fleet::store(store.replica(number), SECRET);
-            App::new(config.fleet(fleet))
+            App::new(config(&world).fleet(fleet))
         });
         let apps: Vec<_> = apps.collect();
         for app in &apps {

@@ -87,13 +87,11 @@ impl Patience {
         }
     }
 
-    /// Returns the longest wait of a request that arrives now: what its own call to Clerk will not need, twice over. So
-    /// waiting rejects no request that would pass without it.
-    pub(super) fn of_a_request(&self) -> Duration {
+    /// Returns the longest wait of a request that has `rest` left: what its own calls to Clerk will not need, twice over.
+    /// So waiting rejects no request that would pass without it.
+    pub(super) fn of_a_request(&self, rest: Duration) -> Duration {
         let slowest = Duration::from_millis(self.slowest.load(Ordering::Relaxed));
-        self.timeout
-            .saturating_sub(slowest * 2)
-            .min(self.timeout / 2)
+        rest.saturating_sub(slowest * 2).min(self.timeout / 2)
     }
 
     /// Notes the duration of a verification.

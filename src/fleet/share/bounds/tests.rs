@@ -76,7 +76,7 @@ fn patience_leaves_the_time_for_an_own_call_twice() {
         (100, 240),
     ] {
         patience.verified(millis(verified));
-        let found = patience.of_a_request();
+        let found = patience.of_a_request(Duration::from_secs(2));
         let slack = millis(if verified == 100 { 10 } else { 0 });
         assert!(
             found.abs_diff(millis(expected)) <= slack,
