@@ -10,15 +10,22 @@ use crate::{
     cache::{Cache, UserCache},
     claims::entry::Lifetimes,
     clerk::{
-        Credential, TokenEndpoint, UserinfoEndpoint, backend_api::Backend, discovery::Addresses,
-        http::Upstream, introspection::Introspect, server_metadata::ServerMetadata,
+        Credential, TokenEndpoint, UserinfoEndpoint,
+        backend_api::{Backend, UserEndpoint},
+        discovery::Addresses,
+        http::Upstream,
+        introspection::Introspect,
+        server_metadata::ServerMetadata,
     },
     kinds::OAuthSource,
     observe::{AudienceObserver, KindLog, Observer, audience_cannot_be_shown},
     reject::Challenges,
     resource_metadata::ResourceMetadata,
     token::digest::TokenHasher,
-    verify::{ConfiguredRules, Enrich, Enrichment, Interner, Users, Verifier, Verifiers, Verify},
+    verify::{
+        ConfiguredRules, Enrich, Enrichment, FetchUser, Interner, Users, Verifier, Verifiers,
+        Verify,
+    },
 };
 #[cfg(feature = "jwt")]
 use crate::{
@@ -33,6 +40,12 @@ use crate::{
 impl Shared {
     /// `shared`: the result, for tasks that do not keep it alive.
     pub(super) fn new(config: ClerkConfig, shared: &Weak<Self>) -> Self {
+        #[cfg(feature = "fleet")]
+        let fleet = config.fleet.as_ref();
+        #[cfg(feature = "fleet")]
+        let fleet = fleet.map(|fleet| Fleet::new(fleet, &config, Weak::clone(shared)));
+        #[cfg(not(feature = "fleet"))]
+        let _ = shared;
         let upstream = Upstream::new(
             Arc::clone(&config.transport),
             config.attempt_timeout,
@@ -78,7 +91,12 @@ impl Shared {
             enrichment: config.userinfo,
             user_is_required: config.users == Enrichment::Required,
             userinfo: UserinfoEndpoint::new(&upstream, addresses.userinfo),
-            users: users(&config, &upstream),
+            users: users(
+                &config,
+                &upstream,
+                #[cfg(feature = "fleet")]
+                fleet.as_ref(),
+            ),
         };
         let client_id = config.client_id.as_deref().unwrap_or_default();
         let metadata = config.resource_metadata.clone();
@@ -91,9 +109,7 @@ impl Shared {
         });
         let hasher = TokenHasher::new(secret(), &[config.instance.issuer(), client_id]);
         #[cfg(feature = "fleet")]
-        let fleet = config.fleet.as_ref();
-        #[cfg(feature = "fleet")]
-        let hasher = fleet.map_or(hasher, |fleet| {
+        let hasher = config.fleet.as_ref().map_or(hasher, |fleet| {
             crate::fleet::hasher(&fleet.keys[0], config.instance.issuer())
         });
         let lifetimes = Lifetimes::new(config.cache_ttl, config.stale_if_error);
@@ -102,20 +118,16 @@ impl Shared {
             false => lifetimes,
         };
         #[cfg(feature = "fleet")]
-        let lifetimes = match fleet {
+        let lifetimes = match &fleet {
             Some(_) => lifetimes.of_replica(fastrand::u64(..)),
             None => lifetimes,
         };
         let cache = Cache::new(hasher, lifetimes, config.cache_capacity, config.timeout);
         #[cfg(feature = "fleet")]
-        let cache = match fleet {
+        let cache = match &fleet {
             Some(_) => cache.with_evidence_of_others(),
             None => cache,
         };
-        #[cfg(feature = "fleet")]
-        let fleet = fleet.map(|fleet| Fleet::new(fleet, &config, Weak::clone(shared)));
-        #[cfg(not(feature = "fleet"))]
-        let _ = shared;
         let challenges = Arc::new(Challenges::new(
             config.rules.challenged_scopes(),
             metadata.as_ref().map(ResourceMetadata::url),
@@ -196,11 +208,16 @@ fn backend(
 }
 
 /// Returns the client for the Backend API's users, if claims are enriched with them.
-fn users(config: &ClerkConfig, upstream: &Upstream) -> Option<Users> {
+fn users(
+    config: &ClerkConfig,
+    upstream: &Upstream,
+    #[cfg(feature = "fleet")] fleet: Option<&Fleet>,
+) -> Option<Users> {
     let backend = config.backend.as_ref()?;
     if config.users == Enrichment::Off {
         return None;
     }
+    let source: Arc<dyn FetchUser> = Arc::new(UserEndpoint::new(upstream, backend));
     let cache = UserCache::new(
         secret(),
         config.cache_capacity,
@@ -208,7 +225,15 @@ fn users(config: &ClerkConfig, upstream: &Upstream) -> Option<Users> {
         config.cache_ttl.is_zero(),
         Arc::clone(&config.clock),
     );
-    Some(Users::new(upstream, backend, cache, config.timeout))
+    #[cfg(feature = "fleet")]
+    let (source, cache) = match fleet {
+        Some(fleet) => (
+            fleet.users(config, backend, source),
+            cache.with_evidence_of_others(),
+        ),
+        None => (source, cache),
+    };
+    Some(Users::new(source, cache, config.timeout))
 }
 
 fn secret() -> [u8; 32] {

@@ -4,6 +4,7 @@ use std::{
     collections::{HashSet, VecDeque},
     future::Future,
     sync::{Arc, PoisonError, Weak},
+    time::Duration,
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -13,13 +14,14 @@ use tokio::time::{Instant, timeout};
 use super::{Authenticator, Shared};
 use crate::{
     ClerkConfig,
-    cache::{InvalidationId, Made, Scope},
+    cache::{InvalidationId, Made, Scope, USER_TTL},
     clerk::backend_api::Backend,
     clock::Now,
     fleet::{Apply, FleetConfig, FleetError, LOG_LIFE, Message, Realm, Replica, Settings},
     kinds::OAuthSource,
     observe::{Effect, Origin},
     sync::Mutex,
+    verify::FetchUser,
 };
 
 /// The part of an authenticator that shares with other replicas.
@@ -39,23 +41,28 @@ impl Fleet {
             authenticator,
             applied: Arc::clone(&applied),
         };
-        let settings = Settings {
-            ttl: config.cache_ttl,
-            timeout: config.timeout,
-            // Ten looks for each call that the limit allows in ten seconds.
-            looks_per_second: config.rate_limit,
-        };
         Self {
             replica: Replica::new(
                 fleet,
                 config.instance.issuer(),
-                realm(config),
-                settings,
+                realm_of_tokens(config),
+                settings(config, config.cache_ttl),
                 Box::new(arrivals),
                 Arc::clone(&config.clock),
             ),
             applied,
         }
+    }
+
+    /// Returns the source of users that replicas share, in front of the endpoint.
+    pub(super) fn users(
+        &self,
+        config: &ClerkConfig,
+        backend: &Backend,
+        endpoint: Arc<dyn FetchUser>,
+    ) -> Arc<dyn FetchUser> {
+        let (realm, settings) = (realm_of_users(config, backend), settings(config, USER_TTL));
+        Arc::new(self.replica.users(realm, settings, endpoint))
     }
 
     /// Makes the message of an invalidation. It counts as applied here, so that it has no second effect when it
@@ -67,25 +74,29 @@ impl Fleet {
     }
 }
 
-/// Returns everything that Clerk's answers depend on. The rules are not in it: each replica applies its own.
-fn realm(config: &ClerkConfig) -> Realm {
+fn settings(config: &ClerkConfig, ttl: Duration) -> Settings {
+    Settings {
+        ttl,
+        timeout: config.timeout,
+        // Ten looks for each call that the limit allows in ten seconds.
+        looks_per_second: config.rate_limit,
+    }
+}
+
+/// Returns everything that Clerk's answers about tokens depend on. The rules are not in it: each replica applies its own.
+fn realm_of_tokens(config: &ClerkConfig) -> Realm {
     let (source, name) = match &config.oauth {
         OAuthSource::None => ("none", None),
         OAuthSource::Introspection(_) => ("introspection", None),
         OAuthSource::BackendApi => ("backend-api", None),
         OAuthSource::Custom(verify) => ("custom", verify.shared_as()),
     };
-    let backend = |backend: &Option<Backend>| {
-        backend.as_ref().map(|backend| {
-            let version = String::from_utf8_lossy(backend.version.as_bytes());
-            format!("{} {version}", backend.base)
-        })
-    };
-    let (instance, machine) = (backend(&config.backend), backend(&config.machine_backend));
-    let machine_key = config.machine_backend.as_ref().map(|backend| {
-        let digest = Sha256::digest(backend.credentials.as_bytes());
-        URL_SAFE_NO_PAD.encode(digest)
-    });
+    let (instance, machine) = (&config.backend, &config.machine_backend);
+    let (instance, machine, machine_key) = (
+        instance.as_ref().map(address),
+        machine.as_ref().map(address),
+        machine.as_ref().map(digest_of_key),
+    );
     let userinfo = format!("{:?}", config.userinfo);
     let parts = [
         Some(config.instance.issuer()),
@@ -99,6 +110,21 @@ fn realm(config: &ClerkConfig) -> Realm {
         Some(&*userinfo),
     ];
     Realm::new(&parts.map(Option::unwrap_or_default))
+}
+
+/// Returns everything that Clerk's answers about users depend on. Only replicas with the same secret key share them.
+fn realm_of_users(config: &ClerkConfig, backend: &Backend) -> Realm {
+    let issuer = config.instance.issuer();
+    Realm::new(&["users", issuer, &address(backend), &digest_of_key(backend)])
+}
+
+fn address(backend: &Backend) -> String {
+    let version = String::from_utf8_lossy(backend.version.as_bytes());
+    format!("{} {version}", backend.base)
+}
+
+fn digest_of_key(backend: &Backend) -> String {
+    URL_SAFE_NO_PAD.encode(Sha256::digest(backend.credentials.as_bytes()))
 }
 
 impl Authenticator {
@@ -161,7 +187,7 @@ impl Apply for Arrivals {
         if add(&self.applied, id, now) {
             shared.invalidate(scope, message.effect, Origin::Fleet, made);
         } else {
-            shared.cache.repeat(scope, made);
+            shared.repeat(scope, made);
         }
     }
 

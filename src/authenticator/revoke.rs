@@ -101,12 +101,24 @@ impl Shared {
         // Ordering: users before tokens. A verification that starts after the tokens are invalidated must not find
         // the old user.
         match scope {
-            Scope::Subject(subject) => enrich.invalidate(subject),
-            Scope::All => enrich.clear(),
+            Scope::Subject(subject) => enrich.invalidate(subject, made),
+            Scope::All => enrich.clear(made),
             _ => {}
         }
         let are_dropped = self.cache.invalidate(scope, effect, made);
         let now = self.clock.now();
         self.observer.invalidated(effect, origin, are_dropped, now);
+    }
+
+    /// Raises the time of an invalidation that was applied before.
+    #[cfg(feature = "fleet")]
+    pub(super) fn repeat(&self, scope: Scope<&str>, made: Made) {
+        let enrich = &self.verifier.enrich;
+        match scope {
+            Scope::Subject(subject) => enrich.repeat(Some(subject), made),
+            Scope::All => enrich.repeat(None, made),
+            _ => {}
+        }
+        self.cache.repeat(scope, made);
     }
 }

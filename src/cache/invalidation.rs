@@ -292,10 +292,10 @@ impl Invalidations {
         &self,
         called: u64,
         arrived: u64,
-        key: TokenDigest,
+        token: Properties<'_>,
         again: bool,
     ) -> bool {
-        called >= arrived || !again && !self.is_invalid(called, Properties::of_token(key))
+        called >= arrived || !again && !self.is_invalid(called, token)
     }
 
     /// Returns true if a result counts for a request that shares it: Clerk was called after every invalidation that had

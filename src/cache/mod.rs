@@ -25,7 +25,7 @@ use self::{
 };
 pub(crate) use self::{
     invalidation::{Made, Properties, Scope},
-    user::UserCache,
+    user::{FetchedUser, USER_TTL, UserCache},
     verdict::Arrival,
 };
 use crate::{

@@ -7,14 +7,20 @@ use std::{future::Future, sync::Arc, time::Duration};
 
 use tokio::time::Instant;
 
+#[cfg(feature = "fleet")]
+use super::InvalidationId;
 use super::{
-    invalidation::{Invalidations, Many, Properties, Scope},
+    Made,
+    invalidation::{Dropped, Invalidations, Many, Properties, Scope},
     store::{Release, Store},
 };
+#[cfg(feature = "fleet")]
+use crate::clock::Now;
 use crate::{
     AuthError, AuthErrorKind,
     claims::{User, entry::NEGATIVE_TTL},
-    clock::{Clock, Deadline},
+    clock::{Clock, Deadline, millis},
+    observe::Effect,
     sync::single_flight::{self, Landed, Outcome, SingleFlight},
     token::digest::{TokenDigest, TokenHasher},
 };
@@ -28,6 +34,15 @@ pub(crate) struct UserCache {
     timeout: Duration,
     clock: Arc<dyn Clock>,
     is_off: bool,
+}
+
+/// The result of a fetch.
+#[derive(Clone, Debug)]
+pub(crate) struct FetchedUser {
+    /// `None` if the user is banned or no longer exists.
+    pub(crate) user: Option<Arc<User>>,
+    /// The age of the answer, in milliseconds.
+    pub(crate) age: u64,
 }
 
 /// A cached user.
@@ -51,11 +66,11 @@ impl UserCache {
         is_off: bool,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let ttl = Duration::from_millis(USER_TTL);
+        let longest = USER_TTL.saturating_add(timeout);
         Self {
             hasher: TokenHasher::new(secret, &["users"]),
-            store: Store::new(capacity, ttl, Known::weight, |_, _, _: Release| {}),
-            invalidations: Invalidations::new(USER_TTL),
+            store: Store::new(capacity, USER_TTL, Known::weight, |_, _, _: Release| {}),
+            invalidations: Invalidations::new(millis(longest)),
             flights: SingleFlight::new(timeout),
             timeout,
             clock,
@@ -75,10 +90,10 @@ impl UserCache {
         fetch: impl Fn() -> F,
     ) -> Result<Option<Arc<User>>, AuthError>
     where
-        F: Future<Output = Result<Option<Arc<User>>, AuthError>> + Send + 'static,
+        F: Future<Output = Result<FetchedUser, AuthError>> + Send + 'static,
     {
         let key = self.hasher.key(id);
-        if let Some(user) = self.look(key) {
+        if let Some(user) = self.look(key, id) {
             return Ok(user);
         }
         let arrived = self.invalidations.epoch();
@@ -86,12 +101,16 @@ impl UserCache {
         let join = |again: bool| {
             self.flights.join(
                 key,
-                |epoch| self.invalidations.may_join(epoch, arrived, key, again),
-                || self.look(key),
+                |epoch| {
+                    self.invalidations
+                        .may_join(epoch, arrived, Properties::of_user(key, id), again)
+                },
+                || self.look(key, id),
                 || self.invalidations.epoch(),
                 |_| {
-                    let cache = Arc::clone(self);
-                    let remember = move |epoch, outcome: &_| cache.remember(key, epoch, outcome);
+                    let (cache, id) = (Arc::clone(self), Box::<str>::from(id));
+                    let remember =
+                        move |epoch, outcome: &_| cache.remember(key, &id, epoch, outcome);
                     (Arc::clone(self).run(fetch()), remember)
                 },
             )
@@ -104,7 +123,7 @@ impl UserCache {
                     let known = outcome?;
                     if self
                         .invalidations
-                        .counts(epoch, arrived, Properties::of_token(key))
+                        .counts(epoch, arrived, Properties::of_user(key, id))
                     {
                         return Ok(known.user);
                     }
@@ -115,9 +134,16 @@ impl UserCache {
     }
 
     /// Invalidates a user. A fetch in flight does not count for requests that arrive after this.
-    pub(crate) fn invalidate(&self, id: &str) {
+    pub(crate) fn invalidate(&self, id: &str, made: Made) {
         let key = self.hasher.key(id);
-        let Many(are_many) = self.invalidations.again_under_way(&self.flights, key);
+        let Many(are_many) = if self.takes_evidence() {
+            let scope = Scope::Subject(id);
+            let (many, Dropped(_)) = self.invalidations.apply(scope, Effect::Again, made);
+            self.flights.settle();
+            many
+        } else {
+            self.invalidations.again_under_way(&self.flights, key)
+        };
         self.store.remove(&key);
         if are_many {
             // The store needs no sweep: an invalidated user is removed by its key and not inserted again.
@@ -126,48 +152,97 @@ impl UserCache {
     }
 
     /// Invalidates all users.
-    pub(crate) fn clear(&self) {
-        let Many(_) = self.invalidations.again(Scope::All);
+    pub(crate) fn clear(&self, made: Made) {
+        let (Many(_), Dropped(_)) = self.invalidations.apply(Scope::All, Effect::Again, made);
         self.flights.settle();
         self.store.clear();
     }
 
-    fn look(&self, key: TokenDigest) -> Option<Option<Arc<User>>> {
+    /// Returns true if evidence comes from other replicas. Then every invalidation is kept: the store may have a user who
+    /// is not cached here.
+    fn takes_evidence(&self) -> bool {
+        #[cfg(feature = "fleet")]
+        return self.invalidations.has_times();
+        #[cfg(not(feature = "fleet"))]
+        false
+    }
+
+    fn look(&self, key: TokenDigest, id: &str) -> Option<Option<Arc<User>>> {
         let known = self.store.get(&key)?;
         let holds = !known.until.has_passed(self.clock.now())
             && !self
                 .invalidations
-                .is_cached_invalid(known.epoch, Properties::of_token(key));
+                .is_cached_invalid(known.epoch, Properties::of_user(key, id));
         holds.then_some(known.user)
     }
 
     /// Runs one fetch.
     async fn run<F>(self: Arc<Self>, fetch: F) -> (u64, Outcome<Known>)
     where
-        F: Future<Output = Result<Option<Arc<User>>, AuthError>>,
+        F: Future<Output = Result<FetchedUser, AuthError>>,
     {
         // Read when Clerk is called: earlier invalidations do not affect the outcome.
         let epoch = self.invalidations.epoch();
-        let known = |user: Option<Arc<User>>| {
+        let known = |FetchedUser { user, age }: FetchedUser| {
             let life = match &user {
-                Some(_) => USER_TTL,
+                Some(_) => millis(USER_TTL),
                 None => NEGATIVE_TTL,
             };
-            let until = Deadline::after(self.clock.now(), life);
+            let until = Deadline::after(self.clock.now(), life.saturating_sub(age));
             Known { user, epoch, until }
         };
         (epoch, fetch.await.map(known))
     }
 
-    fn remember(&self, key: TokenDigest, epoch: u64, outcome: &Outcome<Known>) {
+    fn remember(&self, key: TokenDigest, id: &str, epoch: u64, outcome: &Outcome<Known>) {
         if let Ok(known) = outcome
             && !self.is_off
             && !self
                 .invalidations
-                .is_invalid(epoch, Properties::of_token(key))
+                .is_invalid(epoch, Properties::of_user(key, id))
         {
             self.store.insert(key, known.clone());
         }
+    }
+}
+
+#[cfg(feature = "fleet")]
+impl UserCache {
+    /// Takes evidence from other replicas as well.
+    pub(crate) fn with_evidence_of_others(self) -> Self {
+        Self {
+            invalidations: self.invalidations.with_times(),
+            ..self
+        }
+    }
+
+    /// Returns the epoch of the latest invalidation.
+    pub(crate) fn epoch(&self) -> u64 {
+        self.invalidations.epoch()
+    }
+
+    /// Raises the time of an invalidation of a user that was applied before. `None` is one of all users.
+    pub(crate) fn repeat(&self, id: Option<&str>, made: Made) {
+        let scope = id.map_or(Scope::All, Scope::Subject);
+        self.invalidations.repeat(scope, made);
+    }
+
+    /// Returns true if an invalidation rejects the evidence of another replica about a user, for which Clerk was called at
+    /// `called_at`. `after`: the invalidations that the other replica had applied before.
+    pub(crate) fn rejects_evidence(
+        &self,
+        id: &str,
+        called_at: u64,
+        after: &[InvalidationId],
+    ) -> bool {
+        let user = Properties::of_user(self.hasher.key(id), id);
+        self.invalidations.rejects_evidence(user, called_at, after)
+    }
+
+    /// Returns the recent invalidations that concern a user and that were applied up to an epoch.
+    pub(crate) fn applied(&self, id: &str, epoch: u64, now: Now) -> Vec<InvalidationId> {
+        let user = Properties::of_user(self.hasher.key(id), id);
+        self.invalidations.applied(user, epoch, now)
     }
 }
 
@@ -181,8 +256,8 @@ impl Known {
     }
 }
 
-/// The lifetime of a cached user, in milliseconds: one minute, as in Clerk's own libraries.
-const USER_TTL: u64 = 60_000;
+/// The lifetime of a cached user: one minute, as in Clerk's own libraries.
+pub(crate) const USER_TTL: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests;

@@ -30,8 +30,9 @@ impl Cache {
         arrival: Arrival,
         again: bool,
     ) -> bool {
+        let token = Properties::of_token(key);
         self.invalidations
-            .may_join(epoch, arrival.epoch, key, again)
+            .may_join(epoch, arrival.epoch, token, again)
     }
 
     /// Returns true if the outcome of a verification of this epoch counts for a request.

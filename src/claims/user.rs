@@ -5,6 +5,8 @@ use std::{fmt, time::SystemTime};
 use serde_json::{Map, Value};
 
 use super::{Profile, time::milliseconds};
+#[cfg(feature = "fleet")]
+use crate::token::json::text;
 
 /// A user of the instance, as the Backend API shows one (`GET /v1/users/{id}`): where the configuration has
 /// [profiles from there](crate::ClerkConfigBuilder::users).
@@ -139,6 +141,66 @@ impl User {
             + self.id.len()
             + text(&self.external_id)
             + text(&self.private_metadata)
+    }
+}
+
+#[cfg(feature = "fleet")]
+impl User {
+    /// Returns all members, as [`of_members`](Self::of_members) reads them. They are not those of a user object.
+    pub(crate) fn to_members(&self) -> Map<String, Value> {
+        let Self {
+            id: _,
+            profile,
+            external_id,
+            private_metadata: _,
+            created_at,
+            updated_at,
+            last_sign_in_at,
+            last_active_at,
+        } = self;
+        let members = [
+            ("profile", Some(profile.userinfo())),
+            ("external_id", external_id.as_deref().map(Value::from)),
+            ("private_metadata", self.private_metadata()),
+            ("created_at", created_at.map(Value::from)),
+            ("updated_at", updated_at.map(Value::from)),
+            ("last_sign_in_at", last_sign_in_at.map(Value::from)),
+            ("last_active_at", last_active_at.map(Value::from)),
+        ];
+        let present = members
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?)));
+        present.collect()
+    }
+
+    /// Reads the members that [`to_members`](Self::to_members) returns. `None` if they are of another user, or any of them
+    /// is not understood.
+    pub(crate) fn of_members(id: &str, mut members: Map<String, Value>) -> Option<Self> {
+        let Value::Object(profile) = members.remove("profile")? else {
+            return None;
+        };
+        if profile.get("sub").and_then(Value::as_str) != Some(id) {
+            return None;
+        }
+        let external_id = text(members.remove("external_id")).ok()?;
+        let private_metadata = members
+            .remove("private_metadata")
+            .filter(|it| !it.is_null());
+        let mut time = |name: &str| match members.remove(name) {
+            None => Some(None),
+            Some(time) => time.as_i64().map(Some),
+        };
+        let user = Self {
+            id: id.into(),
+            profile: Profile::new(profile),
+            external_id: external_id.map(String::into_boxed_str),
+            private_metadata: private_metadata.map(|it| it.to_string().into_boxed_str()),
+            created_at: time("created_at")?,
+            updated_at: time("updated_at")?,
+            last_sign_in_at: time("last_sign_in_at")?,
+            last_active_at: time("last_active_at")?,
+        };
+        members.is_empty().then_some(user)
     }
 }
 

@@ -1,15 +1,17 @@
-//! The content of records: Clerk's answers about a token, as JSON. Pure.
+//! The content of records: Clerk's answers about a token or a user, as JSON. Pure.
 //!
 //! An answer is written member by member, not as Clerk sent it: the Backend API has members of the same names in other
 //! units. A record says neither that the token is active nor that a signature vouches for it. Only answers that called a
 //! token active are written, and the reader compares them with its own rules.
+
+use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Map, Value};
 
 use crate::{
     cache::InvalidationId,
-    claims::{ActiveOrganization, actor},
+    claims::{ActiveOrganization, User, actor},
     clerk::{
         TokenInfo,
         userinfo::{self, Userinfo},
@@ -25,6 +27,13 @@ pub(super) struct Record {
     pub(super) after: Vec<InvalidationId>,
 }
 
+/// A user, as another replica fetched it.
+pub(super) struct UserRecord {
+    pub(super) called_at: u64,
+    pub(super) user: Arc<User>,
+    pub(super) after: Vec<InvalidationId>,
+}
+
 /// The content of a record that lacks the invalidations which it comes after.
 pub(super) struct Content {
     pub(super) called_at: u64,
@@ -32,6 +41,15 @@ pub(super) struct Content {
 }
 
 impl Content {
+    fn new<'a>(called_at: u64, members: impl IntoIterator<Item = (&'a str, Value)>) -> Self {
+        let members = members.into_iter().chain([("called_at", called_at.into())]);
+        let members = members.map(|(name, value)| (name.to_owned(), value));
+        Self {
+            called_at,
+            members: members.collect(),
+        }
+    }
+
     /// Adds the recent invalidations that this replica had applied before it called Clerk.
     pub(super) fn finish(mut self, after: &[InvalidationId]) -> Vec<u8> {
         let after: Vec<_> = after.iter().map(|id| URL_SAFE_NO_PAD.encode(id)).collect();
@@ -97,22 +115,23 @@ pub(super) fn encode(evidence: &Evidence) -> Option<Content> {
     member("act", actor.ok()?);
     member("other", Some(Value::Object(other.clone())));
     let userinfo = userinfo.as_ref().map(Userinfo::to_value);
-    let members = [
-        ("called_at", Value::from(*called_at)),
-        ("info", Value::Object(info)),
-        ("userinfo", userinfo.unwrap_or_default()),
-    ];
-    let members = members.map(|(name, value)| (name.to_owned(), value));
-    Some(Content {
-        called_at: *called_at,
-        members: members.into_iter().collect(),
-    })
+    Some(Content::new(
+        *called_at,
+        [
+            ("info", Value::Object(info)),
+            ("userinfo", userinfo.unwrap_or_default()),
+        ],
+    ))
 }
 
-/// Reads the content of a record that opened. `None` if any of it is not understood.
+/// Returns the content of a record about a user, for whom Clerk was called at `called_at`.
+pub(super) fn encode_user(user: &User, called_at: u64) -> Content {
+    Content::new(called_at, [("user", Value::Object(user.to_members()))])
+}
+
+/// Reads the content of a record about a token. `None` if any of it is not understood.
 pub(super) fn decode(content: &[u8]) -> Option<Record> {
-    let Members(mut record) = serde_json::from_slice(content).ok()?;
-    let called_at = record.remove("called_at")?.as_u64()?;
+    let (called_at, after, mut record) = open(content)?;
     let Value::Object(info) = record.remove("info")? else {
         return None;
     };
@@ -120,6 +139,33 @@ pub(super) fn decode(content: &[u8]) -> Option<Record> {
         Value::Null => None,
         object => Some(userinfo::parse(&serde_json::to_vec(&object).ok()?).ok()?),
     };
+    let evidence = Evidence {
+        called_at,
+        answer: answer(info).ok()??,
+        userinfo,
+        complete: true,
+    };
+    record.is_empty().then_some(Record { evidence, after })
+}
+
+/// Reads the content of a record about the user of this id. `None` if any of it is not understood.
+pub(super) fn decode_user(content: &[u8], id: &str) -> Option<UserRecord> {
+    let (called_at, after, mut record) = open(content)?;
+    let Value::Object(members) = record.remove("user")? else {
+        return None;
+    };
+    let user = User::of_members(id, members)?;
+    record.is_empty().then_some(UserRecord {
+        called_at,
+        user: Arc::new(user),
+        after,
+    })
+}
+
+/// Reads what all records have: the time of the call and the invalidations before it. Returns the other members.
+fn open(content: &[u8]) -> Option<(u64, Vec<InvalidationId>, Map<String, Value>)> {
+    let Members(mut record) = serde_json::from_slice(content).ok()?;
+    let called_at = record.remove("called_at")?.as_u64()?;
     let Value::Array(after) = record.remove("after")? else {
         return None;
     };
@@ -128,13 +174,7 @@ pub(super) fn decode(content: &[u8]) -> Option<Record> {
         id.try_into().ok()
     });
     let after = after.collect::<Option<Vec<InvalidationId>>>()?;
-    let evidence = Evidence {
-        called_at,
-        answer: answer(info).ok()??,
-        userinfo,
-        complete: true,
-    };
-    (record.is_empty() && after.len() <= MAX_AFTER).then_some(Record { evidence, after })
+    (after.len() <= MAX_AFTER).then_some((called_at, after, record))
 }
 
 fn answer(mut info: Map<String, Value>) -> Result<Option<TokenInfo>, &'static str> {

@@ -8,21 +8,24 @@ use std::{
 use tokio::time::{Instant, sleep};
 
 use super::{
-    FleetConfig,
+    FleetConfig, SharedStore,
     link::{Apply, Link},
     message::Message,
     seal::{FleetKeys, Realm},
-    share::{IsLive, Settings, Share, SharedTokens, Sharing, Verification},
+    share::{IsLive, Settings, Share, SharedTokens, SharedUsers, Sharing, Verification},
 };
 use crate::{
     AuthError,
     clock::Clock,
     observe::{FleetState, Priority},
     token::digest::TokenHasher,
+    verify::FetchUser,
 };
 
 /// One replica of a fleet.
 pub(crate) struct Replica {
+    store: Arc<dyn SharedStore>,
+    keys: Arc<[FleetKeys]>,
     link: Arc<Link<Box<dyn Apply>>>,
     tokens: SharedTokens,
     /// The digests of tokens under the further secrets. A message about a token names the digest of its log.
@@ -42,7 +45,7 @@ impl Replica {
         apply: Box<dyn Apply>,
         clock: Arc<dyn Clock>,
     ) -> Self {
-        let (store, keys) = (config.store(), &config.keys);
+        let (store, keys) = (config.store(), Arc::clone(&config.keys));
         let logs: Vec<_> = keys.iter().map(|keys| keys.log(issuer)).collect();
         let others = keys.iter().skip(1).map(|keys| hasher(keys, issuer));
         let link = Arc::new(Link::new(
@@ -52,19 +55,38 @@ impl Replica {
             Arc::clone(&clock),
         ));
         let tokens = Share::new(
-            store,
+            Arc::clone(&store),
             keys[0].records(realm),
             is_live(&link, &clock),
             settings,
             Arc::clone(&clock),
         );
         Self {
+            store,
             others: others.collect(),
+            keys,
             link,
             tokens: SharedTokens(tokens),
             clock,
             started: OnceLock::new(),
         }
+    }
+
+    /// Returns the users that replicas with this realm share, in front of their endpoint.
+    pub(crate) fn users(
+        &self,
+        realm: Realm,
+        settings: Settings,
+        endpoint: Arc<dyn FetchUser>,
+    ) -> SharedUsers {
+        let share = Share::new(
+            Arc::clone(&self.store),
+            self.keys[0].records(realm),
+            is_live(&self.link, &self.clock),
+            settings,
+            Arc::clone(&self.clock),
+        );
+        SharedUsers::new(share, endpoint)
     }
 
     /// Verifies a token, by the evidence in the store or by calls to Clerk.

@@ -2,8 +2,9 @@
 //! nonces.
 //!
 //! All keys are derived from one secret by HKDF-SHA256 (RFC 5869). Names are HMAC-SHA256, contents AES-256-GCM. The key of
-//! a record is derived from the token as well: a dump of the store opens nothing without the token, even with the secret,
-//! and a record under the name of another token does not open.
+//! a record is derived from the token as well: a dump of the store opens no token's record without the token, even with
+//! the secret, and a record under the name of another token does not open. The key of a user's record is derived from the
+//! id, which is no secret: with the secret of the fleet, it opens.
 
 use std::fmt;
 
@@ -21,8 +22,6 @@ use base64::{
 use bytes::Bytes;
 use secrecy::zeroize::Zeroizing;
 use sha2::{Digest, Sha256};
-
-use crate::token::digest::TokenDigest;
 
 /// The secret that all replicas of a fleet have, 32 bytes.
 #[derive(Clone, PartialEq, Eq)]
@@ -116,25 +115,26 @@ pub(crate) struct RecordSeal {
 }
 
 impl RecordSeal {
-    /// Returns the name of a token's record and lease. The store appends its own suffixes.
-    pub(crate) fn name(&self, token: TokenDigest) -> String {
-        in_braces(&name_of(&self.name, &[&self.realm.0, &token.to_bytes()]))
+    /// Returns the name of a record and its lease: that of a token's digest, or of the id of a user. The store appends its
+    /// own suffixes.
+    pub(crate) fn name(&self, id: impl AsRef<[u8]>) -> String {
+        in_braces(&name_of(&self.name, &[&self.realm.0, id.as_ref()]))
     }
 
-    /// Seals the content of a record. `None` if it is longer than a record may be.
-    pub(crate) fn seal(&self, token: &str, content: &[u8]) -> Option<Bytes> {
-        seal(&self.key(token), &[VERSION], content, MAX_RECORD)
+    /// Seals the content of a record about a token or a user. `None` if it is longer than a record may be.
+    pub(crate) fn seal(&self, about: impl AsRef<[u8]>, content: &[u8]) -> Option<Bytes> {
+        seal(&self.key(about), &[VERSION], content, MAX_RECORD)
     }
 
-    /// Opens a record. `None` if it is not one of this token and realm.
-    pub(crate) fn open(&self, token: &str, sealed: &[u8]) -> Option<Vec<u8>> {
+    /// Opens a record. `None` if it is not one of this token or user and realm.
+    pub(crate) fn open(&self, about: impl AsRef<[u8]>, sealed: &[u8]) -> Option<Vec<u8>> {
         // The key is derived only for values that can be records.
         let parts = Sealed::split(sealed, MAX_RECORD)?;
-        parts.open(&self.key(token), &[VERSION])
+        parts.open(&self.key(about), &[VERSION])
     }
 
-    fn key(&self, token: &str) -> RandomizedNonceKey {
-        let root = self.salt.extract(token.as_bytes());
+    fn key(&self, about: impl AsRef<[u8]>) -> RandomizedNonceKey {
+        let root = self.salt.extract(about.as_ref());
         aead(&derive(&root, &self.realm.0))
     }
 }

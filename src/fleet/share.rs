@@ -8,10 +8,11 @@
 //! A store that does not answer costs a verification at most two looks and a pause. Looks for tokens that were not seen
 //! before are bounded, so that a flood of made-up tokens does not reach the store.
 //!
-//! `tokens` shares in this way.
+//! `tokens` and `users` share in this way, each with its own names and keys.
 
 mod bounds;
 mod tokens;
+mod users;
 
 use std::{sync::Arc, time::Duration};
 
@@ -19,8 +20,8 @@ use bytes::Bytes;
 use tokio::time::{Instant, sleep, timeout};
 
 use self::bounds::{Looks, Patience};
-pub(super) use self::tokens::SharedTokens;
 pub(crate) use self::tokens::{Sharing, Verification};
+pub(super) use self::{tokens::SharedTokens, users::SharedUsers};
 use super::{SharedStore, StoreError, seal::RecordSeal};
 use crate::{
     cache::CLOCK_MARGIN,
@@ -54,8 +55,8 @@ pub(super) trait Wanted: Sync {
     /// The result of evidence that counts here.
     type Result: Send;
 
-    /// The text that names the evidence: a token. Its records open with it alone.
-    fn about(&self) -> &str;
+    /// The text that names the evidence: a token or the id of a user. Its records open with it alone.
+    fn about(&self) -> &[u8];
 
     fn priority(&self) -> Priority;
 
@@ -243,7 +244,7 @@ impl Share {
     }
 
     /// Returns a sealed record, with the rest of its life. `None` if it is too long.
-    fn seal(&self, about: &str, called_at: u64, content: &[u8]) -> Option<(Bytes, Duration)> {
+    fn seal(&self, about: &[u8], called_at: u64, content: &[u8]) -> Option<(Bytes, Duration)> {
         let age = self.clock.now().wall.saturating_sub(called_at);
         let rest = Duration::from_millis(self.ttl.saturating_sub(age));
         Some((self.seal.seal(about, content)?, rest))

@@ -10,6 +10,7 @@ use super::userinfo_policy::{is_final, unavailable};
 use super::users::Users;
 use crate::{
     AuthError, AuthErrorKind, TokenKind,
+    cache::Made,
     claims::User,
     clerk::{
         http::{Priority, Purpose, within},
@@ -89,7 +90,7 @@ impl Enrich {
         let Some(users) = users.filter(|_| subject.starts_with("user_")) else {
             return Ok((None, true));
         };
-        match within(deadline, users.get(subject, priority)).await {
+        match within(deadline, users.get(subject, priority, deadline)).await {
             Ok(Some(user)) => Ok((Some(user), true)),
             Ok(None) => Err(AuthErrorKind::Inactive.into()),
             Err(error) if !self.user_is_required => Ok((None, is_final(&error))),
@@ -99,16 +100,24 @@ impl Enrich {
     }
 
     /// Invalidates the cached user of a subject.
-    pub(crate) fn invalidate(&self, subject: &str) {
+    pub(crate) fn invalidate(&self, subject: &str, made: Made) {
         if let Some(users) = &self.users {
-            users.invalidate(subject);
+            users.invalidate(subject, made);
         }
     }
 
     /// Removes all cached users.
-    pub(crate) fn clear(&self) {
+    pub(crate) fn clear(&self, made: Made) {
         if let Some(users) = &self.users {
-            users.clear();
+            users.clear(made);
+        }
+    }
+
+    /// Raises the time of an invalidation that was applied before, of one user or of all (`None`).
+    #[cfg(feature = "fleet")]
+    pub(crate) fn repeat(&self, subject: Option<&str>, made: Made) {
+        if let Some(users) = &self.users {
+            users.repeat(subject, made);
         }
     }
 }

@@ -57,7 +57,9 @@ use crate::{
 };
 pub(crate) use enrich::Enrich;
 pub(crate) use intern::Interner;
-pub(crate) use users::Users;
+#[cfg(feature = "fleet")]
+pub(crate) use users::WantedUser;
+pub(crate) use users::{FetchUser, Users};
 pub(crate) use verified::Verified;
 
 /// Everything that a verification needs.

@@ -4,6 +4,7 @@ mod canary;
 #[cfg(target_os = "linux")]
 mod redis;
 mod sources;
+mod users;
 
 use std::time::Duration;
 

@@ -89,6 +89,14 @@ impl<'a> Properties<'a> {
         }
     }
 
+    /// Returns the properties of a user. `key`: the digest of the id.
+    pub(crate) fn of_user(key: TokenDigest, id: &'a str) -> Self {
+        Self {
+            subject: Some(id),
+            ..Self::of_token(key)
+        }
+    }
+
     /// Returns the properties of a verified token.
     pub(crate) fn of(token: TokenDigest, claims: &'a Claims) -> Self {
         Self {

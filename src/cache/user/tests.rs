@@ -9,9 +9,10 @@ use std::{
 use serde_json::Map;
 use tokio::sync::Semaphore;
 
-use super::UserCache;
+use super::{FetchedUser, UserCache};
 use crate::{
     AuthError, AuthErrorKind,
+    cache::Made,
     claims::User,
     clock::{Clock, Now},
 };
@@ -61,6 +62,10 @@ impl World {
         }
     }
 
+    fn made(&self) -> Made {
+        Made::here(self.clock.now())
+    }
+
     fn tell(&self, told: Told) {
         *self.told.lock().unwrap() = told;
     }
@@ -75,10 +80,13 @@ impl World {
                 let told = *told.lock().unwrap();
                 drop(gate.acquire().await.unwrap());
                 match told {
-                    Ok(name) => Ok(name.map(|name| {
-                        let members = Map::from_iter([("external_id".to_owned(), name.into())]);
-                        Arc::new(User::new("user_1", members))
-                    })),
+                    Ok(name) => {
+                        let user = name.map(|name| {
+                            let members = Map::from_iter([("external_id".to_owned(), name.into())]);
+                            Arc::new(User::new("user_1", members))
+                        });
+                        Ok(FetchedUser { user, age: 0 })
+                    }
                     Err(kind) => Err(AuthError::new(kind)),
                 }
             }
@@ -174,8 +182,8 @@ async fn forgotten_user_is_fetched_anew() {
         assert_eq!(world.get("user_2").await, user("first"));
         world.tell(Ok(Some("second")));
         match everybody {
-            true => world.cache.clear(),
-            false => world.cache.invalidate("user_1"),
+            true => world.cache.clear(world.made()),
+            false => world.cache.invalidate("user_1", world.made()),
         }
         assert_eq!(world.get("user_1").await, user("second"));
         let other = if everybody { "second" } else { "first" };
@@ -195,8 +203,8 @@ async fn fetch_that_is_under_way_does_not_survive_an_invalidation() {
         tokio::task::yield_now().await;
         world.tell(Ok(Some("second")));
         match everybody {
-            true => world.cache.clear(),
-            false => world.cache.invalidate("user_1"),
+            true => world.cache.clear(world.made()),
+            false => world.cache.invalidate("user_1", world.made()),
         }
         let mut after = Box::pin(world.get("user_1"));
         assert!(futures_util::poll!(&mut after).is_pending());
@@ -223,8 +231,8 @@ async fn fetch_that_is_overtaken_is_not_remembered() {
         assert!(futures_util::poll!(&mut before).is_pending());
         tokio::task::yield_now().await;
         match everybody {
-            true => world.cache.clear(),
-            false => world.cache.invalidate("user_1"),
+            true => world.cache.clear(world.made()),
+            false => world.cache.invalidate("user_1", world.made()),
         }
         world.tell(Ok(Some("second")));
         world.gate.add_permits(10);
@@ -244,7 +252,9 @@ async fn burst_of_invalidations_leaves_other_users() {
     }
     let kept = world.cache.store.len();
     for number in 0..20_000 {
-        world.cache.invalidate(&format!("user_unknown_{number}"));
+        world
+            .cache
+            .invalidate(&format!("user_unknown_{number}"), world.made());
     }
     assert_eq!(world.cache.store.len(), kept);
     for number in 0..100 {

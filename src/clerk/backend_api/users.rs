@@ -1,6 +1,6 @@
 //! The user of a subject, by `GET /users/{id}`.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Response;
@@ -41,11 +41,11 @@ impl UserEndpoint {
     /// # Errors
     ///
     /// [`Inactive`](AuthErrorKind::Inactive) if Clerk returns another user.
-    pub(crate) async fn fetch(
+    pub(crate) async fn get(
         &self,
         id: &str,
         priority: Priority,
-        time: Duration,
+        deadline: Instant,
     ) -> Result<Option<Arc<User>>, AuthError> {
         let endpoint = self.backend.endpoint(&format!("/users/{id}"));
         let request = request(&self.backend, endpoint, None);
@@ -53,7 +53,7 @@ impl UserEndpoint {
         // be invalid: a flood of those would hide that the user is banned.
         let purpose = Purpose::needed(priority.min(Priority::Returning));
         let call = self.client.call(purpose, id, request);
-        let fetched = within(Instant::now() + time, call).await?;
+        let fetched = within(deadline, call).await?;
         match fetched {
             Some((told, _)) if told != id => Err(AuthErrorKind::Inactive.into()),
             fetched => Ok(fetched.map(|(_, user)| user)),

@@ -159,3 +159,79 @@ fn content_that_is_not_understood_is_a_miss() {
         );
     }
 }
+
+fn user() -> User {
+    let members = json!({
+        "primary_email_address_id": "idn_1",
+        "email_addresses": [{ "id": "idn_1", "email_address": "ada@example.com", "verification": { "status": "verified" } }],
+        "first_name": "Ada", "last_name": "Lovelace", "username": "ada", "image_url": "https://img.example.com/1",
+        "public_metadata": { "a": [1, null] }, "unsafe_metadata": { "b": 1.5 }, "private_metadata": { "c": { "d": true } },
+        "external_id": "ext_1", "created_at": 1, "updated_at": 2, "last_sign_in_at": null, "last_active_at": 4,
+    });
+    let Value::Object(members) = members else {
+        unreachable!()
+    };
+    User::new("user_1", members)
+}
+
+#[test]
+fn reading_a_user_returns_what_was_written() {
+    let after = [[1; 16], [2; 16]];
+    for user in [user(), User::new("user_1", Map::new())] {
+        let content = encode_user(&user, 1_764_000_000_123).finish(&after);
+        let read = decode_user(&content, "user_1").unwrap();
+        assert_eq!(read.called_at, 1_764_000_000_123);
+        assert_eq!(read.after, after);
+        assert_eq!(read.user.to_members(), user.to_members());
+        assert_eq!(read.user.private_metadata(), user.private_metadata());
+        assert_eq!(read.user.profile().userinfo(), user.profile().userinfo());
+        // All other members appear in the content.
+        let again = encode_user(&read.user, read.called_at).finish(&after);
+        assert_eq!(again, content);
+    }
+}
+
+#[test]
+fn content_that_is_not_understood_is_no_user() {
+    let content = encode_user(&user(), 1).finish(&[]);
+    let text = String::from_utf8(content.clone()).unwrap();
+    let whole: Value = serde_json::from_slice(&content).unwrap();
+    assert!(decode_user(&content, "user_1").is_some());
+    for id in ["user_2", "", "user_1 "] {
+        assert!(decode_user(&content, id).is_none(), "{id:?}");
+    }
+    for (pointer, value) in [
+        ("/called_at", json!("1")),
+        ("/called_at", json!(-1)),
+        ("/after", json!(null)),
+        ("/after", json!(["short"])),
+        ("/user", json!(null)),
+        ("/user/profile", json!([])),
+        ("/user/profile", json!({})),
+        ("/user/profile/sub", json!("user_2")),
+        ("/user/external_id", json!(1)),
+        ("/user/created_at", json!("1")),
+        ("/user/created_at", json!(1.5)),
+        ("/user/last_active_at", json!(null)),
+    ] {
+        let mut altered = whole.clone();
+        *altered.pointer_mut(pointer).unwrap() = value.clone();
+        let altered = altered.to_string();
+        assert!(
+            decode_user(altered.as_bytes(), "user_1").is_none(),
+            "{pointer}: {value}"
+        );
+    }
+    for pointer in ["", "/user"] {
+        let mut more = whole.clone();
+        let members = more.pointer_mut(pointer).unwrap().as_object_mut().unwrap();
+        members.insert("more".to_owned(), json!(1));
+        assert!(decode_user(more.to_string().as_bytes(), "user_1").is_none());
+    }
+    let twice = text.replacen('{', r#"{"called_at":2,"#, 1);
+    assert!(decode_user(twice.as_bytes(), "user_1").is_none());
+    // Evidence about a token is no user, and the other way round.
+    let token = encode(&evidence(&full(), None)).unwrap().finish(&[]);
+    assert!(decode_user(&token, "user_1").is_none());
+    assert!(decode(&content).is_none());
+}

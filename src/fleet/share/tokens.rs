@@ -60,7 +60,7 @@ impl SharedTokens {
             Err(error) => return Sharing::own(epoch, Err(error)),
         };
         let is_shared = verifier.is_shared(inquiry.format);
-        let name = share.seal.name(key);
+        let name = share.seal.name(key.to_bytes());
         let wanted = WantedToken {
             verification,
             statement: &statement,
@@ -121,8 +121,8 @@ impl Wanted for WantedToken<'_> {
     /// An error is a rejection that does not come from the store: that of the user, whom this replica fetches itself.
     type Result = (u64, Result<Verified, AuthError>);
 
-    fn about(&self) -> &str {
-        self.verification.inquiry.token.expose()
+    fn about(&self) -> &[u8] {
+        self.verification.inquiry.token.expose().as_bytes()
     }
 
     fn priority(&self) -> Priority {

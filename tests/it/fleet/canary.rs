@@ -10,6 +10,7 @@ use futures_util::future::BoxFuture;
 use tower_clerk::{
     Tokens,
     fleet::{Claim, Fleet, MemoryStore, Page, Position, SharedStore, StoreError},
+    kinds::Enrichment,
 };
 
 use super::{SECRET, pass};
@@ -98,12 +99,21 @@ async fn no_token_no_secret_and_no_person_reaches_the_store() {
         seen: Arc::default(),
     };
     let fleet = || Fleet::store(tapped.clone(), SECRET);
-    let apps = [(); 2].map(|()| App::new(world.config().fleet(fleet())));
+    let config = || {
+        let config = world.config().users(Enrichment::Required);
+        let config = config.secret_key(world.clerk.secret_key());
+        config.backend_api_url(world.clerk.url()).fleet(fleet())
+    };
+    let apps = [(); 2].map(|()| App::new(config()));
     for app in &apps {
         app.layer.authenticator().warm_up().await.unwrap();
     }
     let user = world.clerk.user("user_canary");
-    user.email("canary@example.com").name("Canary Bird").save();
+    user.email("canary@example.com")
+        .given_name("Canary")
+        .family_name("Bird")
+        .private_metadata(serde_json::json!({ "note": "for the canary" }))
+        .save();
     let token = world
         .clerk
         .token("user_canary")
@@ -112,15 +122,16 @@ async fn no_token_no_secret_and_no_person_reaches_the_store() {
     for app in &apps {
         let answer = app.bearer(&token).await;
         answer.assert_accepted();
-        let profile = answer.claims().profile().expect("it is shared, too");
-        assert_eq!(profile.email(), Some("canary@example.com"));
+        let user = answer.claims().user().expect("it is shared, too");
+        assert_eq!(user.primary_email(), Some("canary@example.com"));
+        assert!(user.private_metadata().is_some());
         app.bearer("oat_badCanaryToken").await;
         pass(10).await;
     }
     assert_eq!(
         world
             .clerk
-            .calls(tower_clerk::fake_clerk::Endpoint::Userinfo),
+            .calls(tower_clerk::fake_clerk::Endpoint::BackendUser),
         1
     );
     let auth = apps[0].layer.authenticator();
@@ -150,10 +161,13 @@ async fn no_token_no_secret_and_no_person_reaches_the_store() {
         "org_",
         "oat_",
         "email",
+        "Bird",
+        "metadata",
+        &*world.clerk.secret_key(),
     ] {
         assert!(!tapped.contains(text), "{text} reached the store");
     }
-    for text in [&*token, &*secret, SECRET, "anary"] {
+    for text in [&*token, &*secret, SECRET, "anary", "Bird"] {
         assert!(!log.contains(text), "{text} is in the log:\n{log}");
     }
 }
