@@ -7,6 +7,10 @@
 //! So slow is a step that the clock's tick (4 ms) has always passed between two requests; in life it seldom
 //! has, and a hit costs about 100 less, since the wall clock is read once a tick.
 //!
+//! A hit of a replica costs as much as one without a fleet, and as much after an invalidation as before it. Only the
+//! first hit of each token after an invalidation examines the entry more closely. Ten invalidations a second are ten
+//! closer looks a second for each token in use, however many hits it has.
+//!
 //! There is a row for a hit of each kind of token. What a kind costs is what its length costs, since the token is
 //! hashed, and nothing else of it is looked at: beside the session token stands an opaque one that is as long. A
 //! cookie costs more than a header, since it has to be found among others.
@@ -45,6 +49,7 @@ mod linux {
         unistd::Pid,
     };
     use tower::{Layer, Service, layer::layer_fn};
+    use tower_clerk::{Tokens, fleet::MemoryStore, testing::ManualClock};
 
     use crate::support::{
         self, BAD_TOKEN, Boxed, InsertOnly, Leaf, Noop, finish, pass, reject, request, tokens, warm,
@@ -181,6 +186,8 @@ mod linux {
         count("hit, 100,000 tokens", &mut ours, |n| {
             request(&many[n * 733])
         });
+        of_a_replica(&many[0]).await;
+        first_requests().await;
         count("rejected: no credentials", &mut ours, |_| {
             support::bare().body(()).expect("valid")
         });
@@ -206,6 +213,61 @@ mod linux {
         }
         count("axum: a no-op layer (the floor)", &mut floor, one);
         count("axum: hit, one token", &mut hit, one);
+    }
+
+    /// Counts hits of a layer that belongs to a fleet, while invalidations arrive that concern other subjects.
+    async fn of_a_replica(token: &str) {
+        let layer = support::replica(&MemoryStore::new(ManualClock::new()));
+        let authenticator = layer.authenticator();
+        authenticator.warm_up().await.expect("the store answers");
+        let mut replica = layer.layer(Leaf);
+        let mut other = replica.clone();
+        for _ in 0..2 {
+            warm(&mut replica, &[token.to_owned()]).await;
+        }
+        let hit = |_: usize| request(token);
+        let invalidate = |n: usize| {
+            authenticator.invalidate(Tokens::of_subject(&format!("user_{n}")));
+        };
+        count("hit, of a replica", &mut replica, hit);
+        count_with(
+            "hit, of a replica, the first after an invalidation",
+            &mut replica,
+            hit,
+            invalidate,
+        );
+        count_with(
+            "hit, of a replica, the second after an invalidation",
+            &mut replica,
+            hit,
+            |n| {
+                invalidate(n);
+                let Ok(response) = finish(other.call(request(token)));
+                assert!(response.status().is_success());
+            },
+        );
+    }
+
+    /// Counts requests with session tokens that are not in the cache, with all that the task does that verifies them.
+    async fn first_requests() {
+        let mut service = support::ours(1000).layer(Leaf);
+        let session = |n| support::kinds::session_token(support::clerk(), n);
+        warm(&mut service, &[session(0)]).await;
+        let requests: Vec<_> = (1..=REQUESTS).map(|n| request(&session(n))).collect();
+        for (n, request) in requests.into_iter().enumerate() {
+            let is_counted = n % EVERY == 0;
+            if is_counted {
+                raise(Signal::SIGUSR1).expect("it can signal itself");
+            }
+            let response = service.call(request).await;
+            if is_counted {
+                raise(Signal::SIGUSR1).expect("it can signal itself");
+            }
+            let Ok(response) = response;
+            assert!(response.status().is_success());
+        }
+        println!("first request, session, JWT");
+        raise(Signal::SIGUSR2).expect("it can signal itself");
     }
 
     /// What is rejected is remembered for five seconds only, and stepping takes its time.
@@ -249,9 +311,21 @@ mod linux {
         }
     }
 
-    #[inline(never)]
     fn count<S>(name: &str, service: &mut S, request: impl Fn(usize) -> Request<()>)
     where
+        S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
+    {
+        count_with(name, service, request, |_| {});
+    }
+
+    /// `before`: what happens before each request, and is not counted.
+    #[inline(never)]
+    fn count_with<S>(
+        name: &str,
+        service: &mut S,
+        request: impl Fn(usize) -> Request<()>,
+        mut before: impl FnMut(usize),
+    ) where
         S: Service<Request<()>, Response = Response<()>, Error = Infallible>,
     {
         // Made before, as those of a server come from its connections: what is freed in between fills
@@ -260,6 +334,7 @@ mod linux {
         let requests: Vec<_> = (0..count).map(request).collect();
         let is_rejected = name.starts_with(REJECTED);
         for (n, request) in requests.into_iter().enumerate() {
+            before(n);
             let is_counted = n % EVERY == 0;
             if is_counted {
                 raise(Signal::SIGUSR1).expect("it can signal itself");

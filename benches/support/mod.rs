@@ -21,6 +21,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, prelude::BASE64_STANDARD};
 use futures_util::future::BoxFuture;
 use http::{
     HeaderMap, Request, Response, StatusCode,
@@ -29,8 +30,9 @@ use http::{
 use sha2::{Digest, Sha256};
 use tower::Service;
 use tower_clerk::{
-    AuthError, ClerkAuthLayer, ClerkConfig,
+    AuthError, ClerkAuthLayer, ClerkConfig, ClerkConfigBuilder,
     fake_clerk::FakeClerk,
+    fleet::{Fleet, MemoryStore},
     kinds::{ApiKeys, Enrichment, MachineTokens, OAuthTokens, SessionTokens},
     verify::{TokenInfo, Verify, VerifyRequest},
 };
@@ -180,8 +182,22 @@ pub fn clerk() -> &'static FakeClerk {
 
 /// Our layer, which accepts every kind, over a verifier that answers at once about OAuth tokens.
 pub fn ours(capacity: u64) -> ClerkAuthLayer {
+    layer(configured(capacity))
+}
+
+/// The same layer as a replica of a fleet.
+pub fn replica(store: &MemoryStore) -> ClerkAuthLayer {
+    let secret = BASE64_STANDARD.encode([7; 32]);
+    layer(configured(1000).fleet(Fleet::store(store.clone(), secret)))
+}
+
+fn layer(config: ClerkConfigBuilder) -> ClerkAuthLayer {
+    ClerkAuthLayer::new(config.build().expect("the configuration is valid"))
+}
+
+fn configured(capacity: u64) -> ClerkConfigBuilder {
     let clerk = clerk();
-    let config = ClerkConfig::builder(clerk.url())
+    ClerkConfig::builder(clerk.url())
         .accept(
             OAuthTokens::verified_by(Says)
                 .allow_clients(["client_1"])
@@ -197,9 +213,6 @@ pub fn ours(capacity: u64) -> ClerkAuthLayer {
         .rate_limit(1_000)
         .cache_ttl(Duration::from_secs(300))
         .cache_capacity(capacity)
-        .build()
-        .expect("the configuration is valid");
-    ClerkAuthLayer::new(config)
 }
 
 /// As many opaque tokens of 36 bytes.
