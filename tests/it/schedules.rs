@@ -5,11 +5,13 @@
 //! `SEED=… SCHEDULES=1` plays it again. (Not to the last bit: the layer's jitter is keyed by a secret
 //! that is drawn anew. The model allows for it.)
 
-mod model;
+pub mod model;
+pub mod selection;
+mod signed;
 
 use std::{
-    collections::HashMap, convert::Infallible, env, future::Future, pin::pin, thread,
-    time::Duration,
+    collections::HashMap, convert::Infallible, env, future::Future, pin::pin, sync::LazyLock,
+    thread, time::Duration,
 };
 
 use bytes::Bytes;
@@ -18,14 +20,19 @@ use futures_util::{FutureExt, future::BoxFuture};
 use http::{Request, Response, StatusCode};
 use tower::{Layer, Service, service_fn};
 use tower_clerk::{
-    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig, Tokens,
-    kinds::{Enrichment, OAuthTokens},
+    AuthError, AuthErrorKind, ClerkAuthLayer, ClerkClaims, ClerkConfig,
+    config::JwtKeys,
+    fake_clerk::FakeClerk,
+    kinds::{Enrichment, OAuthTokens, SessionTokens},
     testing::ManualClock,
     transport::{Transport, TransportError},
     verify::Verify,
 };
 
-use self::model::{Clerk, Health, Outcome, Token};
+use self::{
+    model::{Clerk, Health, Outcome, Token},
+    selection::{Named, Selection},
+};
 
 #[test]
 fn no_schedule_brings_a_token_through_that_must_not_pass() {
@@ -67,20 +74,15 @@ enum Step {
     Issue {
         token: usize,
     },
-    Revoke {
+    EndAtClerk {
         token: usize,
     },
     /// A token that was not replicated yet, and now is.
     Reinstate {
         token: usize,
     },
-    Invalidate {
-        token: usize,
-    },
-    InvalidateSubject {
-        subject: usize,
-    },
-    Clear,
+    Invalidate(Selection),
+    Revoke(Selection),
     Become(Health),
     Advance {
         ms: u64,
@@ -114,10 +116,12 @@ impl Layers {
     fn stage(&mut self, ttl: u64, stale_if_error: u64) -> Stage {
         let make = || {
             let clock = ManualClock::at(crate::support::unix(START));
-            let clerk = Clerk::default();
+            let clerk = Clerk::at(START * 1000);
             // Without a cache there are no stale entries: `build` rejects the combination.
             let stale_if_error = if ttl == 0 { 0 } else { stale_if_error };
             let config = config(&clock, clerk.clone())
+                .accept(SessionTokens::new())
+                .jwt_keys(JwtKeys::pem(SIGNER.public_key_pem()))
                 .cache_ttl(Duration::from_secs(ttl))
                 .stale_if_error(Duration::from_secs(stale_if_error))
                 .build()
@@ -157,10 +161,8 @@ impl Schedule {
         let ttl = rng.choice([0, 1, 5, 30, 300]).unwrap();
         let stale_if_error = rng.choice([0, 10, 600]).unwrap();
         let stage = layers.stage(ttl, stale_if_error);
-        stage.clock.set(crate::support::unix(START));
-        stage
-            .clerk
-            .restart(ttl * 1000, stale_if_error * 1000, START * 1000);
+        let begin = stage.clerk.restart(ttl * 1000, stale_if_error * 1000);
+        stage.clock.set(crate::support::unix(begin / 1000));
         Self {
             seed,
             rng,
@@ -194,18 +196,15 @@ impl Schedule {
         match self.rng.u32(..100) {
             0..45 => Step::Request { token },
             45..47 => Step::HangUp { token },
-            47..49 => Step::Issue {
+            47..51 => Step::Issue {
                 token: self.clerk.lock().tokens.len(),
             },
-            49..53 => Step::Revoke { token },
-            53..55 => Step::Reinstate { token },
-            55..57 => Step::Invalidate { token },
-            57..59 => Step::InvalidateSubject {
-                subject: self.rng.usize(..2),
-            },
-            59 => Step::Clear,
-            60..64 => Step::Become(Health::Up),
-            64..70 => Step::Become(Health::Down(
+            51..54 => Step::EndAtClerk { token },
+            54..56 => Step::Reinstate { token },
+            56..62 => Step::Invalidate(self.selection(token)),
+            62..67 => Step::Revoke(self.selection(token)),
+            67..70 => Step::Become(Health::Up),
+            70..74 => Step::Become(Health::Down(
                 self.rng
                     .choice([
                         AuthErrorKind::UpstreamUnavailable,
@@ -217,17 +216,21 @@ impl Schedule {
                     ])
                     .unwrap(),
             )),
-            70..90 => Step::Advance {
+            74..91 => Step::Advance {
                 ms: self.duration(token),
             },
-            90..93 => Step::SetClock {
+            91..94 => Step::SetClock {
                 seconds: self.setting(),
             },
-            93..95 => Step::Suspend {
+            94..96 => Step::Suspend {
                 ms: self.duration(token),
             },
             _ => Step::Settle,
         }
+    }
+
+    fn selection(&mut self, token: usize) -> Selection {
+        Selection::choose(&mut self.rng, token, &self.clerk.lock().tokens[token])
     }
 
     /// A time near one at which something ends.
@@ -274,24 +277,21 @@ impl Schedule {
                 }
             }
             Step::Issue { token } => self.issue(token),
-            Step::Revoke { token } => self.clerk.lock().tokens[token].is_revoked = true,
+            Step::EndAtClerk { token } => self.clerk.lock().tokens[token].is_revoked = true,
             Step::Reinstate { token } => self.clerk.lock().tokens[token].is_revoked = false,
-            Step::Invalidate { token } => {
-                let mut model = self.clerk.lock();
-                model.invalidate(token);
-                self.layer
-                    .authenticator()
-                    .invalidate(Tokens::one(&model.tokens[token].text));
+            Step::Invalidate(selection) => {
+                self.clerk.lock().invalidate(selection);
+                let authenticator = self.layer.authenticator();
+                selection.with(&self.text_of(selection), self.seed, |tokens| {
+                    authenticator.invalidate(tokens);
+                });
             }
-            Step::InvalidateSubject { subject } => {
-                self.clerk.lock().invalidate_subject(subject);
-                self.layer
-                    .authenticator()
-                    .invalidate(Tokens::of_subject(&model::subject(self.seed, subject)));
-            }
-            Step::Clear => {
-                self.clerk.lock().clear();
-                self.layer.authenticator().invalidate(Tokens::all());
+            Step::Revoke(selection) => {
+                self.clerk.lock().revoke(selection);
+                let authenticator = self.layer.authenticator();
+                selection.with(&self.text_of(selection), self.seed, |tokens| {
+                    authenticator.revoke(tokens);
+                });
             }
             Step::Become(health) => self.clerk.lock().health = health,
             Step::Advance { ms } => {
@@ -307,6 +307,14 @@ impl Schedule {
                 self.clock.set(self.clock.now() + Duration::from_millis(ms));
             }
             Step::Settle => self.settle().await,
+        }
+    }
+
+    /// The text of the token that is selected, if it is a single one.
+    fn text_of(&self, selection: Selection) -> String {
+        match selection {
+            Selection::One(token) => self.clerk.lock().tokens[token].text.clone(),
+            _ => String::new(),
         }
     }
 
@@ -343,25 +351,10 @@ impl Schedule {
     }
 
     fn issue(&mut self, number: usize) {
-        let rng = &mut self.rng;
         let mut model = self.clerk.lock();
         let now = model.clerk / 1000;
         let longest = (model.ttl + model.stale_if_error) / 1000 + 10;
-        let mut token = Token::new(
-            format!("oat_{}_{number}", self.seed),
-            (number % 2, model::subject(self.seed, number % 2)),
-        );
-        token.exp = rng.bool().then(|| now + rng.u64(1..=longest));
-        token.iat = match rng.u32(..10) {
-            0..5 => None,
-            // Of yesterday: not to be remembered, or not for long.
-            5 => Some(now - 86_400 + rng.u64(..20)),
-            _ => Some(now),
-        };
-        token.is_jwt = rng.u32(..3) == 0;
-        if token.is_jwt {
-            token.text = jwt(self.seed, number, token.exp);
-        }
+        let token = issue(&mut self.rng, (self.seed, number), now, longest);
         model.tokens.push(token);
     }
 
@@ -434,6 +427,54 @@ fn jwt(seed: u64, number: usize, exp: Option<u64>) -> String {
     let payload = URL_SAFE_NO_PAD.encode(payload);
     format!("{header}.{payload}.s{seed}-{number}")
 }
+
+/// Issues the token of this number in the schedule of this seed. Times are in Unix seconds.
+pub fn issue(rng: &mut Rng, (seed, number): (u64, usize), now: u64, longest: u64) -> Token {
+    let mut token = Token::new(
+        format!("oat_{seed}_{number}"),
+        Named::new("user", seed, number % 2),
+    );
+    token.organization = rng.bool().then(|| Named::new("org", seed, 0));
+    token.exp = rng.bool().then(|| now + rng.u64(1..=longest));
+    token.iat = match rng.u32(..10) {
+        0..5 => None,
+        // Of yesterday: not to be remembered, or not for long.
+        5 => Some(now - 86_400 + rng.u64(..20)),
+        _ => Some(now),
+    };
+    match rng.u32(..6) {
+        0 | 1 => {
+            token.is_jwt = true;
+            token.text = jwt(seed, number, token.exp);
+        }
+        2 => sign(&mut token, seed, now),
+        _ => {}
+    }
+    token
+}
+
+/// Makes a token one of a session, which is verified by its signature.
+fn sign(token: &mut Token, seed: u64, now: u64) {
+    let session = Named::new("sess", seed, token.subject.number);
+    (token.iat, token.exp) = (Some(now), Some(now + 60));
+    let mut builder = SIGNER
+        .session(&token.subject.name)
+        .session_id(&session.name);
+    if let Some(organization) = &token.organization {
+        builder = builder.organization(&organization.name, "acme", "admin");
+    }
+    for (claim, value) in [("iat", now), ("nbf", now), ("exp", now + 60)] {
+        builder = builder.claim(claim, value);
+    }
+    token.text = builder.issue();
+    token.session = Some(session);
+}
+
+/// Signs the tokens of sessions. It answers no request.
+pub static SIGNER: LazyLock<FakeClerk> = LazyLock::new(|| {
+    let builder = FakeClerk::builder();
+    builder.issuer("https://clerk.example.com").build()
+});
 
 /// In Unix seconds.
 const START: u64 = 1_700_000_000;

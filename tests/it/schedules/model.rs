@@ -11,6 +11,11 @@ use tower_clerk::{
     verify::{TokenInfo, Verify, VerifyRequest},
 };
 
+use super::{
+    selection::{Named, Selection},
+    signed::Revocation,
+};
+
 /// What a request came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -48,8 +53,10 @@ struct Event {
 #[derive(Debug)]
 pub struct Token {
     pub text: String,
-    /// The subject's number and name.
-    pub subject: (usize, String),
+    pub subject: Named,
+    pub organization: Option<Named>,
+    /// The session of a token that is verified by its signature alone.
+    pub session: Option<Named>,
     /// In Unix seconds.
     pub exp: Option<u64>,
     pub iat: Option<u64>,
@@ -62,11 +69,6 @@ pub struct Token {
     rejections_voided: u64,
 }
 
-/// The name of a subject of a schedule.
-pub fn subject(seed: u64, number: usize) -> String {
-    format!("user_{seed}_{number}")
-}
-
 /// Clerk, the time, and all that happened.
 #[derive(Debug, Default)]
 pub struct Model {
@@ -74,6 +76,8 @@ pub struct Model {
     pub stale_if_error: u64,
     pub health: Health,
     pub tokens: Vec<Token>,
+    /// All revocations so far.
+    pub revocations: Vec<Revocation>,
     pub mono: u64,
     pub wall: u64,
     /// The time as Clerk knows it, whose clock nobody sets.
@@ -82,6 +86,7 @@ pub struct Model {
     pub detours: u32,
     pub under_way: usize,
     number: u64,
+    begin: u64,
     /// When the two clocks last went apart.
     disturbed: u64,
 }
@@ -91,15 +96,28 @@ pub struct Model {
 pub struct Clerk(Arc<Mutex<Model>>);
 
 impl Clerk {
-    /// Forgets everything, and begins anew.
-    pub fn restart(&self, ttl: u64, stale_if_error: u64, now: u64) {
-        *self.lock() = Model {
+    /// A Clerk whose schedules begin at this time, in milliseconds, or later.
+    pub fn at(begin: u64) -> Self {
+        let clerk = Self::default();
+        clerk.lock().begin = begin;
+        clerk
+    }
+
+    /// Forgets everything, and begins anew, at a whole second that no earlier revocation of all tokens concerns.
+    /// Returns the time in milliseconds.
+    pub fn restart(&self, ttl: u64, stale_if_error: u64) -> u64 {
+        let mut model = self.lock();
+        let revoked = model.revocations.iter().map(|it| it.wall).max();
+        let begin = model.begin.max(revoked.unwrap_or(0) / 1000 * 1000 + 10_000);
+        *model = Model {
             ttl,
             stale_if_error,
-            wall: now,
-            clerk: now,
+            begin,
+            wall: begin,
+            clerk: begin,
             ..Model::default()
         };
+        begin
     }
 
     pub fn lock(&self) -> MutexGuard<'_, Model> {
@@ -170,25 +188,25 @@ impl Model {
         self.tokens[index].history.push(event);
     }
 
-    pub fn invalidate(&mut self, index: usize) {
+    pub fn invalidate(&mut self, selection: Selection) {
         let number = self.next();
-        let token = &mut self.tokens[index];
-        (token.voided, token.rejections_voided) = (number, number);
-    }
-
-    pub fn invalidate_subject(&mut self, subject: usize) {
-        let number = self.next();
-        for token in &mut self.tokens {
-            if token.subject.0 == subject {
+        for (index, token) in self.tokens.iter_mut().enumerate() {
+            if selection.selects(index, token) {
                 token.voided = number;
+                if selection.selects_rejections() {
+                    token.rejections_voided = number;
+                }
             }
         }
     }
 
-    pub fn clear(&mut self) {
-        for index in 0..self.tokens.len() {
-            self.invalidate(index);
-        }
+    pub fn revoke(&mut self, selection: Selection) {
+        self.invalidate(selection);
+        self.revocations.push(Revocation {
+            selection,
+            mono: self.mono,
+            wall: self.wall,
+        });
     }
 
     pub fn advance(&mut self, by: u64) {
@@ -208,6 +226,11 @@ impl Model {
         self.disturbed = self.next();
     }
 
+    /// Whether the two clocks ever went apart.
+    pub fn was_disturbed(&self) -> bool {
+        self.disturbed > 0
+    }
+
     fn next(&mut self) -> u64 {
         self.number += 1;
         self.number
@@ -215,10 +238,12 @@ impl Model {
 }
 
 impl Token {
-    pub fn new(text: String, subject: (usize, String)) -> Self {
+    pub fn new(text: String, subject: Named) -> Self {
         Self {
             text,
             subject,
+            organization: None,
+            session: None,
             exp: None,
             iat: None,
             is_jwt: false,
@@ -234,16 +259,24 @@ impl Token {
         self.history.len()
     }
 
-    fn answer(&self) -> String {
+    pub fn answer(&self) -> String {
         let member = |name: &str, value: Option<u64>| {
             value.map_or(String::new(), |value| format!(r#","{name}":{value}"#))
         };
+        let organization = self.organization.as_ref();
         format!(
-            r#"{{"active":true,"client_id":"me","sub":"{}"{}{}}}"#,
-            self.subject.1,
+            r#"{{"active":true,"client_id":"me","sub":"{}"{}{}{}}}"#,
+            self.subject.name,
+            organization.map_or(String::new(), |it| format!(r#","org_id":"{}""#, it.name)),
             member("iat", self.iat),
             member("exp", self.exp.filter(|_| !self.is_jwt)),
         )
+    }
+
+    /// Whether it has ended by this clock, in milliseconds.
+    pub fn is_over_at(&self, wall: u64) -> bool {
+        let leeway = self.session.as_ref().map_or(0, |_| LEEWAY);
+        self.exp.is_some_and(|exp| (exp + leeway) * 1000 <= wall)
     }
 
     fn judged_at(&self, now: u64) -> Verdict {
@@ -285,6 +318,9 @@ impl Model {
     /// What is wrong.
     pub fn check(&self, index: usize, before: usize, outcome: Outcome) -> Result<(), &'static str> {
         let token = &self.tokens[index];
+        if token.session.is_some() {
+            return self.check_signed(index, outcome);
+        }
         if matches!(outcome, Outcome::Accepted { .. }) && token.is_over(self.wall) {
             return Err("B24, C108: accepted at or past its exp");
         }
@@ -406,9 +442,16 @@ impl Model {
 
     /// Whether the token must be accepted: no jitter reaches it, and no clock was set since.
     fn is_certainly_good(&self, token: &Token, answers: usize, life: u64) -> bool {
+        // A refresh can be due before an invalidation and ask after it. Then another verification takes its place.
+        let is_superseded = |event: &Event| {
+            let mut others = token.history.iter();
+            others.any(|other| event.asked < other.asked && other.asked < event.landed)
+        };
         let since = |event: &Event| {
             // The jitter is a tenth of the time to live, whatever is added to it.
-            self.mono - event.mono < life - self.ttl / 10 && event.landed > self.disturbed
+            self.mono - event.mono < life - self.ttl / 10
+                && event.landed > self.disturbed
+                && !is_superseded(event)
         };
         self.ttl > 0
             && self.usable(token, answers, life).is_ok()
@@ -420,7 +463,7 @@ impl Model {
     }
 }
 
-const LEEWAY: u64 = 5;
+pub const LEEWAY: u64 = 5;
 const DAY: u64 = 86_400;
 const NEGATIVE_TTL: u64 = 5_000;
 const LONGEST_PAUSE: u64 = 30_000;
