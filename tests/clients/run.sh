@@ -61,7 +61,7 @@ start() { # EXAMPLE PORT VARIABLE=VALUE…
 
 install_node() {
     mkdir "$work/node"
-    cp "$here/package.json" "$here/typescript.mjs" "$here/has.mjs" "$work/node"
+    cp "$here/package.json" "$here"/typescript{,_provider}.mjs "$here/has.mjs" "$work/node"
     (cd "$work/node" && npm install --ignore-scripts --no-audit --no-fund --no-package-lock)
 }
 
@@ -75,7 +75,7 @@ compare_with_has() {
 
 install_early_node() { # VERSION
     mkdir "$work/early"
-    cp "$here/typescript_early.mjs" "$work/early"
+    cp "$here"/typescript_{early,provider}.mjs "$work/early"
     echo '{"private": true, "type": "module"}' >"$work/early/package.json"
     (cd "$work/early" && npm install --ignore-scripts --no-audit --no-fund --no-package-lock "@modelcontextprotocol/sdk@$1")
 }

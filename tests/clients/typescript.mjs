@@ -1,12 +1,15 @@
 // The official TypeScript SDK against the example `mcp`: all that it is told is the address. The arguments are the
-// address and the version of the SDK, as in package.json. SDKs before 1.12 do not find Clerk by RFC 9728, and before 1.13
-// they request no resource, so that their tokens have no audience.
+// address and the version of the SDK, as in package.json. SDKs before 1.12 do not find Clerk by RFC 9728: see
+// typescript_early.mjs.
 
 import assert from "node:assert/strict";
+import { Provider } from "./typescript_provider.mjs";
 
 const server = new URL(process.argv[2]);
 const sdk = `sdk-${process.argv[3]}`;
 const minor = Number(process.argv[3].split(".")[1]);
+// Earlier versions request no resource, so that their tokens have no audience.
+const requestsResource = minor >= 13;
 // Earlier versions request the scopes that the client names.
 const readsScopeOfChallenge = minor >= 21;
 // Earlier versions report a 403 as an error, and the user connects again.
@@ -15,49 +18,10 @@ const { Client } = await import(`${sdk}/client/index.js`);
 const { UnauthorizedError } = await import(`${sdk}/client/auth.js`);
 const { StreamableHTTPClientTransport } = await import(`${sdk}/client/streamableHttp.js`);
 
-/** Plays the browser: the consent is given by itself, so that one redirection leads back. */
-class Provider {
-  redirectUrl = "http://127.0.0.1:8976/callback";
-  clientMetadata = {
-    client_name: "typescript",
-    redirect_uris: [this.redirectUrl],
-    grant_types: ["authorization_code", "refresh_token"],
-    response_types: ["code"],
-    token_endpoint_auth_method: "none",
-  };
-  scopes = [];
-  registrations = 0;
-
-  clientInformation() {
-    return this.client;
-  }
-  saveClientInformation(client) {
-    this.registrations += 1;
-    this.client = client;
-  }
-  tokens() {
-    return this.saved;
-  }
-  saveTokens(tokens) {
-    this.saved = tokens;
-  }
-  saveCodeVerifier(verifier) {
-    this.verifier = verifier;
-  }
-  codeVerifier() {
-    return this.verifier;
-  }
-  async redirectToAuthorization(url) {
-    this.scopes.push(url.searchParams.get("scope"));
-    assert.equal(url.searchParams.get("resource"), server.href);
-    assert.equal(url.searchParams.get("code_challenge_method"), "S256");
-    const response = await fetch(url, { redirect: "manual" });
-    assert.equal(response.status, 302);
-    this.code = new URL(response.headers.get("location")).searchParams.get("code");
-  }
-}
-
-const provider = new Provider();
+const provider = new Provider("typescript", (url) => {
+  assert.equal(url.searchParams.get("resource"), requestsResource ? server.href : null);
+  assert.equal(url.searchParams.get("code_challenge_method"), "S256");
+});
 if (!readsScopeOfChallenge) provider.clientMetadata.scope = "mcp:tools";
 
 /** Connects; where the user is asked to consent, once more with what came of that. */
@@ -88,7 +52,7 @@ assert.match(version.content[0].text, /^\d+\.\d+/);
 const me = await client.callTool({ name: "whoami" });
 assert.equal(me.structuredContent.client_id, provider.client.client_id);
 assert.deepEqual(me.structuredContent.scopes, ["mcp:tools"]);
-assert.deepEqual(me.structuredContent.aud, [server.href]);
+assert.deepEqual(me.structuredContent.aud, requestsResource ? [server.href] : []);
 assert.ok(transport.sessionId);
 
 // The step up.
