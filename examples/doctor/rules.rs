@@ -118,7 +118,10 @@ impl<'a> Rules<'a> {
                 "Clerk issues no such token: get a new one",
             ),
             None if named.is_empty() => Passes("it is not named, and need not be".to_owned()),
-            None => Passes("it is the instance".to_owned()),
+            None if named.iter().any(|it| it.as_str() == Some(self.issuer)) => {
+                Passes("it is the instance".to_owned())
+            }
+            None => Passes(format!("it is the proxy of the instance, {}", self.proxy)),
         }
     }
 
@@ -148,13 +151,16 @@ impl<'a> Rules<'a> {
     }
 
     fn audience(&self, report: &Report) -> Decision {
-        let mut passed = None;
+        let (mut passed, mut unsigned) = (None, None);
         for statement in self.statements() {
             let Some(named) = statement.list("aud") else {
                 continue;
             };
             let entry = named.iter().find(|entry| self.is_ours(entry));
             match entry {
+                Some(entry) if statement.is_payload && !self.has_verified_signature() => {
+                    unsigned = Some(report.shown_text(entry));
+                }
                 Some(entry) => passed = Some(report.shown_text(entry)),
                 None if self.settings.observes_audience => {
                     let named = report.shown_text(&named.join(" "));
@@ -177,12 +183,21 @@ impl<'a> Rules<'a> {
         match passed {
             Some(entry) => Passes(format!("{entry} is this service")),
             None if self.settings.requires_audience => Fails(
-                "none is named, and CLERK_AUDIENCE_POLICY is `require`".to_owned(),
+                match unsigned {
+                    Some(entry) => format!(
+                        "only the payload names {entry}, whose signature is not verified, and CLERK_AUDIENCE_POLICY \
+                         is `require`"
+                    ),
+                    None => "none is named, and CLERK_AUDIENCE_POLICY is `require`".to_owned(),
+                },
                 "the client must send `resource` when it requests a token; introspection answers have no audience: \
                  CLERK_OAUTH_JWTS=local-then-introspect reads that of JWTs, CLERK_OAUTH_ENDPOINT=backend-api that of \
                  opaque tokens",
             ),
-            None => Passes("none is named, and none is required".to_owned()),
+            None => match unsigned {
+                Some(entry) => Passes(format!("{entry} is this service, as the payload states")),
+                None => Passes("none is named, and none is required".to_owned()),
+            },
         }
     }
 
@@ -287,6 +302,11 @@ impl<'a> Rules<'a> {
         settings.audiences.iter().any(|audience| audience == entry)
             || resource.is_some_and(|it| it == entry || url(it).is_some() && url(it) == url(entry))
             || client.is_some_and(|id| id == entry && self.kind == TokenKind::OAuth)
+    }
+
+    /// Returns true if the layer verifies the signature of a JWT, so that its payload can show that it is for us.
+    fn has_verified_signature(&self) -> bool {
+        self.is_verified_locally() || self.settings.oauth_jwts_locally
     }
 
     fn is_verified_locally(&self) -> bool {

@@ -2,7 +2,10 @@
 
 use std::error::Error;
 
-use tower_clerk::{AuthError, AuthErrorKind, Authenticator, ClerkClaims, ClerkConfig};
+use tower_clerk::{
+    AuthError, AuthErrorKind, Authenticator, ClerkClaims, ClerkConfig, TokenKind,
+    claims::Entitlement,
+};
 
 use crate::report::Report;
 
@@ -20,6 +23,7 @@ pub(crate) async fn examine(
                 report.note("but not everything is in order: see the lines that begin with FAIL");
             }
             print(&claims, report);
+            print_entitlements(&claims, report);
             true
         }
         Err(error) => {
@@ -49,6 +53,36 @@ fn print(claims: &ClerkClaims, report: &Report) {
             report.note(&format!("  {name}: {}", report.shown(value)));
         }
     }
+}
+
+/// Prints the plans and features, as `has_plan` and `has_feature` read them. Only session tokens have them.
+fn print_entitlements(claims: &ClerkClaims, report: &Report) {
+    if claims.kind() != TokenKind::Session {
+        return;
+    }
+    let plans: Vec<_> = claims.plans().flat_map(requested_as).collect();
+    let features: Vec<_> = claims.features().flat_map(requested_as).collect();
+    for (name, rule, entries) in [
+        ("plans", "RequireLayer::plan", plans),
+        ("features", "RequireLayer::feature", features),
+    ] {
+        match entries.is_empty() {
+            true => report.note(&format!("  {name}: none; `{rule}` rejects the token")),
+            false => {
+                let entries = report.shown_text(&entries.join(" "));
+                report.note(&format!("  {name}: {entries}; `{rule}` accepts these"));
+            }
+        }
+    }
+}
+
+/// Returns the names by which rules request a plan or a feature.
+fn requested_as(entry: &Entitlement) -> impl Iterator<Item = String> {
+    let of_organization = entry
+        .of_organization()
+        .then(|| format!("org:{}", entry.name()));
+    let of_user = entry.of_user().then(|| format!("user:{}", entry.name()));
+    of_organization.into_iter().chain(of_user)
 }
 
 /// Returns what to change, for a rejection that no check before has explained.

@@ -217,4 +217,9 @@ async fn an_instance_behind_a_proxy_is_examined_there() {
     ];
     let examined = examine(&clerk, &token, &variables).await;
     examined.assert("proxy", true, &lines);
+    // The JWT names the proxy, which is another issuer of the instance.
+    let jwt = clerk.token("user_ada").jwt().issue();
+    let line = format!("ok    issuer: it is the proxy of the instance, {url}");
+    let examined = examine(&clerk, &jwt, &variables).await;
+    examined.assert("JWT", true, &[&line]);
 }

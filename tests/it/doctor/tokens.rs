@@ -291,3 +291,77 @@ async fn userinfo_that_fails_rejects_only_if_the_profile_is_required() {
         examined.assert(expected, false, &rejected);
     }
 }
+
+#[tokio::test]
+async fn an_audience_without_a_verified_signature_does_not_count() {
+    let clerk = FakeClerk::start().unwrap();
+    let resource = "https://x.test/mcp";
+    let token = clerk.token("user_ada").resource(resource).jwt().issue();
+    let policy = |policy| {
+        [
+            ("CLERK_RESOURCE", resource),
+            ("CLERK_AUDIENCE_POLICY", policy),
+        ]
+    };
+    let examined = examine(&clerk, &token, &policy("require")).await;
+    let lines = [
+        "FAIL  audience: only the payload names https://x.test/mcp, whose signature is not verified",
+        "CLERK_OAUTH_JWTS=local-then-introspect",
+        "(WrongAudience)",
+    ];
+    examined.assert("unsigned", false, &lines);
+    let examined = examine(&clerk, &token, &policy("reject-foreign")).await;
+    let line = "ok    audience: https://x.test/mcp is this service, as the payload states";
+    examined.assert("not required", true, &[line]);
+    let [resource, require] = policy("require");
+    let variables = [
+        resource,
+        require,
+        ("CLERK_OAUTH_JWTS", "local-then-introspect"),
+    ];
+    let examined = examine(&clerk, &token, &variables).await;
+    let line = "ok    audience: https://x.test/mcp is this service";
+    examined.assert("signed", true, &[line]);
+}
+
+#[tokio::test]
+async fn plans_and_features_are_those_that_rules_accept() {
+    let clerk = FakeClerk::start().unwrap();
+    let variables = [
+        ("CLERK_ACCEPT", "session"),
+        ("CLERK_OAUTH_CLIENT_ID", ""),
+        ("CLERK_OAUTH_CLIENT_SECRET", ""),
+        ("CLERK_REQUIRED_SCOPES", ""),
+    ];
+    let session = || clerk.session("user_ada");
+    let in_organization = || session().organization("org_1", "acme", "admin");
+    for (name, token, lines) in [
+        (
+            "none",
+            session(),
+            [
+                "plans: none; `RequireLayer::plan` rejects the token",
+                "features: none; `RequireLayer::feature` rejects the token",
+            ],
+        ),
+        (
+            "of both",
+            in_organization().plan("o:pro").feature("ou:export"),
+            [
+                "plans: org:pro; `RequireLayer::plan` accepts these",
+                "features: org:export user:export; `RequireLayer::feature` accepts these",
+            ],
+        ),
+        (
+            "of an organization that is not active",
+            session().plan("o:pro").feature("u:export"),
+            [
+                "plans: none; ",
+                "features: user:export; `RequireLayer::feature` accepts these",
+            ],
+        ),
+    ] {
+        let examined = examine(&clerk, &token.issue(), &variables).await;
+        examined.assert(name, true, &lines);
+    }
+}
