@@ -98,7 +98,7 @@ impl<R> ClerkAuthLayer<R> {
     /// which is an HTTP status of 200 with a `grpc-status`.
     ///
     /// **Forward authentication must use this**: nginx's `auth_request`, Traefik, Caddy and Envoy decide by the HTTP
-    /// status, and over HTTP/2 a caller can choose the form. `examples/forward_auth.rs` shows it.
+    /// status, and over HTTP/2 a caller can choose the form. `examples/forward_auth` shows it, with the configurations of these proxies.
     ///
     /// The option also applies to rejections behind this layer: by [rules](crate::RequireLayer), extractors,
     /// [`McpSessionLayer`](crate::mcp::McpSessionLayer), `tonic::claims`, and other layers of this crate. It applies to

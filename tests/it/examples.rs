@@ -228,12 +228,40 @@ async fn forward_auth_answers_by_its_status_alone() {
             }
         }
     }
+    // Envoy appends the path of the request.
+    for path in ["/auth/", "/auth/app", "/auth/app/1%2F..?x=/auth"] {
+        let bearer = format!("Bearer {good}");
+        for (authorization, status) in [(&*bearer, 200), ("Bearer oat_unknown", 401)] {
+            let answer = send(address, "GET", path, &[("authorization", authorization)]).await;
+            assert_eq!(answer.status(), status, "{path}");
+        }
+    }
     clerk.fail(Endpoint::Introspection, Fault::status(503));
     for _ in 0..2 {
         let unseen = clerk.token("user_ada").issue();
         let rejected = example.get("/auth", Some(&unseen)).await;
         assert_eq!(rejected.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert!(rejected.headers().contains_key("retry-after"));
+    }
+}
+
+#[test]
+fn each_configuration_of_a_proxy_passes_on_all_headers_of_forward_auth() {
+    let folder = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("examples/forward_auth");
+    let main = std::fs::read_to_string(folder.join("main.rs")).unwrap();
+    let names = BTreeSet::from_iter(main.split('"').filter(|text| text.starts_with("x-auth-")));
+    assert_eq!(names.len(), 3, "{names:?}");
+    for file in ["nginx.conf", "Caddyfile", "traefik.yaml", "envoy.yaml"] {
+        let text = std::fs::read_to_string(folder.join(file))
+            .unwrap()
+            .to_lowercase();
+        assert!(
+            text.contains("underscore") || text.contains("x_auth_subject"),
+            "{file}"
+        );
+        for name in &names {
+            assert!(text.contains(name), "{file}: {name}");
+        }
     }
 }
 

@@ -69,6 +69,7 @@ mod shapes;
 mod grpc_form;
 mod examples;
 mod nginx;
+mod caddy;
 mod mcp;
 mod mcp_rules;
 mod package;

@@ -1,4 +1,4 @@
-//! A real nginx whose `auth_request` goes to the example `forward_auth`, configured as the docs of the example say.
+//! A real nginx whose `auth_request` goes to the example `forward_auth`, with the configuration beside the example.
 //!
 //! With `CI_REQUIRE=nginx` the test fails if there is no nginx.
 
@@ -24,10 +24,10 @@ use crate::{
     wire::{one, send, send_h2, serve},
 };
 
-const EXAMPLE: &str = include_str!("../../examples/forward_auth.rs");
+const SITE: &str = include_str!("../../examples/forward_auth/nginx.conf");
 
 /// What only callers with a good token may see.
-const SECRET: &str = "the crown jewels";
+pub const SECRET: &str = "the crown jewels";
 
 /// A file that nginx serves itself, and something that it fetches from a server behind it.
 const PATHS: [&str; 2] = ["/files/secret.txt", "/app"];
@@ -54,10 +54,28 @@ const HEADERS: [&[(&str, &str)]; 6] = [
     ],
 ];
 
+/// Headers by which a caller poses as another, in every spelling that a server may read as one of these.
+pub const FORGED: [(&str, &str); 14] = [
+    ("x-auth-subject", "user_admin"),
+    ("X-Auth-Subject", "user_admin"),
+    ("X-AUTH-SUBJECT", ""),
+    ("x_auth_subject", "user_admin"),
+    ("X_Auth_Subject", "user_admin"),
+    ("x-auth_subject", "user_admin"),
+    ("x_auth-subject", "user_admin"),
+    ("x-auth-client", "other"),
+    ("x_auth_client", "other"),
+    ("x-auth_client", "other"),
+    ("x-auth-scopes", "email admin"),
+    ("x-auth-scopes", "admin"),
+    ("x_auth-scopes", "email admin"),
+    ("x_auth_scopes", "email admin"),
+];
+
 #[tokio::test]
 async fn nginx_serves_nothing_to_who_is_rejected_or_is_skipped_if_it_is_missing() {
     // fault A1
-    let Some(nginx) = installed() else {
+    let Some(nginx) = installed("nginx") else {
         skip("nginx", "nginx is not installed");
         return;
     };
@@ -195,15 +213,7 @@ impl Site {
         let bearer = format!("Bearer {token}");
         for headers in HEADERS {
             // As often as they fit into a request, in every spelling.
-            let forged = [
-                ("authorization", &*bearer),
-                ("x-auth-subject", "user_admin"),
-                ("X-Auth-Subject", "user_admin"),
-                ("x_auth_subject", "user_admin"),
-                ("x-auth-client", "other"),
-                ("x-auth-scopes", "email admin"),
-            ];
-            let headers = [headers, &forged].concat();
+            let headers = [headers, &[("authorization", &*bearer)], &FORGED].concat();
             for answer in self.ask("GET", PATHS[0], &headers).await {
                 assert_eq!(answer.status(), 200, "{headers:?}");
                 assert_eq!(answer.body(), SECRET, "{headers:?}");
@@ -262,7 +272,7 @@ fn assert_secret(answer: &Response<String>, is_expected: bool, name: &str) {
 }
 
 /// Shows what it was told of the caller.
-async fn backend(headers: HeaderMap) -> String {
+pub async fn backend(headers: HeaderMap) -> String {
     let mut seen: Vec<_> = headers
         .iter()
         .filter(|(name, _)| name.as_str().replace('_', "-").starts_with("x-auth-"))
@@ -272,20 +282,14 @@ async fn backend(headers: HeaderMap) -> String {
     format!("{SECRET}\n{}", seen.concat())
 }
 
-/// The configuration in the docs of the example, with addresses of this test, and with files beside the server.
+/// The configuration of the example, with addresses of this test, and with files beside the server.
 fn config(http1: SocketAddr, http2: SocketAddr, auth: SocketAddr, backend: SocketAddr) -> String {
-    let (_, site) = EXAMPLE.split_once("//! ```nginx\n").unwrap();
-    let (site, _) = site.split_once("//! ```\n").unwrap();
-    let site: String = site
-        .lines()
-        .map(|line| format!("{}\n", line.trim_start_matches("//!")))
-        .collect();
     let replace = |text: String, from: &str, to: &str| {
         assert_eq!(text.matches(from).count(), 1, "{from} in:\n{text}");
         text.replace(from, to)
     };
     let site = replace(
-        site,
+        SITE.to_owned(),
         "listen 80;",
         &format!("listen {http1}; listen {http2} http2;"),
     );
@@ -304,11 +308,11 @@ fn config(http1: SocketAddr, http2: SocketAddr, auth: SocketAddr, backend: Socke
     )
 }
 
-/// `nginx`, which Debian has where only administrators look.
-fn installed() -> Option<PathBuf> {
+/// A program, which Debian may have where only administrators look.
+pub fn installed(program: &str) -> Option<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     env::split_paths(&path)
         .chain([PathBuf::from("/usr/sbin")])
-        .map(|folder| folder.join("nginx"))
+        .map(|folder| folder.join(program))
         .find(|file| file.is_file())
 }

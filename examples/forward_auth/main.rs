@@ -7,38 +7,9 @@
 //!     CLERK_OAUTH_CLIENT_SECRET=… cargo run --example forward_auth
 //! ```
 //!
-//! For nginx, which turns every status that is neither 2xx nor 401 nor 403 into a 500:
-//!
-//! ```nginx
-//! # nginx passes the challenge of a 401 on by itself.
-//! map $status $challenge_of_403 { 403 $challenge; }
-//! server {
-//!     listen 80;
-//!     location / {
-//!         auth_request /_auth;
-//!         auth_request_set $challenge $upstream_http_www_authenticate;
-//!         add_header WWW-Authenticate $challenge_of_403 always;
-//!         auth_request_set $subject $upstream_http_x_auth_subject;
-//!         auth_request_set $client $upstream_http_x_auth_client;
-//!         auth_request_set $scopes $upstream_http_x_auth_scopes;
-//!         # These take the place of what the client sent by the same names. None may be left out.
-//!         proxy_set_header X-Auth-Subject $subject;
-//!         proxy_set_header X-Auth-Client $client;
-//!         proxy_set_header X-Auth-Scopes $scopes;
-//!         proxy_pass http://127.0.0.1:8000;
-//!     }
-//!     location = /_auth {
-//!         internal;
-//!         proxy_pass http://127.0.0.1:3000/auth;
-//!         proxy_pass_request_body off;
-//!         proxy_set_header Content-Length "";
-//!     }
-//! }
-//! ```
-//!
-//! For Traefik, `forwardAuth` with `address: http://127.0.0.1:3000/auth` and the three headers as
-//! `authResponseHeaders`. For Caddy, `forward_auth 127.0.0.1:3000` with `uri /auth` and the three as `copy_headers`,
-//! in a `route` after a `request_header -X-Auth-…` for each: some versions keep the client's value if ours is empty.
+//! The configurations beside this file are complete: `nginx.conf`, `Caddyfile`, `traefik.yaml`, `envoy.yaml`. Each removes
+//! the headers of these names that a client sends, also if they are spelled with an underscore: many servers read
+//! `X_Auth_Subject` as `X-Auth-Subject`. The server behind the proxy must be reachable only through the proxy.
 
 use std::{env, error::Error, iter, process::ExitCode};
 
@@ -79,8 +50,10 @@ async fn serve() -> Result<(), Box<dyn Error>> {
     // Without `http_status_only`, a caller could request the gRPC form of a rejection, which has the status 200.
     let layer = ClerkAuthLayer::new(ClerkConfig::from_env()?).http_status_only();
     let app = Router::new()
-        // nginx sends `GET`; other proxies send the client's method.
+        // nginx sends `GET`; other proxies send the client's method. Envoy appends the client's path.
         .route("/auth", any(auth))
+        .route("/auth/", any(auth))
+        .route("/auth/{*path}", any(auth))
         .route_layer(layer)
         .route_layer(map_response(unauthorized))
         .route("/health", get(|| async { "ok\n" }));
