@@ -138,6 +138,7 @@ impl Shared {
             fleet,
             challenges: Arc::clone(&challenges),
             metadata,
+            authorization_server: config.frontend().issuer().to_owned(),
             discovery: addresses.discovery,
             #[cfg(feature = "jwt")]
             local,

@@ -8,10 +8,11 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use futures_util::future;
 use sha2::{Digest, Sha256};
 use tokio::time::{Instant, timeout};
 
-use super::{Authenticator, Shared};
+use super::{Authenticator, Shared, Single};
 use crate::{
     ClerkConfig,
     cache::{InvalidationId, Made, Scope, USER_TTL},
@@ -140,14 +141,22 @@ impl Authenticator {
     ///
     /// Dropping the future cancels nothing but the wait.
     pub fn flush(&self) -> impl Future<Output = Result<(), FleetError>> + Send + use<> {
-        let shared = Arc::clone(&self.shared);
+        let singles = self.singles().to_vec();
         async move {
-            let Some(fleet) = &shared.fleet else {
-                return Ok(());
-            };
-            let flushed = timeout(shared.verifier.timeout, fleet.replica.flush()).await;
-            flushed.map_err(|_| FleetError::NOT_PUBLISHED)
+            let flushed = future::join_all(singles.iter().map(Single::flush)).await;
+            flushed.into_iter().collect()
         }
+    }
+}
+
+impl Single {
+    /// See [`Authenticator::flush`].
+    pub(super) async fn flush(&self) -> Result<(), FleetError> {
+        let Some(fleet) = &self.shared.fleet else {
+            return Ok(());
+        };
+        let flushed = timeout(self.shared.verifier.timeout, fleet.replica.flush()).await;
+        flushed.map_err(|_| FleetError::NOT_PUBLISHED)
     }
 }
 

@@ -6,7 +6,7 @@ use tokio::time::Instant;
 
 use crate::{
     AuthError, AuthErrorKind, BoxFuture, ClerkClaims, TokenKind,
-    authenticator::{Authenticator, verify::Task},
+    authenticator::{Authenticator, Single, verify::Task},
     cache::{Arrival, Lookup},
     clerk::http::Priority,
     clock::Now,
@@ -28,33 +28,77 @@ pub(crate) struct Rejected {
     pub(crate) seen: Seen,
 }
 
+impl Rejected {
+    pub(super) fn new(error: impl Into<AuthError>, seen: Seen) -> Self {
+        Self {
+            error: error.into(),
+            seen,
+        }
+    }
+}
+
 impl From<AuthErrorKind> for Rejected {
     fn from(kind: AuthErrorKind) -> Self {
-        Self {
-            error: kind.into(),
-            seen: Seen::default(),
-        }
+        Self::new(kind, Seen::default())
     }
 }
 
 /// A verification that a request waits for. It is not polled yet.
 pub(crate) type PendingVerification = BoxFuture<'static, Result<ClerkClaims, Rejected>>;
 
+/// A token without a positive entry.
+pub(super) struct Miss {
+    pub(super) key: TokenDigest,
+    /// True if it had one until recently.
+    pub(super) was_good: bool,
+    pub(super) now: Now,
+}
+
 impl Authenticator {
     /// Looks up the token of the headers. Does no I/O and awaits nothing.
     pub(crate) fn lookup(&self, headers: &mut HeaderMap) -> Decision {
-        match extract::parse(headers, self.shared.max_token_length) {
-            Ok(credentials) => self.lookup_credentials::<false>(credentials),
+        match extract::parse(headers, self.first.shared.max_token_length) {
+            Ok(credentials) => self.lookup_credentials(credentials),
             // Only a missing header falls back to the cookie, never a malformed one.
             Err(AuthErrorKind::MissingCredentials) => self.lookup_without_header(headers),
+            Err(AuthErrorKind::TokenTooLong) => self.lookup_long(headers),
             Err(kind) => Decision::Reject(kind.into()),
         }
     }
 
     /// Looks up a token that did not arrive in a header.
     pub(super) fn lookup_token(&self, token: &str) -> Decision {
-        match Credentials::of(token, self.shared.max_token_length) {
-            Ok(credentials) => self.lookup_credentials::<false>(credentials),
+        match Credentials::of(token, self.max_token_length()) {
+            Ok(credentials) if self.first.takes(credentials) => {
+                self.lookup_credentials(credentials)
+            }
+            Ok(credentials) => self.lookup_missed(credentials, None),
+            Err(kind) => Decision::Reject(kind.into()),
+        }
+    }
+
+    /// Looks up the credentials of a header, which the first instance takes.
+    fn lookup_credentials(&self, credentials: Credentials<'_>) -> Decision {
+        let missed = |miss| self.lookup_missed(credentials, Some(miss));
+        self.first.lookup_or::<false>(credentials, missed)
+    }
+
+    /// Continues after the first instance has no positive entry. `miss`: `None` if the token is too long for it. Out of
+    /// line, to keep the hit path small.
+    #[inline(never)]
+    fn lookup_missed(&self, credentials: Credentials<'_>, miss: Option<Miss>) -> Decision {
+        match (&self.several, miss) {
+            (Some(several), miss) => several.lookup(credentials, miss),
+            (None, Some(miss)) => self.first.lookup_unknown(credentials, false, miss),
+            (None, None) => Decision::Reject(AuthErrorKind::TokenTooLong.into()),
+        }
+    }
+
+    /// Looks up a token that is too long for the first instance.
+    #[cold]
+    fn lookup_long(&self, headers: &mut HeaderMap) -> Decision {
+        match extract::parse(headers, self.max_token_length()) {
+            Ok(credentials) => self.lookup_missed(credentials, None),
             Err(kind) => Decision::Reject(kind.into()),
         }
     }
@@ -62,20 +106,68 @@ impl Authenticator {
     /// Looks up a request whose header has no bearer token. Out of line, to keep the path of bearer tokens small.
     #[inline(never)]
     fn lookup_without_header(&self, headers: &mut HeaderMap) -> Decision {
-        let found = match &self.shared.session_cookie {
+        let missed = match self.first.cookie(headers) {
+            Ok(credentials) => match self.first.lookup_positive::<true>(credentials) {
+                Ok(decision) => return decision,
+                Err(miss) => Ok((credentials, miss)),
+            },
+            Err(kind) => Err(kind),
+        };
+        match (&self.several, missed) {
+            (Some(several), _) => several.lookup_cookies(headers),
+            (None, Ok((credentials, miss))) => self.first.lookup_unknown(credentials, true, miss),
+            (None, Err(kind)) => Decision::Reject(kind.into()),
+        }
+    }
+}
+
+impl Single {
+    /// Returns true if a token is not too long for the configuration.
+    pub(super) fn takes(&self, credentials: Credentials<'_>) -> bool {
+        credentials.as_bytes().len() <= self.shared.max_token_length
+    }
+
+    /// Returns the session token of the cookie, if cookies are accepted.
+    pub(super) fn cookie<'a>(
+        &self,
+        headers: &'a mut HeaderMap,
+    ) -> Result<Credentials<'a>, AuthErrorKind> {
+        match &self.shared.session_cookie {
             Some(names) => names.parse(headers, self.shared.max_token_length),
             None => Err(AuthErrorKind::MissingCredentials),
-        };
-        match found {
-            Ok(credentials) => self.lookup_credentials::<true>(credentials),
-            Err(kind) => Decision::Reject(kind.into()),
         }
     }
 
-    /// Looks up the credentials of a header or a cookie. From a cookie, only a session token is accepted, even if
-    /// another token is in the cache: a browser sends cookies with requests of any page. `IS_COOKIE` is a constant, so
-    /// that the path of a header does not pay for the check.
-    fn lookup_credentials<const IS_COOKIE: bool>(&self, credentials: Credentials<'_>) -> Decision {
+    /// Looks up the positive entry for the credentials of a header or a cookie.
+    ///
+    /// # Errors
+    ///
+    /// If there is none.
+    pub(super) fn lookup_positive<const IS_COOKIE: bool>(
+        &self,
+        credentials: Credentials<'_>,
+    ) -> Result<Decision, Miss> {
+        let mut missed = None;
+        let decision = self.lookup_or::<IS_COOKIE>(credentials, |miss| {
+            missed = Some(miss);
+            Decision::Reject(AuthErrorKind::MissingCredentials.into())
+        });
+        match missed {
+            Some(miss) => Err(miss),
+            None => Ok(decision),
+        }
+    }
+
+    /// Looks up the positive entry for the credentials of a header or a cookie. From a cookie, only a session token is
+    /// accepted, even if another token is in the cache: a browser sends cookies with requests of any page. `IS_COOKIE`
+    /// is a constant, so that the path of a header does not pay for the check. Without an entry, `missed` decides: a
+    /// `Result` in place of it would be copied through memory on every hit.
+    #[inline(always)]
+    fn lookup_or<const IS_COOKIE: bool>(
+        &self,
+        credentials: Credentials<'_>,
+        missed: impl FnOnce(Miss) -> Decision,
+    ) -> Decision {
         let now = self.shared.clock.now();
         let key = self.shared.cache.key(credentials.as_bytes());
         match self.shared.cache.get_positive(&key, now) {
@@ -104,21 +196,17 @@ impl Authenticator {
                 self.shared.observer.passed(seen, &claims);
                 Decision::Pass(claims)
             }
-            Lookup::Unknown { was_good } => {
-                self.lookup_unknown(credentials, IS_COOKIE, key, was_good, now)
-            }
+            Lookup::Unknown { was_good } => missed(Miss { key, was_good, now }),
         }
     }
 
     /// Continues after a lookup that found no positive entry. Out of line, to keep the hit path small.
     #[inline(never)]
-    fn lookup_unknown(
+    pub(super) fn lookup_unknown(
         &self,
         credentials: Credentials<'_>,
         is_cookie: bool,
-        key: TokenDigest,
-        was_good: bool,
-        now: Now,
+        Miss { key, was_good, now }: Miss,
     ) -> Decision {
         let token = match credentials.token() {
             Ok(token) => token,
@@ -130,10 +218,7 @@ impl Authenticator {
                 token: Some(format),
                 ..Seen::default()
             };
-            Decision::Reject(Rejected {
-                error: kind.into(),
-                seen,
-            })
+            Decision::Reject(Rejected::new(kind, seen))
         };
         if is_cookie && format.kind() != Some(TokenKind::Session) {
             return reject(AuthErrorKind::UnsupportedToken);
@@ -172,6 +257,7 @@ impl Authenticator {
         let seen = Seen {
             token: Some(format),
             cache: Some(state),
+            ..Seen::default()
         };
         match verdict {
             Ok(claims) => {
@@ -180,7 +266,7 @@ impl Authenticator {
             }
             Err(error) => {
                 self.shared.observer.hit_negative();
-                Decision::Reject(Rejected { error, seen })
+                Decision::Reject(Rejected::new(error, seen))
             }
         }
     }

@@ -1,8 +1,11 @@
 //! [`Authenticator`]: verifies the token of a request, from the cache or by a verification.
 //!
 //! `lookup` is the synchronous half: it accepts, rejects, or returns a verification to wait for. `verify` is the
-//! asynchronous half. `revoke` invalidates verdicts. `build` makes the parts from a configuration.
+//! asynchronous half. `revoke` invalidates verdicts. `build` makes the parts from a configuration. `any` is for several
+//! instances: it starts behind a miss at the first one, so that a hit of a single instance does not pay for it.
 
+mod any;
+mod attempt;
 mod build;
 #[cfg(feature = "fleet")]
 mod fleet;
@@ -10,9 +13,8 @@ mod lookup;
 mod revoke;
 mod verify;
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{fmt, future::Future, slice, sync::Arc};
 
-#[cfg(feature = "fleet")]
 use futures_util::future;
 use http::{
     HeaderMap,
@@ -20,6 +22,7 @@ use http::{
     request::Parts,
 };
 
+use self::any::Several;
 pub(crate) use self::lookup::{Decision, PendingVerification, Rejected};
 #[cfg(feature = "webhooks")]
 use crate::clock::Now;
@@ -42,8 +45,9 @@ use crate::{
 /// It is the core of [`ClerkAuthLayer`](crate::ClerkAuthLayer), for everything that is not an HTTP request of a
 /// tower service: the first message of a WebSocket, a framework with its own HTTP types, a job queue.
 ///
-/// Cloning copies one pointer. Clones, and the layers made from them, share one cache and one connection pool. Two
+/// Cloning copies pointers. Clones, and the layers made from them, share one cache and one connection pool. Two
 /// authenticators share nothing, even if their configurations are equal: a cache belongs to one set of rules.
+/// [`any`](Self::any) combines the authenticators of several instances.
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -64,16 +68,27 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Authenticator {
+    /// The only instance, or the first one.
+    first: Single,
+    /// All instances. `None` if there is one.
+    several: Option<Arc<Several>>,
+}
+
+/// The authenticator of a single instance.
+#[derive(Clone)]
+pub(crate) struct Single {
     shared: Arc<Shared>,
 }
 
-/// The parts of an authenticator.
+/// The parts of an authenticator of a single instance.
 struct Shared {
     cache: Cache,
     verifier: Verifier,
     challenges: Arc<Challenges>,
     /// `None` without a resource that is a web address.
     metadata: Option<ResourceMetadata>,
+    /// The issuer of the instance's metadata as an authorization server.
+    authorization_server: String,
     discovery: Option<Arc<Discovery>>,
     #[cfg(feature = "jwt")]
     local: Option<Arc<Local>>,
@@ -100,7 +115,10 @@ impl Authenticator {
     #[must_use]
     pub fn new(config: ClerkConfig) -> Self {
         Self {
-            shared: Arc::new_cyclic(|shared| Shared::new(config, shared)),
+            first: Single {
+                shared: Arc::new_cyclic(|shared| Shared::new(config, shared)),
+            },
+            several: None,
         }
     }
 
@@ -166,13 +184,10 @@ impl Authenticator {
     /// Dropping the future does not cancel the fetch. It continues in its own task, for at most the
     /// [`timeout`](crate::ClerkConfigBuilder::timeout).
     pub fn warm_up(&self) -> impl Future<Output = Result<(), AuthError>> + Send + use<> {
-        let shared = Arc::clone(&self.shared);
+        let singles = self.singles().to_vec();
         async move {
-            #[cfg(feature = "fleet")]
-            let ((), documents) = future::join(shared.join_fleet(), shared.fetch_documents()).await;
-            #[cfg(not(feature = "fleet"))]
-            let documents = shared.fetch_documents().await;
-            documents
+            let warm = future::join_all(singles.iter().map(Single::warm_up)).await;
+            warm.into_iter().collect()
         }
     }
 
@@ -181,31 +196,37 @@ impl Authenticator {
     ///
     /// `None` without a [`resource`](crate::ClerkConfigBuilder::resource), or if the resource is not a web address.
     pub fn resource_metadata(&self) -> Option<ResourceMetadata> {
-        self.shared.metadata.clone()
+        self.metadata().cloned()
     }
 
-    /// The keys that sign webhook events. Empty without secrets.
-    #[cfg(feature = "webhooks")]
-    pub(crate) fn webhook_keys(&self) -> &[aws_lc_rs::hmac::Key] {
-        &self.shared.webhook_keys
-    }
-
-    #[cfg(feature = "webhooks")]
-    pub(crate) fn now(&self) -> Now {
-        self.shared.clock.now()
-    }
-
-    /// The metadata that the layer serves.
+    /// The metadata that the layer serves, which names all instances.
     pub(crate) fn metadata(&self) -> Option<&ResourceMetadata> {
-        self.shared.metadata.as_ref()
+        match &self.several {
+            None => self.first.shared.metadata.as_ref(),
+            Some(several) => several.metadata(),
+        }
+    }
+
+    /// The metadata of the first instance, which has the same paths as the metadata that the layer serves. Every
+    /// request reads it.
+    pub(crate) fn first_metadata(&self) -> Option<&ResourceMetadata> {
+        self.first.shared.metadata.as_ref()
+    }
+
+    /// The authenticators of all instances.
+    pub(crate) fn singles(&self) -> &[Single] {
+        match &self.several {
+            None => slice::from_ref(&self.first),
+            Some(several) => several.singles(),
+        }
     }
 
     /// Returns counts since the start, and the number of entries now.
     ///
     /// Counting the entries makes the cache remove expired ones. Call this every few seconds, not on every request.
     pub fn stats(&self) -> Stats {
-        let cache = &self.shared.cache;
-        self.shared.observer.stats(cache.len(), cache.flights.len())
+        let stats = self.singles().iter().map(Single::stats);
+        stats.fold(Stats::default(), Stats::plus)
     }
 
     /// Returns the state of Clerk, as far as it shows in the calls of this authenticator. It makes no call.
@@ -221,12 +242,8 @@ impl Authenticator {
     /// [`credentials_rejected`](Health::credentials_rejected) is different: the configuration of this replica is
     /// wrong. A new replica may stay unready because of it.
     pub fn health(&self) -> Health {
-        let health = self.shared.health.health();
-        #[cfg(feature = "fleet")]
-        let fleet = self.shared.fleet.as_ref().map(|it| it.replica.state());
-        #[cfg(not(feature = "fleet"))]
-        let fleet = None;
-        Health { fleet, ..health }
+        let health = self.singles().iter().map(Single::health);
+        health.reduce(Health::worse).unwrap_or_default()
     }
 
     /// Waits for a decision.
@@ -241,19 +258,59 @@ impl Authenticator {
     /// The one place where the reason of a rejection becomes its form.
     pub(crate) fn rejection(&self, rejected: &Rejected, is_grpc: bool) -> Rejection {
         self.observe_rejection(rejected);
-        self.shared.challenges.rejection(&rejected.error, is_grpc)
+        let challenges = match &self.several {
+            None => &self.first.shared.challenges,
+            Some(several) => several.challenges(rejected.seen),
+        };
+        challenges.rejection(&rejected.error, is_grpc)
     }
 
     fn observe_rejection(&self, rejected: &Rejected) {
-        self.shared
-            .observer
-            .rejected(&rejected.error, rejected.seen);
+        let single = &self.singles()[usize::from(rejected.seen.place)];
+        let observer = &single.shared.observer;
+        observer.rejected(&rejected.error, rejected.seen);
     }
 
     /// Notes that a request passes without claims, and returns the challenges of rules behind the layer.
     pub(crate) fn pass_anonymous(&self) -> Arc<Challenges> {
-        self.shared.observer.passed_anonymous();
-        Arc::clone(&self.shared.challenges)
+        self.first.shared.observer.passed_anonymous();
+        Arc::clone(&self.first.shared.challenges)
+    }
+}
+
+impl Single {
+    /// The keys that sign webhook events. Empty without secrets.
+    #[cfg(feature = "webhooks")]
+    pub(crate) fn webhook_keys(&self) -> &[aws_lc_rs::hmac::Key] {
+        &self.shared.webhook_keys
+    }
+
+    #[cfg(feature = "webhooks")]
+    pub(crate) fn now(&self) -> Now {
+        self.shared.clock.now()
+    }
+
+    async fn warm_up(&self) -> Result<(), AuthError> {
+        #[cfg(feature = "fleet")]
+        let ((), documents) =
+            future::join(self.shared.join_fleet(), self.shared.fetch_documents()).await;
+        #[cfg(not(feature = "fleet"))]
+        let documents = self.shared.fetch_documents().await;
+        documents
+    }
+
+    fn stats(&self) -> Stats {
+        let cache = &self.shared.cache;
+        self.shared.observer.stats(cache.len(), cache.flights.len())
+    }
+
+    fn health(&self) -> Health {
+        let health = self.shared.health.health();
+        #[cfg(feature = "fleet")]
+        let fleet = self.shared.fleet.as_ref().map(|it| it.replica.state());
+        #[cfg(not(feature = "fleet"))]
+        let fleet = None;
+        Health { fleet, ..health }
     }
 }
 
@@ -277,8 +334,15 @@ impl Shared {
 /// Shows the rules, and no token or secret.
 impl fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Authenticator")
-            .field("rules", &self.shared.verifier.rules)
-            .finish_non_exhaustive()
+        let rules = |single: &Single| Arc::clone(&single.shared.verifier.rules);
+        let mut authenticator = f.debug_struct("Authenticator");
+        match self.singles() {
+            [single] => authenticator.field("rules", &rules(single)),
+            several => {
+                let rules: Vec<_> = several.iter().map(rules).collect();
+                authenticator.field("rules", &rules)
+            }
+        };
+        authenticator.finish_non_exhaustive()
     }
 }

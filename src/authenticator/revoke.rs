@@ -1,6 +1,6 @@
 //! Invalidation and revocation: verdicts that no longer count.
 
-use super::{Authenticator, Shared};
+use super::{Authenticator, Shared, Single};
 use crate::{
     Tokens,
     cache::{Made, Scope},
@@ -46,6 +46,15 @@ impl Authenticator {
         self.select(tokens, Effect::End);
     }
 
+    /// Selects at each instance: ids of one instance mean nothing at another.
+    fn select(&self, tokens: Tokens<'_>, effect: Effect) {
+        for single in self.singles() {
+            single.select(tokens, effect);
+        }
+    }
+}
+
+impl Single {
     fn select(&self, tokens: Tokens<'_>, effect: Effect) {
         let (scope, token) = match tokens.0 {
             Selection::One(token) => (Scope::Token(self.shared.cache.key(token)), Some(token)),
@@ -78,7 +87,7 @@ impl Authenticator {
 }
 
 #[cfg(feature = "webhooks")]
-impl Authenticator {
+impl Single {
     /// Waits until the other replicas have what was applied before. Returns false if they do not have it in time.
     pub(crate) async fn publishes(&self) -> bool {
         #[cfg(feature = "fleet")]

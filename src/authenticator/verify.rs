@@ -12,7 +12,7 @@ use tokio::time::Instant;
 use crate::fleet::{Sharing, Verification};
 use crate::{
     AuthError, AuthErrorKind, ClerkClaims,
-    authenticator::{Authenticator, Rejected, Shared},
+    authenticator::{Rejected, Shared, Single},
     cache::{Arrival, Lookup, Outcome},
     clerk::http::Priority,
     extract::{Credentials, SecretToken},
@@ -34,7 +34,7 @@ pub(super) struct Task {
     pub(crate) priority: Priority,
 }
 
-impl Authenticator {
+impl Single {
     /// Waits for a verdict on a token, and reports it to the log and the metrics.
     pub(super) async fn verify_task(
         self,
@@ -49,6 +49,7 @@ impl Authenticator {
         let seen = Seen {
             token: Some(task.format),
             cache: Some(state),
+            ..Seen::default()
         };
         self.shared.observer.verdict_from(state);
         match verdict {
@@ -56,7 +57,7 @@ impl Authenticator {
                 self.shared.observer.passed(seen, &claims);
                 Ok(claims)
             }
-            Err(error) => Err(Rejected { error, seen }),
+            Err(error) => Err(Rejected::new(error, seen)),
         }
     }
 

@@ -50,6 +50,35 @@ pub struct Health {
     pub fleet: Option<FleetState>,
 }
 
+impl Health {
+    /// Returns the worse state of two instances, field by field.
+    #[must_use]
+    pub(crate) fn worse(self, other: Self) -> Self {
+        /// The value that is there, or the one that `choose` prefers.
+        fn either<T>(left: Option<T>, right: Option<T>, choose: fn(T, T) -> T) -> Option<T> {
+            match (left, right) {
+                (Some(left), Some(right)) => Some(choose(left, right)),
+                (left, right) => left.or(right),
+            }
+        }
+        Self {
+            reachable: either(self.reachable, other.reachable, |left, right| left && right),
+            credentials_rejected: self.credentials_rejected || other.credentials_rejected,
+            last_success: either(self.last_success, other.last_success, Ord::min),
+            introspection: self.introspection.max(other.introspection),
+            userinfo: self.userinfo.max(other.userinfo),
+            keys: self.keys.max(other.keys),
+            discovery: self.discovery.max(other.discovery),
+            backend_api: self.backend_api.max(other.backend_api),
+            fleet: either(self.fleet, other.fleet, |left, right| match (left, right) {
+                (FleetState::Cut, _) | (_, FleetState::Cut) => FleetState::Cut,
+                (FleetState::Joining, _) | (_, FleetState::Joining) => FleetState::Joining,
+                (FleetState::Live, FleetState::Live) => FleetState::Live,
+            }),
+        }
+    }
+}
+
 /// The state of an endpoint's circuit breaker.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]

@@ -39,6 +39,28 @@ pub struct Stats {
     pub in_flight: u64,
 }
 
+impl Stats {
+    /// Returns the sums.
+    #[must_use]
+    pub(crate) fn plus(self, other: Self) -> Self {
+        Self {
+            hits: self.hits + other.hits,
+            negative_hits: self.negative_hits + other.negative_hits,
+            misses: self.misses + other.misses,
+            coalesced: self.coalesced + other.coalesced,
+            stale: self.stale + other.stale,
+            refreshes: self.refreshes + other.refreshes,
+            shared: self.shared + other.shared,
+            awaited: self.awaited + other.awaited,
+            rejected: self.rejected + other.rejected,
+            anonymous: self.anonymous + other.anonymous,
+            entries: self.entries + other.entries,
+            negative_entries: self.negative_entries + other.negative_entries,
+            in_flight: self.in_flight + other.in_flight,
+        }
+    }
+}
+
 /// The counters behind [`Stats`].
 #[derive(Debug, Default)]
 pub(super) struct Counters {

@@ -79,9 +79,11 @@ struct Inner {
     url: String,
     /// The path of `url`. `None` if it is [`WELL_KNOWN`].
     path: Option<String>,
+    document: Document,
+    /// The text of `document`.
     json: Bytes,
     /// The metadata of the authorization server. `None` unless it is served, too.
-    server: Option<Server>,
+    server: Option<Arc<Server>>,
     /// Ensures that the warning about metadata that the layer cannot serve is logged only once.
     unserved: Once,
     /// Ensures the same for the warning about the metadata of another resource.
@@ -98,39 +100,67 @@ pub(crate) struct Description<'a> {
 }
 
 /// The members of RFC 9728 §2. Members without a value are omitted (§3.2).
-#[derive(Serialize)]
-struct Document<'a> {
-    resource: &'a str,
-    authorization_servers: [&'a str; 1],
+#[derive(Clone, Debug, Serialize)]
+struct Document {
+    resource: String,
+    authorization_servers: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    scopes_supported: Vec<&'a str>,
+    scopes_supported: Vec<String>,
     bearer_methods_supported: [&'static str; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
-    resource_name: Option<&'a str>,
+    resource_name: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    resource_documentation: Option<&'a str>,
+    resource_documentation: Option<String>,
 }
 
 impl ResourceMetadata {
     /// Creates the metadata that is served at `url`.
     pub(crate) fn new(url: &Url, description: &Description<'_>) -> Self {
         let document = Document {
-            resource: description.resource,
-            authorization_servers: [description.issuer],
-            scopes_supported: description.scopes.iter().map(String::as_str).collect(),
+            resource: description.resource.to_owned(),
+            authorization_servers: vec![description.issuer.to_owned()],
+            scopes_supported: description.scopes.to_vec(),
             bearer_methods_supported: ["header"],
-            resource_name: description.name,
-            resource_documentation: description.documentation,
+            resource_name: description.name.map(ToOwned::to_owned),
+            resource_documentation: description.documentation.map(ToOwned::to_owned),
         };
+        let path = (url.path() != WELL_KNOWN).then(|| url.path().to_owned());
+        Self::of(url.as_str().to_owned(), path, document, None)
+    }
+
+    fn of(
+        url: String,
+        path: Option<String>,
+        document: Document,
+        server: Option<Arc<Server>>,
+    ) -> Self {
         let json = serde_json::to_vec(&document).expect("strings in a struct are JSON");
         Self(Arc::new(Inner {
-            url: url.as_str().to_owned(),
-            path: (url.path() != WELL_KNOWN).then(|| url.path().to_owned()),
+            url,
+            path,
+            document,
             json: json.into(),
-            server: None,
+            server,
             unserved: Once::new(),
             foreign: Once::new(),
         }))
+    }
+
+    /// Names these authorization servers after those that are named already, each once.
+    pub(crate) fn with_issuers(&self, issuers: impl Iterator<Item = String>) -> Self {
+        let mut document = self.0.document.clone();
+        for issuer in issuers {
+            if !document.authorization_servers.contains(&issuer) {
+                document.authorization_servers.push(issuer);
+            }
+        }
+        let (url, path) = (self.0.url.clone(), self.0.path.clone());
+        Self::of(url, path, document, self.0.server.clone())
+    }
+
+    /// Returns the authorization servers that are named.
+    pub(crate) fn issuers(&self) -> &[String] {
+        &self.0.document.authorization_servers
     }
 
     /// Returns the address that challenges contain as `resource_metadata` (RFC 9728 §5.1): the address of the resource,

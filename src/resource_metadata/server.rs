@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Inner, Once, ResourceMetadata, WELL_KNOWN};
+use super::{ResourceMetadata, WELL_KNOWN};
 use crate::{AuthError, clerk::server_metadata::ServerMetadata};
 
 /// The document, and its paths.
@@ -39,14 +39,8 @@ impl ResourceMetadata {
             document,
             path: suffix.map(|suffix| format!("{SERVER}{suffix}")),
         };
-        Self(Arc::new(Inner {
-            url: self.0.url.clone(),
-            path: self.0.path.clone(),
-            json: self.0.json.clone(),
-            server: Some(server),
-            unserved: Once::new(),
-            foreign: Once::new(),
-        }))
+        let (url, path) = (self.0.url.clone(), self.0.path.clone());
+        Self::of(url, path, self.0.document.clone(), Some(Arc::new(server)))
     }
 
     /// Fetches the document of the authorization server, if it is served.
@@ -59,14 +53,14 @@ impl ResourceMetadata {
 
     /// Returns the authorization server whose document is at this path.
     pub(super) fn server_at(&self, path: &str) -> Option<&Server> {
-        let server = self.0.server.as_ref()?;
+        let server = self.0.server.as_deref()?;
         server.paths().any(|it| it == path).then_some(server)
     }
 
     /// Returns the paths of the authorization server's document.
     #[cfg(feature = "axum")]
     pub(super) fn server_paths(&self) -> impl Iterator<Item = &str> {
-        self.0.server.iter().flat_map(Server::paths)
+        self.0.server.iter().flat_map(|server| server.paths())
     }
 }
 

@@ -102,8 +102,7 @@ impl<'a> Inquiry<'a> {
 impl Verifier {
     /// Rejects, without a call to Clerk, a token of a kind that is not accepted and a JWT that has expired.
     pub(crate) fn precheck(&self, format: TokenFormat, now: i64) -> Result<(), AuthErrorKind> {
-        let is_accepted = self.rules.accept.contains(kind_of(format))
-            && (format != TokenFormat::Unprefixed || self.accept_unprefixed);
+        let is_accepted = self.accepts_kind(format);
         let strategy = self.verifiers.strategy(format).filter(|_| is_accepted);
         let Some(strategy) = strategy else {
             self.kind_log.rejected(format, is_accepted);
@@ -119,6 +118,16 @@ impl Verifier {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Returns true if tokens of this format are verified, and not rejected at once.
+    pub(crate) fn takes(&self, format: TokenFormat) -> bool {
+        self.accepts_kind(format) && self.verifiers.strategy(format).is_some()
+    }
+
+    fn accepts_kind(&self, format: TokenFormat) -> bool {
+        self.rules.accept.contains(kind_of(format))
+            && (format != TokenFormat::Unprefixed || self.accept_unprefixed)
     }
 
     /// Returns true if a verification calls Clerk about the token itself: its signature alone does not verify it.

@@ -34,6 +34,7 @@ use self::{
 };
 use crate::{
     Authenticator, BoxFuture,
+    authenticator::Single,
     observe::{Origin, WebhookObserver, WebhookResult},
 };
 
@@ -102,23 +103,36 @@ use crate::{
 pub struct ClerkWebhooks(Arc<Inner>);
 
 struct Inner {
-    authenticator: Authenticator,
-    recent: RecentIds,
+    receivers: Vec<Receiver>,
     observer: WebhookObserver,
+}
+
+/// The webhooks of one instance. Ids are remembered for each instance, so that an event of one does not make an event of
+/// another appear repeated.
+struct Receiver {
+    authenticator: Single,
+    recent: RecentIds,
 }
 
 impl Authenticator {
     /// Returns a service that receives Clerk's webhooks. `None` without
     /// [`webhook_secrets`](crate::ClerkConfigBuilder::webhook_secrets).
     ///
-    /// Clones of the service share the memory of repeated deliveries; the results of two calls do not.
+    /// Clones of the service share the memory of repeated deliveries; the results of two calls do not. With
+    /// [several instances](Self::any), an event concerns the instances with the secret that signed it.
     #[cfg_attr(docsrs, doc(cfg(feature = "webhooks")))]
     #[must_use]
     pub fn webhooks(&self) -> Option<ClerkWebhooks> {
-        (!self.webhook_keys().is_empty()).then(|| {
-            ClerkWebhooks(Arc::new(Inner {
-                authenticator: self.clone(),
+        let with_keys = (self.singles().iter()).filter(|it| !it.webhook_keys().is_empty());
+        let receivers: Vec<_> = with_keys
+            .map(|authenticator| Receiver {
+                authenticator: authenticator.clone(),
                 recent: RecentIds::default(),
+            })
+            .collect();
+        (!receivers.is_empty()).then(|| {
+            ClerkWebhooks(Arc::new(Inner {
+                receivers,
                 observer: WebhookObserver::new(),
             }))
         })
@@ -159,26 +173,45 @@ impl ClerkWebhooks {
             return Err(Rejected::Method);
         }
         let body = body::read(body).await.map_err(Rejected::Body)?;
-        let now = self.0.authenticator.now();
         let signed = Signed::read(&parts.headers).map_err(Rejected::Signature)?;
-        signed
-            .verify(&body, self.0.authenticator.webhook_keys(), now)
-            .map_err(Rejected::Signature)?;
-        if self.0.recent.contains(signed.id, now) {
+        let signers = self.signers(&signed, &body).map_err(Rejected::Signature)?;
+        let is_new = |it: &&Receiver| !it.recent.contains(signed.id, it.authenticator.now());
+        let receivers: Vec<_> = signers.into_iter().filter(is_new).collect();
+        if receivers.is_empty() {
             return Ok(WebhookResult::Repeated);
         }
         let event = event::read(&body).map_err(Rejected::Event)?;
-        let result = self.apply(&event);
+        let result = self.apply(&event, &receivers);
         // Svix sends an event again that is not published to the other replicas, so its id is not remembered. This
         // replica has applied it.
-        if !self.0.authenticator.publishes().await {
-            return Err(Rejected::Unpublished);
+        for receiver in receivers {
+            if !receiver.authenticator.publishes().await {
+                return Err(Rejected::Unpublished);
+            }
+            let now = receiver.authenticator.now();
+            receiver.recent.insert(signed.id, now);
         }
-        self.0.recent.insert(signed.id, now);
         Ok(result)
     }
 
-    fn apply(&self, event: &Event) -> WebhookResult {
+    /// Returns the instances with a secret that signed this body.
+    fn signers(&self, signed: &Signed<'_>, body: &[u8]) -> Result<Vec<&Receiver>, Flaw> {
+        let mut flaw = Flaw::Unsigned("no configured secret signed it");
+        let mut signers = Vec::new();
+        for receiver in &self.0.receivers {
+            let authenticator = &receiver.authenticator;
+            match signed.verify(body, authenticator.webhook_keys(), authenticator.now()) {
+                Ok(()) => signers.push(receiver),
+                Err(found) => flaw = found,
+            }
+        }
+        match signers.is_empty() {
+            true => Err(flaw),
+            false => Ok(signers),
+        }
+    }
+
+    fn apply(&self, event: &Event, receivers: &[&Receiver]) -> WebhookResult {
         let Event::Invalidation {
             name,
             effect,
@@ -187,8 +220,10 @@ impl ClerkWebhooks {
         else {
             return WebhookResult::Ignored;
         };
-        let authenticator = &self.0.authenticator;
-        authenticator.apply(scope.as_deref(), None, *effect, Origin::Webhook);
+        for receiver in receivers {
+            let authenticator = &receiver.authenticator;
+            authenticator.apply(scope.as_deref(), None, *effect, Origin::Webhook);
+        }
         self.0.observer.applied(name, *effect);
         WebhookResult::Done
     }
@@ -202,7 +237,8 @@ impl ClerkWebhooks {
             Rejected::Body(BodyError::Broken) => observer.malformed("the body broke off"),
             Rejected::Signature(Flaw::Malformed(cause)) => observer.malformed(cause),
             Rejected::Signature(Flaw::Unsigned(cause)) => {
-                observer.unsigned(cause, self.0.authenticator.now());
+                // The clock of every instance is the same outside of tests.
+                observer.unsigned(cause, self.0.receivers[0].authenticator.now());
             }
             Rejected::Event(unreadable) => observer.unreadable(unreadable.as_str()),
             Rejected::Unpublished => observer.unpublished(),

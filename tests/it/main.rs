@@ -36,6 +36,7 @@ mod interleavings;
 mod floods;
 mod outage;
 mod authenticator;
+mod any;
 mod availability;
 mod properties;
 mod rows;
