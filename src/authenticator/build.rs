@@ -52,6 +52,11 @@ impl Shared {
             config.rate_limit,
             Arc::clone(&config.clock),
         );
+        #[cfg(feature = "fleet")]
+        let upstream = match &fleet {
+            Some(fleet) => upstream.with_shared_count(fleet.calls(&config)),
+            None => upstream,
+        };
         let issuers: Vec<_> = config.rules.issuers().map(ToOwned::to_owned).collect();
         let addresses = Addresses::of(
             config.frontend(),

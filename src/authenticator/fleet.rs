@@ -16,7 +16,7 @@ use super::{Authenticator, Shared, Single};
 use crate::{
     ClerkConfig,
     cache::{InvalidationId, Made, Scope, USER_TTL},
-    clerk::backend_api::Backend,
+    clerk::{backend_api::Backend, http::CountCalls},
     clock::Now,
     fleet::{Apply, FleetConfig, FleetError, LOG_LIFE, Message, Realm, Replica, Settings},
     kinds::OAuthSource,
@@ -64,6 +64,11 @@ impl Fleet {
     ) -> Arc<dyn FetchUser> {
         let (realm, settings) = (realm_of_users(config, backend), settings(config, USER_TTL));
         Arc::new(self.replica.users(realm, settings, endpoint))
+    }
+
+    /// Returns the count of all replicas' calls to the Backend API.
+    pub(super) fn calls(&self, config: &ClerkConfig) -> Arc<dyn CountCalls> {
+        Arc::new(self.replica.calls(config.instance.issuer()))
     }
 
     /// Makes the message of an invalidation. It counts as applied here, so that it has no second effect when it

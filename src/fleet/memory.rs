@@ -74,6 +74,8 @@ pub enum Fault {
     HidingFrom(usize),
     /// The replicas of even and of odd number do not see each other's values.
     Split,
+    /// Counts are off by this number.
+    Miscounting(i64),
     /// The store's clock is off by this number of milliseconds.
     WrongTime(i64),
 }
@@ -288,6 +290,13 @@ impl Values {
         altered.into()
     }
 
+    fn miscounted(&self, count: u64) -> u64 {
+        self.faults.iter().fold(count, |count, fault| match fault {
+            Fault::Miscounting(by) => count.saturating_add_signed(*by),
+            _ => count,
+        })
+    }
+
     fn renumbered(&self, position: Position) -> Position {
         self.faults
             .iter()
@@ -416,7 +425,8 @@ impl SharedStore for MemoryStore {
                 .entry((counter.to_owned(), window))
                 .or_default();
             *count += 1;
-            Ok((*count, before))
+            let count = *count;
+            Ok((values.miscounted(count), values.miscounted(before)))
         })
     }
 }

@@ -10,6 +10,7 @@
 //! 5. Only the state of the link permits the use of the store: the log was read to its end within the last second, and the
 //!    clocks agree.
 
+mod calls;
 mod link;
 #[cfg(feature = "test-util")]
 mod memory;

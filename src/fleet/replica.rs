@@ -9,6 +9,7 @@ use tokio::time::{Instant, sleep};
 
 use super::{
     FleetConfig, SharedStore,
+    calls::CallCounter,
     link::{Apply, Link},
     message::Message,
     seal::{FleetKeys, Realm},
@@ -87,6 +88,15 @@ impl Replica {
             Arc::clone(&self.clock),
         );
         SharedUsers::new(share, endpoint)
+    }
+
+    /// Returns the count of all replicas' calls to the Backend API of an instance.
+    pub(crate) fn calls(&self, issuer: &str) -> CallCounter {
+        CallCounter::new(
+            Arc::clone(&self.store),
+            self.keys[0].log(issuer).name(),
+            is_live(&self.link, &self.clock),
+        )
     }
 
     /// Verifies a token, by the evidence in the store or by calls to Clerk.

@@ -1,5 +1,6 @@
 //! Several replicas with one store: what they share, what reaches them, and what a store cannot do.
 
+mod calls;
 mod canary;
 #[cfg(target_os = "linux")]
 mod redis;

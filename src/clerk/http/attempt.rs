@@ -1,7 +1,7 @@
 //! One attempt to call an endpoint, as a tower service.
 //!
-//! An attempt passes these checks in order: the pause after a 429, the circuit breaker, the rate limit, and a place
-//! among the calls in flight. The rate limit comes before the place, so that no call waits for a place that it could
+//! An attempt passes these checks in order: the pause after a 429, the circuit breaker, the rate limit, a place among the
+//! calls in flight, and the limit that replicas share. The rate limit comes before the place, so that no call waits for a place that it could
 //! not use. If the call is dropped before it is sent, it returns everything that it acquired. The outcome of a sent
 //! call goes to the pause, the circuit breaker and the metrics.
 
@@ -155,6 +155,9 @@ impl<T> Parts<T> {
                 place
             }
         };
+        // Last: the count cannot be given back.
+        let counted = self.limiter.count(purpose, &*self.clock).await;
+        counted.map_err(CallError::RateLimited)?;
         Ok(Permitted {
             pass,
             permit,
@@ -193,6 +196,7 @@ impl<T> Parts<T> {
             let now = self.clock.now();
             let delay = retry_after(response.headers(), now.unix_seconds());
             self.gate.begin(delay.unwrap_or(UNSAID_PAUSE), now);
+            self.limiter.too_many_requests(now);
             return Err(CallError::Status(status, delay));
         }
         let delay = || retry_after(response.headers(), self.clock.now().unix_seconds());

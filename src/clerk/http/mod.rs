@@ -8,7 +8,7 @@
 //!    (`in_flight`, `waiters`), and a time limit.
 //!
 //! All endpoints of a layer share the places, the waiters and the retry budget. The Backend API has a separate rate
-//! limit, because Clerk counts its calls separately. A flood of one token kind therefore leaves the rate limit of the
+//! limit, because Clerk counts its calls separately. Replicas can share it (`shared_limit`). A flood of one token kind therefore leaves the rate limit of the
 //! other kinds untouched. Each endpoint has its own circuit breaker and pause, so an outage of userinfo does not stop
 //! introspection. Every bound has a share for each priority (`priority`), so a flood of first-seen tokens does not
 //! slow down other tokens. `verify` enforces the deadline of the whole verification, which includes this stack.
@@ -25,6 +25,8 @@ mod priority;
 mod rate_limit;
 mod retry;
 mod retry_after;
+#[cfg(feature = "fleet")]
+mod shared_limit;
 mod waiters;
 
 use std::{
@@ -39,6 +41,8 @@ use bytes::Bytes;
 use tokio::time::{Instant, timeout_at};
 use tower::{ServiceBuilder, ServiceExt, retry::budget::TpsBudget, util::BoxCloneSyncService};
 
+#[cfg(feature = "fleet")]
+pub(crate) use self::shared_limit::{CountCalls, Counted};
 pub use self::transport::{Transport, TransportError};
 use self::{
     attempt::{Attempt, Call, Decode, Parts},
@@ -101,6 +105,15 @@ impl Upstream {
             in_flight: InFlight::new(MAX_IN_FLIGHT, attempt_timeout, Arc::clone(&waiters)),
             waiters,
             health: Arc::default(),
+        }
+    }
+
+    /// Counts calls to the Backend API together with those of other replicas.
+    #[cfg(feature = "fleet")]
+    pub(crate) fn with_shared_count(self, counter: Arc<dyn CountCalls>) -> Self {
+        Self {
+            backend: self.backend.shared_by(counter),
+            ..self
         }
     }
 

@@ -16,13 +16,21 @@ use std::{
 };
 
 use super::Purpose;
-use crate::sync::{Mutex, MutexGuard};
+#[cfg(feature = "fleet")]
+use super::shared_limit::{CountCalls, SharedLimit};
+use crate::{
+    clock::{Clock, Now},
+    sync::{Mutex, MutexGuard},
+};
 
 /// The rate limit of one Clerk API.
 #[derive(Clone)]
 pub(super) struct RateLimiter {
     /// `None` if calls are not limited.
     ring: Option<Arc<Mutex<Ring>>>,
+    /// `None` if other replicas do not share the limit.
+    #[cfg(feature = "fleet")]
+    shared: Option<Arc<SharedLimit>>,
 }
 
 /// The right to start one call. Dropping it frees the slot, unless the call was started.
@@ -61,7 +69,46 @@ impl RateLimiter {
                 optional: Starts::default(),
             }))
         });
-        Self { ring }
+        Self {
+            ring,
+            #[cfg(feature = "fleet")]
+            shared: None,
+        }
+    }
+
+    /// Shares the limit with the replicas that have this counter.
+    #[cfg(feature = "fleet")]
+    pub(super) fn shared_by(self, counter: Arc<dyn CountCalls>) -> Self {
+        let limit = self.ring.as_ref().map(|ring| lock(ring).limit);
+        Self {
+            shared: limit.map(|limit| Arc::new(SharedLimit::new(limit, counter))),
+            ..self
+        }
+    }
+
+    /// Counts a call among those of all replicas, right before it is sent: the count cannot be given back.
+    ///
+    /// # Errors
+    ///
+    /// Returns the time until the shared limit may allow the call.
+    pub(super) async fn count(&self, purpose: Purpose, clock: &dyn Clock) -> Result<(), Duration> {
+        #[cfg(feature = "fleet")]
+        if let Some(shared) = &self.shared {
+            return shared.admit(purpose, clock).await;
+        }
+        #[cfg(not(feature = "fleet"))]
+        let _ = (purpose, clock);
+        Ok(())
+    }
+
+    /// Notes a 429 from Clerk.
+    pub(super) fn too_many_requests(&self, now: Now) {
+        #[cfg(feature = "fleet")]
+        if let Some(shared) = &self.shared {
+            shared.too_many_requests(now);
+        }
+        #[cfg(not(feature = "fleet"))]
+        let _ = (self, now);
     }
 
     /// Reserves the start of a call.

@@ -219,8 +219,9 @@ impl ClerkConfigBuilder {
     /// loopback, since a fake has no limit; otherwise Clerk's documented limits, 100 for development instances
     /// (`*.clerk.accounts.dev`) and 1,000 for others. 10 to 1,000,000; 0 turns the limit off.
     ///
-    /// Calls to the Backend API are counted separately, as Clerk does. Divide the limit by the number of replicas. An
-    /// OAuth token that is seen for the first time costs a call for introspection and one for userinfo.
+    /// Calls to the Backend API are counted separately, as Clerk does. Divide the limit by the number of replicas, or
+    /// let a [fleet](crate::guide::replicas) count the calls to the Backend API together. An OAuth token that is seen for
+    /// the first time costs a call for introspection and one for userinfo.
     ///
     /// Calls have four priorities, each with a share (rounded down): calls for tokens never seen stop at 65 % of the
     /// limit, those for tokens that were valid before at 85 %, refreshes of tokens in use at 95 %, and documents that

@@ -85,6 +85,7 @@ async fn each_fault_has_its_effect_until_it_is_healed() {
         Fault::Renumbering(-5),
         Fault::HidingFrom(1),
         Fault::Split,
+        Fault::Miscounting(7),
         Fault::WrongTime(9_000),
     ];
     for fault in faults {
@@ -148,6 +149,9 @@ async fn each_fault_has_its_effect_until_it_is_healed() {
                 publish(&other, "x").await;
                 assert_eq!(messages(&store).await, ["before"]);
                 assert_eq!(messages(&other).await, ["x"]);
+            }
+            Fault::Miscounting(_) => {
+                assert_eq!(store.count("c", 1).await.unwrap(), (8, 7));
             }
             Fault::WrongTime(by) => {
                 let page = store.exchange("log", &[], START).await.unwrap();
