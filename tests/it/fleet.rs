@@ -6,6 +6,7 @@ mod canary;
 mod redis;
 mod sources;
 mod users;
+mod webhooks;
 
 use std::time::Duration;
 
