@@ -1,4 +1,6 @@
+mod audiences;
 mod kinds;
+mod local;
 mod parties;
 
 use std::sync::Arc;
@@ -375,7 +377,12 @@ fn hierarchy_of_scopes_goes_one_way() {
 #[test]
 fn debug_shows_the_rules() {
     let shown = format!("{:?}", rules());
-    for expected in [ISSUER, "leeway: 5", "oauth: RejectForeign"] {
+    for expected in [
+        ISSUER,
+        "leeway: 5",
+        "oauth: RejectForeign",
+        "audiences: Audiences {",
+    ] {
         assert!(shown.contains(expected), "{expected} in {shown}");
     }
     // fault D1: what was given as an id may be a secret.
