@@ -1,6 +1,9 @@
 //! A request through a layer, without a network.
 
-use std::convert::Infallible;
+use std::{
+    convert::Infallible,
+    sync::{Arc, Mutex},
+};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -20,6 +23,30 @@ impl Transport for Nothing {
     fn send(&self, _: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
         Box::pin(async { Err(TransportError::unreachable("there is no network")) })
     }
+}
+
+/// A Clerk that answers every request with this JSON. Clones are the same Clerk.
+#[derive(Clone, Default)]
+pub struct Given(Arc<Mutex<Bytes>>);
+
+impl Given {
+    pub fn set(&self, body: &[u8]) {
+        *self.0.lock().unwrap() = Bytes::copy_from_slice(body);
+    }
+}
+
+impl Transport for Given {
+    fn send(&self, _: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        let response = Response::builder()
+            .header("content-type", "application/json")
+            .body(self.0.lock().unwrap().clone());
+        Box::pin(async { response.map_err(TransportError::unreachable) })
+    }
+}
+
+/// Runs a future to its end.
+pub fn wait<T>(future: impl Future<Output = T>) -> T {
+    RUNTIME.with(|runtime| runtime.block_on(future))
 }
 
 /// Sends a token. The claims that the service behind the layer gets are in the response.
