@@ -75,8 +75,11 @@ mod schedule {
         Endpoint::MachineTokenVerification,
     ];
 
+    /// A fault with its name in the table.
+    type Named = (&'static str, fn() -> Fault);
+
     /// The faults of Clerk, one each minute.
-    const FAULTS: [(&str, fn() -> Fault); 6] = [
+    const FAULTS: [Named; 6] = [
         ("status 500", || Fault::status(500)),
         ("hangs", Fault::hang),
         ("slow: 400 ms", || Fault::delay(Duration::from_millis(400))),
