@@ -16,7 +16,7 @@ const CRATES: [(&str, &str); 2] = [
     ("fake-clerk", "crates/fake-clerk/tests/public-api.txt"),
 ];
 
-/// The compiler whose format `public-api` reads.
+/// The compiler whose format `public-api` reads. If another one is the default, rustup installs it.
 const TOOLCHAIN: &str = "1.95.0";
 
 const ACCEPT: &str = "cargo run --manifest-path .ci/public-api/Cargo.toml -- --accept";
@@ -44,11 +44,14 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
 /// Returns the public items of a crate with all features, one a line.
 fn items(root: &Path, name: &str) -> Result<String, Box<dyn Error>> {
     // Only nightly compilers write the documentation as JSON. Stable ones do with `RUSTC_BOOTSTRAP`.
-    let status = Command::new("cargo")
+    let mut rustdoc = Command::new("cargo");
+    if !is_default(TOOLCHAIN)? {
+        rustdoc.env("RUSTUP_TOOLCHAIN", TOOLCHAIN);
+    }
+    let status = rustdoc
         .args(["rustdoc", "--quiet", "--lib", "--all-features", "--package", name])
         .args(["--", "-Z", "unstable-options", "--output-format", "json"])
         .env("RUSTC_BOOTSTRAP", "1")
-        .env("RUSTUP_TOOLCHAIN", TOOLCHAIN)
         .current_dir(root)
         .status()?;
     if !status.success() {
@@ -62,6 +65,13 @@ fn items(root: &Path, name: &str) -> Result<String, Box<dyn Error>> {
         .omit_auto_derived_impls(true)
         .build()?;
     Ok(api.items().map(|item| format!("{item}\n")).collect())
+}
+
+/// Returns true if the default compiler has this version.
+fn is_default(version: &str) -> Result<bool, Box<dyn Error>> {
+    let output = Command::new("rustc").arg("--version").output()?;
+    let found = String::from_utf8(output.stdout)?;
+    Ok(found.split(' ').nth(1) == Some(version))
 }
 
 /// Prints the lines that differ. Returns true if there are none.
