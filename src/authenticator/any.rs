@@ -162,7 +162,7 @@ impl Several {
         for single in &self.singles[1..] {
             misses.push(match single.takes(credentials) {
                 false => None,
-                true => match single.lookup_positive::<false>(credentials) {
+                true => match single.lookup_positive(credentials, false) {
                     Ok(decision) => return decision,
                     Err(miss) => Some(miss),
                 },
@@ -309,10 +309,7 @@ impl Single {
             Ok(credentials) => credentials,
             Err(kind) => return Decision::Reject(kind.into()),
         };
-        let found = match is_cookie {
-            true => self.lookup_positive::<true>(credentials),
-            false => self.lookup_positive::<false>(credentials),
-        };
+        let found = self.lookup_positive(credentials, is_cookie);
         found.unwrap_or_else(|miss| {
             let was_good = miss.was_good || candidate.was_good;
             self.lookup_unknown(credentials, is_cookie, Miss { was_good, ..miss })

@@ -80,7 +80,7 @@ impl Authenticator {
     /// Looks up the credentials of a header, which the first instance takes.
     fn lookup_credentials(&self, credentials: Credentials<'_>) -> Decision {
         let missed = |miss| self.lookup_missed(credentials, Some(miss));
-        self.first.lookup_or::<false>(credentials, missed)
+        self.first.lookup_or(credentials, false, missed)
     }
 
     /// Continues after the first instance has no positive entry. `miss`: `None` if the token is too long for it. Out of
@@ -107,7 +107,7 @@ impl Authenticator {
     #[inline(never)]
     fn lookup_without_header(&self, headers: &mut HeaderMap) -> Decision {
         let missed = match self.first.cookie(headers) {
-            Ok(credentials) => match self.first.lookup_positive::<true>(credentials) {
+            Ok(credentials) => match self.first.lookup_positive(credentials, true) {
                 Ok(decision) => return decision,
                 Err(miss) => Ok((credentials, miss)),
             },
@@ -143,12 +143,14 @@ impl Single {
     /// # Errors
     ///
     /// If there is none.
-    pub(super) fn lookup_positive<const IS_COOKIE: bool>(
+    #[inline(never)]
+    pub(super) fn lookup_positive(
         &self,
         credentials: Credentials<'_>,
+        is_cookie: bool,
     ) -> Result<Decision, Miss> {
         let mut missed = None;
-        let decision = self.lookup_or::<IS_COOKIE>(credentials, |miss| {
+        let decision = self.lookup_or(credentials, is_cookie, |miss| {
             missed = Some(miss);
             Decision::Reject(AuthErrorKind::MissingCredentials.into())
         });
@@ -159,20 +161,21 @@ impl Single {
     }
 
     /// Looks up the positive entry for the credentials of a header or a cookie. From a cookie, only a session token is
-    /// accepted, even if another token is in the cache: a browser sends cookies with requests of any page. `IS_COOKIE`
-    /// is a constant, so that the path of a header does not pay for the check. Without an entry, `missed` decides: a
-    /// `Result` in place of it would be copied through memory on every hit.
+    /// accepted, even if another token is in the cache: a browser sends cookies with requests of any page. Inlined, so that
+    /// the path of a header does not pay for the check. Without an entry, `missed` decides: a `Result` in place of it
+    /// would be copied through memory on every hit.
     #[inline(always)]
-    fn lookup_or<const IS_COOKIE: bool>(
+    fn lookup_or(
         &self,
         credentials: Credentials<'_>,
+        is_cookie: bool,
         missed: impl FnOnce(Miss) -> Decision,
     ) -> Decision {
         let now = self.shared.clock.now();
         let key = self.shared.cache.key(credentials.as_bytes());
         match self.shared.cache.get_positive(&key, now) {
             Lookup::Hit { claims, .. } | Lookup::Stale { claims }
-                if IS_COOKIE && claims.kind() != TokenKind::Session =>
+                if is_cookie && claims.kind() != TokenKind::Session =>
             {
                 Decision::Reject(AuthErrorKind::UnsupportedToken.into())
             }

@@ -199,7 +199,10 @@ impl Authenticator {
         self.metadata().cloned()
     }
 
-    /// The metadata that the layer serves, which names all instances.
+    /// The metadata that the layer serves, which names all instances. Out of line, to keep the path of other requests
+    /// small.
+    #[cold]
+    #[inline(never)]
     pub(crate) fn metadata(&self) -> Option<&ResourceMetadata> {
         match &self.several {
             None => self.first.shared.metadata.as_ref(),
