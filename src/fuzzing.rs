@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use http::HeaderMap;
 
 #[cfg(feature = "mcp")]
-use crate::authorize::mcp::message::{self, Call};
+use crate::authorize::mcp::message::{self as mcp, Call};
 #[cfg(feature = "jwt")]
 use crate::verify::{JwtAlgorithm, jwt};
 use crate::{
@@ -14,6 +14,8 @@ use crate::{
     claims::permissions,
     extract::{self, CookieNames},
 };
+#[cfg(feature = "fleet")]
+use crate::{cache::Scope, fleet, observe::Effect};
 #[cfg(feature = "webhooks")]
 use crate::{
     clock::{Now, millis},
@@ -80,7 +82,7 @@ pub fn event(body: &[u8]) -> Option<bool> {
 #[cfg(feature = "mcp")]
 pub fn mcp_calls(body: &[u8]) -> Option<Vec<(Option<String>, Option<String>)>> {
     let mut calls = Vec::new();
-    let read = message::read(body, |call| {
+    let read = mcp::read(body, |call| {
         calls.push(match call {
             Call::Tool(name) => (Some(name.to_owned()), None),
             Call::Method(name) => (None, Some(name.to_owned())),
@@ -88,4 +90,25 @@ pub fn mcp_calls(body: &[u8]) -> Option<Vec<(Option<String>, Option<String>)>> {
         });
     });
     read.ok().map(|()| calls)
+}
+
+/// Reads the content of a record about a token, and writes it again. `None` if it is not understood.
+#[cfg(feature = "fleet")]
+pub fn record_of_token(content: &[u8]) -> Option<Vec<u8>> {
+    fleet::rewritten(content)
+}
+
+/// The same for a record about the user of this id.
+#[cfg(feature = "fleet")]
+pub fn record_of_user(content: &[u8], id: &str) -> Option<Vec<u8>> {
+    fleet::rewritten_user(content, id)
+}
+
+/// Reads the content of a message, and writes it again. Also returns true if it is a revocation, and true if it is about
+/// all tokens.
+#[cfg(feature = "fleet")]
+pub fn message(content: &[u8]) -> (Vec<u8>, bool, bool) {
+    let message = fleet::Message::decode(content);
+    let ends = message.effect == Effect::End;
+    (message.encode(), ends, message.scope == Scope::All)
 }

@@ -27,6 +27,8 @@ mod store;
 
 #[cfg(feature = "test-util")]
 pub use self::memory::{Fault, MemoryStore};
+#[cfg(fuzzing)]
+pub(crate) use self::record::{rewritten, rewritten_user};
 pub(crate) use self::{
     link::Apply,
     message::Message,

@@ -210,6 +210,20 @@ fn answer(mut info: Map<String, Value>) -> Result<Option<TokenInfo>, &'static st
     Ok(info.is_empty().then_some(answer))
 }
 
+/// Reads a record and writes it again, for the fuzz targets.
+#[cfg(fuzzing)]
+pub(crate) fn rewritten(content: &[u8]) -> Option<Vec<u8>> {
+    let Record { evidence, after } = decode(content)?;
+    Some(encode(&evidence)?.finish(&after))
+}
+
+/// The same for a record about a user.
+#[cfg(fuzzing)]
+pub(crate) fn rewritten_user(content: &[u8], id: &str) -> Option<Vec<u8>> {
+    let record = decode_user(content, id)?;
+    Some(encode_user(&record.user, record.called_at).finish(&record.after))
+}
+
 /// The most invalidations that a record names.
 const MAX_AFTER: usize = 16;
 
