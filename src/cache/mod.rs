@@ -17,6 +17,8 @@ use std::{sync::Arc, time::Duration};
 
 #[cfg(feature = "fleet")]
 pub(crate) use self::invalidation::{CLOCK_MARGIN, InvalidationId, MAX_OTHERS, MAX_TOKENS};
+#[cfg(feature = "fleet")]
+pub(crate) use self::user::USER_TTL;
 use self::{
     invalidation::{Dropped, Invalidations, Many},
     negative::Negative,
@@ -25,7 +27,7 @@ use self::{
 };
 pub(crate) use self::{
     invalidation::{Made, Properties, Scope},
-    user::{FetchedUser, USER_TTL, UserCache},
+    user::{FetchedUser, UserCache},
     verdict::Arrival,
 };
 use crate::{
