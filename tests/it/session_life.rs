@@ -107,7 +107,8 @@ async fn token_for_which_nothing_is_fetched_is_verified_once_a_minute() {
 
 #[tokio::test]
 async fn revocation_ends_what_outlives_the_ttl() {
-    let selections: [(&str, fn(&str) -> Tokens<'_>); 4] = [
+    type Select = fn(&str) -> Tokens<'_>;
+    let selections: [(&str, Select); 4] = [
         ("the token", |token| Tokens::one(token)),
         ("its session", |_| Tokens::of_session("sess_1")),
         ("its subject", |_| Tokens::of_subject("user_1")),
