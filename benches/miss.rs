@@ -33,13 +33,8 @@ fn main() {
         .enable_all()
         .build()
         .expect("a runtime can be made");
-    // On one thread: a refresh is in the background, and this thread waits for it without a pause.
-    let one_thread = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .expect("a runtime can be made");
-    one_thread.block_on(one_at_a_time());
     runtime.block_on(async {
+        one_at_a_time().await;
         all_at_once().await;
         flood().await;
     });
