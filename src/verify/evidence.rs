@@ -4,7 +4,7 @@
 //! is already rejected. The evidence then passes all rules once more, in a pure function. So evidence from any source
 //! has to pass the same rules.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 #[cfg(feature = "fleet")]
 use super::userinfo_policy::is_of_subject;
@@ -54,7 +54,8 @@ impl Evidence {
         format: TokenFormat,
         now: Now,
     ) -> Result<Verified, AuthError> {
-        let answer = verifier.weigh(&self.answer, statement, kind_of(format), now)?;
+        let answer = Cow::Owned(self.answer);
+        let answer = verifier.weigh(answer, statement, kind_of(format), now)?;
         let policy = verifier.userinfo_policy(&answer, format);
         let userinfo = match self.userinfo {
             Some(userinfo) => policy.check(&answer, Ok(userinfo))?.0,
@@ -67,7 +68,7 @@ impl Evidence {
             user,
             complete: self.complete && has_user,
         };
-        verifier.to_verified(answer, details, format)
+        verifier.to_verified(answer.into_owned(), details, format)
     }
 }
 
@@ -81,7 +82,8 @@ impl Verifier {
         format: TokenFormat,
     ) -> bool {
         let now = self.clock.now();
-        let known = self.weigh(&evidence.answer, statement, kind_of(format), now);
+        let answer = Cow::Borrowed(&evidence.answer);
+        let known = self.weigh(answer, statement, kind_of(format), now);
         known.is_ok_and(|known| match &evidence.userinfo {
             Some(userinfo) => is_of_subject(&known, userinfo),
             None => !self.userinfo_policy(&known, format).any(),
@@ -89,28 +91,28 @@ impl Verifier {
     }
 
     /// Applies the rules to an answer, with what the token states about itself. Returns what is known about the token.
-    pub(super) fn weigh(
+    pub(super) fn weigh<'a>(
         &self,
-        answer: &TokenInfo,
+        answer: Cow<'a, TokenInfo>,
         statement: &Statement,
         kind: TokenKind,
         now: Now,
-    ) -> Result<TokenInfo, AuthErrorKind> {
+    ) -> Result<Cow<'a, TokenInfo>, AuthErrorKind> {
         let seconds = now.unix_seconds();
         let answer = match statement {
             Statement::Unverified(stated) if answer.active => {
                 let stated = stated.as_ref().map_err(|kind| *kind)?;
-                self.rules.check_unverified(stated, answer, seconds)?;
-                answer.clone()
+                self.rules.check_unverified(stated, &answer, seconds)?;
+                answer
             }
             Statement::Verified(stated) if answer.active && !answer.is_local => {
-                match answer.clone().with_statement(stated.clone()) {
+                match answer.as_ref().clone().with_statement(stated.clone()) {
                     // A custom verifier decides: its answer may name another subject than the JWT.
-                    Err(_) if self.verifiers.oauth_is_custom => answer.clone(),
-                    known => known?,
+                    Err(_) if self.verifiers.oauth_is_custom => answer,
+                    known => Cow::Owned(known?),
                 }
             }
-            _ => answer.clone(),
+            _ => answer,
         };
         self.rules.check(&answer, kind, seconds)?;
         Ok(answer)

@@ -22,6 +22,7 @@ mod users;
 mod verified;
 
 use std::{
+    borrow::Cow,
     pin::pin,
     sync::{Arc, Once},
     task::Poll,
@@ -290,14 +291,14 @@ impl Verifier {
     }
 
     /// Applies the rules to the answer about a token, and reports its audience.
-    fn weigh_and_observe(
+    fn weigh_and_observe<'a>(
         &self,
-        answer: &TokenInfo,
+        answer: &'a TokenInfo,
         statement: &Statement,
         kind: TokenKind,
-    ) -> Result<TokenInfo, AuthErrorKind> {
+    ) -> Result<Cow<'a, TokenInfo>, AuthErrorKind> {
         let now = self.clock.now();
-        let known = self.weigh(answer, statement, kind, now);
+        let known = self.weigh(Cow::Borrowed(answer), statement, kind, now);
         let verdict = known.as_ref().map(|_| ()).map_err(|kind| *kind);
         if policy::concerns_audience(verdict, kind) {
             let stated = match statement {
