@@ -88,6 +88,22 @@ fn shape_is_told_by_prefix_and_parts() {
 }
 
 #[test]
+fn parts_of_a_jwt_have_only_bytes_of_base64url() {
+    for character in (0..=0x7f).map(char::from).chain(['é', 'ǿ']) {
+        let is_valid = character.is_ascii_alphanumeric() || character == '-' || character == '_';
+        for place in 0..3 {
+            // Long enough that bytes are checked together.
+            let mut parts = ["a".repeat(20), "b".repeat(40), "c".repeat(60)];
+            parts[place].insert(17, character);
+            let token = parts.join(".");
+            let is_jwt = matches!(TokenFormat::of(&token), TokenFormat::Jwt { .. });
+            // A dot makes a fourth part.
+            assert_eq!(is_jwt, is_valid, "{character:?} in part {place}");
+        }
+    }
+}
+
+#[test]
 fn kind_of_a_jwt_is_told_by_its_subject_and_then_by_its_type() {
     let jwt = |header: &str, payload: &str| {
         let [header, payload] = [header, payload].map(|part| URL_SAFE_NO_PAD.encode(part));
