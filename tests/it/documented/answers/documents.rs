@@ -128,7 +128,7 @@ fn metadata_of_the_instance_names_its_endpoints() {
         let app = App::new(world.config().discover([""; 0]));
         number += 1;
         jwt::synchronise(&world);
-        let token = world.clerk.token(&format!("user_{number}")).issue();
+        let token = world.clerk.token(format!("user_{number}")).issue();
         let reply = runtime.block_on(twice(&app, &token, 200, &metadata));
         assert!(reply.claims().profile().is_some());
     });
