@@ -4,6 +4,7 @@ mod calls;
 mod canary;
 #[cfg(target_os = "linux")]
 mod redis;
+mod schedules;
 mod sources;
 mod users;
 mod webhooks;
