@@ -30,7 +30,7 @@ async fn a_layer_that_requires_what_introspection_does_not_say_warns_once() {
     let introspection = || requiring(ByJti::introspection());
     let told = warnings_at(config(introspection()));
     assert_eq!(told.len(), 1, "{told:#?}");
-    for remedy in ["local-then-introspect", "OAuthTokens::backend_api"] {
+    for remedy in ["local-then-introspect", "`backend_api`"] {
         assert!(told[0].contains(remedy), "{told:#?}");
     }
     for (name, oauth) in [
