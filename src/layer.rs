@@ -9,7 +9,7 @@ use crate::{Authenticator, ClerkAuth, ClerkConfig, options::LayerOptions, reject
 /// Authenticates requests with Clerk and inserts [`ClerkClaims`](crate::ClerkClaims) into the request's extensions.
 /// See the [crate docs](crate).
 ///
-/// Cloning copies pointers. Clones, and the services that they make, share one cache and one connection pool. Two
+/// Cloning copies a pointer. Clones, and the services that they make, share one cache and one connection pool. Two
 /// layers that are made separately share nothing, even if their configurations are equal: a cache belongs to one set
 /// of rules.
 #[derive(Clone)]

@@ -60,9 +60,8 @@ where
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
         // The metadata is served first, since it needs neither a valid token nor Clerk.
-        if let Some(first) = self.authenticator.first_metadata()
-            && first.is_at(request.uri().path())
-            && let Some(metadata) = self.authenticator.metadata()
+        if let Some(metadata) = self.authenticator.metadata()
+            && metadata.is_at(request.uri().path())
             && let Some(response) =
                 metadata.answer_as(request.method(), request.uri().path(), &self.reject)
         {

@@ -1,27 +1,31 @@
 //! [`Authenticator::any`]: several instances behind one layer.
 //!
+//! The front of the list has parts of its own: its cache is empty, so that every token reaches the list.
+//!
 //! 1. A positive entry at any instance accepts the token of a header.
 //! 2. `attempt` determines the instances that can have issued the token, and their order.
 //! 3. They verify the token one after the other, until one accepts it, or rejects a token that it has issued.
 //!
 //! Each instance has its own cache, rules, limits and clients. A list adds no other state.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use http::HeaderMap;
 
 use super::{
-    Authenticator, Decision, Rejected, Single,
+    Authenticator, Decision, Rejected, Shared, Single,
     attempt::{self, Knowledge, Relation},
     lookup::{Miss, PendingVerification},
 };
 use crate::{
     AuthErrorKind, ClerkClaims, TokenKind,
+    cache::Cache,
+    claims::entry::Lifetimes,
     extract::{Credentials, SecretToken},
-    observe::Seen,
+    observe::{Observer, Seen},
     reject::Challenges,
     resource_metadata::ResourceMetadata,
-    token::{TokenFormat, format::stated_issuer},
+    token::{TokenFormat, digest::TokenHasher, format::stated_issuer},
 };
 
 /// The authenticators of several instances.
@@ -29,7 +33,6 @@ pub(super) struct Several {
     singles: Box<[Single]>,
     /// The challenges of each instance. All name the metadata of the list.
     challenges: Box<[Arc<Challenges>]>,
-    metadata: Option<ResourceMetadata>,
 }
 
 /// The instances that still have to verify a token, and the rejection by the earlier ones.
@@ -108,21 +111,17 @@ impl Authenticator {
         let first = singles
             .first()
             .expect("the list of authenticators is empty");
-        Self {
-            first: first.clone(),
-            several: (singles.len() > 1).then(|| Arc::new(Several::new(singles))),
-        }
-    }
-
-    /// Returns the length of the longest token that any instance takes.
-    pub(super) fn max_token_length(&self) -> usize {
-        let lengths = self.singles().iter().map(|it| it.shared.max_token_length);
-        lengths.max().unwrap_or_default()
+        let front = match singles.len() {
+            1 => first.clone(),
+            _ => Several::front(singles),
+        };
+        Self { front }
     }
 }
 
 impl Several {
-    fn new(singles: Vec<Single>) -> Self {
+    /// Makes the front of a list.
+    fn front(singles: Vec<Single>) -> Single {
         let issuers = singles.iter().flat_map(Single::authorization_servers);
         let metadata = singles[0].shared.metadata.as_ref();
         let metadata = metadata.map(|first| first.with_issuers(issuers));
@@ -131,10 +130,12 @@ impl Several {
             let scopes = single.shared.verifier.rules.challenged_scopes();
             Arc::new(Challenges::new(scopes, url))
         });
-        Self {
+        let several = Self {
             challenges: challenges.collect(),
-            metadata,
             singles: singles.into(),
+        };
+        Single {
+            shared: Arc::new(Shared::front(several, metadata)),
         }
     }
 
@@ -142,24 +143,15 @@ impl Several {
         &self.singles
     }
 
-    pub(super) fn metadata(&self) -> Option<&ResourceMetadata> {
-        self.metadata.as_ref()
-    }
-
     /// Returns the challenges of the instance that rejected a token.
     pub(super) fn challenges(&self, seen: Seen) -> &Challenges {
         &self.challenges[usize::from(seen.place)]
     }
 
-    /// Looks up a token for which the first instance has no positive entry. `first`: `None` if the token is too long
-    /// for the first instance.
-    pub(super) fn lookup(
-        self: &Arc<Self>,
-        credentials: Credentials<'_>,
-        first: Option<Miss>,
-    ) -> Decision {
-        let mut misses = vec![first];
-        for single in &self.singles[1..] {
+    /// Looks up the token of a header at all instances.
+    pub(super) fn lookup(self: &Arc<Self>, credentials: Credentials<'_>) -> Decision {
+        let mut misses = Vec::with_capacity(self.singles.len());
+        for single in &self.singles {
             misses.push(match single.takes(credentials) {
                 false => None,
                 true => match single.lookup_positive(credentials, false) {
@@ -281,6 +273,36 @@ impl Attempt {
             ..rejected
         };
         self.rejected = Some(attempt::prevailing(self.rejected.take(), rejected));
+    }
+}
+
+impl Shared {
+    /// Returns the parts of the front of a list. Only its metadata, its challenges and its list are in use.
+    fn front(several: Several, metadata: Option<ResourceMetadata>) -> Self {
+        let first = &several.singles[0].shared;
+        let lengths = several.singles.iter().map(|it| it.shared.max_token_length);
+        let off = Lifetimes::new(Duration::ZERO, Duration::ZERO);
+        Self {
+            // Nothing is stored, so no secret is needed.
+            cache: Cache::new(TokenHasher::new([0; 32], &[]), off, 1, Duration::ZERO),
+            verifier: Arc::clone(&first.verifier),
+            challenges: Arc::clone(&several.challenges[0]),
+            metadata,
+            authorization_server: first.authorization_server.clone(),
+            discovery: None,
+            #[cfg(feature = "jwt")]
+            local: None,
+            observer: Observer::new(),
+            #[cfg(feature = "fleet")]
+            fleet: None,
+            health: Arc::clone(&first.health),
+            clock: Arc::clone(&first.clock),
+            #[cfg(feature = "webhooks")]
+            webhook_keys: Arc::default(),
+            max_token_length: lengths.max().unwrap_or_default(),
+            session_cookie: None,
+            several: Some(Arc::new(several)),
+        }
     }
 }
 

@@ -153,7 +153,8 @@ impl Shared {
             webhook_keys: config.webhook_keys,
             max_token_length: config.max_token_length,
             session_cookie: config.session_cookie,
-            verifier: Verifier {
+            several: None,
+            verifier: Arc::new(Verifier {
                 verifiers,
                 route_rules: Arc::new(ConfiguredRules {
                     rules: Arc::clone(&config.rules),
@@ -170,7 +171,7 @@ impl Shared {
                 unreadable_organization: Once::new(),
                 audience_observer: AudienceObserver::new(),
                 kind_log: KindLog::default(),
-            },
+            }),
             clock: config.clock,
         }
     }

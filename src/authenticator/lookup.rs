@@ -57,66 +57,60 @@ pub(super) struct Miss {
 impl Authenticator {
     /// Looks up the token of the headers. Does no I/O and awaits nothing.
     pub(crate) fn lookup(&self, headers: &mut HeaderMap) -> Decision {
-        match extract::parse(headers, self.first.shared.max_token_length) {
+        match extract::parse(headers, self.front.shared.max_token_length) {
             Ok(credentials) => self.lookup_credentials(credentials),
             // Only a missing header falls back to the cookie, never a malformed one.
             Err(AuthErrorKind::MissingCredentials) => self.lookup_without_header(headers),
-            Err(AuthErrorKind::TokenTooLong) => self.lookup_long(headers),
             Err(kind) => Decision::Reject(kind.into()),
         }
     }
 
     /// Looks up a token that did not arrive in a header.
     pub(super) fn lookup_token(&self, token: &str) -> Decision {
-        match Credentials::of(token, self.max_token_length()) {
-            Ok(credentials) if self.first.takes(credentials) => {
-                self.lookup_credentials(credentials)
-            }
-            Ok(credentials) => self.lookup_missed(credentials, None),
+        match Credentials::of(token, self.front.shared.max_token_length) {
+            Ok(credentials) => self.lookup_credentials(credentials),
             Err(kind) => Decision::Reject(kind.into()),
         }
     }
 
-    /// Looks up the credentials of a header, which the first instance takes.
     fn lookup_credentials(&self, credentials: Credentials<'_>) -> Decision {
-        let missed = |miss| self.lookup_missed(credentials, Some(miss));
-        self.first.lookup_or(credentials, false, missed)
+        self.front
+            .lookup_or(credentials, false, |key, was_good, now| {
+                self.lookup_missed(credentials, key, was_good, now)
+            })
     }
 
-    /// Continues after the first instance has no positive entry. `miss`: `None` if the token is too long for it. Out of
-    /// line, to keep the hit path small.
-    #[inline(never)]
-    fn lookup_missed(&self, credentials: Credentials<'_>, miss: Option<Miss>) -> Decision {
-        match (&self.several, miss) {
-            (Some(several), miss) => several.lookup(credentials, miss),
-            (None, Some(miss)) => self.first.lookup_unknown(credentials, false, miss),
-            (None, None) => Decision::Reject(AuthErrorKind::TokenTooLong.into()),
-        }
-    }
-
-    /// Looks up a token that is too long for the first instance.
+    /// Continues without a positive entry. Out of line, to keep the hit path small.
     #[cold]
-    fn lookup_long(&self, headers: &mut HeaderMap) -> Decision {
-        match extract::parse(headers, self.max_token_length()) {
-            Ok(credentials) => self.lookup_missed(credentials, None),
-            Err(kind) => Decision::Reject(kind.into()),
+    #[inline(never)]
+    fn lookup_missed(
+        &self,
+        credentials: Credentials<'_>,
+        key: TokenDigest,
+        was_good: bool,
+        now: Now,
+    ) -> Decision {
+        match &self.front.shared.several {
+            Some(several) => several.lookup(credentials),
+            None => {
+                let miss = Miss { key, was_good, now };
+                self.front.lookup_unknown(credentials, false, miss)
+            }
         }
     }
 
     /// Looks up a request whose header has no bearer token. Out of line, to keep the path of bearer tokens small.
     #[inline(never)]
     fn lookup_without_header(&self, headers: &mut HeaderMap) -> Decision {
-        let missed = match self.first.cookie(headers) {
-            Ok(credentials) => match self.first.lookup_positive(credentials, true) {
-                Ok(decision) => return decision,
-                Err(miss) => Ok((credentials, miss)),
+        if let Some(several) = &self.front.shared.several {
+            return several.lookup_cookies(headers);
+        }
+        match self.front.cookie(headers) {
+            Ok(credentials) => match self.front.lookup_positive(credentials, true) {
+                Ok(decision) => decision,
+                Err(miss) => self.front.lookup_unknown(credentials, true, miss),
             },
-            Err(kind) => Err(kind),
-        };
-        match (&self.several, missed) {
-            (Some(several), _) => several.lookup_cookies(headers),
-            (None, Ok((credentials, miss))) => self.first.lookup_unknown(credentials, true, miss),
-            (None, Err(kind)) => Decision::Reject(kind.into()),
+            Err(kind) => Decision::Reject(kind.into()),
         }
     }
 }
@@ -150,8 +144,8 @@ impl Single {
         is_cookie: bool,
     ) -> Result<Decision, Miss> {
         let mut missed = None;
-        let decision = self.lookup_or(credentials, is_cookie, |miss| {
-            missed = Some(miss);
+        let decision = self.lookup_or(credentials, is_cookie, |key, was_good, now| {
+            missed = Some(Miss { key, was_good, now });
             Decision::Reject(AuthErrorKind::MissingCredentials.into())
         });
         match missed {
@@ -169,7 +163,7 @@ impl Single {
         &self,
         credentials: Credentials<'_>,
         is_cookie: bool,
-        missed: impl FnOnce(Miss) -> Decision,
+        missed: impl FnOnce(TokenDigest, bool, Now) -> Decision,
     ) -> Decision {
         let now = self.shared.clock.now();
         let key = self.shared.cache.key(credentials.as_bytes());
@@ -199,7 +193,7 @@ impl Single {
                 self.shared.observer.passed(seen, &claims);
                 Decision::Pass(claims)
             }
-            Lookup::Unknown { was_good } => missed(Miss { key, was_good, now }),
+            Lookup::Unknown { was_good } => missed(key, was_good, now),
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! `lookup` is the synchronous half: it accepts, rejects, or returns a verification to wait for. `verify` is the
 //! asynchronous half. `revoke` invalidates verdicts. `build` makes the parts from a configuration. `any` is for several
-//! instances: it starts behind a miss at the first one, so that a hit of a single instance does not pay for it.
+//! instances: it starts behind a miss, so that a hit of a single instance does not pay for it.
 
 mod any;
 mod attempt;
@@ -45,7 +45,7 @@ use crate::{
 /// It is the core of [`ClerkAuthLayer`](crate::ClerkAuthLayer), for everything that is not an HTTP request of a
 /// tower service: the first message of a WebSocket, a framework with its own HTTP types, a job queue.
 ///
-/// Cloning copies pointers. Clones, and the layers made from them, share one cache and one connection pool. Two
+/// Cloning copies one pointer. Clones, and the layers made from them, share one cache and one connection pool. Two
 /// authenticators share nothing, even if their configurations are equal: a cache belongs to one set of rules.
 /// [`any`](Self::any) combines the authenticators of several instances.
 ///
@@ -68,10 +68,9 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Authenticator {
-    /// The only instance, or the first one.
-    first: Single,
-    /// All instances. `None` if there is one.
-    several: Option<Arc<Several>>,
+    /// The only instance, or the front of [several](Several). One pointer in both cases, so that a hit of a single
+    /// instance does not pay for lists.
+    front: Single,
 }
 
 /// The authenticator of a single instance.
@@ -83,7 +82,7 @@ pub(crate) struct Single {
 /// The parts of an authenticator of a single instance.
 struct Shared {
     cache: Cache,
-    verifier: Verifier,
+    verifier: Arc<Verifier>,
     challenges: Arc<Challenges>,
     /// `None` without a resource that is a web address.
     metadata: Option<ResourceMetadata>,
@@ -102,6 +101,8 @@ struct Shared {
     max_token_length: usize,
     /// The cookie that is read if the bearer token is absent; `None` if cookies are ignored.
     session_cookie: Option<CookieNames>,
+    /// The instances behind a front, which itself has no token: its cache is empty, and it reads no cookie.
+    several: Option<Arc<Several>>,
 }
 
 impl Authenticator {
@@ -115,10 +116,9 @@ impl Authenticator {
     #[must_use]
     pub fn new(config: ClerkConfig) -> Self {
         Self {
-            first: Single {
+            front: Single {
                 shared: Arc::new_cyclic(|shared| Shared::new(config, shared)),
             },
-            several: None,
         }
     }
 
@@ -199,27 +199,15 @@ impl Authenticator {
         self.metadata().cloned()
     }
 
-    /// The metadata that the layer serves, which names all instances. Out of line, to keep the path of other requests
-    /// small.
-    #[cold]
-    #[inline(never)]
+    /// The metadata that the layer serves, which names all instances.
     pub(crate) fn metadata(&self) -> Option<&ResourceMetadata> {
-        match &self.several {
-            None => self.first.shared.metadata.as_ref(),
-            Some(several) => several.metadata(),
-        }
-    }
-
-    /// The metadata of the first instance, which has the same paths as the metadata that the layer serves. Every
-    /// request reads it.
-    pub(crate) fn first_metadata(&self) -> Option<&ResourceMetadata> {
-        self.first.shared.metadata.as_ref()
+        self.front.shared.metadata.as_ref()
     }
 
     /// The authenticators of all instances.
     pub(crate) fn singles(&self) -> &[Single] {
-        match &self.several {
-            None => slice::from_ref(&self.first),
+        match &self.front.shared.several {
+            None => slice::from_ref(&self.front),
             Some(several) => several.singles(),
         }
     }
@@ -261,8 +249,8 @@ impl Authenticator {
     /// The one place where the reason of a rejection becomes its form.
     pub(crate) fn rejection(&self, rejected: &Rejected, is_grpc: bool) -> Rejection {
         self.observe_rejection(rejected);
-        let challenges = match &self.several {
-            None => &self.first.shared.challenges,
+        let challenges = match &self.front.shared.several {
+            None => &self.front.shared.challenges,
             Some(several) => several.challenges(rejected.seen),
         };
         challenges.rejection(&rejected.error, is_grpc)
@@ -276,8 +264,8 @@ impl Authenticator {
 
     /// Notes that a request passes without claims, and returns the challenges of rules behind the layer.
     pub(crate) fn pass_anonymous(&self) -> Arc<Challenges> {
-        self.first.shared.observer.passed_anonymous();
-        Arc::clone(&self.first.shared.challenges)
+        self.singles()[0].shared.observer.passed_anonymous();
+        Arc::clone(&self.front.shared.challenges)
     }
 }
 
