@@ -1,9 +1,12 @@
 //! Clerk's tokens in frameworks that are not built on tower. Each module has an extractor, a guard or a middleware that
 //! calls `Authenticator::authenticate`, and an app with one route, `GET /me`, which responds with the subject.
 //!
+//! The module [`mcp`] has MCP servers, whose crates have an HTTP service that the layers wrap.
+//!
 //! A rejection is answered with its own status and headers: the challenge of a 401 or 403, and the `Retry-After` of a 503.
 
 pub mod actix;
+pub mod mcp;
 pub mod poem;
 pub mod rocket;
 pub mod salvo;
