@@ -11,7 +11,7 @@ use reqwest::{Client, ClientBuilder, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_clerk::{Authenticator, ClerkConfig, fake_clerk::FakeClerk, kinds::OAuthTokens};
-use tower_clerk_frameworks::mcp::{self, tower_mcp};
+use tower_clerk_frameworks::mcp::{self, pmcp, tower_mcp};
 
 #[tokio::test]
 async fn tower_mcp_serves_callers_with_a_token() {
@@ -21,6 +21,16 @@ async fn tower_mcp_serves_callers_with_a_token() {
 #[tokio::test]
 async fn tower_mcp_binds_sessions_to_their_caller() {
     check_sessions(tower_mcp::server).await;
+}
+
+#[tokio::test]
+async fn pmcp_serves_callers_with_a_token() {
+    check(pmcp::server).await;
+}
+
+#[tokio::test]
+async fn pmcp_binds_sessions_to_their_caller() {
+    check_sessions(pmcp::server).await;
 }
 
 struct Case<'a> {
@@ -134,6 +144,10 @@ async fn check(server: fn(&Authority) -> Router) {
         let answer = Answer::of(call("whoami").header("host", "rebound.example")).await;
         assert!(answer.status.is_client_error(), "{}", answer.body);
         assert_eq!(answer.text(), None, "{}", answer.body);
+
+        // pmcp takes the user from this header if it has no `AuthProvider`.
+        let answer = Answer::of(call("whoami").header("x-pmcp-user-id", "user_2")).await;
+        assert_eq!(answer.text().as_deref(), Some("user_1"), "{}", answer.body);
 
         // Servers read these bodies differently: as a call of `admin`, of `whoami`, or as no JSON.
         let admin = message("admin").to_string();
@@ -311,7 +325,7 @@ impl Answer {
         value
     }
 
-    /// The text that the tool returned. The message is the body, or an event of a stream.
+    /// The text that the tool returned. The message is the body, or an event of a stream. pmcp writes the text as JSON.
     fn text(&self) -> Option<String> {
         let mut lines = self
             .body
@@ -325,7 +339,7 @@ impl Answer {
         let result = message.get("result")?;
         assert_ne!(result["isError"], true, "{message}");
         let text = result["content"][0]["text"].as_str()?;
-        Some(text.to_owned())
+        Some(serde_json::from_str(text).unwrap_or_else(|_| text.to_owned()))
     }
 }
 

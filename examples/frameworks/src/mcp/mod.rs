@@ -3,6 +3,7 @@
 //!
 //! The layers verify the token. Checks that the crates have themselves stay off, so that one place decides.
 
+pub mod pmcp;
 pub mod tower_mcp;
 
 use axum::Router;
