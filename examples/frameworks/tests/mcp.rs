@@ -11,7 +11,7 @@ use reqwest::{Client, ClientBuilder, RequestBuilder};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 use tower_clerk::{Authenticator, ClerkConfig, fake_clerk::FakeClerk, kinds::OAuthTokens};
-use tower_clerk_frameworks::mcp::{self, pmcp, tower_mcp};
+use tower_clerk_frameworks::mcp::{self, pmcp, rust_mcp_sdk, tower_mcp};
 
 #[tokio::test]
 async fn tower_mcp_serves_callers_with_a_token() {
@@ -31,6 +31,11 @@ async fn pmcp_serves_callers_with_a_token() {
 #[tokio::test]
 async fn pmcp_binds_sessions_to_their_caller() {
     check_sessions(pmcp::server).await;
+}
+
+#[tokio::test]
+async fn rust_mcp_sdk_serves_callers_with_a_token() {
+    check(rust_mcp_sdk::server).await;
 }
 
 struct Case<'a> {

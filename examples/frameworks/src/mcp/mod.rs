@@ -4,6 +4,7 @@
 //! The layers verify the token. Checks that the crates have themselves stay off, so that one place decides.
 
 pub mod pmcp;
+pub mod rust_mcp_sdk;
 pub mod tower_mcp;
 
 use axum::Router;
