@@ -81,7 +81,6 @@ impl Authenticator {
     }
 
     /// Continues without a positive entry. Out of line, to keep the hit path small.
-    #[cold]
     #[inline(never)]
     fn lookup_missed(
         &self,
