@@ -84,7 +84,7 @@ fn settings(config: &ClerkConfig, ttl: Duration) -> Settings {
     Settings {
         ttl,
         timeout: config.timeout,
-        // Ten looks for each call that the limit allows in ten seconds.
+        // Ten times as many as may call Clerk: those that find evidence need no call.
         looks_per_second: config.rate_limit,
     }
 }

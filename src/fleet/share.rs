@@ -6,7 +6,7 @@
 //! 3. Nothing in the store rejects a request: every failure is a miss.
 //!
 //! A store that does not answer costs a verification at most two looks and a pause. Looks for tokens that were not seen
-//! before are bounded, so that a flood of made-up tokens does not reach the store.
+//! before are bounded, so that a flood of made-up tokens costs the store a bounded number of commands.
 //!
 //! `tokens` and `users` share in this way, each with its own names and keys.
 
@@ -94,7 +94,7 @@ pub(crate) struct Settings {
     pub(crate) ttl: Duration,
     /// The longest duration of a verification.
     pub(crate) timeout: Duration,
-    /// The bound on looks for tokens that were not seen before. `None` without a bound.
+    /// The number of verifications of tokens that were not seen before that may look in a second. `None` without a bound.
     pub(crate) looks_per_second: Option<u32>,
 }
 
@@ -130,6 +130,10 @@ impl Share {
             return Looked::Alone;
         }
         let priority = wanted.priority();
+        if !self.looks.allows(priority, self.clock.now()) {
+            self.metrics.increment(SharedEvent::Skipped);
+            return Looked::Alone;
+        }
         let start = Instant::now();
         let rest = wanted.needed_by().saturating_duration_since(start);
         let patience = self.patience.of_a_request(rest);
@@ -164,6 +168,7 @@ impl Share {
     async fn claim<W: Wanted>(&self, name: &str, wanted: &W, end: Instant) -> Looked<W::Result> {
         let priority = wanted.priority();
         let mut pause = Pause::of(priority);
+        let mut waiter = None;
         loop {
             let epoch = wanted.epoch();
             let claim = self.store.claim(name, self.lease);
@@ -179,6 +184,11 @@ impl Share {
             }
             if claim.won {
                 return Looked::Lead;
+            }
+            waiter = waiter.or_else(|| self.looks.wait(priority));
+            if waiter.is_none() {
+                self.metrics.increment(SharedEvent::Skipped);
+                return Looked::Alone;
             }
             let pause = pause.next();
             if Instant::now() + pause > end || self.patience.is_over(self.clock.now()) {
@@ -229,7 +239,7 @@ impl Share {
         priority: Priority,
         look: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, Unanswered> {
-        let Some(_place) = self.looks.place(priority, self.clock.now()).await else {
+        let Some(_place) = self.looks.place(priority).await else {
             self.metrics.increment(SharedEvent::Skipped);
             return Err(Unanswered::Failed);
         };
@@ -268,7 +278,7 @@ impl Share {
 enum Unanswered {
     /// The time is over. Another look may succeed.
     Late,
-    /// The store failed, or no look is allowed.
+    /// The store failed, or there was no place for the look.
     Failed,
 }
 

@@ -2,6 +2,7 @@
 
 mod calls;
 mod canary;
+mod flood;
 #[cfg(target_os = "linux")]
 mod redis;
 mod schedules;
@@ -106,14 +107,14 @@ async fn new_tokens_at_all_replicas_at_once_are_introspected_once_each() {
         Endpoint::Introspection,
         tower_clerk::fake_clerk::Fault::delay(Duration::from_millis(100)),
     );
-    let tokens: Vec<_> = (0..20).map(|_| clerk.token("user_1").issue()).collect();
+    let tokens: Vec<_> = (0..100).map(|_| clerk.token("user_1").issue()).collect();
     let requests = tokens
         .iter()
         .flat_map(|token| replicas.apps.iter().map(move |app| app.bearer(token)));
     for answer in futures_util::future::join_all(requests).await {
         answer.assert_accepted();
     }
-    assert_eq!(replicas.introspections(), 20);
+    assert_eq!(replicas.introspections(), 100);
 }
 
 #[tokio::test(start_paused = true)]

@@ -20,40 +20,36 @@ use crate::{
     sync::Mutex,
 };
 
-/// The bound on looks for tokens that were not seen before. Looks for other tokens have none.
+/// The bounds of what tokens that were not seen before may cost the store. Looks for other tokens have none.
+///
+/// The verifications that may look in a second are bounded, not their looks: a verification that waits looks many times,
+/// so a bound on looks would end the waits of a burst of good tokens. Instead, the number of verifications that wait is
+/// bounded. So a flood costs the store at most four commands for each verification that may look, and the looks of
+/// [`WAITERS`].
 pub(super) struct Looks {
     places: Semaphore,
+    waiters: Semaphore,
     per_second: Option<u32>,
-    /// A second of the monotonic clock, and the number of looks in it.
+    /// A second of the monotonic clock, and the number of verifications that looked in it.
     made: Mutex<(u64, u32)>,
 }
 
-/// A place for a look.
+/// A place for a look, or for waiting.
 pub(super) struct Place<'a>(#[expect(dead_code, reason = "held")] Option<SemaphorePermit<'a>>);
 
 impl Looks {
     pub(super) fn new(per_second: Option<u32>) -> Self {
         Self {
             places: Semaphore::new(PLACES),
+            waiters: Semaphore::new(WAITERS),
             per_second,
             made: Mutex::default(),
         }
     }
 
-    /// Returns a place for a look. `None` if there is none in time, or too many looks were made in this second.
-    pub(super) async fn place(&self, priority: Priority, now: Now) -> Option<Place<'_>> {
-        if priority != Priority::FirstSeen {
-            return Some(Place(None));
-        }
-        if !self.allows(now) {
-            return None;
-        }
-        let place = timeout(LOOK, self.places.acquire()).await.ok()?;
-        Some(Place(Some(place.ok()?)))
-    }
-
-    fn allows(&self, now: Now) -> bool {
-        let Some(most) = self.per_second else {
+    /// Counts a verification. Returns false if too many began in this second, and it may not look.
+    pub(super) fn allows(&self, priority: Priority, now: Now) -> bool {
+        let Some(most) = self.per_second.filter(|_| is_bounded(priority)) else {
             return true;
         };
         let second = now.mono / 1000;
@@ -64,6 +60,27 @@ impl Looks {
         made.1 = made.1.saturating_add(1);
         made.1 <= most
     }
+
+    /// Returns a place for one look. `None` if there is none in time.
+    pub(super) async fn place(&self, priority: Priority) -> Option<Place<'_>> {
+        if !is_bounded(priority) {
+            return Some(Place(None));
+        }
+        let place = timeout(LOOK, self.places.acquire()).await.ok()?;
+        Some(Place(Some(place.ok()?)))
+    }
+
+    /// Returns a place for a verification that waits for evidence. `None` if there is none now.
+    pub(super) fn wait(&self, priority: Priority) -> Option<Place<'_>> {
+        if !is_bounded(priority) {
+            return Some(Place(None));
+        }
+        Some(Place(Some(self.waiters.try_acquire().ok()?)))
+    }
+}
+
+fn is_bounded(priority: Priority) -> bool {
+    priority == Priority::FirstSeen
 }
 
 /// The time that a request may wait for the evidence of another replica.
@@ -125,6 +142,10 @@ impl Patience {
 
 /// The number of looks in flight for tokens that were not seen before.
 const PLACES: usize = 64;
+
+/// The number of verifications that wait for evidence about tokens that were not seen before: more than twice a burst of a
+/// hundred tokens. Their looks are at most some 10,000 a second.
+const WAITERS: usize = 256;
 
 const MOST_IN_VAIN: u32 = 10;
 

@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use super::{Looks, PLACES, Patience};
+use super::{Looks, PLACES, Patience, WAITERS};
 use crate::{clock::Now, observe::Priority};
 
 const NOW: Now = Now { mono: 500, wall: 0 };
@@ -12,35 +12,50 @@ fn later(millis: u64) -> Now {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn looks_for_first_seen_tokens_are_bounded() {
+const SEEN: [Priority; 2] = [Priority::Returning, Priority::Refresh];
+
+#[test]
+fn verifications_that_look_are_bounded() {
     let looks = Looks::new(Some(100));
+    for number in 0..103 {
+        let is_allowed = looks.allows(Priority::FirstSeen, NOW);
+        assert_eq!(is_allowed, number < 100, "{number}");
+    }
+    for priority in SEEN {
+        assert!(looks.allows(priority, NOW));
+    }
+    let next_second = later(500);
+    assert!(looks.allows(Priority::FirstSeen, next_second));
+}
+
+#[tokio::test(start_paused = true)]
+async fn looks_in_flight_are_bounded() {
+    let looks = Looks::new(None);
     let mut places = Vec::new();
     for _ in 0..PLACES {
-        places.push(looks.place(Priority::FirstSeen, NOW).await.unwrap());
+        places.push(looks.place(Priority::FirstSeen).await.unwrap());
     }
-    assert!(
-        looks.place(Priority::FirstSeen, NOW).await.is_none(),
-        "no place"
-    );
-    assert!(looks.place(Priority::Returning, NOW).await.is_some());
+    assert!(looks.place(Priority::FirstSeen).await.is_none());
+    for priority in SEEN {
+        assert!(looks.place(priority).await.is_some());
+    }
     places.clear();
-    for _ in 0..100 - PLACES - 1 {
-        assert!(looks.place(Priority::FirstSeen, NOW).await.is_some());
+    assert!(looks.place(Priority::FirstSeen).await.is_some());
+}
+
+#[test]
+fn verifications_that_wait_are_bounded() {
+    let looks = Looks::new(None);
+    let mut waiters = Vec::new();
+    for _ in 0..WAITERS {
+        waiters.push(looks.wait(Priority::FirstSeen).unwrap());
     }
-    for _ in 0..3 {
-        assert!(
-            looks.place(Priority::FirstSeen, NOW).await.is_none(),
-            "too many"
-        );
+    assert!(looks.wait(Priority::FirstSeen).is_none());
+    for priority in SEEN {
+        assert!(looks.wait(priority).is_some());
     }
-    for priority in [Priority::Returning, Priority::Refresh] {
-        assert!(looks.place(priority, NOW).await.is_some());
-    }
-    assert!(
-        looks.place(Priority::FirstSeen, later(500)).await.is_some(),
-        "the next second"
-    );
+    waiters.pop();
+    assert!(looks.wait(Priority::FirstSeen).is_some());
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,9 +63,9 @@ async fn waits_for_a_place_end_in_time() {
     let looks = Looks::new(None);
     let mut places = Vec::new();
     for _ in 0..PLACES {
-        places.push(looks.place(Priority::FirstSeen, NOW).await.unwrap());
+        places.push(looks.place(Priority::FirstSeen).await.unwrap());
     }
-    let waits = looks.place(Priority::FirstSeen, NOW);
+    let waits = looks.place(Priority::FirstSeen);
     let frees = async {
         tokio::time::sleep(Duration::from_millis(19)).await;
         places.clear();
