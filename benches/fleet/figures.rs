@@ -1,17 +1,15 @@
 //! The figures on the paused clock.
 
-use std::{env, fmt, time::Duration};
+use std::{fmt, time::Duration};
 
-use bytes::Bytes;
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::join_all;
 use tokio::time::{Instant, sleep};
-use tower_clerk::{
-    Tokens,
-    fleet::{Claim, Fault, Fleet, MemoryStore, Page, Position, SharedStore, StoreError},
-    testing::ManualClock,
-};
+use tower_clerk::{Tokens, fleet::Fault};
 
-use crate::replicas::{Clerk, Replicas, SECRET, config, paused, quantile, start, token};
+use crate::{
+    replicas::{Replicas, paused, quantile, token},
+    tampering,
+};
 
 /// One figure, with the most that it may be.
 pub(crate) struct Figure {
@@ -56,11 +54,16 @@ pub(crate) fn all() -> Vec<Figure> {
     all.push(revocation());
     all.extend(hanging());
     all.push(rejected());
-    all.push(altered());
+    all.push(tampering::figure());
     all
 }
 
-fn exact(name: impl Into<String>, measured: f64, target: f64, unit: &'static str) -> Figure {
+pub(crate) fn exact(
+    name: impl Into<String>,
+    measured: f64,
+    target: f64,
+    unit: &'static str,
+) -> Figure {
     Figure {
         name: name.into(),
         measured,
@@ -234,115 +237,4 @@ fn rejected() -> Figure {
     }
     let name = format!("requests rejected because of the store, of {requests} under 16 faults");
     exact(name, rejected.into(), 0.0, "")
-}
-
-/// Records that were altered, swapped, or kept beyond the TTL, and that a replica accepts. `RECORDS` sets how many.
-fn altered() -> Figure {
-    let records = env::var("RECORDS").map_or(100_000, |it| it.parse().expect("a number"));
-    let clock = ManualClock::new();
-    let store = Tampering(MemoryStore::new(clock.clone()));
-    let accepted = paused(async {
-        let writer = start(
-            config(&Clerk::new(Duration::ZERO))
-                .clock(clock.clone())
-                .fleet(Fleet::store(store.0.clone(), SECRET)),
-        );
-        let reader = || {
-            let config = config(&Clerk::that_rejects()).clock(clock.clone());
-            start(config.fleet(Fleet::store(store.clone(), SECRET)))
-        };
-        let mut readers = reader();
-        let mut accepted = 0_u32;
-        for number in 0..records {
-            if number % 10_000 == 0 {
-                readers = reader();
-                _ = readers.warm_up().await;
-                _ = writer.warm_up().await;
-            }
-            if number % 100 == 0 {
-                // The links read again.
-                clock.advance(Duration::from_millis(200));
-                sleep(Duration::from_millis(200)).await;
-            }
-            let token = token(number);
-            writer.verify(&token).await.expect("Clerk accepts it");
-            tokio::task::yield_now().await;
-            accepted += u32::from(readers.verify(&token).await.is_ok());
-        }
-        accepted
-    });
-    let name = format!("accepted of {records} altered, swapped or old records");
-    exact(name, accepted.into(), 0.0, "")
-}
-
-/// A store that returns no record as it was stored.
-#[derive(Clone)]
-struct Tampering(MemoryStore);
-
-impl Tampering {
-    async fn tampered(&self, name: &str, record: Option<Bytes>) -> Option<Bytes> {
-        let mut bytes = record?.to_vec();
-        match fastrand::u32(..4) {
-            0 | 1 => {
-                let bit = fastrand::usize(..bytes.len() * 8);
-                bytes[bit / 8] ^= 1 << (bit % 8);
-            }
-            2 => bytes.truncate(fastrand::usize(..bytes.len())),
-            _ => {
-                // Each record is read under the name of another one.
-                let other = MemoryStore::clone(&self.0);
-                other.inject(Fault::Swapping);
-                let swapped = other.get(name).await.ok().flatten();
-                other.heal();
-                return swapped;
-            }
-        }
-        Some(bytes.into())
-    }
-}
-
-impl SharedStore for Tampering {
-    fn get<'a>(&'a self, name: &'a str) -> BoxFuture<'a, Result<Option<Bytes>, StoreError>> {
-        Box::pin(async move {
-            let record = self.0.get(name).await?;
-            Ok(self.tampered(name, record).await)
-        })
-    }
-
-    fn claim<'a>(
-        &'a self,
-        name: &'a str,
-        lease: Duration,
-    ) -> BoxFuture<'a, Result<Claim, StoreError>> {
-        Box::pin(async move {
-            let mut claim = self.0.claim(name, lease).await?;
-            claim.record = self.tampered(name, claim.record.take()).await;
-            Ok(claim)
-        })
-    }
-
-    fn release<'a>(
-        &'a self,
-        name: &'a str,
-        record: Option<(Bytes, Duration)>,
-    ) -> BoxFuture<'a, Result<(), StoreError>> {
-        self.0.release(name, record)
-    }
-
-    fn exchange<'a>(
-        &'a self,
-        log: &'a str,
-        publish: &'a [Bytes],
-        from: Position,
-    ) -> BoxFuture<'a, Result<Page, StoreError>> {
-        self.0.exchange(log, publish, from)
-    }
-
-    fn count<'a>(
-        &'a self,
-        counter: &'a str,
-        window: u64,
-    ) -> BoxFuture<'a, Result<(u64, u64), StoreError>> {
-        self.0.count(counter, window)
-    }
 }

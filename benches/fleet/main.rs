@@ -21,6 +21,7 @@ mod figures;
 mod redis;
 mod replicas;
 mod steady;
+mod tampering;
 
 use std::{env, fs, process::ExitCode};
 
