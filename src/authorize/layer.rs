@@ -39,7 +39,9 @@ use crate::{ClerkClaims, TokenKind};
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// # let clerk = tower_clerk::fake_clerk::FakeClerk::start()?;
-/// # let cfg: ClerkConfig = serde_json::from_value(clerk.settings())?;
+/// # let mut settings = clerk.settings();
+/// # settings["accept"]["oauth"]["required_scopes"] = "email".into();
+/// # let cfg: ClerkConfig = serde_json::from_value(settings)?;
 /// # let token = clerk.token("user_1").scopes(["email", "files:read"]).issue();
 /// let app: Router = Router::new()
 ///     .route("/wipe", get(|| async { "gone" }))
